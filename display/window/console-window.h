@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "display/input/input.h"
+#include "display/screen/screen.h"
+
+#include <glib.h>
+#include <stdbool.h>
+
+G_BEGIN_DECLS
+
+/*
+ * The graphical console: SDL windows. All windows of a process live on one SDL thread, which
+ * console_host_new starts and which sleeps until an event or a screen change arrives.
+ *
+ * Threading: every function from any thread, except as noted.
+ */
+typedef struct ConsoleHost ConsoleHost;
+typedef struct ConsoleWindow ConsoleWindow;
+
+/* @video_driver: (nullable): SDL video driver ("x11", "wayland"); NULL lets SDL choose.
+ * Returns: (transfer full), or NULL with @error set (no display to open). */
+ConsoleHost *console_host_new (const char *video_driver, GError **error);
+void console_host_free (ConsoleHost *host); /* closes all windows, ends the thread */
+
+typedef enum {
+  CONSOLE_SCALE_FIT,     /* smooth, keeps the aspect ratio */
+  CONSOLE_SCALE_INTEGER, /* whole multiples, sharp */
+  CONSOLE_SCALE_NONE,    /* 1:1 */
+} ConsoleScale;
+
+/* What the window asks of its owner. On the SDL thread: pass it on, don't block. */
+typedef struct {
+  void (*close_requested) (ConsoleWindow *window, void *data);
+  /* A key chord: "pause", "reset", ...; see console-chords in the man page. May be NULL. */
+  void (*action) (ConsoleWindow *window, const char *action, void *data);
+} ConsoleWindowOps;
+
+/**
+ * console_window_new:
+ * @title: the machine's name
+ * @wm_class: for the desktop to match its launcher; (nullable)
+ *
+ * Opens a window that shows @screen and feeds @input (references are taken). Returns: (transfer full).
+ */
+ConsoleWindow *console_window_new (ConsoleHost *host, const char *title, const char *wm_class, Screen *screen,
+                                   InputHub *input, const ConsoleWindowOps *ops, void *data, GError **error);
+void console_window_free (ConsoleWindow *window); /* after it returns no op runs */
+
+/* @state: shown in the title ("Paused"), (nullable); @message: shown over the picture, (nullable). Copied. */
+void console_window_set_state (ConsoleWindow *window, const char *state, const char *message);
+void console_window_set_scale (ConsoleWindow *window, ConsoleScale scale);
+void console_window_set_fullscreen (ConsoleWindow *window, bool fullscreen);
+void console_window_present (ConsoleWindow *window); /* raise and focus */
+
+/* What draws: "opengl <renderer>" or "surface". (transfer full) */
+char *console_window_describe (ConsoleWindow *window);
+
+G_END_DECLS

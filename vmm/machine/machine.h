@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "vmm/device/board.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+G_BEGIN_DECLS
+
+/*
+ * Machine: a KVM virtual machine's life. One event-loop thread, one thread per vCPU.
+ *
+ * Threading: all functions from any thread that is not a callback of this machine's loop, except
+ * where noted. Commands are asynchronous: they are queued to the loop and answered by an event.
+ */
+typedef struct Machine Machine;
+
+typedef enum {
+  MACHINE_CREATED, /* never ran */
+  MACHINE_RUNNING,
+  MACHINE_PAUSED,
+  MACHINE_ENDED, /* the end: only machine_free follows */
+} MachineState;
+
+typedef enum {
+  MACHINE_REASON_NONE,
+  MACHINE_REASON_USER,         /* paused, or ended, by the host's user */
+  MACHINE_REASON_IO_ERROR,     /* paused: a disk can't take a write; the message says which and why */
+  MACHINE_REASON_GUEST_OFF,    /* ended: the guest switched itself off */
+  MACHINE_REASON_GUEST_EXIT,   /* ended by the debug-exit port; status holds (value << 1) | 1 */
+  MACHINE_REASON_TRIPLE_FAULT, /* ended: the guest crashed */
+  MACHINE_REASON_GUEST_PANIC,  /* ended: the guest said that it panicked */
+  MACHINE_REASON_ENGINE_ERROR, /* ended: KVM can't run this guest; the message says what it met */
+} MachineReason;
+
+typedef struct {
+  MachineState state;
+  MachineReason reason;
+  int status;          /* GUEST_EXIT only */
+  const char *message; /* (nullable): a sentence for people; valid during the callback */
+  bool was_reset;      /* the guest or the user reset the machine; the state is unchanged */
+} MachineEvent;
+
+/* On the machine's loop thread, without locks. */
+typedef void (*MachineEventFunc) (Machine *machine, const MachineEvent *event, void *data);
+
+/* How a vCPU starts after a reset. */
+typedef enum {
+  CPU_START_RESET_VECTOR, /* real mode at f000:fff0 (firmware) */
+  CPU_START_PROTECTED,    /* 32-bit flat, paging off: Multiboot 1, PVH */
+  CPU_START_LONG,         /* 64-bit, identity-mapped below 4 GiB by tables at @cr3: the Linux 64-bit protocol */
+} CpuStartMode;
+
+typedef struct {
+  CpuStartMode mode;
+  uint64_t rip, rax, rbx, rcx, rdx, rsi, rdi, rsp, cr3;
+} CpuStart;
+
+typedef struct {
+  const char *name;   /* for thread names and messages */
+  unsigned n_cpus;    /* 1..255 */
+  const char *cpu;    /* (nullable): CPU model; NULL or "host" */
+  const char *trace;  /* (nullable): trace patterns */
+  const char *trace_path;
+
+  /* Puts RAM and devices on the board. Once, before anything runs. */
+  bool (*build) (Board *board, void *data, GError **error);
+  /* After every reset: lays out memory for the first instruction and says where the boot CPU
+   * starts. The others wait for INIT/SIPI. NULL: reset vector. */
+  void (*prepare) (Board *board, CpuStart *start, void *data);
+  void *build_data; /* must outlive the machine */
+
+  MachineEventFunc on_event;
+  void *on_event_data;
+} MachineConfig;
+
+/* Opens KVM and builds the machine. @config is read during the call only (but for build_data).
+ * Returns: (transfer full): a machine in state CREATED, or NULL with @error set. */
+Machine *machine_new (const MachineConfig *config, GError **error);
+
+/* Powers off at once if need be, joins all threads, frees. */
+void machine_free (Machine *machine);
+
+Board *machine_board (Machine *machine);
+MachineState machine_state (Machine *machine);
+
+/* CREATED or PAUSED → RUNNING. */
+void machine_run (Machine *machine);
+/* RUNNING → PAUSED: vCPUs parked, devices drained, clock stopped. */
+void machine_pause (Machine *machine);
+/* Like the reset button. Keeps RUNNING or PAUSED. */
+void machine_reset (Machine *machine);
+/* Pulls the plug: → ENDED, reason USER. */
+void machine_power_off (Machine *machine);
+
+/* Waits for the state to be other than @state. @timeout_ms: -1 for ever. Returns: the state. */
+MachineState machine_wait_while (Machine *machine, MachineState state, int timeout_ms);
+
+/* CPU time in ns that all vCPU threads have used, for graphs. */
+uint64_t machine_cpu_time (Machine *machine);
+
+/* Exits to user space so far, by kind ("io", "mmio", "hlt", ...), as "kind count" lines. (transfer full) */
+char *machine_exit_counts (Machine *machine);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Machine, machine_free)
+
+G_END_DECLS
