@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "vmm/loop/loop.h"
+
+#include <glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+G_BEGIN_DECLS
+
+/*
+ * Image: a virtual disk's content, whatever its format. Asynchronous: requests are served by an
+ * EventLoop, their @done runs on that loop's thread.
+ *
+ * Threading: image_open, image_close: any thread. image_submit: any thread. Ops of formats run on the
+ * loop's thread.
+ */
+typedef struct Image Image;
+typedef struct ImageRequest ImageRequest;
+typedef struct ImageFormat ImageFormat;
+
+typedef enum {
+  IMAGE_READ,
+  IMAGE_WRITE,
+  IMAGE_FLUSH,        /* everything that completed before is on stable storage */
+  IMAGE_DISCARD,      /* content becomes undefined or zero; space may be given back */
+  IMAGE_WRITE_ZEROES,
+} ImageRequestKind;
+
+typedef void (*ImageDoneFunc) (ImageRequest *request, int error);
+
+/* Owned by the caller, alive until @done. All in bytes. @done gets 0 or a negative errno; partial transfers
+ * are continued inside. Reads and writes need not be aligned. */
+struct ImageRequest {
+  ImageRequestKind kind;
+  uint64_t offset;
+  uint64_t length; /* sum of @iov for reads and writes */
+  const struct iovec *iov;
+  unsigned n_iov;
+  ImageDoneFunc done;
+  void *data;
+  /* private: formats' use */
+  Image *image;
+  uint64_t progress;
+  struct iovec *cut;
+  LoopIo io;
+};
+
+typedef struct {
+  bool read_only;
+  bool exclusive_lock; /* OFD write lock; a second opener gets VMM_ERROR_BUSY. Read-only: shared lock */
+} ImageOptions;
+
+/* Opens @path. Errors name the path, the cause (missing, directory, FIFO, no permission, in use) and the
+ * remedy. Returns: (transfer full). */
+Image *image_open (EventLoop *loop, const char *path, const ImageOptions *options, GError **error);
+void image_close (Image *image); /* waits for nothing: all requests must be done */
+
+uint64_t image_size (const Image *image); /* bytes */
+bool image_is_read_only (const Image *image);
+const char *image_path (const Image *image);
+
+void image_submit (Image *image, ImageRequest *request);
+
+/* For tools: runs one request and waits. Not from the loop's thread. Returns 0 or -errno. */
+int image_run (Image *image, ImageRequestKind kind, uint64_t offset, void *buffer, uint64_t length);
+
+/* Makes a sparse raw file of @size bytes; refuses to overwrite. */
+bool image_create_raw (const char *path, uint64_t size, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Image, image_close)
+
+G_END_DECLS
