@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "devices/platform/machine-spec.h"
+
+#include <glib-object.h>
+#include <json-glib/json-glib.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+G_BEGIN_DECLS
+
+/*
+ * VmConfig: a machine as its owner describes it; the content of vm.json (SCHEMA.md).
+ *
+ * A plain, boxed value: copy it, change its fields, save it (bonsai_vm_save_config). Members that
+ * this version does not know travel along and are written back. Threading: none; one thread at a time.
+ */
+typedef struct VmConfig VmConfig;
+
+typedef struct {
+  char *id; /* "disk0", "cd0": unique, stays when others are removed */
+  DiskKind kind;
+  DiskBus bus;
+  char *path;      /* relative: inside the bundle; absolute: elsewhere; NULL: an empty CD-ROM drive */
+  bool read_only;
+  uint64_t create; /* bytes of a new image to make at @path when the bundle is created; not saved; 0: none */
+  JsonObject *extra; /* private */
+} VmDisk;
+
+typedef struct {
+  char *id;      /* "net0" */
+  char *network; /* "nat" or "none" */
+  char *mac;
+  JsonObject *extra; /* private */
+} VmNic;
+
+typedef struct {
+  char *path; /* file that takes the port's output, as VmDisk.path; NULL: nothing is plugged in */
+  JsonObject *extra; /* private */
+} VmSerial;
+
+struct VmConfig {
+  char *uuid;
+  char *name;
+  char *notes;     /* (nullable) */
+  uint64_t memory; /* bytes, a multiple of 1 MiB */
+  unsigned cpus;
+  char *kernel, *initrd, *append; /* (nullable): direct boot; paths as VmDisk.path */
+  GPtrArray *disks;   /* of VmDisk, in boot order; CD-ROM drives are disks, too */
+  GPtrArray *nics;    /* of VmNic */
+  GPtrArray *serials; /* of VmSerial, at most 2 */
+  unsigned video_memory; /* MiB, a power of two 1..256 */
+  JsonObject *extra, *boot_extra, *display_extra; /* private */
+};
+
+#define VM_TYPE_CONFIG (vm_config_get_type ())
+GType vm_config_get_type (void);
+
+/* A machine with @name, a new UUID, 512 MiB, one CPU, a NAT network card, 16 MiB of video memory, no disks. */
+VmConfig *vm_config_new (const char *name);
+VmConfig *vm_config_copy (const VmConfig *config);
+void vm_config_free (VmConfig *config);
+
+/* Adds; strings are copied, an id is chosen. The returned struct is the config's. */
+VmDisk *vm_config_add_disk (VmConfig *config, const char *path, uint64_t create);
+VmDisk *vm_config_add_cdrom (VmConfig *config, const char *path);
+VmNic *vm_config_add_nic (VmConfig *config, const char *network);
+VmSerial *vm_config_add_serial (VmConfig *config, const char *path);
+
+/* Replaces a string member: vm_config_set (&config->name, "Web server"). */
+void vm_config_set (char **member, const char *value);
+
+VmDisk *vm_config_find_disk (const VmConfig *config, const char *id);
+
+/* Whether the description makes sense by itself (files are not looked at). The error names the member. */
+bool vm_config_check (const VmConfig *config, GError **error);
+
+/**
+ * vm_config_parse:
+ * @text: JSON, @length bytes, any bytes at all
+ * @file: how errors call it ("vm.json")
+ *
+ * Errors read "vm.json:12:3: memory: …": line and column from 1, and the path of the member.
+ * Returns: (transfer full): the description, or NULL with @error set (BONSAI_ERROR_INVALID).
+ */
+VmConfig *vm_config_parse (const char *text, gsize length, const char *file, GError **error);
+
+/* The JSON text, with a final newline. (transfer full) */
+char *vm_config_to_json (const VmConfig *config);
+
+/* What the engine is given: relative paths are resolved against @folder. (transfer full) */
+MachineSpec *vm_config_to_spec (const VmConfig *config, const char *folder);
+
+/* "512M", "2G", "1024" (bytes need a suffix B; none: MiB). Bytes, or 0 with @error set. */
+uint64_t vm_parse_size (const char *text, GError **error);
+/* "512M", "2G", "1536M": the largest binary unit that fits exactly. (transfer full) */
+char *vm_format_size (uint64_t bytes);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmConfig, vm_config_free)
+
+G_END_DECLS

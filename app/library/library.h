@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "app/vm/vm.h"
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/*
+ * BonsaiLibrary: the folder of machines, as a GListModel of BonsaiVm sorted by name. It follows what other
+ * processes do there. A bundle that can't be read is listed as BROKEN with its error.
+ *
+ * Threading: the main context that was thread-default when it was made.
+ */
+#define BONSAI_TYPE_LIBRARY (bonsai_library_get_type ())
+G_DECLARE_FINAL_TYPE (BonsaiLibrary, bonsai_library, BONSAI, LIBRARY, GObject)
+
+/* @folder: (nullable): NULL: $BONSAI_LIBRARY if set, else $XDG_DATA_HOME/bonsai/vms. Made if missing.
+ * Returns: (transfer full), or NULL with @error set. */
+BonsaiLibrary *bonsai_library_new (const char *folder, GError **error);
+const char *bonsai_library_get_folder (BonsaiLibrary *library);
+
+/* The SDL video driver for console windows ("x11", "wayland"); NULL: SDL's choice. Before the first window. */
+void bonsai_library_set_video_driver (BonsaiLibrary *library, const char *driver);
+
+/* By UUID, name, or bundle folder name. (nullable) (transfer none) */
+BonsaiVm *bonsai_library_find (BonsaiLibrary *library, const char *key);
+
+/* Reads the folder again now; otherwise changes arrive by notification. */
+void bonsai_library_refresh (BonsaiLibrary *library);
+
+/* Makes a machine with its disk images; on failure nothing stays. (transfer none): the new member, or NULL
+ * with @error set. */
+BonsaiVm *bonsai_library_create (BonsaiLibrary *library, const VmConfig *config, GError **error);
+
+/* @name unless it is taken, else "NAME 2", "NAME 3", … (transfer full) */
+char *bonsai_library_unused_name (BonsaiLibrary *library, const char *name);
+
+gboolean bonsai_library_rename (BonsaiLibrary *library, BonsaiVm *vm, const char *name, GError **error);
+
+/* Moves a stopped (or broken) machine to the trash.
+ * Returns: (transfer full): what bonsai_library_undelete takes, or NULL with @error set. */
+char *bonsai_library_delete (BonsaiLibrary *library, BonsaiVm *vm, GError **error);
+
+/* Brings it back. @item: from delete or list_trash; or the name or UUID of a deleted machine, the last deleted
+ * of that name. (transfer none) */
+BonsaiVm *bonsai_library_undelete (BonsaiLibrary *library, const char *item, GError **error);
+
+/* What is in the trash, newest first: items for undelete and purge. (transfer full) */
+char **bonsai_library_list_trash (BonsaiLibrary *library);
+
+/* Removes a trash item for good, or all (@item NULL). */
+gboolean bonsai_library_purge (BonsaiLibrary *library, const char *item, GError **error);
+
+/* Machines that this process hosts. */
+guint bonsai_library_count_hosted (BonsaiLibrary *library);
+
+G_END_DECLS

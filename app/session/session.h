@@ -1,0 +1,106 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "app/session/state.h"
+#include "display/input/input.h"
+#include "display/screen/surface.h"
+
+#include <gio/gio.h>
+#include <stdbool.h>
+
+G_BEGIN_DECLS
+
+/*
+ * BonsaiSession: a machine that runs, wherever it does: in this process (LocalSession) or in another
+ * (RemoteSession). Nothing above knows the difference.
+ *
+ * Signals: "changed" (state, reason or message), "thumbnail-changed".
+ * Threading: the main context that was thread-default when the session was made.
+ */
+#define BONSAI_TYPE_SESSION (bonsai_session_get_type ())
+G_DECLARE_INTERFACE (BonsaiSession, bonsai_session, BONSAI, SESSION, GObject)
+
+/* What can be asked of a machine that runs. */
+typedef enum {
+  BONSAI_CONTROL_PAUSE,
+  BONSAI_CONTROL_RESUME,
+  BONSAI_CONTROL_SHUTDOWN,  /* presses the ACPI power button; done when the guest is off */
+  BONSAI_CONTROL_POWER_OFF, /* pulls the plug */
+  BONSAI_CONTROL_RESET,
+} BonsaiControl;
+
+/* An input event; the fields are used as its kind needs. */
+typedef enum {
+  BONSAI_INPUT_KEY,      /* code: KeyUsage; down */
+  BONSAI_INPUT_MOTION,   /* x, y: pixels, relative */
+  BONSAI_INPUT_POSITION, /* x, y: 0..32767 */
+  BONSAI_INPUT_BUTTON,   /* code: PointerButton; down */
+  BONSAI_INPUT_WHEEL,    /* x, y: detents; up and right positive */
+  BONSAI_INPUT_RELEASE_ALL,
+} BonsaiInputKind;
+
+typedef struct {
+  BonsaiInputKind kind;
+  unsigned code;
+  bool down;
+  int x, y;
+} BonsaiInput;
+
+struct _BonsaiSessionInterface {
+  GTypeInterface parent;
+
+  const char *(*get_uuid) (BonsaiSession *session);
+  const char *(*get_name) (BonsaiSession *session);
+  BonsaiState (*get_state) (BonsaiSession *session);
+  BonsaiReason (*get_reason) (BonsaiSession *session);
+  const char *(*get_message) (BonsaiSession *session);
+  int (*get_exit_status) (BonsaiSession *session);
+  int (*get_pid) (BonsaiSession *session);
+  void (*control) (BonsaiSession *session, BonsaiControl control, unsigned timeout_ms, GTask *task);
+  void (*input) (BonsaiSession *session, const BonsaiInput *input);
+  void (*grab) (BonsaiSession *session, int max_width, int max_height, GTask *task);
+  void (*watch) (BonsaiSession *session, bool active);
+  void (*change_medium) (BonsaiSession *session, const char *drive, const char *path, bool force, GTask *task);
+  void (*show_console) (BonsaiSession *session, bool show, GTask *task);
+  bool (*get_console_open) (BonsaiSession *session);
+};
+
+const char *bonsai_session_get_uuid (BonsaiSession *session);
+const char *bonsai_session_get_name (BonsaiSession *session);
+BonsaiState bonsai_session_get_state (BonsaiSession *session);
+BonsaiReason bonsai_session_get_reason (BonsaiSession *session);
+const char *bonsai_session_get_message (BonsaiSession *session); /* (nullable) */
+/* The status that `bonsai run` ends with, once the machine ended. */
+int bonsai_session_get_exit_status (BonsaiSession *session);
+/* The process that hosts the machine. */
+int bonsai_session_get_pid (BonsaiSession *session);
+
+/* @timeout_ms: SHUTDOWN only: how long the guest may take (0: 60 s); then BONSAI_ERROR_TIMED_OUT, and the
+ * guest goes on. Done when the machine is in the state that was asked for. */
+void bonsai_session_control_async (BonsaiSession *session, BonsaiControl control, unsigned timeout_ms,
+                                   GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+gboolean bonsai_session_control_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
+
+/* Fire and forget; ignored unless it runs. */
+void bonsai_session_input (BonsaiSession *session, const BonsaiInput *input);
+
+/* The present screen; scaled down to fit @max_width x @max_height if these are not 0. */
+void bonsai_session_grab_async (BonsaiSession *session, int max_width, int max_height, GCancellable *cancellable,
+                                GAsyncReadyCallback callback, gpointer data);
+Surface *bonsai_session_grab_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
+
+/* "thumbnail-changed" is emitted while watched, at most twice a second. Calls nest. */
+void bonsai_session_watch (BonsaiSession *session, bool active);
+
+/* @drive: "cd0"; NULL: the first CD-ROM drive. @path: absolute; NULL ejects. */
+void bonsai_session_change_medium_async (BonsaiSession *session, const char *drive, const char *path, bool force,
+                                         GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+gboolean bonsai_session_change_medium_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
+
+/* Opens and raises the console window, or closes it; the machine runs on. */
+void bonsai_session_show_console_async (BonsaiSession *session, bool show, GCancellable *cancellable,
+                                        GAsyncReadyCallback callback, gpointer data);
+gboolean bonsai_session_show_console_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
+bool bonsai_session_get_console_open (BonsaiSession *session);
+
+G_END_DECLS

@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "app/bundle/vm-config.h"
+#include "app/session/session.h"
+#include "app/session/state.h"
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/*
+ * BonsaiVm: one machine of the library, running or not.
+ *
+ * Properties, all read-only with notification: "uuid", "name", "path" (the bundle), "config" (VmConfig),
+ * "state" (BonsaiState), "state-text" (why; never NULL, may be empty), "console-open".
+ * Signal: "thumbnail-changed", at most twice a second and only while watched.
+ * Threading: the main context that was thread-default when its library was made.
+ */
+#define BONSAI_TYPE_VM (bonsai_vm_get_type ())
+G_DECLARE_FINAL_TYPE (BonsaiVm, bonsai_vm, BONSAI, VM, GObject)
+
+typedef enum {
+  BONSAI_START_DEFAULT = 0,          /* in this process, with a console window */
+  BONSAI_START_OWN_PROCESS = 1 << 0, /* in a process of its own, which outlives this one */
+  BONSAI_START_HEADLESS = 1 << 1,    /* without a window; one can be opened later */
+} BonsaiStartFlags;
+
+const char *bonsai_vm_get_uuid (BonsaiVm *vm);
+const char *bonsai_vm_get_name (BonsaiVm *vm);
+const char *bonsai_vm_get_path (BonsaiVm *vm);
+/* (nullable): NULL if it is broken. (transfer none): valid until the next "notify::config". */
+const VmConfig *bonsai_vm_get_config (BonsaiVm *vm);
+BonsaiState bonsai_vm_get_state (BonsaiVm *vm);
+BonsaiReason bonsai_vm_get_reason (BonsaiVm *vm);
+/* Why it is in that state, a sentence or two; "" if there is nothing to say. */
+const char *bonsai_vm_get_state_text (BonsaiVm *vm);
+/* What `bonsai run` would have ended with, for the last run. */
+int bonsai_vm_get_exit_status (BonsaiVm *vm);
+/* (nullable): while it is alive. (transfer none) */
+BonsaiSession *bonsai_vm_get_session (BonsaiVm *vm);
+/* Whether this process hosts it: quitting would end it. */
+gboolean bonsai_vm_is_hosted_here (BonsaiVm *vm);
+
+/* Replaces the description; takes effect at the next start. Fails while another process changes it. */
+gboolean bonsai_vm_save_config (BonsaiVm *vm, const VmConfig *config, GError **error);
+
+/* Done when it runs. Errors name what is missing (KVM, a file, memory) and the remedy. */
+void bonsai_vm_start_async (BonsaiVm *vm, BonsaiStartFlags flags, GCancellable *cancellable,
+                            GAsyncReadyCallback callback, gpointer data);
+gboolean bonsai_vm_start_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
+
+/* As bonsai_session_control_async; BONSAI_ERROR_NOT_RUNNING if it does not run. */
+void bonsai_vm_control_async (BonsaiVm *vm, BonsaiControl control, unsigned timeout_ms, GCancellable *cancellable,
+                              GAsyncReadyCallback callback, gpointer data);
+gboolean bonsai_vm_control_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
+
+/* The whole screen now. (transfer full) */
+void bonsai_vm_screenshot_async (BonsaiVm *vm, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                 gpointer data);
+Surface *bonsai_vm_screenshot_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
+
+/* The picture last known, at most 320x180: of the running machine, or how it looked when it ended.
+ * (nullable) (transfer full): the pixels' top byte is undefined (set it to 0xff for GDK). */
+Surface *bonsai_vm_get_thumbnail (BonsaiVm *vm);
+
+/* Someone looks at the thumbnail (a mapped row), or no longer does. Calls nest. */
+void bonsai_vm_watch (BonsaiVm *vm, gboolean active);
+
+/* Opens or raises the console window / closes it. The machine runs on. Errors are shown by the caller. */
+void bonsai_vm_show_console_async (BonsaiVm *vm, gboolean show, GCancellable *cancellable,
+                                   GAsyncReadyCallback callback, gpointer data);
+gboolean bonsai_vm_show_console_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
+gboolean bonsai_vm_get_console_open (BonsaiVm *vm);
+
+G_END_DECLS
