@@ -64,7 +64,13 @@ struct PciDevice {
   bool rom_mapped;
   uint8_t next_capability; /* where the next one goes */
   uint8_t last_capability;
+  bool is_express;
+  GMutex message_lock; /* MSI and MSI-X registers; innermost */
+  unsigned msi_offset; /* of the MSI capability, 0: none */
+  MsiRoute *msi_route;
   PciMsix *msix;
+  uint8_t *msix_memory; /* table, then pending bits: owned by msix */
+  size_t msix_memory_size;
 
   /* Told after a guest's write to [offset, offset + size) of the configuration space. May be NULL. */
   void (*config_written) (PciDevice *pci, unsigned offset, unsigned size);
