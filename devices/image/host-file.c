@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/image/host-file.h"
+
+#include "vmm/base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static bool
+refuse_kind (const char *path, mode_t mode, GError **error)
+{
+  const char *kind, *remedy = "choose a disk image file or a block device";
+
+  if (S_ISREG (mode) || S_ISBLK (mode))
+    return true;
+  if (S_ISDIR (mode))
+    kind = "a folder", remedy = "choose a disk image inside it";
+  else if (S_ISFIFO (mode))
+    kind = "a named pipe";
+  else if (S_ISSOCK (mode))
+    kind = "a socket";
+  else
+    kind = "a character device";
+  g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID, "“%s” is %s, not a disk image; %s", path, kind, remedy);
+  return false;
+}
+
+static void
+set_open_error (GError **error, const char *path, bool read_only, int saved_errno)
+{
+  switch (saved_errno)
+    {
+    case ENOENT:
+    case ENOTDIR:
+      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
+                   "Disk image “%s” does not exist; put it back where it was, or choose another one", path);
+      break;
+    case EACCES:
+    case EPERM:
+      g_set_error (error, VMM_ERROR, VMM_ERROR_PERMISSION,
+                   "You may not %s disk image “%s” (%s); change its owner or permissions%s",
+                   read_only ? "read" : "write to", path, g_strerror (saved_errno),
+                   read_only ? "" : ", or attach it read-only");
+      break;
+    case EROFS:
+      g_set_error (error, VMM_ERROR, VMM_ERROR_PERMISSION,
+                   "Disk image “%s” lies on a read-only file system; move it, or attach it read-only", path);
+      break;
+    case EBUSY:
+      g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY,
+                   "Disk “%s” is in use by this computer (mounted, or part of a volume); unmount it, or "
+                   "attach it read-only",
+                   path);
+      break;
+    case ETXTBSY:
+      g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY,
+                   "Disk image “%s” is being executed; end that program first", path);
+      break;
+    default:
+      vmm_set_errno_error (error, saved_errno, "Can't open disk image “%s”", path);
+    }
+}
+
+/* By way of O_PATH, so that what is opened is what was looked at. */
+static int
+open_checked (const char *path, bool read_only, struct stat *st, GError **error)
+{
+  char link[64];
+  int probe = open (path, O_PATH | O_CLOEXEC), fd;
+  int flags = (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY | O_NONBLOCK;
+
+  if (probe < 0)
+    {
+      set_open_error (error, path, read_only, errno);
+      return -1;
+    }
+  if (fstat (probe, st) < 0)
+    {
+      set_open_error (error, path, read_only, errno);
+      close (probe);
+      return -1;
+    }
+  if (!refuse_kind (path, st->st_mode, error))
+    {
+      close (probe);
+      return -1;
+    }
+
+  /* On block devices O_EXCL keeps off what the kernel itself uses. */
+  if (S_ISBLK (st->st_mode) && !read_only)
+    flags |= O_EXCL;
+  g_snprintf (link, sizeof link, "/proc/self/fd/%d", probe);
+  fd = open (link, flags);
+  if (fd < 0)
+    set_open_error (error, path, read_only, errno);
+  close (probe);
+  return fd;
+}
+
+static bool
+take_lock (int fd, const char *path, bool read_only, GError **error)
+{
+  struct flock lock = { .l_type = read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
+
+  if (fcntl (fd, F_OFD_SETLK, &lock) == 0)
+    return true;
+  if (errno == EAGAIN || errno == EACCES)
+    g_set_error (
+      error, VMM_ERROR, VMM_ERROR_BUSY,
+      "Disk image “%s” is in use by another machine or program; shut that down first, or choose another disk",
+      path);
+  else if (errno == EINVAL || errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS)
+    return true; /* a file system without locks */
+  else
+    vmm_set_errno_error (error, errno, "Can't lock disk image “%s”", path);
+  return false;
+}
+
+static bool
+measure (HostFile *file, const struct stat *st, GError **error)
+{
+  unsigned block = 4096;
+
+  file->size = st->st_size;
+  if (file->is_block_device)
+    {
+      if (ioctl (file->fd, BLKGETSIZE64, &file->size) < 0)
+        return vmm_set_errno_error (error, errno, "Can't find out the size of disk “%s”", file->path);
+      if (ioctl (file->fd, BLKPBSZGET, &block) < 0)
+        block = 512;
+    }
+  if (file->size == 0)
+    {
+      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
+                   file->is_block_device
+                     ? "Disk “%s” has no medium; insert one, or choose another disk"
+                     : "Disk image “%s” is empty; create it with a size, or choose another one",
+                   file->path);
+      return false;
+    }
+  file->block_size = block >= 512 && block <= 65536 && (block & (block - 1)) == 0 ? block : 4096;
+  return true;
+}
+
+bool
+host_file_open (HostFile *file, const char *path, bool read_only, bool lock, GError **error)
+{
+  struct stat st;
+
+  *file = (HostFile){ .fd = -1, .read_only = read_only };
+  file->fd = open_checked (path, read_only, &st, error);
+  if (file->fd < 0)
+    return false;
+  file->path = g_strdup (path);
+  file->is_block_device = S_ISBLK (st.st_mode);
+  if ((lock && !take_lock (file->fd, path, read_only, error)) || !measure (file, &st, error))
+    {
+      host_file_close (file);
+      return false;
+    }
+  return true;
+}
+
+void
+host_file_close (HostFile *file)
+{
+  if (file->fd >= 0)
+    close (file->fd);
+  file->fd = -1;
+  g_clear_pointer (&file->path, g_free);
+}
