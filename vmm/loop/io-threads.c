@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "vmm/loop/loop-private.h"
+
+/* Requests that block at a time. */
+#define N_THREADS 4
+
+typedef struct {
+  EventLoop *loop;
+  GThreadPool *pool;
+  GSource *source; /* ready when something is done */
+  GMutex lock;
+  LoopIo *first_done, *last_done;
+} Threads;
+
+static void
+work (gpointer data, gpointer user_data)
+{
+  LoopIo *io = data;
+  Threads *threads = user_data;
+
+  io->result = loop_io_run (io);
+  io->next = NULL;
+
+  g_mutex_lock (&threads->lock);
+  if (threads->last_done)
+    threads->last_done->next = io;
+  else
+    {
+      threads->first_done = io;
+      g_source_set_ready_time (threads->source, 0);
+    }
+  threads->last_done = io;
+  g_mutex_unlock (&threads->lock);
+}
+
+static gboolean
+dispatch_done (GSource *source, GSourceFunc callback, gpointer user_data)
+{
+  Threads *threads = user_data;
+  LoopIo *io;
+
+  g_mutex_lock (&threads->lock);
+  g_source_set_ready_time (source, -1);
+  io = threads->first_done;
+  threads->first_done = threads->last_done = NULL;
+  g_mutex_unlock (&threads->lock);
+
+  while (io)
+    {
+      LoopIo *next = io->next;
+
+      loop_io_complete (io, io->result);
+      io = next;
+    }
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs done_source_funcs = { .dispatch = dispatch_done };
+
+static LoopIoEngine *
+threads_start (EventLoop *loop)
+{
+  Threads *threads = g_new0 (Threads, 1);
+
+  threads->loop = loop;
+  g_mutex_init (&threads->lock);
+  /* A pool that isn't exclusive starts threads when it needs them, and never fails to be made. */
+  threads->pool = g_thread_pool_new (work, threads, N_THREADS, FALSE, NULL);
+  threads->source = loop_source_new (loop, &done_source_funcs, threads);
+  return (LoopIoEngine *) threads;
+}
+
+static void
+threads_submit (LoopIoEngine *engine, LoopIo *io)
+{
+  g_thread_pool_push (((Threads *) engine)->pool, io, NULL);
+}
+
+static void
+threads_flush (LoopIoEngine *engine)
+{
+}
+
+static void
+threads_stop (LoopIoEngine *engine)
+{
+  Threads *threads = (Threads *) engine;
+
+  g_thread_pool_free (threads->pool, FALSE, TRUE);
+  g_source_destroy (threads->source);
+  g_source_unref (threads->source);
+  g_mutex_clear (&threads->lock);
+  g_free (threads);
+}
+
+const LoopIoEngineOps io_threads_engine = {
+  .name = "threads",
+  .start = threads_start,
+  .submit = threads_submit,
+  .flush = threads_flush,
+  .stop = threads_stop,
+};

@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "vmm/loop/loop.h"
+
+G_BEGIN_DECLS
+
+/* --- for tests and for the device bench --- */
+
+typedef enum {
+  LOOP_IO_ENGINE_BEST,    /* io_uring, else threads */
+  LOOP_IO_ENGINE_THREADS, /* as where io_uring is forbidden */
+} LoopIoEngineChoice;
+
+EventLoop *loop_new_with_engine (const char *name, LoopIoEngineChoice choice, GError **error);
+
+/* Calls @hook after each of the loop's iterations; NULL ends it. Returns when the change is in force. */
+void loop_set_iteration_hook (EventLoop *loop, LoopFunc hook, void *data);
+
+/* For a @clock that stands still and is moved by hand: the earliest deadline on it (INT64_MAX: none), and
+ * firing the timers that are due at its present time, in order. On the loop's thread. */
+int64_t loop_next_deadline (EventLoop *loop, VmClock *clock);
+void loop_fire_due_timers (EventLoop *loop, VmClock *clock);
+
+/* --- for vmm/device: like the public ones, with an owner's data that is freed at the end --- */
+
+LoopTimer *loop_timer_new_full (EventLoop *loop, VmClock *clock, LoopFunc func, void *data, GDestroyNotify destroy);
+LoopWatch *loop_watch_fd_full (EventLoop *loop, int fd, GIOCondition condition, LoopFdFunc func, void *data,
+                               GDestroyNotify destroy);
+
+/* --- inside vmm/loop --- */
+
+typedef struct LoopIoEngine LoopIoEngine;
+
+/* One way of doing file I/O. All functions run on the loop's thread but start, which runs before it exists. */
+typedef struct {
+  const char *name;
+  LoopIoEngine *(*start) (EventLoop *loop); /* NULL: not on this host */
+  void (*submit) (LoopIoEngine *engine, LoopIo *io);
+  void (*flush) (LoopIoEngine *engine); /* end of an iteration: hands the submitted to the kernel */
+  void (*stop) (LoopIoEngine *engine);  /* nothing is in flight */
+} LoopIoEngineOps;
+
+extern const LoopIoEngineOps io_uring_engine;
+extern const LoopIoEngineOps io_threads_engine;
+
+struct EventLoop {
+  GMainContext *context;
+  GThread *thread;
+  GSource *call_source;
+  GSource *timer_source;
+  GSource *io_source; /* submissions of other threads */
+  int timer_fd;
+  bool ending; /* loop's thread */
+
+  /* Watches and timers: guards all of their members; callbacks run without it. */
+  GMutex lock;
+  GCond callback_ended;
+  const void *running;    /* the watch or timer whose callback runs now */
+  GPtrArray *timers;      /* armed */
+  int64_t timer_fd_time;  /* what the descriptor is armed for; INT64_MAX: nothing */
+
+  GMutex call_lock;
+  GArray *calls; /* of LoopCall */
+
+  const LoopIoEngineOps *io_ops;
+  LoopIoEngine *io_engine;
+  GMutex io_lock;
+  LoopIo *io_first, *io_last; /* submitted by other threads */
+  unsigned io_in_flight;      /* loop's thread */
+
+  LoopFunc iteration_hook; /* loop's thread */
+  void *iteration_hook_data;
+};
+
+/* Brackets a callback of @owner, so that freeing it on another thread can wait. */
+void loop_callback_begin_locked (EventLoop *loop, const void *owner);
+void loop_callback_end_locked (EventLoop *loop);
+void loop_callback_wait_locked (EventLoop *loop, const void *owner);
+
+/* A source of the loop whose dispatch gets @data. (transfer full) */
+GSource *loop_source_new (EventLoop *loop, GSourceFuncs *funcs, void *data);
+
+bool loop_timers_init (EventLoop *loop, GError **error);
+void loop_timers_clear (EventLoop *loop);
+
+void loop_io_init (EventLoop *loop, LoopIoEngineChoice choice);
+void loop_io_flush (EventLoop *loop);
+void loop_io_clear (EventLoop *loop);
+void loop_io_complete (LoopIo *io, int result); /* loop's thread */
+int loop_io_run (const LoopIo *io);             /* blocking; for the thread pool */
+
+G_END_DECLS

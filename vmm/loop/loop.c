@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "vmm/loop/loop.h"
+
+#include "vmm/base/error.h"
+#include "vmm/loop/loop-private.h"
+
+typedef struct {
+  LoopFunc func;
+  void *data;
+} LoopCall;
+
+typedef struct {
+  LoopFunc func;
+  void *data;
+  GMutex lock;
+  GCond cond;
+  bool done;
+} SyncCall;
+
+GSource *
+loop_source_new (EventLoop *loop, GSourceFuncs *funcs, void *data)
+{
+  GSource *source = g_source_new (funcs, sizeof (GSource));
+
+  /* What dispatch gets as its last argument belongs to the callback, which is never called. */
+  g_source_set_callback (source, NULL, data, NULL);
+  g_source_attach (source, loop->context);
+  return source;
+}
+
+/* --- calls --- */
+
+static gboolean
+dispatch_calls (GSource *source, GSourceFunc callback, gpointer user_data)
+{
+  EventLoop *loop = user_data;
+  g_autoptr (GArray) calls = NULL;
+
+  g_mutex_lock (&loop->call_lock);
+  g_source_set_ready_time (source, -1);
+  calls = loop->calls;
+  loop->calls = g_array_new (FALSE, FALSE, sizeof (LoopCall));
+  g_mutex_unlock (&loop->call_lock);
+
+  for (unsigned i = 0; i < calls->len; i++)
+    {
+      LoopCall *call = &g_array_index (calls, LoopCall, i);
+
+      call->func (call->data);
+    }
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs call_source_funcs = { .dispatch = dispatch_calls };
+
+void
+loop_call (EventLoop *loop, LoopFunc func, void *data)
+{
+  LoopCall call = { func, data };
+
+  g_mutex_lock (&loop->call_lock);
+  g_array_append_val (loop->calls, call);
+  if (loop->calls->len == 1)
+    g_source_set_ready_time (loop->call_source, 0);
+  g_mutex_unlock (&loop->call_lock);
+}
+
+static void
+run_sync_call (void *data)
+{
+  SyncCall *call = data;
+
+  call->func (call->data);
+  g_mutex_lock (&call->lock);
+  call->done = true;
+  g_cond_signal (&call->cond);
+  g_mutex_unlock (&call->lock);
+}
+
+void
+loop_call_sync (EventLoop *loop, LoopFunc func, void *data)
+{
+  SyncCall call = { .func = func, .data = data };
+
+  if (loop_is_current (loop))
+    {
+      func (data);
+      return;
+    }
+
+  g_mutex_init (&call.lock);
+  g_cond_init (&call.cond);
+  loop_call (loop, run_sync_call, &call);
+  g_mutex_lock (&call.lock);
+  while (!call.done)
+    g_cond_wait (&call.cond, &call.lock);
+  g_mutex_unlock (&call.lock);
+  g_mutex_clear (&call.lock);
+  g_cond_clear (&call.cond);
+}
+
+/* --- callbacks that can be waited for --- */
+
+void
+loop_callback_begin_locked (EventLoop *loop, const void *owner)
+{
+  loop->running = owner;
+  g_mutex_unlock (&loop->lock);
+}
+
+void
+loop_callback_end_locked (EventLoop *loop)
+{
+  g_mutex_lock (&loop->lock);
+  loop->running = NULL;
+  g_cond_broadcast (&loop->callback_ended);
+}
+
+void
+loop_callback_wait_locked (EventLoop *loop, const void *owner)
+{
+  if (loop_is_current (loop))
+    return;
+  while (loop->running == owner)
+    g_cond_wait (&loop->callback_ended, &loop->lock);
+}
+
+/* --- the thread --- */
+
+static bool
+has_calls (EventLoop *loop)
+{
+  bool result;
+
+  g_mutex_lock (&loop->call_lock);
+  result = loop->calls->len > 0;
+  g_mutex_unlock (&loop->call_lock);
+  return result;
+}
+
+static gpointer
+loop_thread (gpointer data)
+{
+  EventLoop *loop = data;
+
+  g_main_context_push_thread_default (loop->context);
+  while (!loop->ending || loop->io_in_flight > 0 || has_calls (loop))
+    {
+      g_main_context_iteration (loop->context, TRUE);
+      loop_io_flush (loop);
+      if (loop->iteration_hook)
+        loop->iteration_hook (loop->iteration_hook_data);
+    }
+  g_main_context_iteration (loop->context, FALSE);
+  g_main_context_pop_thread_default (loop->context);
+  return NULL;
+}
+
+static void
+destroy_loop (EventLoop *loop)
+{
+  loop_io_clear (loop);
+  loop_timers_clear (loop);
+  if (loop->call_source)
+    {
+      g_source_destroy (loop->call_source);
+      g_source_unref (loop->call_source);
+    }
+  g_main_context_unref (loop->context);
+  g_array_unref (loop->calls);
+  g_mutex_clear (&loop->lock);
+  g_mutex_clear (&loop->call_lock);
+  g_mutex_clear (&loop->io_lock);
+  g_cond_clear (&loop->callback_ended);
+  g_free (loop);
+}
+
+EventLoop *
+loop_new_with_engine (const char *name, LoopIoEngineChoice choice, GError **error)
+{
+  EventLoop *loop = g_new0 (EventLoop, 1);
+  g_autofree char *thread_name = g_strndup (name, 15);
+  g_autoptr (GError) local_error = NULL;
+
+  loop->context = g_main_context_new ();
+  loop->calls = g_array_new (FALSE, FALSE, sizeof (LoopCall));
+  loop->timer_fd = -1;
+  g_mutex_init (&loop->lock);
+  g_mutex_init (&loop->call_lock);
+  g_mutex_init (&loop->io_lock);
+  g_cond_init (&loop->callback_ended);
+
+  if (!loop_timers_init (loop, error))
+    {
+      destroy_loop (loop);
+      return NULL;
+    }
+  loop_io_init (loop, choice);
+
+  loop->call_source = loop_source_new (loop, &call_source_funcs, loop);
+
+  loop->thread = g_thread_try_new (thread_name, loop_thread, loop, &local_error);
+  if (!loop->thread)
+    {
+      g_set_error (error, VMM_ERROR, VMM_ERROR_RESOURCE,
+                   "Can't start the thread “%s”: %s; close other programs or raise the limit of processes",
+                   thread_name, local_error->message);
+      destroy_loop (loop);
+      return NULL;
+    }
+  return loop;
+}
+
+EventLoop *
+loop_new (const char *name, GError **error)
+{
+  return loop_new_with_engine (name, LOOP_IO_ENGINE_BEST, error);
+}
+
+static void
+end_loop (void *data)
+{
+  EventLoop *loop = data;
+
+  loop->ending = true;
+}
+
+void
+loop_free (EventLoop *loop)
+{
+  g_return_if_fail (!loop_is_current (loop));
+
+  loop_call (loop, end_loop, loop);
+  g_thread_join (loop->thread);
+  destroy_loop (loop);
+}
+
+GMainContext *
+loop_context (EventLoop *loop)
+{
+  return loop->context;
+}
+
+bool
+loop_is_current (EventLoop *loop)
+{
+  return g_thread_self () == loop->thread;
+}
+
+/* --- tests --- */
+
+typedef struct {
+  EventLoop *loop;
+  LoopFunc hook;
+  void *data;
+} HookChange;
+
+static void
+change_hook (void *data)
+{
+  HookChange *change = data;
+
+  change->loop->iteration_hook = change->hook;
+  change->loop->iteration_hook_data = change->data;
+}
+
+void
+loop_set_iteration_hook (EventLoop *loop, LoopFunc hook, void *data)
+{
+  HookChange change = { loop, hook, data };
+
+  loop_call_sync (loop, change_hook, &change);
+}

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "vmm/loop/loop-private.h"
+
+struct LoopWatch {
+  GSource source; /* first: GLib allocates and counts it */
+  EventLoop *loop;
+  int fd;
+  gpointer tag; /* NULL: silenced */
+  bool freed;
+  LoopFdFunc func;
+  void *data;
+  GDestroyNotify destroy;
+};
+
+static gboolean
+watch_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
+{
+  LoopWatch *watch = (LoopWatch *) source;
+  EventLoop *loop = watch->loop;
+  GIOCondition condition = 0;
+
+  g_mutex_lock (&loop->lock);
+  if (!watch->freed && watch->tag)
+    condition = g_source_query_unix_fd (source, watch->tag);
+  if (condition != 0)
+    {
+      loop_callback_begin_locked (loop, watch);
+      watch->func (watch->data, watch->fd, condition);
+      loop_callback_end_locked (loop);
+    }
+  g_mutex_unlock (&loop->lock);
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+watch_finalize (GSource *source)
+{
+  LoopWatch *watch = (LoopWatch *) source;
+
+  if (watch->destroy)
+    watch->destroy (watch->data);
+}
+
+static GSourceFuncs watch_funcs = { .dispatch = watch_dispatch, .finalize = watch_finalize };
+
+LoopWatch *
+loop_watch_fd_full (EventLoop *loop, int fd, GIOCondition condition, LoopFdFunc func, void *data,
+                    GDestroyNotify destroy)
+{
+  LoopWatch *watch = (LoopWatch *) g_source_new (&watch_funcs, sizeof (LoopWatch));
+
+  watch->loop = loop;
+  watch->fd = fd;
+  watch->func = func;
+  watch->data = data;
+  watch->destroy = destroy;
+  if (condition != 0)
+    watch->tag = g_source_add_unix_fd (&watch->source, fd, condition);
+  g_source_attach (&watch->source, loop->context);
+  return watch;
+}
+
+LoopWatch *
+loop_watch_fd (EventLoop *loop, int fd, GIOCondition condition, LoopFdFunc func, void *data)
+{
+  return loop_watch_fd_full (loop, fd, condition, func, data, NULL);
+}
+
+void
+loop_watch_set_condition (LoopWatch *watch, GIOCondition condition)
+{
+  g_mutex_lock (&watch->loop->lock);
+  if (condition == 0 && watch->tag)
+    {
+      /* poll tells of errors and hang-ups unasked: only a descriptor that's gone is silent. */
+      g_source_remove_unix_fd (&watch->source, watch->tag);
+      watch->tag = NULL;
+    }
+  else if (condition != 0 && !watch->tag)
+    watch->tag = g_source_add_unix_fd (&watch->source, watch->fd, condition);
+  else if (condition != 0)
+    g_source_modify_unix_fd (&watch->source, watch->tag, condition);
+  g_mutex_unlock (&watch->loop->lock);
+}
+
+void
+loop_watch_free (LoopWatch *watch)
+{
+  EventLoop *loop = watch->loop;
+
+  g_mutex_lock (&loop->lock);
+  watch->freed = true;
+  loop_callback_wait_locked (loop, watch);
+  g_mutex_unlock (&loop->lock);
+  g_source_destroy (&watch->source);
+  g_source_unref (&watch->source);
+}
