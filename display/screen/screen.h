@@ -23,28 +23,52 @@ typedef struct Screen Screen;
 typedef struct ScreenViewer ScreenViewer;
 
 typedef struct {
-  /* Brings @current up to date, or replaces it (a new mode): stores a new reference in *@surface. Adds what
-   * changed to @damage. @force: everything is damage. */
+  /*
+   * Brings *@surface (NULL at first) up to date, or puts another one there (a new mode): the reference to the
+   * new one goes to the screen, and the old one stays the screen's to release. Adds what changed to @damage
+   * (a new surface is damage as a whole anyway). @force: everything is damage.
+   */
   void (*refresh) (void *source, Surface **surface, Damage *damage, bool force);
-  /* Nothing changed for a while: call screen_wake at the next write to what is shown. */
+  /*
+   * Nothing changed for a while: call screen_wake at the next write to what is shown. A write since the last
+   * refresh counts as well: if arming the detection finds one, call screen_wake in here. NULL for a source
+   * that calls screen_wake at every change anyway.
+   */
   void (*rest) (void *source);
 } ScreenSource;
 
-/* A hardware cursor; pixels are ARGB8888, premultiplied. */
+/* A hardware cursor; pixels are ARGB8888, premultiplied, in rows of @width. */
+#define SCREEN_CURSOR_MAX 256
 typedef struct {
   bool visible;
-  int x, y, hot_x, hot_y, width, height;
-  const uint32_t *pixels; /* NULL: unchanged shape */
+  int x, y;           /* where its hot spot is, in pixels of the surface */
+  int hot_x, hot_y;   /* the hot spot in the shape */
+  int width, height;  /* 1..SCREEN_CURSOR_MAX */
+  const uint32_t *pixels; /* NULL: unchanged shape (then hot_x..height are ignored) */
 } ScreenCursor;
 
-/* @source may be set later by the device; @name: "svga0". Returns: (transfer full). */
+/* @name: "svga0"; the device sets its source later. Returns: (transfer full). */
 Screen *screen_new (const char *name, GMainContext *context);
 Screen *screen_ref (Screen *screen);
 void screen_unref (Screen *screen);
 
-/* The device's side. NULL @ops detaches (waits for a refresh under way; the last image stays). */
+const char *screen_name (Screen *screen);
+
+/* --- the device's side --- */
+
+/* NULL @ops detaches (waits for a refresh under way, so never with a lock that the source's ops take; the last
+ * image stays). A source detaches before it is freed. */
 void screen_set_source (Screen *screen, const ScreenSource *ops, void *source);
+
+/* What is shown was changed. Never calls back and never waits, so a device may call it with its lock held; while
+ * the screen is awake it costs a store and a load. */
 void screen_wake (Screen *screen);
+
+/* Shows, moves, hides or reshapes the hardware cursor (@cursor is copied). A source without one never calls it.
+ * With a device's lock held as well. */
+void screen_set_cursor (Screen *screen, const ScreenCursor *cursor);
+
+/* --- pictures --- */
 
 /* Looks at the present surface, refreshed now: for screenshots. Any thread but the context's may block
  * up to @timeout_ms for the refresh. Returns: (transfer full): a copy, or NULL if nothing was ever shown. */
@@ -52,7 +76,8 @@ Surface *screen_grab (Screen *screen, int timeout_ms);
 
 /* --- viewers --- */
 
-/* Called on the screen's context when there is new damage for this viewer; keep it short: wake your thread. */
+/* Called on the screen's context when there is new damage or a cursor change for this viewer; keep it short: wake
+ * your thread. It is not called again until screen_viewer_take was. */
 typedef void (*ScreenChangedFunc) (void *data);
 
 /* @interval_ms: shortest time between two changes told (16 for a window, 500 for a thumbnail). */
@@ -61,11 +86,20 @@ ScreenViewer *screen_viewer_new (Screen *screen, unsigned interval_ms, ScreenCha
 /* After it returns @changed does not run. */
 void screen_viewer_free (ScreenViewer *viewer);
 
-/* A viewer that is not visible costs nothing. */
+/* A viewer that is not visible costs nothing. Viewers are created active. */
 void screen_viewer_set_active (ScreenViewer *viewer, bool active);
 
 /* Takes the damage since the last call and a reference to the surface (transfer full; NULL: nothing yet).
  * After a mode change the damage is everything. */
 Surface *screen_viewer_take (ScreenViewer *viewer, Damage *damage);
+
+/*
+ * Takes the cursor. @cursor->pixels is a new copy (transfer full; g_free) if the shape changed since this viewer's
+ * last call, else NULL. Returns: false if there never was a hardware cursor (the guest draws its own).
+ */
+bool screen_viewer_take_cursor (ScreenViewer *viewer, ScreenCursor *cursor);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Screen, screen_unref)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ScreenViewer, screen_viewer_free)
 
 G_END_DECLS

@@ -19,11 +19,22 @@ typedef struct {
   Rect rects[DAMAGE_MAX];
 } Damage;
 
+/* The common part; width and height are 0 when there is none. */
+Rect rect_intersect (Rect a, Rect b);
+static inline bool
+rect_is_empty (Rect rect)
+{
+  return rect.width <= 0 || rect.height <= 0;
+}
+
 void damage_clear (Damage *damage);
 bool damage_is_empty (const Damage *damage);
 void damage_add (Damage *damage, Rect rect);
 void damage_add_all (Damage *damage, const Damage *other);
 Rect damage_bounds (const Damage *damage);
+
+/* Cuts off what lies outside of @bounds. */
+void damage_clip (Damage *damage, Rect bounds);
 
 /*
  * Surface: XRGB8888 pixels in memory (native-endian 0x00RRGGBB; the top byte is undefined).
@@ -49,7 +60,16 @@ Surface *surface_new_for_memory (int width, int height, int stride, uint32_t *pi
 Surface *surface_ref (Surface *surface);
 void surface_unref (Surface *surface);
 
-/* Writes @surface as a PNG file, atomically. */
+/* A copy of the pixels in memory of its own. (transfer full) */
+Surface *surface_copy (Surface *surface);
+
+/* The whole of it. */
+Rect surface_rect (const Surface *surface);
+
+/* The picture as a PNG file's bytes (RGB, 8 bits). (transfer full), NULL with @error set if memory runs out. */
+GBytes *surface_to_png (Surface *surface, GError **error);
+
+/* Writes @surface as a PNG file, atomically. The error is a G_FILE_ERROR or a DISPLAY_ERROR. */
 bool surface_save_png (Surface *surface, const char *path, GError **error);
 
 /* A copy scaled down to fit @max_width x @max_height, area-averaged. (transfer full) */
