@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/bundle/bundle.h"
+
+#include "app/base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+struct BundleLock {
+  int fd;
+};
+
+/* Open file description locks tell nobody who has them (fcntl_locking(2)), so the holder writes its number. */
+static int
+read_holder (int fd)
+{
+  char text[16] = "";
+  ssize_t n = pread (fd, text, sizeof text - 1, 0);
+  int pid = n > 0 ? atoi (text) : 0;
+
+  return pid > 0 ? pid : -1;
+}
+
+static int
+open_lock_file (const char *path, int flags)
+{
+  g_autofree char *file = g_build_filename (path, "lock", NULL);
+
+  return open (file, O_RDWR | O_NOFOLLOW | O_CLOEXEC | flags, 0644);
+}
+
+static void
+set_busy_error (const char *path, int holder, GError **error)
+{
+  g_autofree char *name = g_path_get_basename (path);
+
+  if (holder > 0)
+    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY, "%s is in use by process %d", name, holder);
+  else
+    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY, "%s is in use by another process", name);
+}
+
+BundleLock *
+bundle_lock (const char *path, GError **error)
+{
+  struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+  int fd = open_lock_file (path, O_CREAT);
+  BundleLock *lock;
+
+  if (fd < 0)
+    {
+      bonsai_set_errno_error (error, errno, "Can't open %s/lock", path);
+      return NULL;
+    }
+  if (fcntl (fd, F_OFD_SETLK, &range) < 0)
+    {
+      if (errno == EAGAIN || errno == EACCES)
+        set_busy_error (path, read_holder (fd), error);
+      else
+        bonsai_set_errno_error (error, errno, "Can't lock %s/lock", path);
+      close (fd);
+      return NULL;
+    }
+  if (ftruncate (fd, 0) == 0)
+    dprintf (fd, "%d\n", (int) getpid ());
+
+  lock = g_new (BundleLock, 1);
+  lock->fd = fd;
+  return lock;
+}
+
+void
+bundle_unlock (BundleLock *lock)
+{
+  if (lock == NULL)
+    return;
+  /* A child that is between fork and exec shares the description: closing alone would not unlock. */
+  fcntl (lock->fd, F_OFD_SETLK, &(struct flock){ .l_type = F_UNLCK, .l_whence = SEEK_SET });
+  close (lock->fd);
+  g_free (lock);
+}
+
+int
+bundle_lock_holder (const char *path)
+{
+  struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
+  int fd = open_lock_file (path, 0);
+  int holder = 0;
+
+  if (fd < 0)
+    return 0;
+  if (fcntl (fd, F_OFD_GETLK, &range) == 0 && range.l_type != F_UNLCK)
+    holder = read_holder (fd);
+  close (fd);
+  return holder;
+}

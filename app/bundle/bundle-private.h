@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* Removes a folder and what is in it; symbolic links are removed, not followed. */
+void bundle_remove_tree (const char *path);
+
+/* Moves the folder @from to @parent/@slug.bonsai, or -2, -3, … if that is taken. Never replaces anything.
+ * Returns: (transfer full): where it went, or NULL with @error set. */
+char *bundle_move_in (const char *from, const char *parent, const char *slug, GError **error);
+
+G_END_DECLS

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/bundle/vm-config.h"
+
+#include "app/base/error.h"
+#include "app/bundle/json-text.h"
+#include "app/bundle/vm-config-private.h"
+
+#include <stdarg.h>
+
+/* The schema's version: "bonsai" in vm.json. SCHEMA.md says when it changes. */
+#define SCHEMA_VERSION 1
+
+#define MIB (1024ull * 1024)
+
+/* An object being read, and where it stands. */
+typedef struct {
+  JsonText *text;
+  JsonObject *object;
+  const char *pointer;
+  GError **error;
+} Section;
+
+static const char *const disk_kinds[] = { [DISK_KIND_DISK] = "disk", [DISK_KIND_CDROM] = "cdrom", NULL };
+static const char *const disk_buses[] = { [DISK_BUS_VIRTIO] = "virtio", [DISK_BUS_AHCI] = "ahci", NULL };
+
+/* Returns: always false. */
+static bool G_GNUC_PRINTF (3, 4)
+fail (const Section *section, const char *name, const char *format, ...)
+{
+  g_autofree char *pointer = g_strdup_printf ("%s/%s", section->pointer, name);
+  g_autofree char *message = NULL;
+  va_list args;
+
+  va_start (args, format);
+  message = g_strdup_vprintf (format, args);
+  va_end (args);
+  return json_text_set_error (section->text, pointer, section->error, message);
+}
+
+/* NULL if absent or null. */
+static JsonNode *
+member (const Section *section, const char *name)
+{
+  JsonNode *node = json_object_get_member (section->object, name);
+
+  return node != NULL && !JSON_NODE_HOLDS_NULL (node) ? node : NULL;
+}
+
+static bool
+require (const Section *section, const char *name)
+{
+  return member (section, name) != NULL || fail (section, name, "missing");
+}
+
+/* Each read_ function leaves @value alone if the member is absent. */
+
+static bool
+read_string (const Section *section, const char *name, char **value)
+{
+  JsonNode *node = member (section, name);
+
+  if (node == NULL)
+    return true;
+  if (!JSON_NODE_HOLDS_VALUE (node) || json_node_get_value_type (node) != G_TYPE_STRING)
+    return fail (section, name, "must be a string in quotes");
+  vm_config_set (value, json_node_get_string (node));
+  return true;
+}
+
+static bool
+read_unsigned (const Section *section, const char *name, unsigned *value)
+{
+  JsonNode *node = member (section, name);
+  gint64 number;
+
+  if (node == NULL)
+    return true;
+  if (!JSON_NODE_HOLDS_VALUE (node) || json_node_get_value_type (node) != G_TYPE_INT64)
+    return fail (section, name, "must be a whole number");
+  number = json_node_get_int (node);
+  if (number < 0 || number > G_MAXINT)
+    return fail (section, name, "%" G_GINT64_FORMAT " is out of range", number);
+  *value = (unsigned) number;
+  return true;
+}
+
+static bool
+read_bool (const Section *section, const char *name, bool *value)
+{
+  JsonNode *node = member (section, name);
+
+  if (node == NULL)
+    return true;
+  if (!JSON_NODE_HOLDS_VALUE (node) || json_node_get_value_type (node) != G_TYPE_BOOLEAN)
+    return fail (section, name, "must be true or false");
+  *value = json_node_get_boolean (node);
+  return true;
+}
+
+/* "512M", or a number of MiB. */
+static bool
+read_size (const Section *section, const char *name, uint64_t *value)
+{
+  JsonNode *node = member (section, name);
+  g_autoptr (GError) error = NULL;
+  unsigned mib = 0;
+
+  if (node == NULL)
+    return true;
+  if (JSON_NODE_HOLDS_VALUE (node) && json_node_get_value_type (node) == G_TYPE_STRING)
+    {
+      *value = vm_parse_size (json_node_get_string (node), &error);
+      return *value != 0 || fail (section, name, "%s", error->message);
+    }
+  if (!JSON_NODE_HOLDS_VALUE (node) || json_node_get_value_type (node) != G_TYPE_INT64)
+    return fail (section, name, "must be a size such as \"512M\" or \"2G\"");
+  if (!read_unsigned (section, name, &mib))
+    return false;
+  *value = mib * MIB;
+  return true;
+}
+
+static bool
+read_choice (const Section *section, const char *name, const char *const *choices, unsigned *value)
+{
+  g_autofree char *word = NULL;
+  g_autofree char *all = NULL;
+
+  if (!read_string (section, name, &word))
+    return false;
+  if (word == NULL)
+    return true;
+  for (unsigned i = 0; choices[i] != NULL; i++)
+    if (g_str_equal (choices[i], word))
+      {
+        *value = i;
+        return true;
+      }
+  all = g_strjoinv ("” or “", (char **) choices);
+  return fail (section, name, "“%s” is unknown; it must be “%s”", word, all);
+}
+
+static bool
+read_object (const Section *section, const char *name, JsonObject **value)
+{
+  JsonNode *node = member (section, name);
+
+  if (node == NULL)
+    return true;
+  if (!JSON_NODE_HOLDS_OBJECT (node))
+    return fail (section, name, "must be an object, { … }");
+  *value = json_node_get_object (node);
+  return true;
+}
+
+typedef bool (*ReadElementFunc) (const Section *section, VmConfig *config);
+
+/* Reads each object of the array @name. */
+static bool
+read_objects (const Section *section, const char *name, ReadElementFunc read_element, VmConfig *config)
+{
+  JsonNode *node = member (section, name);
+  JsonArray *array;
+
+  if (node == NULL)
+    return true;
+  if (!JSON_NODE_HOLDS_ARRAY (node))
+    return fail (section, name, "must be a list, [ … ]");
+  array = json_node_get_array (node);
+  for (unsigned i = 0; i < json_array_get_length (array); i++)
+    {
+      JsonNode *element = json_array_get_element (array, i);
+      g_autofree char *pointer = g_strdup_printf ("%s/%s/%u", section->pointer, name, i);
+      Section inner = { section->text, NULL, pointer, section->error };
+
+      if (!JSON_NODE_HOLDS_OBJECT (element))
+        return json_text_set_error (section->text, pointer, section->error, "must be an object, { … }");
+      inner.object = json_node_get_object (element);
+      if (!read_element (&inner, config))
+        return false;
+    }
+  return true;
+}
+
+static bool
+read_disk (const Section *section, VmConfig *config)
+{
+  VmDisk *disk;
+  unsigned kind = DISK_KIND_DISK, bus;
+
+  if (!read_choice (section, "kind", disk_kinds, &kind))
+    return false;
+  disk = kind == DISK_KIND_CDROM ? vm_config_add_cdrom (config, NULL) : vm_config_add_disk (config, NULL, 0);
+  disk->extra = json_object_ref (section->object);
+  bus = disk->bus;
+  if (!read_string (section, "id", &disk->id) || !read_choice (section, "bus", disk_buses, &bus)
+      || !read_string (section, "path", &disk->path) || !read_bool (section, "read-only", &disk->read_only))
+    return false;
+  disk->bus = bus;
+  return true;
+}
+
+static bool
+read_nic (const Section *section, VmConfig *config)
+{
+  VmNic *nic = vm_config_add_nic (config, "nat");
+
+  nic->extra = json_object_ref (section->object);
+  /* An address made up anew at each start would be a new card to the guest. */
+  return require (section, "mac") && read_string (section, "id", &nic->id)
+         && read_string (section, "network", &nic->network) && read_string (section, "mac", &nic->mac);
+}
+
+static bool
+read_serial (const Section *section, VmConfig *config)
+{
+  VmSerial *serial = vm_config_add_serial (config, NULL);
+
+  serial->extra = json_object_ref (section->object);
+  return read_string (section, "path", &serial->path);
+}
+
+static bool
+read_boot (const Section *section, VmConfig *config)
+{
+  Section boot = { section->text, NULL, "/boot", section->error };
+
+  if (!read_object (section, "boot", &boot.object))
+    return false;
+  if (boot.object == NULL)
+    return true;
+  config->boot_extra = json_object_ref (boot.object);
+  return read_string (&boot, "kernel", &config->kernel) && read_string (&boot, "initrd", &config->initrd)
+         && read_string (&boot, "append", &config->append);
+}
+
+static bool
+read_display (const Section *section, VmConfig *config)
+{
+  Section display = { section->text, NULL, "/display", section->error };
+
+  if (!read_object (section, "display", &display.object))
+    return false;
+  if (display.object == NULL)
+    return true;
+  config->display_extra = json_object_ref (display.object);
+  return read_unsigned (&display, "video-memory", &config->video_memory);
+}
+
+static bool
+read_version (const Section *section)
+{
+  unsigned version = 0;
+
+  if (!require (section, "bonsai") || !read_unsigned (section, "bonsai", &version))
+    return false;
+  if (version == 0)
+    return fail (section, "bonsai", "must be the schema's version, %d", SCHEMA_VERSION);
+  if (version > SCHEMA_VERSION)
+    return fail (section, "bonsai", "version %u was written by a newer Bonsai; this one knows version %d", version,
+                 SCHEMA_VERSION);
+  return true;
+}
+
+static bool
+read_config (const Section *section, VmConfig *config)
+{
+  static const char *const required[] = { "uuid", "name", "memory", "cpus" };
+
+  if (!read_version (section))
+    return false;
+  for (unsigned i = 0; i < G_N_ELEMENTS (required); i++)
+    if (!require (section, required[i]))
+      return false;
+  return read_string (section, "uuid", &config->uuid) && read_string (section, "name", &config->name)
+         && read_string (section, "notes", &config->notes) && read_size (section, "memory", &config->memory)
+         && read_unsigned (section, "cpus", &config->cpus) && read_boot (section, config)
+         && read_objects (section, "disks", read_disk, config)
+         && read_objects (section, "networks", read_nic, config)
+         && read_objects (section, "serial", read_serial, config) && read_display (section, config);
+}
+
+VmConfig *
+vm_config_parse (const char *text, gsize length, const char *file, GError **error)
+{
+  g_autoptr (JsonText) json = json_text_parse (text, length, file, error);
+  g_autoptr (VmConfig) config = vm_config_new_empty ();
+  g_auto (VmComplaint) complaint = { 0 };
+  Section section = { json, NULL, "", error };
+
+  if (json == NULL)
+    return NULL;
+  if (!JSON_NODE_HOLDS_OBJECT (json_text_root (json)))
+    {
+      json_text_set_error (json, "", error, "must be an object, { … }");
+      return NULL;
+    }
+  section.object = json_node_get_object (json_text_root (json));
+  config->extra = json_object_ref (section.object);
+  if (!read_config (&section, config))
+    return NULL;
+  if (!vm_config_check_at (config, &complaint))
+    {
+      json_text_set_error (json, complaint.pointer, error, complaint.message);
+      return NULL;
+    }
+  return g_steal_pointer (&config);
+}
+
+/* --- writing --- */
+
+/* Starts from what was read: unknown members stay, and so does the order. */
+static JsonObject *
+begin_object (JsonObject *extra)
+{
+  JsonObject *object = json_object_new ();
+  JsonObjectIter iter;
+  const char *name;
+  JsonNode *node;
+
+  if (extra == NULL)
+    return object;
+  json_object_iter_init_ordered (&iter, extra);
+  while (json_object_iter_next_ordered (&iter, &name, &node))
+    json_object_set_member (object, name, json_node_copy (node));
+  return object;
+}
+
+static void
+write_string (JsonObject *object, const char *name, const char *value)
+{
+  if (value != NULL)
+    json_object_set_string_member (object, name, value);
+  else if (json_object_has_member (object, name))
+    json_object_remove_member (object, name);
+}
+
+static void
+write_disks (JsonObject *root, const VmConfig *config)
+{
+  JsonArray *array = json_array_new ();
+
+  for (unsigned i = 0; i < config->disks->len; i++)
+    {
+      const VmDisk *disk = g_ptr_array_index (config->disks, i);
+      JsonObject *object = begin_object (disk->extra);
+
+      write_string (object, "id", disk->id);
+      write_string (object, "kind", disk_kinds[disk->kind]);
+      write_string (object, "bus", disk_buses[disk->bus]);
+      write_string (object, "path", disk->path);
+      if (disk->kind == DISK_KIND_DISK)
+        json_object_set_boolean_member (object, "read-only", disk->read_only);
+      json_array_add_object_element (array, object);
+    }
+  json_object_set_array_member (root, "disks", array);
+}
+
+static void
+write_nics (JsonObject *root, const VmConfig *config)
+{
+  JsonArray *array = json_array_new ();
+
+  for (unsigned i = 0; i < config->nics->len; i++)
+    {
+      const VmNic *nic = g_ptr_array_index (config->nics, i);
+      JsonObject *object = begin_object (nic->extra);
+
+      write_string (object, "id", nic->id);
+      write_string (object, "network", nic->network);
+      write_string (object, "mac", nic->mac);
+      json_array_add_object_element (array, object);
+    }
+  json_object_set_array_member (root, "networks", array);
+}
+
+static void
+write_serials (JsonObject *root, const VmConfig *config)
+{
+  JsonArray *array = json_array_new ();
+
+  for (unsigned i = 0; i < config->serials->len; i++)
+    {
+      const VmSerial *serial = g_ptr_array_index (config->serials, i);
+      JsonObject *object = begin_object (serial->extra);
+
+      write_string (object, "path", serial->path);
+      json_array_add_object_element (array, object);
+    }
+  json_object_set_array_member (root, "serial", array);
+}
+
+static void
+write_boot (JsonObject *root, const VmConfig *config)
+{
+  JsonObject *boot = begin_object (config->boot_extra);
+
+  write_string (boot, "kernel", config->kernel);
+  write_string (boot, "initrd", config->initrd);
+  write_string (boot, "append", config->append);
+  if (json_object_get_size (boot) > 0)
+    {
+      json_object_set_object_member (root, "boot", boot);
+      return;
+    }
+  json_object_unref (boot);
+  write_string (root, "boot", NULL);
+}
+
+char *
+vm_config_to_json (const VmConfig *config)
+{
+  g_autoptr (JsonGenerator) generator = json_generator_new ();
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  g_autofree char *memory = vm_format_size (config->memory);
+  g_autofree char *text = NULL;
+  JsonObject *root = begin_object (config->extra), *display = begin_object (config->display_extra);
+
+  json_object_set_int_member (root, "bonsai", SCHEMA_VERSION);
+  write_string (root, "uuid", config->uuid);
+  write_string (root, "name", config->name);
+  write_string (root, "notes", config->notes);
+  write_string (root, "memory", memory);
+  json_object_set_int_member (root, "cpus", config->cpus);
+  write_boot (root, config);
+  write_disks (root, config);
+  write_nics (root, config);
+  write_serials (root, config);
+  json_object_set_int_member (display, "video-memory", config->video_memory);
+  json_object_set_object_member (root, "display", display);
+
+  json_node_take_object (node, root);
+  json_generator_set_root (generator, node);
+  json_generator_set_pretty (generator, TRUE);
+  json_generator_set_indent (generator, 2);
+  text = json_generator_to_data (generator, NULL);
+  return g_strconcat (text, "\n", NULL);
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/bundle/vm-config.h"
+
+static char *
+resolve (const char *folder, const char *path)
+{
+  if (path == NULL || g_path_is_absolute (path))
+    return g_strdup (path);
+  return g_build_filename (folder, path, NULL);
+}
+
+static void
+set (char **member, char *value)
+{
+  g_free (*member);
+  *member = value;
+}
+
+MachineSpec *
+vm_config_to_spec (const VmConfig *config, const char *folder)
+{
+  MachineSpec *spec = machine_spec_new ();
+
+  set (&spec->name, g_strdup (config->name));
+  set (&spec->uuid, g_strdup (config->uuid));
+  spec->memory = config->memory;
+  spec->n_cpus = config->cpus;
+  spec->video_memory = config->video_memory;
+  spec->firmware = config->kernel != NULL ? FIRMWARE_NONE : FIRMWARE_BIOS;
+  set (&spec->kernel, resolve (folder, config->kernel));
+  set (&spec->initrd, resolve (folder, config->initrd));
+  set (&spec->append, g_strdup (config->append));
+
+  for (unsigned i = 0; i < config->disks->len; i++)
+    {
+      const VmDisk *disk = g_ptr_array_index (config->disks, i);
+      g_autofree char *path = resolve (folder, disk->path);
+      DiskSpec *added = machine_spec_add_disk (spec, disk->kind, disk->bus, path, disk->read_only);
+
+      set (&added->id, g_strdup (disk->id));
+    }
+
+  g_ptr_array_set_size (spec->nics, 0);
+  for (unsigned i = 0; i < config->nics->len; i++)
+    {
+      const VmNic *nic = g_ptr_array_index (config->nics, i);
+      NicSpec *added = machine_spec_add_nic (spec, nic->network, nic->mac);
+
+      set (&added->id, g_strdup (nic->id));
+    }
+
+  for (unsigned i = 0; i < config->serials->len && i < G_N_ELEMENTS (spec->serial); i++)
+    {
+      const VmSerial *serial = g_ptr_array_index (config->serials, i);
+
+      spec->serial[i].kind = serial->path != NULL ? SERIAL_FILE : SERIAL_NONE;
+      set (&spec->serial[i].path, resolve (folder, serial->path));
+    }
+  return spec;
+}

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/bundle/vm-config.h"
+
+#include "app/base/error.h"
+#include "app/bundle/vm-config-private.h"
+
+#include <stdarg.h>
+#include <string.h>
+
+#define MIB (1024ull * 1024)
+#define DEFAULT_MEMORY (512 * MIB)
+#define DEFAULT_VIDEO_MEMORY 16
+#define MAX_MEMORY (16ull << 40)
+#define MAX_CPUS 255
+#define MAX_DISKS 32
+#define MAX_NICS 8
+#define MAX_SERIALS 2
+#define MAX_NAME 200
+
+G_DEFINE_BOXED_TYPE (VmConfig, vm_config, vm_config_copy, vm_config_free)
+
+static JsonObject *
+ref_extra (JsonObject *extra)
+{
+  return extra != NULL ? json_object_ref (extra) : NULL;
+}
+
+static void
+vm_disk_free (VmDisk *disk)
+{
+  g_clear_pointer (&disk->extra, json_object_unref);
+  g_free (disk->id);
+  g_free (disk->path);
+  g_free (disk);
+}
+
+static void
+vm_nic_free (VmNic *nic)
+{
+  g_clear_pointer (&nic->extra, json_object_unref);
+  g_free (nic->id);
+  g_free (nic->network);
+  g_free (nic->mac);
+  g_free (nic);
+}
+
+static void
+vm_serial_free (VmSerial *serial)
+{
+  g_clear_pointer (&serial->extra, json_object_unref);
+  g_free (serial->path);
+  g_free (serial);
+}
+
+VmConfig *
+vm_config_new_empty (void)
+{
+  VmConfig *config = g_new0 (VmConfig, 1);
+
+  config->disks = g_ptr_array_new_with_free_func ((GDestroyNotify) vm_disk_free);
+  config->nics = g_ptr_array_new_with_free_func ((GDestroyNotify) vm_nic_free);
+  config->serials = g_ptr_array_new_with_free_func ((GDestroyNotify) vm_serial_free);
+  config->video_memory = DEFAULT_VIDEO_MEMORY;
+  return config;
+}
+
+VmConfig *
+vm_config_new (const char *name)
+{
+  VmConfig *config = vm_config_new_empty ();
+
+  config->uuid = g_uuid_string_random ();
+  config->name = g_strdup (name);
+  config->memory = DEFAULT_MEMORY;
+  config->cpus = 1;
+  vm_config_add_nic (config, "nat");
+  return config;
+}
+
+static void
+copy_devices (VmConfig *copy, const VmConfig *config)
+{
+  for (unsigned i = 0; i < config->disks->len; i++)
+    {
+      const VmDisk *from = g_ptr_array_index (config->disks, i);
+      VmDisk *to = g_memdup2 (from, sizeof *from);
+
+      to->id = g_strdup (from->id);
+      to->path = g_strdup (from->path);
+      to->extra = ref_extra (from->extra);
+      g_ptr_array_add (copy->disks, to);
+    }
+  for (unsigned i = 0; i < config->nics->len; i++)
+    {
+      const VmNic *from = g_ptr_array_index (config->nics, i);
+      VmNic *to = g_new0 (VmNic, 1);
+
+      to->id = g_strdup (from->id);
+      to->network = g_strdup (from->network);
+      to->mac = g_strdup (from->mac);
+      to->extra = ref_extra (from->extra);
+      g_ptr_array_add (copy->nics, to);
+    }
+  for (unsigned i = 0; i < config->serials->len; i++)
+    {
+      const VmSerial *from = g_ptr_array_index (config->serials, i);
+      VmSerial *to = g_new0 (VmSerial, 1);
+
+      to->path = g_strdup (from->path);
+      to->extra = ref_extra (from->extra);
+      g_ptr_array_add (copy->serials, to);
+    }
+}
+
+VmConfig *
+vm_config_copy (const VmConfig *config)
+{
+  VmConfig *copy = vm_config_new_empty ();
+
+  copy->uuid = g_strdup (config->uuid);
+  copy->name = g_strdup (config->name);
+  copy->notes = g_strdup (config->notes);
+  copy->memory = config->memory;
+  copy->cpus = config->cpus;
+  copy->kernel = g_strdup (config->kernel);
+  copy->initrd = g_strdup (config->initrd);
+  copy->append = g_strdup (config->append);
+  copy->video_memory = config->video_memory;
+  copy->extra = ref_extra (config->extra);
+  copy->boot_extra = ref_extra (config->boot_extra);
+  copy->display_extra = ref_extra (config->display_extra);
+  copy_devices (copy, config);
+  return copy;
+}
+
+void
+vm_config_free (VmConfig *config)
+{
+  if (config == NULL)
+    return;
+  g_free (config->uuid);
+  g_free (config->name);
+  g_free (config->notes);
+  g_free (config->kernel);
+  g_free (config->initrd);
+  g_free (config->append);
+  g_ptr_array_unref (config->disks);
+  g_ptr_array_unref (config->nics);
+  g_ptr_array_unref (config->serials);
+  g_clear_pointer (&config->extra, json_object_unref);
+  g_clear_pointer (&config->boot_extra, json_object_unref);
+  g_clear_pointer (&config->display_extra, json_object_unref);
+  g_free (config);
+}
+
+void
+vm_config_set (char **member, const char *value)
+{
+  char *copy = g_strdup (value);
+
+  g_free (*member);
+  *member = copy;
+}
+
+VmDisk *
+vm_config_find_disk (const VmConfig *config, const char *id)
+{
+  for (unsigned i = 0; i < config->disks->len; i++)
+    {
+      VmDisk *disk = g_ptr_array_index (config->disks, i);
+
+      if (g_strcmp0 (disk->id, id) == 0)
+        return disk;
+    }
+  return NULL;
+}
+
+/* The first of "disk0", "disk1", … that is free. */
+static char *
+unused_disk_id (const VmConfig *config, const char *prefix)
+{
+  for (unsigned n = 0;; n++)
+    {
+      g_autofree char *id = g_strdup_printf ("%s%u", prefix, n);
+
+      if (vm_config_find_disk (config, id) == NULL)
+        return g_steal_pointer (&id);
+    }
+}
+
+static VmDisk *
+add_disk (VmConfig *config, DiskKind kind, const char *path)
+{
+  VmDisk *disk = g_new0 (VmDisk, 1);
+
+  disk->id = unused_disk_id (config, kind == DISK_KIND_CDROM ? "cd" : "disk");
+  disk->kind = kind;
+  disk->bus = kind == DISK_KIND_CDROM ? DISK_BUS_AHCI : DISK_BUS_VIRTIO;
+  disk->read_only = kind == DISK_KIND_CDROM;
+  disk->path = g_strdup (path);
+  g_ptr_array_add (config->disks, disk);
+  return disk;
+}
+
+VmDisk *
+vm_config_add_disk (VmConfig *config, const char *path, uint64_t create)
+{
+  VmDisk *disk = add_disk (config, DISK_KIND_DISK, path);
+
+  disk->create = create;
+  return disk;
+}
+
+VmDisk *
+vm_config_add_cdrom (VmConfig *config, const char *path)
+{
+  return add_disk (config, DISK_KIND_CDROM, path);
+}
+
+/* Locally administered, unicast (IEEE 802-2014, section 8.2.2); 52:54:00 is what guests' tools expect of a
+ * virtual card. */
+static char *
+random_mac (void)
+{
+  guint32 random = g_random_int ();
+
+  return g_strdup_printf ("52:54:00:%02x:%02x:%02x", random & 0xff, random >> 8 & 0xff, random >> 16 & 0xff);
+}
+
+VmNic *
+vm_config_add_nic (VmConfig *config, const char *network)
+{
+  VmNic *nic = g_new0 (VmNic, 1);
+
+  nic->id = g_strdup_printf ("net%u", config->nics->len);
+  nic->network = g_strdup (network);
+  nic->mac = random_mac ();
+  g_ptr_array_add (config->nics, nic);
+  return nic;
+}
+
+VmSerial *
+vm_config_add_serial (VmConfig *config, const char *path)
+{
+  VmSerial *serial = g_new0 (VmSerial, 1);
+
+  serial->path = g_strdup (path);
+  g_ptr_array_add (config->serials, serial);
+  return serial;
+}
+
+/* --- checks --- */
+
+/* Collects where and what. Returns: always false. */
+static bool G_GNUC_PRINTF (3, 4)
+complain (VmComplaint *complaint, char *pointer, const char *format, ...)
+{
+  va_list args;
+
+  va_start (args, format);
+  complaint->pointer = pointer;
+  complaint->message = g_strdup_vprintf (format, args);
+  va_end (args);
+  return false;
+}
+
+void
+vm_complaint_clear (VmComplaint *complaint)
+{
+  g_clear_pointer (&complaint->pointer, g_free);
+  g_clear_pointer (&complaint->message, g_free);
+}
+
+static bool
+check_name (const char *name, VmComplaint *complaint)
+{
+  if (name == NULL || name[0] == '\0')
+    return complain (complaint, g_strdup ("/name"), "a machine needs a name");
+  if (strlen (name) > MAX_NAME)
+    return complain (complaint, g_strdup ("/name"), "longer than %d bytes", MAX_NAME);
+  if (!g_utf8_validate (name, -1, NULL))
+    return complain (complaint, g_strdup ("/name"), "not text in UTF-8");
+  for (const char *at = name; *at != '\0'; at = g_utf8_next_char (at))
+    if (g_unichar_iscntrl (g_utf8_get_char (at)))
+      return complain (complaint, g_strdup ("/name"), "contains a control character");
+  return true;
+}
+
+static bool
+check_size (const VmConfig *config, VmComplaint *complaint)
+{
+  if (config->memory < MIB || config->memory > MAX_MEMORY || config->memory % MIB != 0)
+    return complain (complaint, g_strdup ("/memory"), "must be whole MiB, from 1M to 16T");
+  if (config->cpus < 1 || config->cpus > MAX_CPUS)
+    return complain (complaint, g_strdup ("/cpus"), "must be 1 to %d", MAX_CPUS);
+  if (config->video_memory < 1 || config->video_memory > 256
+      || (config->video_memory & (config->video_memory - 1)) != 0)
+    return complain (complaint, g_strdup ("/display/video-memory"), "must be 1, 2, 4, … or 256 (MiB)");
+  return true;
+}
+
+/* A relative path stays in the bundle. */
+static bool
+check_path (const char *path, const char *pointer, VmComplaint *complaint)
+{
+  g_auto (GStrv) parts = NULL;
+
+  if (path == NULL || g_path_is_absolute (path))
+    return true;
+  if (path[0] == '\0')
+    return complain (complaint, g_strdup (pointer), "empty");
+  parts = g_strsplit (path, "/", -1);
+  if (g_strv_contains ((const char *const *) parts, ".."))
+    return complain (complaint, g_strdup (pointer),
+                     "“%s” leaves the machine's folder; give the absolute path instead", path);
+  return true;
+}
+
+static bool
+check_id (const char *id, const char *kind, unsigned index, VmComplaint *complaint)
+{
+  if (id == NULL || id[0] == '\0' || strlen (id) > 32 || strspn (id, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen (id))
+    return complain (complaint, g_strdup_printf ("/%s/%u/id", kind, index),
+                     "must be 1 to 32 of a-z, 0-9 and “-”");
+  return true;
+}
+
+static bool
+check_disks (const VmConfig *config, VmComplaint *complaint)
+{
+  if (config->disks->len > MAX_DISKS)
+    return complain (complaint, g_strdup ("/disks"), "more than %d", MAX_DISKS);
+  for (unsigned i = 0; i < config->disks->len; i++)
+    {
+      const VmDisk *disk = g_ptr_array_index (config->disks, i);
+      g_autofree char *pointer = g_strdup_printf ("/disks/%u/path", i);
+
+      if (!check_id (disk->id, "disks", i, complaint) || !check_path (disk->path, pointer, complaint))
+        return false;
+      if (vm_config_find_disk (config, disk->id) != disk)
+        return complain (complaint, g_strdup_printf ("/disks/%u/id", i), "“%s” is there twice", disk->id);
+      if (disk->kind == DISK_KIND_DISK && disk->path == NULL)
+        return complain (complaint, g_steal_pointer (&pointer), "missing; only a CD-ROM drive can be empty");
+      if (disk->kind == DISK_KIND_CDROM && disk->bus != DISK_BUS_AHCI)
+        return complain (complaint, g_strdup_printf ("/disks/%u/bus", i), "a CD-ROM drive needs “ahci”");
+    }
+  return true;
+}
+
+static bool
+mac_is_valid (const char *mac)
+{
+  for (unsigned i = 0; i < 17; i++)
+    if (i % 3 == 2 ? mac[i] != ':' : !g_ascii_isxdigit (mac[i]))
+      return false;
+  /* IEEE 802-2014, section 8.2: bit 0 of the first octet marks a group address. */
+  return mac[17] == '\0' && g_ascii_xdigit_value (mac[1]) % 2 == 0;
+}
+
+static bool
+check_nics (const VmConfig *config, VmComplaint *complaint)
+{
+  if (config->nics->len > MAX_NICS)
+    return complain (complaint, g_strdup ("/networks"), "more than %d", MAX_NICS);
+  for (unsigned i = 0; i < config->nics->len; i++)
+    {
+      const VmNic *nic = g_ptr_array_index (config->nics, i);
+
+      if (!check_id (nic->id, "networks", i, complaint))
+        return false;
+      for (unsigned j = 0; j < i; j++)
+        if (strcmp (((VmNic *) g_ptr_array_index (config->nics, j))->id, nic->id) == 0)
+          return complain (complaint, g_strdup_printf ("/networks/%u/id", i), "“%s” is there twice", nic->id);
+      if (g_strcmp0 (nic->network, "nat") != 0 && g_strcmp0 (nic->network, "none") != 0)
+        return complain (complaint, g_strdup_printf ("/networks/%u/network", i), "must be “nat” or “none”");
+      if (nic->mac == NULL || !mac_is_valid (nic->mac))
+        return complain (complaint, g_strdup_printf ("/networks/%u/mac", i),
+                         "must be the address of one card, such as 52:54:00:12:34:56");
+    }
+  return true;
+}
+
+bool
+vm_config_check_at (const VmConfig *config, VmComplaint *complaint)
+{
+  if (config->uuid == NULL || !g_uuid_string_is_valid (config->uuid))
+    return complain (complaint, g_strdup ("/uuid"), "must be a UUID, such as the command uuidgen prints");
+  if (!check_name (config->name, complaint) || !check_size (config, complaint)
+      || !check_path (config->kernel, "/boot/kernel", complaint)
+      || !check_path (config->initrd, "/boot/initrd", complaint) || !check_disks (config, complaint)
+      || !check_nics (config, complaint))
+    return false;
+  if (config->kernel == NULL && (config->initrd != NULL || config->append != NULL))
+    return complain (complaint, g_strdup ("/boot/kernel"), "missing; “initrd” and “append” go with a kernel");
+  if (config->serials->len > MAX_SERIALS)
+    return complain (complaint, g_strdup ("/serial"), "more than %d", MAX_SERIALS);
+  for (unsigned i = 0; i < config->serials->len; i++)
+    {
+      const VmSerial *serial = g_ptr_array_index (config->serials, i);
+      g_autofree char *pointer = g_strdup_printf ("/serial/%u/path", i);
+
+      if (!check_path (serial->path, pointer, complaint))
+        return false;
+    }
+  return true;
+}
+
+bool
+vm_config_check (const VmConfig *config, GError **error)
+{
+  g_auto (VmComplaint) complaint = { 0 };
+  g_autofree char *member = NULL;
+
+  if (vm_config_check_at (config, &complaint))
+    return true;
+  member = json_pointer_for_people (complaint.pointer);
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "%s: %s", member, complaint.message);
+  return false;
+}
