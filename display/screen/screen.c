@@ -45,6 +45,7 @@ struct Screen {
    */
   int woken;  /* atomic: something changed since the last refresh began */
   int awake;  /* atomic: the screen pulls by itself */
+  int ticked; /* atomic: refresh once, even at rest */
   int kicked; /* atomic: look at once */
 
   GMutex lock;
@@ -192,11 +193,13 @@ refresh_locked (Screen *screen)
   const ScreenSource *ops = screen->ops;
   void *source = screen->source;
   Surface *surface = screen->surface, *old;
-  bool force = screen->force;
+  bool force = screen->force, ticked;
+  int64_t last_change;
   Damage damage;
 
   if (!source_enter_locked (screen))
     return;
+  ticked = g_atomic_int_compare_and_exchange (&screen->ticked, true, false);
   screen->force = false;
   screen->last_refresh = refresh_time (screen, g_get_monotonic_time ());
   g_atomic_int_set (&screen->woken, false);
@@ -208,7 +211,10 @@ refresh_locked (Screen *screen)
     damage_add (&damage, surface_rect (surface));
 
   g_mutex_lock (&screen->lock);
+  last_change = screen->last_change;
   old = take_surface_locked (screen, surface, &damage);
+  if (ticked)
+    screen->last_change = last_change;
   source_leave_locked (screen);
   if (old)
     {
@@ -236,13 +242,13 @@ rest_locked (Screen *screen)
 
 /* --- the clock --- */
 
-/* When the next refresh is due if the screen is awake: as soon as a waiting viewer may be told again. */
+/* When the next refresh is due if the screen is awake or ticked: as soon as a waiting viewer may be told again. */
 static int64_t
 next_refresh_locked (Screen *screen)
 {
   int64_t due = NEVER;
 
-  if (!screen->ops || !g_atomic_int_get (&screen->awake))
+  if (!screen->ops || (!g_atomic_int_get (&screen->awake) && !g_atomic_int_get (&screen->ticked)))
     return NEVER;
   for (guint i = 0; i < screen->viewers->len; i++)
     {
@@ -426,6 +432,13 @@ screen_wake (Screen *screen)
   g_atomic_int_set (&screen->woken, true);
   if (!g_atomic_int_get (&screen->awake))
     screen_kick (screen);
+}
+
+void
+screen_tick (Screen *screen)
+{
+  g_atomic_int_set (&screen->ticked, true);
+  screen_kick (screen);
 }
 
 static void

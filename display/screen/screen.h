@@ -64,6 +64,10 @@ void screen_set_source (Screen *screen, const ScreenSource *ops, void *source);
  * the screen is awake it costs a store and a load. */
 void screen_wake (Screen *screen);
 
+/* One refresh for what time alone changes, such as a blinking cursor: it neither ends the screen's rest nor puts it
+ * off. It comes as soon as some active viewer may be told. Otherwise like screen_wake. */
+void screen_tick (Screen *screen);
+
 /* Shows, moves, hides or reshapes the hardware cursor (@cursor is copied). A source without one never calls it.
  * With a device's lock held as well. */
 void screen_set_cursor (Screen *screen, const ScreenCursor *cursor);

@@ -20,6 +20,7 @@ typedef struct Hypervisor Hypervisor;
  */
 typedef struct GuestMemory GuestMemory;
 typedef struct MemoryBank MemoryBank;
+typedef void (*MemoryBankFunc) (MemoryBank *bank, void *data);
 
 #define GUEST_PAGE_SIZE      4096u
 #define PCI_HOLE_START       UINT64_C (0xb0000000) /* low RAM ends here at most; ECAM and BARs follow */
@@ -83,6 +84,23 @@ bool memory_bank_take_dirty (MemoryBank *bank, uint64_t *bitmap);
 /* Like a write by a device: marks the pages dirty. */
 void memory_bank_set_dirty (MemoryBank *bank, uint64_t offset, uint64_t size);
 
+/**
+ * memory_bank_watch_write:
+ * @func: called once: at, or just before, the next write to @bank by a vCPU or a device (whoever writes calls
+ *   memory_bank_set_dirty); on the writer's thread, device locks may be held, so it must not take any
+ *
+ * Waits for a write without polling and without cost in between: a frame buffer that nobody draws on. vCPUs are
+ * stopped by a read-only view of the bank's memory: KVM_RUN fails with EFAULT, or (KVM of kind PVM) hands the
+ * write over as MMIO, for which the device keeps a bus region under the bank. Replaces an earlier watch; NULL
+ * @func ends it.
+ */
+void memory_bank_watch_write (MemoryBank *bank, MemoryBankFunc func, void *data);
+
+/* For the engine: KVM_RUN failed with EFAULT. Ends all watches, calling their functions. Returns: true if the vCPU
+ * may try again: a watch has ended since @generation was taken, before KVM_RUN. */
+bool guest_memory_resolve_fault (GuestMemory *memory, unsigned generation);
+unsigned guest_memory_watch_generation (GuestMemory *memory);
+
 /* --- accessors; addresses are guest-physical --- */
 
 /* Copies; false, having touched nothing, unless the whole range is RAM (reads: RAM or ROM). */
@@ -103,7 +121,6 @@ bool guest_map_iov (GuestMemory *memory, uint64_t address, uint64_t size, bool f
                     unsigned *n_iov);
 
 /* Calls @func for each bank in order of creation. */
-typedef void (*MemoryBankFunc) (MemoryBank *bank, void *data);
 void guest_memory_foreach (GuestMemory *memory, MemoryBankFunc func, void *data);
 
 /* Bytes of RAM banks named "ram-*". */
