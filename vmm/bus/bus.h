@@ -44,7 +44,10 @@ BusRegion *bus_add (Bus *bus, Device *device, const BusOps *ops, uint64_t base, 
  * holds the device's lock, so with that lock held here, none is. */
 void bus_remove (Bus *bus, BusRegion *region);
 
-/* Dispatches one guest access. Unclaimed reads give all ones, unclaimed writes are lost. */
+/* Where @region lies; the region must be on a bus still. */
+void bus_region_range (const BusRegion *region, uint64_t *base, uint64_t *size);
+
+/* Dispatches one guest access of @size (1..8) bytes. Unclaimed reads give all ones, unclaimed writes are lost. */
 uint64_t bus_read (Bus *bus, uint64_t address, unsigned size);
 void bus_write (Bus *bus, uint64_t address, uint64_t value, unsigned size);
 

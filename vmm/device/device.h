@@ -22,8 +22,9 @@ struct DeviceClass {
   const char *id; /* "uart16550" */
   size_t size;    /* of the struct that begins with a Device; zeroed before realize */
 
-  /* Takes its resources: regions, memory banks, timers. On failure what was taken is given back by
-   * unrealize, which must cope with a half-made device. */
+  /* Takes its resources: regions, memory banks, timers; on the thread of board_add. On failure what was taken is
+   * given back by unrealize, which must cope with a half-made device. unrealize runs on the loop's thread. Neither
+   * holds the lock. */
   bool (*realize) (Device *device, const void *config, GError **error);
   void (*unrealize) (Device *device);
 
@@ -46,6 +47,7 @@ struct Device {
   /* private */
   GMutex lock;
   GPtrArray *regions;
+  bool ended; /* unrealized: late calls are dropped */
 };
 
 typedef void (*DeviceFunc) (Device *device);
@@ -68,6 +70,7 @@ void device_timer_free (LoopTimer *timer);
 
 /* Watches a descriptor; the callback holds the device's lock. (transfer full) */
 LoopWatch *device_watch_fd (Device *device, int fd, GIOCondition condition, DeviceFdFunc func);
+/* With the device's lock held, or from unrealize. NULL is ignored. */
 void device_watch_free (LoopWatch *watch);
 
 /* Runs @func with the lock held on the loop's thread, soon. */

@@ -50,4 +50,8 @@ void msi_route_free (MsiRoute *route);
 void msi_route_set_message (MsiRoute *route, uint64_t address, uint32_t data);
 void msi_route_signal (MsiRoute *route);
 
+/* The eventfd for a backend, the route's; -1 while the kernel has no route and each interrupt needs
+ * msi_route_signal. May change with each msi_route_set_message. */
+int msi_route_fd (MsiRoute *route);
+
 G_END_DECLS

@@ -28,6 +28,14 @@ LoopTimer *loop_timer_new_full (EventLoop *loop, VmClock *clock, LoopFunc func, 
 LoopWatch *loop_watch_fd_full (EventLoop *loop, int fd, GIOCondition condition, LoopFdFunc func, void *data,
                                GDestroyNotify destroy);
 
+/* In a timer's callback, after it got the lock that its owner arms and cancels under: whether the owner did so
+ * since the timer expired. Then the expiry no longer counts. */
+bool loop_timer_is_overtaken (const LoopTimer *timer);
+
+/* loop_watch_free that doesn't wait for a callback under way. */
+void loop_watch_release (LoopWatch *watch);
+void *loop_watch_data (LoopWatch *watch);
+
 /* --- inside vmm/loop --- */
 
 typedef struct LoopIoEngine LoopIoEngine;

@@ -16,6 +16,8 @@ struct LoopTimer {
   int64_t deadline;
   int64_t when; /* CLOCK_MONOTONIC; INT64_MAX while the clock stands still */
   bool armed;
+  unsigned generation;       /* counts calls of arm and cancel */
+  unsigned fired_generation; /* at the time of expiry */
   LoopFunc func;
   void *data;
   GDestroyNotify destroy;
@@ -89,6 +91,7 @@ fire_locked (LoopTimer *timer)
   EventLoop *loop = timer->loop;
 
   disarm_locked (timer);
+  timer->fired_generation = timer->generation;
   loop_callback_begin_locked (loop, timer);
   timer->func (timer->data);
   loop_callback_end_locked (loop);
@@ -176,6 +179,7 @@ loop_timer_arm (LoopTimer *timer, int64_t deadline)
   EventLoop *loop = timer->loop;
 
   g_mutex_lock (&loop->lock);
+  timer->generation++;
   timer->deadline = MAX (deadline, 0);
   place_locked (timer);
   if (!timer->armed)
@@ -191,12 +195,24 @@ loop_timer_cancel (LoopTimer *timer)
   EventLoop *loop = timer->loop;
 
   g_mutex_lock (&loop->lock);
+  timer->generation++;
   if (timer->armed)
     {
       disarm_locked (timer);
       set_timer_fd_locked (loop);
     }
   g_mutex_unlock (&loop->lock);
+}
+
+bool
+loop_timer_is_overtaken (const LoopTimer *timer)
+{
+  bool overtaken;
+
+  g_mutex_lock (&timer->loop->lock);
+  overtaken = timer->generation != timer->fired_generation;
+  g_mutex_unlock (&timer->loop->lock);
+  return overtaken;
 }
 
 bool

@@ -83,15 +83,34 @@ loop_watch_set_condition (LoopWatch *watch, GIOCondition condition)
   g_mutex_unlock (&watch->loop->lock);
 }
 
-void
-loop_watch_free (LoopWatch *watch)
+static void
+watch_free (LoopWatch *watch, bool wait)
 {
   EventLoop *loop = watch->loop;
 
   g_mutex_lock (&loop->lock);
   watch->freed = true;
-  loop_callback_wait_locked (loop, watch);
+  if (wait)
+    loop_callback_wait_locked (loop, watch);
   g_mutex_unlock (&loop->lock);
   g_source_destroy (&watch->source);
   g_source_unref (&watch->source);
+}
+
+void
+loop_watch_free (LoopWatch *watch)
+{
+  watch_free (watch, true);
+}
+
+void
+loop_watch_release (LoopWatch *watch)
+{
+  watch_free (watch, false);
+}
+
+void *
+loop_watch_data (LoopWatch *watch)
+{
+  return watch->data;
 }

@@ -89,6 +89,13 @@ void state_save (const StateTable *table, void *object, GByteArray *out);
  */
 bool state_load (const StateTable *table, void *object, const uint8_t *data, size_t size, GError **error);
 
+/* state_load in two steps, for several objects that must all fit before any changes. The object must not
+ * change between them. state_prepare returns NULL with @error set if the state is refused. */
+typedef struct StateLoad StateLoad;
+StateLoad *state_prepare (const StateTable *table, void *object, const uint8_t *data, size_t size, GError **error);
+void state_commit (StateLoad *load);  /* frees @load */
+void state_discard (StateLoad *load); /* frees @load */
+
 /* state_load without the commit: true if it would succeed. */
 bool state_validate (const StateTable *table, const void *object, const uint8_t *data, size_t size, GError **error);
 

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "vmm/base/published.h"
+#include "vmm/kvm/hypervisor.h"
+#include "vmm/memory/guest-memory.h"
+
+#include <stdatomic.h>
+
+G_BEGIN_DECLS
+
+/* A bank as a whole, or up to 15 pieces of it. */
+#define BANK_N_VIEWS 16u
+#define WHOLE_VIEW   0u
+
+/* One appearance of a bank in the guest's address space: one slot of the hypervisor. */
+typedef struct {
+  bool shown;
+  BankKind kind;
+  uint32_t slot;
+  uint64_t address;
+  uint64_t offset; /* in the bank */
+  uint64_t size;
+} BankView;
+
+struct MemoryBank {
+  gatomicrefcount refs;
+  GuestMemory *memory; /* NULL after the machine's end */
+  char *name;
+  uint64_t size;
+  BankKind kind;
+  int fd;
+  uint8_t *data;
+  BankView views[BANK_N_VIEWS]; /* guarded by the map lock */
+
+  atomic_bool logging;
+  _Atomic (_Atomic uint64_t *) dirty; /* one bit per page; made when logging first starts */
+};
+
+/* What accessors search: sorted, disjoint; neighbours in one bank are joined. */
+typedef struct {
+  uint64_t address, last; /* last: inclusive */
+  uint8_t *host;
+  MemoryBank *bank;
+  uint64_t offset;
+  bool writable;
+} MapEntry;
+
+typedef struct {
+  unsigned n_entries;
+  MapEntry entries[];
+} MemoryTable;
+
+struct GuestMemory {
+  Hypervisor *hypervisor;
+  GMutex map_lock;
+  GPtrArray *banks;
+  Published table; /* of MemoryTable */
+  GArray *free_slots;
+  uint32_t n_slots;
+};
+
+/* Moves the hypervisor's dirty bits of a view into the bank's. */
+void bank_collect_dirty_locked (MemoryBank *bank, const BankView *view);
+void bank_clear_dirty_locked (MemoryBank *bank);
+
+/* Tells the hypervisor of a view, with @size 0 removing it. */
+bool bank_set_slot_locked (MemoryBank *bank, const BankView *view, uint64_t size);
+
+G_END_DECLS
