@@ -2,6 +2,7 @@
 #pragma once
 
 #include "vmm/device/board.h"
+#include "vmm/kvm/cpu-start.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -46,18 +47,6 @@ typedef struct {
 /* On the machine's loop thread, without locks. */
 typedef void (*MachineEventFunc) (Machine *machine, const MachineEvent *event, void *data);
 
-/* How a vCPU starts after a reset. */
-typedef enum {
-  CPU_START_RESET_VECTOR, /* real mode at f000:fff0 (firmware) */
-  CPU_START_PROTECTED,    /* 32-bit flat, paging off: Multiboot 1, PVH */
-  CPU_START_LONG,         /* 64-bit, identity-mapped below 4 GiB by tables at @cr3: the Linux 64-bit protocol */
-} CpuStartMode;
-
-typedef struct {
-  CpuStartMode mode;
-  uint64_t rip, rax, rbx, rcx, rdx, rsi, rdi, rsp, cr3;
-} CpuStart;
-
 typedef struct {
   const char *name;   /* for thread names and messages */
   unsigned n_cpus;    /* 1..255 */
@@ -80,7 +69,7 @@ typedef struct {
  * Returns: (transfer full): a machine in state CREATED, or NULL with @error set. */
 Machine *machine_new (const MachineConfig *config, GError **error);
 
-/* Powers off at once if need be, joins all threads, frees. */
+/* Powers off at once if need be, joins all threads, frees. Sends no event any more. */
 void machine_free (Machine *machine);
 
 Board *machine_board (Machine *machine);
@@ -97,6 +86,20 @@ void machine_power_off (Machine *machine);
 
 /* Waits for the state to be other than @state. @timeout_ms: -1 for ever. Returns: the state. */
 MachineState machine_wait_while (Machine *machine, MachineState state, int timeout_ms);
+
+/* The state of a machine that is CREATED or PAUSED: clock, devices, interrupt controllers, vCPUs. The contents
+ * of memory banks are not in it. Returns: (transfer full): NULL with @error set. */
+GBytes *machine_save (Machine *machine, GError **error);
+
+/**
+ * machine_load:
+ * @data: @size bytes as machine_save gave them; untrusted
+ *
+ * Gives that state to a machine of the same configuration that is CREATED or PAUSED; its next machine_run
+ * goes on from there. Fill the memory banks first. Everything is checked before anything changes; should KVM
+ * then refuse a value all the same, the machine needs machine_reset. Returns: false with @error set.
+ */
+bool machine_load (Machine *machine, const uint8_t *data, size_t size, GError **error);
 
 /* CPU time in ns that all vCPU threads have used, for graphs. */
 uint64_t machine_cpu_time (Machine *machine);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "vmm/kvm/msr.h"
+#include "vmm/kvm/vcpu.h"
+
+#include <pthread.h>
+
+G_BEGIN_DECLS
+
+/* Everything a vCPU remembers. */
+typedef struct {
+  struct kvm_regs regs;
+  struct kvm_sregs2 sregs;
+  struct kvm_vcpu_events events;
+  struct kvm_debugregs debug;
+  uint64_t xcr0;
+  uint32_t mp_state;
+  struct kvm_lapic_state lapic;
+  uint8_t *xsave;
+  size_t xsave_size;
+  MsrValues msrs;
+} VcpuState;
+
+extern const StateTable vcpu_state_table;
+
+typedef enum {
+  EXIT_IO,
+  EXIT_MMIO,
+  EXIT_HLT,
+  EXIT_MSR,
+  EXIT_KICK,
+  EXIT_SHUTDOWN,
+  EXIT_ERROR,
+  EXIT_OTHER,
+  N_EXIT_KINDS,
+} ExitKind;
+
+typedef struct {
+  VcpuSet *set;
+  unsigned index;
+  int fd;
+  struct kvm_run *run;
+  char trace_name[8];
+  bool traced;
+  bool in_guest;   /* set->lock: counted in set->n_running */
+  bool stuck;      /* own thread: an exit that it can't go on from */
+  bool has_thread;
+  pthread_t thread;
+  VcpuState *power_on;
+  uint64_t exits[N_EXIT_KINDS]; /* atomic, written by the own thread */
+} Vcpu;
+
+struct VcpuSet {
+  KvmVm *vm;
+  Board *board;
+  char *name;
+  VcpuTroubleFunc on_trouble;
+  void *data;
+  unsigned n;
+  Vcpu *vcpus;
+  size_t xsave_size;
+  int kick_signal;
+
+  GMutex lock;
+  GCond wake;   /* target or round changed */
+  GCond parked; /* n_running fell to 0 */
+  int target;   /* VcpuTarget; written with the lock, read without */
+  unsigned round; /* counts runs; a stuck vCPU waits for the next */
+  unsigned n_running;
+};
+
+typedef enum { VCPU_PARK, VCPU_RUN, VCPU_QUIT } VcpuTarget;
+
+/* vcpu-exit.c: handles what KVM_RUN returned with. Sets @stuck if the vCPU can't go on. */
+void vcpu_handle_exit (Vcpu *vcpu);
+void vcpu_fail_run (Vcpu *vcpu, int run_errno);
+
+/* vcpu-state.c */
+VcpuState *vcpu_state_new (const VcpuSet *set);
+void vcpu_state_free (VcpuState *state);
+bool vcpu_get_state (Vcpu *vcpu, VcpuState *state, GError **error);
+bool vcpu_set_state (Vcpu *vcpu, const VcpuState *state, GError **error);
+bool vcpu_reset (Vcpu *vcpu, const CpuStart *start, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (VcpuState, vcpu_state_free)
+
+G_END_DECLS
