@@ -199,34 +199,11 @@ board_started (Board *board)
 
 /* --- requests --- */
 
-typedef struct {
-  Board *board;
-  BoardRequest request;
-  int status;
-  char *message;
-} PendingRequest;
-
-static void
-deliver_request (void *data)
-{
-  PendingRequest *pending = data;
-  Board *board = pending->board;
-
-  board->on_request (board, pending->request, pending->status, pending->message, board->on_request_data);
-  g_free (pending->message);
-  g_free (pending);
-}
-
 void
 board_request (Board *board, BoardRequest request, int status, const char *message)
 {
-  PendingRequest *pending;
-
-  if (!board->on_request)
-    return;
-  pending = g_new (PendingRequest, 1);
-  *pending = (PendingRequest){ board, request, status, g_strdup (message) };
-  loop_call (board->loop, deliver_request, pending);
+  if (board->on_request)
+    board->on_request (board, request, status, message, board->on_request_data);
 }
 
 /* --- work in flight --- */

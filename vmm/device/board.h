@@ -37,6 +37,7 @@ typedef enum {
  */
 typedef struct Board Board;
 
+/* On the requesting thread, device locks may be held: it only queues the work. */
 typedef void (*BoardRequestFunc) (Board *board, BoardRequest request, int status, const char *message,
                                   void *data);
 
