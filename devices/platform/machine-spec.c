@@ -1,0 +1,268 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/platform/machine-spec.h"
+
+#include "vmm/base/error.h"
+
+#include <string.h>
+#include <sys/random.h>
+
+#define MIB              UINT64_C (1048576)
+#define MAX_CPUS         255u
+#define MAX_VIRTIO_DISKS 16u
+#define MAX_AHCI_DRIVES  6u
+#define MAX_NICS         4u
+
+static void
+disk_spec_free (gpointer data)
+{
+  DiskSpec *disk = data;
+
+  g_free (disk->id);
+  g_free (disk->path);
+  g_free (disk);
+}
+
+static void
+nic_spec_free (gpointer data)
+{
+  NicSpec *nic = data;
+
+  g_free (nic->id);
+  g_free (nic->mac);
+  g_free (nic->network);
+  g_free (nic);
+}
+
+MachineSpec *
+machine_spec_new (void)
+{
+  MachineSpec *spec = g_new0 (MachineSpec, 1);
+
+  g_atomic_ref_count_init (&spec->refs);
+  spec->name = g_strdup ("bonsai");
+  spec->uuid = g_uuid_string_random ();
+  spec->memory = 512 * MIB;
+  spec->n_cpus = 1;
+  spec->firmware = FIRMWARE_BIOS;
+  spec->disks = g_ptr_array_new_with_free_func (disk_spec_free);
+  spec->nics = g_ptr_array_new_with_free_func (nic_spec_free);
+  spec->video_memory = 16;
+  machine_spec_add_nic (spec, "nat", NULL);
+  return spec;
+}
+
+MachineSpec *
+machine_spec_ref (MachineSpec *spec)
+{
+  g_atomic_ref_count_inc (&spec->refs);
+  return spec;
+}
+
+void
+machine_spec_unref (MachineSpec *spec)
+{
+  if (!spec || !g_atomic_ref_count_dec (&spec->refs))
+    return;
+  g_free (spec->name);
+  g_free (spec->uuid);
+  g_free (spec->kernel);
+  g_free (spec->initrd);
+  g_free (spec->append);
+  g_free (spec->serial[0].path);
+  g_free (spec->serial[1].path);
+  g_free (spec->debugcon);
+  g_free (spec->trace);
+  g_free (spec->trace_path);
+  g_ptr_array_unref (spec->disks);
+  g_ptr_array_unref (spec->nics);
+  g_free (spec);
+}
+
+/* The lowest "<prefix><number>" that no member of @array, whose structs begin with their id, has. */
+static char *
+free_id (GPtrArray *array, const char *prefix)
+{
+  for (unsigned number = 0;; number++)
+    {
+      g_autofree char *id = g_strdup_printf ("%s%u", prefix, number);
+      bool taken = false;
+
+      for (unsigned i = 0; i < array->len; i++)
+        taken |= g_strcmp0 (*(char **)g_ptr_array_index (array, i), id) == 0;
+      if (!taken)
+        return g_steal_pointer (&id);
+    }
+}
+
+DiskSpec *
+machine_spec_add_disk (MachineSpec *spec, DiskKind kind, DiskBus bus, const char *path, bool read_only)
+{
+  DiskSpec *disk = g_new0 (DiskSpec, 1);
+
+  G_STATIC_ASSERT (G_STRUCT_OFFSET (DiskSpec, id) == 0);
+  disk->id = free_id (spec->disks, kind == DISK_KIND_CDROM ? "cd" : "disk");
+  disk->kind = kind;
+  disk->bus = bus;
+  disk->path = g_strdup (path);
+  disk->read_only = read_only;
+  g_ptr_array_add (spec->disks, disk);
+  return disk;
+}
+
+NicSpec *
+machine_spec_add_nic (MachineSpec *spec, const char *network, const char *mac)
+{
+  NicSpec *nic = g_new0 (NicSpec, 1);
+
+  G_STATIC_ASSERT (G_STRUCT_OFFSET (NicSpec, id) == 0);
+  nic->id = free_id (spec->nics, "net");
+  nic->mac = mac ? g_strdup (mac) : machine_spec_random_mac ();
+  nic->network = g_strdup (network);
+  g_ptr_array_add (spec->nics, nic);
+  return nic;
+}
+
+char *
+machine_spec_random_mac (void)
+{
+  uint8_t bytes[3];
+
+  if (getrandom (bytes, sizeof bytes, 0) != sizeof bytes)
+    for (unsigned i = 0; i < sizeof bytes; i++)
+      bytes[i] = g_random_int_range (0, 256);
+  return g_strdup_printf ("52:54:00:%02x:%02x:%02x", bytes[0], bytes[1], bytes[2]);
+}
+
+/* --- checks --- */
+
+static bool G_GNUC_PRINTF (2, 3) refuse (GError **error, const char *format, ...)
+{
+  va_list args;
+  g_autofree char *message = NULL;
+
+  va_start (args, format);
+  message = g_strdup_vprintf (format, args);
+  va_end (args);
+  g_set_error_literal (error, VMM_ERROR, VMM_ERROR_INVALID, message);
+  return false;
+}
+
+static bool
+mac_is_valid (const char *mac)
+{
+  if (!mac || strlen (mac) != 17)
+    return false;
+  for (unsigned i = 0; i < 17; i++)
+    if (i % 3 == 2 ? mac[i] != ':' : !g_ascii_isxdigit (mac[i]))
+      return false;
+  return !(g_ascii_xdigit_value (mac[1]) & 1); /* no group address */
+}
+
+static bool
+ids_are_unique (GPtrArray *array, const char *what, GError **error)
+{
+  g_autoptr (GHashTable) seen = g_hash_table_new (g_str_hash, g_str_equal);
+
+  for (unsigned i = 0; i < array->len; i++)
+    {
+      char *id = *(char **)g_ptr_array_index (array, i);
+
+      if (!id || !*id)
+        return refuse (error, "%s %u has no id. Give it one, such as \"%s%u\".", what, i, what, i);
+      if (!g_hash_table_add (seen, id))
+        return refuse (error, "The id \"%s\" is used twice. Give each %s an id of its own.", id, what);
+    }
+  return true;
+}
+
+static bool
+check_disks (const MachineSpec *spec, GError **error)
+{
+  unsigned n_virtio = 0, n_ahci = 0;
+
+  if (!ids_are_unique (spec->disks, "disk", error))
+    return false;
+  for (unsigned i = 0; i < spec->disks->len; i++)
+    {
+      const DiskSpec *disk = g_ptr_array_index (spec->disks, i);
+
+      if (disk->kind == DISK_KIND_CDROM && disk->bus != DISK_BUS_AHCI)
+        return refuse (error, "The CD-ROM drive %s must be on the AHCI bus: change its bus to \"ahci\".",
+                       disk->id);
+      if (disk->kind == DISK_KIND_DISK && (!disk->path || !*disk->path))
+        return refuse (error, "The disk %s has no path: name its image file, or remove the disk.", disk->id);
+      if (disk->bus == DISK_BUS_AHCI)
+        n_ahci++;
+      else
+        n_virtio++;
+    }
+  if (n_ahci > MAX_AHCI_DRIVES)
+    return refuse (error,
+                   "%u drives are too many for the AHCI controller, which has %u ports. Put disks on virtio.",
+                   n_ahci, MAX_AHCI_DRIVES);
+  if (n_virtio > MAX_VIRTIO_DISKS)
+    return refuse (error, "%u virtio disks are too many: remove some, at most %u fit.", n_virtio,
+                   MAX_VIRTIO_DISKS);
+  return true;
+}
+
+static bool
+check_nics (const MachineSpec *spec, GError **error)
+{
+  if (!ids_are_unique (spec->nics, "net", error))
+    return false;
+  if (spec->nics->len > MAX_NICS)
+    return refuse (error, "%u network cards are too many: remove some, at most %u fit.", spec->nics->len,
+                   MAX_NICS);
+  for (unsigned i = 0; i < spec->nics->len; i++)
+    {
+      const NicSpec *nic = g_ptr_array_index (spec->nics, i);
+
+      if (!mac_is_valid (nic->mac))
+        return refuse (error,
+                       "The network card %s has the MAC address \"%s\": write it as 52:54:00:xx:xx:xx.",
+                       nic->id, nic->mac ? nic->mac : "");
+      if (g_strcmp0 (nic->network, "nat") != 0 && g_strcmp0 (nic->network, "none") != 0)
+        return refuse (error, "The network card %s wants the network \"%s\": use \"nat\" or \"none\".",
+                       nic->id, nic->network ? nic->network : "");
+    }
+  return true;
+}
+
+static bool
+check_boot (const MachineSpec *spec, GError **error)
+{
+  if (spec->firmware == FIRMWARE_NONE && !spec->kernel)
+    return refuse (error, "Without firmware the machine needs a kernel: name one, or boot with the BIOS.");
+  if (!spec->kernel && (spec->initrd || spec->append))
+    return refuse (error, "An initrd or a kernel command line needs a kernel: name one with --kernel.");
+  for (unsigned i = 0; i < G_N_ELEMENTS (spec->serial); i++)
+    if (spec->serial[i].kind == SERIAL_FILE && !spec->serial[i].path)
+      return refuse (error, "Serial port %u goes to a file without a name: give its path.", i + 1);
+  if (spec->serial[0].kind == SERIAL_STDIO && spec->serial[1].kind == SERIAL_STDIO)
+    return refuse (error, "Both serial ports want standard input: send one of them to a file.");
+  return true;
+}
+
+bool
+machine_spec_check (const MachineSpec *spec, GError **error)
+{
+  unsigned video = spec->video_memory;
+
+  if (!spec->name || !*spec->name || !g_utf8_validate (spec->name, -1, NULL))
+    return refuse (error, "The machine has no name that can be shown: give it one.");
+  if (!spec->uuid || !g_uuid_string_is_valid (spec->uuid))
+    return refuse (error,
+                   "The machine's UUID \"%s\" is none: write it as xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx.",
+                   spec->uuid ? spec->uuid : "");
+  if (spec->memory < 2 * MIB || spec->memory % MIB || spec->memory > (UINT64_C (1) << 40))
+    return refuse (error,
+                   "A memory of %" G_GUINT64_FORMAT " bytes can't be: choose 2 MiB to 1 TiB in whole MiB.",
+                   spec->memory);
+  if (spec->n_cpus < 1 || spec->n_cpus > MAX_CPUS)
+    return refuse (error, "%u CPUs can't be: choose 1 to %u.", spec->n_cpus, MAX_CPUS);
+  if (video > 256 || (video & (video - 1)))
+    return refuse (error, "A video memory of %u MiB can't be: choose 1, 2, 4 ... 256, or 0 for no display.",
+                   video);
+  return check_boot (spec, error) && check_disks (spec, error) && check_nics (spec, error);
+}
