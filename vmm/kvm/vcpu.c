@@ -69,13 +69,21 @@ set_immediate_exit (Vcpu *vcpu, uint8_t value)
 static bool
 enter_guest (Vcpu *vcpu)
 {
+  GuestMemory *memory = vcpu->set->board->memory;
+  unsigned generation = guest_memory_watch_generation (memory);
+
+  int run_errno;
+
   if (ioctl (vcpu->fd, KVM_RUN, 0) == 0)
     {
       vcpu_handle_exit (vcpu);
       return true;
     }
-  if (errno != EINTR && errno != EAGAIN)
-    vcpu_fail_run (vcpu, errno);
+  run_errno = errno;
+  if (run_errno == EFAULT && guest_memory_resolve_fault (memory, generation))
+    return true;
+  if (run_errno != EINTR && run_errno != EAGAIN)
+    vcpu_fail_run (vcpu, run_errno);
   return false;
 }
 

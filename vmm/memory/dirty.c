@@ -34,10 +34,12 @@ mark (MemoryBank *bank, uint64_t first_page, uint64_t last_page)
 void
 memory_bank_set_dirty (MemoryBank *bank, uint64_t offset, uint64_t size)
 {
-  if (!atomic_load_explicit (&bank->logging, memory_order_relaxed) || size == 0 || offset >= bank->size)
+  if (size == 0 || offset >= bank->size)
     return;
   size = MIN (size, bank->size - offset);
-  mark (bank, offset / GUEST_PAGE_SIZE, (offset + size - 1) / GUEST_PAGE_SIZE);
+  if (atomic_load_explicit (&bank->logging, memory_order_relaxed))
+    mark (bank, offset / GUEST_PAGE_SIZE, (offset + size - 1) / GUEST_PAGE_SIZE);
+  bank_note_write (bank);
 }
 
 void

@@ -18,6 +18,7 @@ guest_memory_new (Hypervisor *hypervisor)
   memory->banks = g_ptr_array_new ();
   memory->free_slots = g_array_new (FALSE, FALSE, sizeof (uint32_t));
   g_mutex_init (&memory->map_lock);
+  g_mutex_init (&memory->watch_lock);
   published_init (&memory->table, g_malloc0 (sizeof (MemoryTable)), g_free);
   return memory;
 }
@@ -37,6 +38,7 @@ guest_memory_free (GuestMemory *memory)
   g_ptr_array_unref (memory->banks);
   g_array_unref (memory->free_slots);
   g_mutex_clear (&memory->map_lock);
+  g_mutex_clear (&memory->watch_lock);
   g_free (memory);
 }
 
@@ -122,6 +124,8 @@ memory_bank_unref (MemoryBank *bank)
     return;
   if (bank->data)
     munmap (bank->data, bank->size);
+  if (bank->vcpu_data)
+    munmap (bank->vcpu_data, bank->size);
   if (bank->fd >= 0)
     close (bank->fd);
   g_free ((void *) atomic_load (&bank->dirty));
@@ -221,7 +225,7 @@ bank_set_slot_locked (MemoryBank *bank, const BankView *view, uint64_t size)
     .log_dirty = view->kind == BANK_RAM && atomic_load (&bank->logging),
     .address = view->address,
     .size = size,
-    .host = bank->data + view->offset,
+    .host = (bank->vcpu_data ? bank->vcpu_data : bank->data) + view->offset,
   };
 
   return !hypervisor || hypervisor->ops->set_slot (hypervisor, &slot);

@@ -31,10 +31,15 @@ struct MemoryBank {
   BankKind kind;
   int fd;
   uint8_t *data;
+  uint8_t *vcpu_data; /* NULL, or a second mapping: what vCPUs see (map lock) */
   BankView views[BANK_N_VIEWS]; /* guarded by the map lock */
 
   atomic_bool logging;
   _Atomic (_Atomic uint64_t *) dirty; /* one bit per page; made when logging first starts */
+
+  atomic_bool watched; /* the next write is awaited; set with the watch lock */
+  MemoryBankFunc watch_func;
+  void *watch_data;
 };
 
 /* What accessors search: sorted, disjoint; neighbours in one bank are joined. */
@@ -58,11 +63,16 @@ struct GuestMemory {
   Published table; /* of MemoryTable */
   GArray *free_slots;
   uint32_t n_slots;
+  GMutex watch_lock;
+  atomic_uint watch_generation; /* watches ended so far */
 };
 
 /* Moves the hypervisor's dirty bits of a view into the bank's. */
 void bank_collect_dirty_locked (MemoryBank *bank, const BankView *view);
 void bank_clear_dirty_locked (MemoryBank *bank);
+
+/* A device writes to @bank: ends a watch. */
+void bank_note_write (MemoryBank *bank);
 
 /* Tells the hypervisor of a view, with @size 0 removing it. */
 bool bank_set_slot_locked (MemoryBank *bank, const BankView *view, uint64_t size);
