@@ -296,7 +296,7 @@ send_key (Ps2Keyboard *kbd, KeyUsage usage, bool down)
     }
   else if (down)
     SEND (kbd, code);
-  else
+  else if (code < 0xf0) /* the Korean language keys send no break code */
     SEND (kbd, 0xf0, code);
 }
 
