@@ -11,9 +11,20 @@ G_BEGIN_DECLS
 
 /*
  * The graphical console: SDL windows. All windows of a process live on one SDL thread, which
- * console_host_new starts and which sleeps until an event or a screen change arrives.
+ * console_host_new starts and which sleeps until an event or a screen change arrives. SDL allows one host per
+ * process at a time.
  *
- * Threading: every function from any thread, except as noted.
+ * Key chords, which the guest does not see (Alt is the left one):
+ *   Ctrl+Alt          releases mouse and keyboard
+ *   Ctrl+Alt+F        full screen
+ *   Ctrl+Alt+S        scaling: to fit, by whole numbers, none
+ *   Ctrl+Alt+End      sends Ctrl+Alt+Delete to the guest
+ *   Ctrl+Alt+P        action "pause"
+ *   Ctrl+Alt+Print    action "screenshot"
+ * Any click captures the keyboard, so that Alt+Tab or Super reach the guest, and the pointer if it is relative.
+ *
+ * Threading: every function from any thread, except as noted; they wait for the SDL thread, so never with a lock
+ * that input sinks or window ops take.
  */
 typedef struct ConsoleHost ConsoleHost;
 typedef struct ConsoleWindow ConsoleWindow;
@@ -21,7 +32,7 @@ typedef struct ConsoleWindow ConsoleWindow;
 /* @video_driver: (nullable): SDL video driver ("x11", "wayland"); NULL lets SDL choose.
  * Returns: (transfer full), or NULL with @error set (no display to open). */
 ConsoleHost *console_host_new (const char *video_driver, GError **error);
-void console_host_free (ConsoleHost *host); /* closes all windows, ends the thread */
+void console_host_free (ConsoleHost *host); /* frees all windows, ends the thread; not on that thread */
 
 typedef enum {
   CONSOLE_SCALE_FIT,     /* smooth, keeps the aspect ratio */
@@ -29,10 +40,10 @@ typedef enum {
   CONSOLE_SCALE_NONE,    /* 1:1 */
 } ConsoleScale;
 
-/* What the window asks of its owner. On the SDL thread: pass it on, don't block. */
+/* What the window asks of its owner. On the SDL thread: pass it on, don't block. Members may be NULL. */
 typedef struct {
   void (*close_requested) (ConsoleWindow *window, void *data);
-  /* A key chord: "pause", "reset", ...; see console-chords in the man page. May be NULL. */
+  /* A key chord asks for "pause" (or resume) or "screenshot". NULL: the guest gets those keys. */
   void (*action) (ConsoleWindow *window, const char *action, void *data);
 } ConsoleWindowOps;
 

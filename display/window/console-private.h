@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "display/window/console-window.h"
+#include "display/window/painter.h"
+
+#include <SDL.h>
+
+G_BEGIN_DECLS
+
+/* The SDL thread with its windows. Fields belong to that thread unless noted. */
+struct ConsoleHost {
+  GThread *thread;
+  GAsyncQueue *jobs; /* any thread pushes */
+  int woken;         /* atomic: a wake-up event is on its way */
+  Uint32 wake_event;
+  GPtrArray *windows;
+  GPtrArray *closed; /* freed when no event of theirs is being handled */
+  char *renderer;    /* what draws with OpenGL, or NULL: windows are drawn by the processor */
+  bool probed;
+  bool quit;
+};
+
+struct ConsoleWindow {
+  ConsoleHost *host;
+  SDL_Window *sdl;
+  Uint32 id;
+  Painter *painter;
+  const char *how; /* "surface", or NULL for OpenGL */
+
+  char *title, *state, *message, *wm_class;
+  Screen *screen;
+  ScreenViewer *viewer;
+  InputHub *input;
+  ConsoleWindowOps ops;
+  void *data;
+  int news; /* atomic: the viewer was told of a change */
+
+  /* what is shown (console-scene.c) */
+  Scene scene;
+  ConsoleScale scale;
+  int surface_width, surface_height; /* of the last surface, to notice a new mode */
+  Sprite *cursor, *message_panel, *hint_panel;
+  unsigned serial;
+  int64_t hint_until; /* monotonic µs, or 0 */
+  ScreenCursor guest_cursor;
+  bool has_guest_cursor;
+  bool dirty;
+
+  /* the window itself (console-window.c) */
+  int wanted_width, wanted_height; /* what we asked for, in points */
+  bool user_sized;
+  bool fullscreen, grab_announced;
+
+  /* input (console-input.c) */
+  SDL_Cursor *host_cursor;
+  bool captured;                   /* the keyboard is grabbed, and a relative pointer too */
+  bool absolute;                   /* as the hub was when last looked at */
+  bool chord_armed;                /* Ctrl+Alt went down and nothing else since */
+  uint8_t down[256 / 8];           /* keys that the user holds in this window */
+  uint8_t swallowed[256 / 8];      /* of those, the ones that the guest must not see */
+  int pending_dx, pending_dy;      /* motion of this batch of events */
+  bool pending_motion, pending_position;
+  int pointer_x, pointer_y;        /* points */
+};
+
+/* --- console-host.c --- */
+
+void console_host_wake (ConsoleHost *host);
+typedef void (*ConsoleJobFunc) (void *data);
+/* Runs @func on the SDL thread before this returns; at once when called on it. */
+void console_host_call (ConsoleHost *host, ConsoleJobFunc func, void *data);
+
+/* --- console-window.c --- */
+
+void console_window_event (ConsoleWindow *window, const SDL_Event *event);
+void console_window_update_title (ConsoleWindow *window);
+void console_window_follow_mode (ConsoleWindow *window);
+void console_window_toggle_fullscreen (ConsoleWindow *window);
+void console_window_destroy (ConsoleWindow *window);
+
+/* --- console-scene.c --- */
+
+/* Takes what is new from the screen and paints if anything changed. Returns: when it must be called again
+ * (monotonic µs), G_MAXINT64 for not before the next event. */
+int64_t console_scene_update (ConsoleWindow *window, int64_t now);
+void console_scene_set_message (ConsoleWindow *window);
+/* Shows @text at the top for a few seconds. */
+void console_scene_hint (ConsoleWindow *window, const char *text);
+void console_scene_expose (ConsoleWindow *window);
+void console_scene_set_scale (ConsoleWindow *window, ConsoleScale scale);
+void console_scene_cycle_scale (ConsoleWindow *window);
+void console_scene_clear (ConsoleWindow *window);
+
+/* --- console-input.c --- */
+
+void console_input_event (ConsoleWindow *window, const SDL_Event *event);
+/* Passes on the pointer's motion that was gathered from one batch of events. */
+void console_input_flush (ConsoleWindow *window);
+void console_input_set_captured (ConsoleWindow *window, bool captured);
+void console_input_focus_lost (ConsoleWindow *window);
+void console_input_update_cursor (ConsoleWindow *window);
+void console_input_clear (ConsoleWindow *window);
+
+G_END_DECLS
