@@ -2,9 +2,29 @@
 #include "app/base/error.h"
 
 #include <errno.h>
+#include <gio/gio.h>
 #include <stdarg.h>
 
-G_DEFINE_QUARK (bonsai-error-quark, bonsai_error)
+/* The names that errors have on D-Bus. */
+static const GDBusErrorEntry names[] = {
+  { BONSAI_ERROR_FAILED, "org.bonsaivm.Error.Failed" },
+  { BONSAI_ERROR_INVALID, "org.bonsaivm.Error.Invalid" },
+  { BONSAI_ERROR_NOT_FOUND, "org.bonsaivm.Error.NotFound" },
+  { BONSAI_ERROR_EXISTS, "org.bonsaivm.Error.Exists" },
+  { BONSAI_ERROR_BUSY, "org.bonsaivm.Error.Busy" },
+  { BONSAI_ERROR_NOT_RUNNING, "org.bonsaivm.Error.NotRunning" },
+  { BONSAI_ERROR_TIMED_OUT, "org.bonsaivm.Error.TimedOut" },
+  { BONSAI_ERROR_REFUSED, "org.bonsaivm.Error.Refused" },
+};
+
+GQuark
+bonsai_error_quark (void)
+{
+  static gsize quark;
+
+  g_dbus_error_register_error_domain ("bonsai-error-quark", &quark, names, G_N_ELEMENTS (names));
+  return (GQuark) quark;
+}
 
 static BonsaiError
 code_for_errno (int saved_errno)

@@ -57,7 +57,8 @@ open_medium (const char *path, const char *what, GError **error)
     }
   if (!g_path_is_absolute (path))
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "“%s” is not a full path: it must start with “/”.", path);
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
+                   "“%s” is not a full path: it must start with “/”.", path);
       return -1;
     }
   fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);

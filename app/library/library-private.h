@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "app/library/library.h"
+#include "app/session/consoles.h"
+
+G_BEGIN_DECLS
+
+struct _BonsaiLibrary {
+  GObject parent;
+
+  char *folder;
+  Consoles *consoles;
+  GPtrArray *vms;        /* of BonsaiVm, sorted */
+  GHashTable *monitors;  /* BonsaiVm → GFileMonitor of its bundle */
+  GFileMonitor *monitor; /* of the folder */
+  guint refresh_id;
+};
+
+/* Follows what happens in its bundle, at its present path. */
+void bonsai_library_watch (BonsaiLibrary *library, BonsaiVm *vm);
+
+/* Takes the machine off the list. */
+void bonsai_library_forget (BonsaiLibrary *library, BonsaiVm *vm);
+BonsaiVm *bonsai_library_find_by_path (BonsaiLibrary *library, const char *path);
+
+/* Whether it is known of each machine what it does (others are asked over their sockets). */
+bool bonsai_library_is_settled (BonsaiLibrary *library);
+
+G_END_DECLS

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "app/session/local-session.h"
+#include "app/session/relay.h"
+#include "app/session/session-waiters.h"
+#include "devices/platform/pc.h"
+
+G_BEGIN_DECLS
+
+struct _LocalSession {
+  GObject parent;
+
+  MachineSpec *spec;
+  Consoles *consoles;
+  Relay *relay;
+
+  GRWLock pc_lock; /* writers: building and freeing; readers: other threads that use it */
+  Pc *pc;          /* NULL before the start and after the end */
+  Surface *last_picture;
+  bool ended; /* pc is on its way out: only a reader of pc_lock may use it */
+
+  BonsaiState state;
+  BonsaiReason reason;
+  char *message;
+  int exit_status;
+  SessionWaiters *waiters;
+
+  ScreenViewer *viewer;
+  unsigned n_watchers;
+  ConsoleWindow *window;
+};
+
+/* NULL unless the machine is there to be used. The session's thread. */
+Pc *local_session_live_pc (LocalSession *self);
+
+/* Pulls the plug if need be; waits for readers of pc_lock. Any thread. */
+void local_session_free_pc (LocalSession *self);
+
+/* local-session-screen.c */
+void local_session_grab (BonsaiSession *session, int max_width, int max_height, GTask *task);
+void local_session_watch (BonsaiSession *session, bool active);
+void local_session_stop_watching (LocalSession *self);
+void local_session_show_console (BonsaiSession *session, bool show, GTask *task);
+void local_session_update_window (LocalSession *self);
+void local_session_close_window (LocalSession *self);
+
+G_END_DECLS

@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A local session's pictures and its console window. */
+#include "app/session/local-session-private.h"
+
+#include "app/base/error.h"
+
+#define GRAB_TIMEOUT_MS 2000
+#define THUMBNAIL_INTERVAL_MS 500
+
+/* --- pictures --- */
+
+typedef struct {
+  int max_width, max_height;
+} GrabSize;
+
+static void
+grab_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  LocalSession *self = source;
+  const GrabSize *size = data;
+  g_autoptr (Surface) surface = NULL;
+  Screen *screen;
+
+  g_rw_lock_reader_lock (&self->pc_lock);
+  screen = self->pc != NULL ? pc_screen (self->pc) : NULL;
+  if (screen != NULL)
+    surface = screen_grab (screen, GRAB_TIMEOUT_MS);
+  g_rw_lock_reader_unlock (&self->pc_lock);
+
+  if (surface == NULL && self->last_picture != NULL)
+    surface = surface_ref (self->last_picture);
+  if (surface == NULL)
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_FAILED, "%s has shown no picture%s", self->spec->name,
+                             self->spec->video_memory == 0 ? ": it has no display" : " yet");
+  else if (size->max_width > 0 && size->max_height > 0)
+    g_task_return_pointer (task, surface_thumbnail (surface, size->max_width, size->max_height),
+                           (GDestroyNotify) surface_unref);
+  else
+    g_task_return_pointer (task, g_steal_pointer (&surface), (GDestroyNotify) surface_unref);
+}
+
+void
+local_session_grab (BonsaiSession *session, int max_width, int max_height, GTask *task)
+{
+  GrabSize *size = g_new (GrabSize, 1);
+
+  *size = (GrabSize){ max_width, max_height };
+  g_task_set_task_data (task, size, g_free);
+  g_task_run_in_thread (task, grab_in_thread);
+  g_object_unref (task);
+}
+
+static void
+handle_screen_change (gpointer object, gconstpointer content)
+{
+  LocalSession *self = object;
+  g_autoptr (Surface) surface = NULL;
+  Damage damage;
+
+  if (self->viewer == NULL)
+    return;
+  damage_clear (&damage);
+  surface = screen_viewer_take (self->viewer, &damage);
+  if (surface != NULL)
+    g_signal_emit_by_name (self, "thumbnail-changed");
+}
+
+/* The machine's loop thread. */
+static void
+on_screen_change (void *data)
+{
+  relay_post (data, handle_screen_change, NULL, NULL);
+}
+
+void
+local_session_watch (BonsaiSession *session, bool active)
+{
+  LocalSession *self = LOCAL_SESSION (session);
+  Pc *pc = local_session_live_pc (self);
+  Screen *screen = pc != NULL ? pc_screen (pc) : NULL;
+
+  if (active)
+    self->n_watchers++;
+  else if (self->n_watchers > 0)
+    self->n_watchers--;
+  if (self->viewer == NULL && self->n_watchers > 0 && screen != NULL)
+    self->viewer = screen_viewer_new (screen, THUMBNAIL_INTERVAL_MS, on_screen_change, self->relay);
+  if (self->viewer != NULL)
+    screen_viewer_set_active (self->viewer, self->n_watchers > 0);
+}
+
+void
+local_session_stop_watching (LocalSession *self)
+{
+  g_clear_pointer (&self->viewer, screen_viewer_free);
+}
+
+/* --- the console window --- */
+
+static const char *
+console_message (LocalSession *self)
+{
+  switch (self->state)
+    {
+    case BONSAI_STATE_PAUSED:
+      return self->message != NULL ? self->message : "Paused";
+    case BONSAI_STATE_STOPPED:
+    case BONSAI_STATE_CRASHED:
+      return self->message != NULL ? self->message : "The machine has stopped";
+    default:
+      return NULL;
+    }
+}
+
+void
+local_session_update_window (LocalSession *self)
+{
+  const char *label = self->state == BONSAI_STATE_RUNNING ? NULL : bonsai_state_label (self->state);
+
+  if (self->window != NULL)
+    console_window_set_state (self->window, label, console_message (self));
+}
+
+void
+local_session_close_window (LocalSession *self)
+{
+  if (self->window == NULL)
+    return;
+  g_clear_pointer (&self->window, console_window_free);
+  g_signal_emit_by_name (self, "changed");
+}
+
+static void
+handle_close_request (gpointer object, gconstpointer content)
+{
+  LocalSession *self = object;
+  local_session_close_window (self);
+  if (!bonsai_state_is_alive (self->state))
+    local_session_free_pc (self);
+}
+
+/* The console's thread. */
+static void
+on_close_requested (ConsoleWindow *window, void *data)
+{
+  relay_post (data, handle_close_request, NULL, NULL);
+}
+
+static void
+ignore_result (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!bonsai_session_control_finish (BONSAI_SESSION (source), result, &error))
+    g_info ("%s", error->message);
+}
+
+static void
+handle_action (gpointer object, gconstpointer content)
+{
+  LocalSession *self = object;
+  static const struct {
+    const char *action;
+    BonsaiControl control;
+  } controls[] = {
+    { "pause", BONSAI_CONTROL_PAUSE },         { "resume", BONSAI_CONTROL_RESUME },
+    { "reset", BONSAI_CONTROL_RESET },         { "shutdown", BONSAI_CONTROL_SHUTDOWN },
+    { "power-off", BONSAI_CONTROL_POWER_OFF },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (controls); i++)
+    if (g_str_equal (controls[i].action, content))
+      {
+        BonsaiControl control = controls[i].control;
+
+        /* One chord does both. */
+        if (control == BONSAI_CONTROL_PAUSE && self->state == BONSAI_STATE_PAUSED)
+          control = BONSAI_CONTROL_RESUME;
+        bonsai_session_control_async (BONSAI_SESSION (self), control, 0, NULL, ignore_result, NULL);
+      }
+}
+
+/* The console's thread. */
+static void
+on_action (ConsoleWindow *window, const char *action, void *data)
+{
+  relay_post (data, handle_action, g_strdup (action), g_free);
+}
+
+static const ConsoleWindowOps window_ops = { on_close_requested, on_action };
+
+static bool
+open_window (LocalSession *self, GError **error)
+{
+  Pc *pc = local_session_live_pc (self);
+  ConsoleHost *host;
+
+  if (self->window != NULL)
+    {
+      console_window_present (self->window);
+      return true;
+    }
+  if (self->consoles == NULL || pc == NULL || pc_screen (pc) == NULL)
+    {
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s has no screen to show", self->spec->name);
+      return false;
+    }
+  host = consoles_get_host (self->consoles, error);
+  if (host == NULL)
+    return false;
+  self->window = console_window_new (host, self->spec->name, NULL, pc_screen (pc), pc_input (pc),
+                                     &window_ops, self->relay, error);
+  if (self->window == NULL)
+    return false;
+  local_session_update_window (self);
+  g_signal_emit_by_name (self, "changed");
+  return true;
+}
+
+void
+local_session_show_console (BonsaiSession *session, bool show, GTask *task)
+{
+  LocalSession *self = LOCAL_SESSION (session);
+  GError *error = NULL;
+
+  if (show && !open_window (self, &error))
+    g_task_return_error (task, error);
+  else
+    {
+      if (!show)
+        handle_close_request (self, NULL);
+      g_task_return_boolean (task, TRUE);
+    }
+  g_object_unref (task);
+}

@@ -1,0 +1,576 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/session/local-session-private.h"
+
+#include "app/base/error.h"
+#include "app/session/exit-status.h"
+#include "app/session/session-waiters.h"
+
+#include <unistd.h>
+
+#define LAST_GRAB_TIMEOUT_MS 2000
+#define SHUTDOWN_TIMEOUT_MS 60000
+
+static void local_session_iface_init (BonsaiSessionInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (LocalSession, local_session, G_TYPE_OBJECT,
+                               G_IMPLEMENT_INTERFACE (BONSAI_TYPE_SESSION, local_session_iface_init))
+
+/* --- state --- */
+
+static void
+set_state (LocalSession *self, BonsaiState state, BonsaiReason reason, const char *message)
+{
+  g_autofree char *copy = g_strdup (message);
+
+  self->state = state;
+  self->reason = reason;
+  g_free (self->message);
+  self->message = g_steal_pointer (&copy);
+  local_session_update_window (self);
+  session_waiters_tell (self->waiters, state, self->message);
+  g_signal_emit_by_name (self, "changed");
+}
+
+static BonsaiReason
+reason_of (MachineReason reason)
+{
+  static const BonsaiReason reasons[] = {
+    [MACHINE_REASON_NONE] = BONSAI_REASON_NONE,
+    [MACHINE_REASON_USER] = BONSAI_REASON_USER,
+    [MACHINE_REASON_IO_ERROR] = BONSAI_REASON_IO_ERROR,
+    [MACHINE_REASON_GUEST_OFF] = BONSAI_REASON_GUEST_OFF,
+    [MACHINE_REASON_GUEST_EXIT] = BONSAI_REASON_GUEST_EXIT,
+    [MACHINE_REASON_TRIPLE_FAULT] = BONSAI_REASON_TRIPLE_FAULT,
+    [MACHINE_REASON_GUEST_PANIC] = BONSAI_REASON_GUEST_PANIC,
+    [MACHINE_REASON_ENGINE_ERROR] = BONSAI_REASON_ENGINE_ERROR,
+  };
+
+  return (unsigned) reason < G_N_ELEMENTS (reasons) ? reasons[reason] : BONSAI_REASON_NONE;
+}
+
+static int
+exit_status_of (const MachineEvent *event)
+{
+  switch (event->reason)
+    {
+    case MACHINE_REASON_GUEST_EXIT:
+      return event->status & 0xff;
+    case MACHINE_REASON_TRIPLE_FAULT:
+      return EXIT_STATUS_TRIPLE_FAULT;
+    case MACHINE_REASON_GUEST_PANIC:
+      return EXIT_STATUS_GUEST_PANIC;
+    case MACHINE_REASON_ENGINE_ERROR:
+      return EXIT_STATUS_ERROR;
+    default:
+      return EXIT_STATUS_OK;
+    }
+}
+
+/* What people read when the engine has nothing to add. */
+static const char *
+default_message (MachineState state, BonsaiReason reason)
+{
+  if (state == MACHINE_PAUSED)
+    return NULL;
+  switch (reason)
+    {
+    case BONSAI_REASON_USER:
+      return "It was powered off";
+    case BONSAI_REASON_GUEST_OFF:
+      return "The guest powered off";
+    case BONSAI_REASON_GUEST_EXIT:
+      return "The guest ended through the debug-exit port";
+    case BONSAI_REASON_TRIPLE_FAULT:
+      return "The guest crashed (triple fault)";
+    case BONSAI_REASON_GUEST_PANIC:
+      return "The guest's kernel panicked";
+    case BONSAI_REASON_ENGINE_ERROR:
+      return "The engine can't run this guest any further";
+    default:
+      return NULL;
+    }
+}
+
+static void
+machine_event_free (gpointer data)
+{
+  MachineEvent *event = data;
+
+  g_free ((char *) event->message);
+  g_free (event);
+}
+
+Pc *
+local_session_live_pc (LocalSession *self)
+{
+  return self->ended ? NULL : self->pc;
+}
+
+void
+local_session_free_pc (LocalSession *self)
+{
+  Pc *pc;
+
+  g_rw_lock_writer_lock (&self->pc_lock);
+  pc = g_steal_pointer (&self->pc);
+  g_rw_lock_writer_unlock (&self->pc_lock);
+  g_clear_pointer (&pc, pc_free);
+}
+
+/* A worker thread: the last picture, then the machine's memory goes. A window that still shows how a guest
+ * crashed keeps the machine, since its screen lives there. */
+static void
+bury (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  LocalSession *self = source;
+  Screen *screen;
+
+  g_rw_lock_reader_lock (&self->pc_lock);
+  screen = self->pc != NULL ? pc_screen (self->pc) : NULL;
+  self->last_picture = screen != NULL ? screen_grab (screen, LAST_GRAB_TIMEOUT_MS) : NULL;
+  g_rw_lock_reader_unlock (&self->pc_lock);
+  if (GPOINTER_TO_INT (data))
+    local_session_free_pc (self);
+  g_task_return_boolean (task, TRUE);
+}
+
+typedef struct {
+  BonsaiState state;
+  BonsaiReason reason;
+  char *message;
+} End;
+
+static void
+end_free (gpointer data)
+{
+  End *end = data;
+
+  g_free (end->message);
+  g_free (end);
+}
+
+static void
+buried (GObject *source, GAsyncResult *result, gpointer data)
+{
+  LocalSession *self = LOCAL_SESSION (source);
+  End *end = data;
+
+  set_state (self, end->state, end->reason, end->message);
+  end_free (end);
+}
+
+static void
+end (LocalSession *self, const MachineEvent *event)
+{
+  BonsaiReason reason = reason_of (event->reason);
+  bool crashed = reason == BONSAI_REASON_TRIPLE_FAULT || reason == BONSAI_REASON_GUEST_PANIC
+                 || reason == BONSAI_REASON_ENGINE_ERROR;
+  End *outcome = g_new0 (End, 1);
+  g_autoptr (GTask) task = g_task_new (self, NULL, buried, outcome);
+
+  outcome->state = crashed ? BONSAI_STATE_CRASHED : BONSAI_STATE_STOPPED;
+  outcome->reason = reason;
+  outcome->message = g_strdup (event->message != NULL ? event->message : default_message (event->state, reason));
+  self->exit_status = exit_status_of (event);
+  self->ended = true;
+  local_session_stop_watching (self);
+  if (!crashed)
+    local_session_close_window (self);
+  g_task_set_task_data (task, GINT_TO_POINTER (self->window == NULL), NULL);
+  g_task_run_in_thread (task, bury);
+}
+
+static void
+handle_machine_event (gpointer object, gconstpointer content)
+{
+  LocalSession *self = object;
+  const MachineEvent *event = content;
+
+  if (event->was_reset)
+    session_waiters_tell_reset (self->waiters);
+  switch (event->state)
+    {
+    case MACHINE_RUNNING:
+      if (self->state != BONSAI_STATE_RUNNING && self->state != BONSAI_STATE_STOPPING)
+        set_state (self, BONSAI_STATE_RUNNING, BONSAI_REASON_NONE, NULL);
+      break;
+    case MACHINE_PAUSED:
+      set_state (self, BONSAI_STATE_PAUSED, reason_of (event->reason), event->message);
+      break;
+    case MACHINE_ENDED:
+      end (self, event);
+      break;
+    default:
+      break;
+    }
+}
+
+/* The machine's loop thread. */
+static void
+on_machine_event (Machine *machine, const MachineEvent *event, void *data)
+{
+  MachineEvent *copy = g_memdup2 (event, sizeof *event);
+
+  copy->message = g_strdup (event->message);
+  relay_post (data, handle_machine_event, copy, machine_event_free);
+}
+
+/* --- start --- */
+
+static void
+build_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  LocalSession *self = source;
+  GError *error = NULL;
+  Pc *pc = pc_new (self->spec, on_machine_event, self->relay, &error);
+
+  if (pc == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  g_rw_lock_writer_lock (&self->pc_lock);
+  self->pc = pc;
+  g_rw_lock_writer_unlock (&self->pc_lock);
+  g_task_return_boolean (task, TRUE);
+}
+
+static void
+built (GObject *source, GAsyncResult *result, gpointer data)
+{
+  LocalSession *self = LOCAL_SESSION (source);
+  g_autoptr (GTask) task = data;
+  GError *error = NULL;
+
+  if (!g_task_propagate_boolean (G_TASK (result), &error))
+    {
+      self->exit_status = EXIT_STATUS_ERROR;
+      set_state (self, BONSAI_STATE_STOPPED, BONSAI_REASON_ENGINE_ERROR, error->message);
+      g_task_return_error (task, error);
+      return;
+    }
+  session_waiters_add (self->waiters, g_steal_pointer (&task), SESSION_WAIT_RUNNING, 0);
+  machine_run (pc_machine (self->pc));
+}
+
+void
+local_session_start_async (LocalSession *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (self, cancellable, callback, data);
+  g_autoptr (GTask) build = g_task_new (self, NULL, built, task);
+
+  g_return_if_fail (self->pc == NULL && self->state == BONSAI_STATE_STARTING);
+  g_task_set_source_tag (task, local_session_start_async);
+  g_task_run_in_thread (build, build_in_thread);
+}
+
+gboolean
+local_session_start_finish (LocalSession *self, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+/* --- control --- */
+
+static void
+shutdown_timed_out (gpointer data)
+{
+  LocalSession *self = data;
+
+  if (self->state == BONSAI_STATE_STOPPING)
+    set_state (self, BONSAI_STATE_RUNNING, BONSAI_REASON_NONE, NULL);
+}
+
+static void
+shut_down (LocalSession *self, unsigned timeout_ms, GTask *task)
+{
+  if (self->state == BONSAI_STATE_PAUSED)
+    machine_run (pc_machine (self->pc));
+  pc_press_power_button (self->pc);
+  set_state (self, BONSAI_STATE_STOPPING, BONSAI_REASON_USER, "Waiting for the guest to shut down");
+  session_waiters_add (self->waiters, task, SESSION_WAIT_ENDED, timeout_ms != 0 ? timeout_ms : SHUTDOWN_TIMEOUT_MS);
+}
+
+static void
+local_session_control (BonsaiSession *session, BonsaiControl control, unsigned timeout_ms, GTask *task)
+{
+  LocalSession *self = LOCAL_SESSION (session);
+  Pc *pc = local_session_live_pc (self);
+  Machine *machine = pc != NULL ? pc_machine (pc) : NULL;
+
+  if (machine == NULL || !bonsai_state_is_alive (self->state))
+    {
+      g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->spec->name);
+      g_object_unref (task);
+      return;
+    }
+  switch (control)
+    {
+    case BONSAI_CONTROL_PAUSE:
+      session_waiters_add (self->waiters, task, SESSION_WAIT_PAUSED, 0);
+      if (self->state == BONSAI_STATE_PAUSED)
+        session_waiters_tell (self->waiters, self->state, self->message);
+      else
+        machine_pause (machine);
+      break;
+    case BONSAI_CONTROL_RESUME:
+      session_waiters_add (self->waiters, task, SESSION_WAIT_RUNNING, 0);
+      if (self->state != BONSAI_STATE_PAUSED)
+        session_waiters_tell (self->waiters, self->state, self->message);
+      else
+        machine_run (machine);
+      break;
+    case BONSAI_CONTROL_RESET:
+      session_waiters_add (self->waiters, task, SESSION_WAIT_RESET, 0);
+      machine_reset (machine);
+      break;
+    case BONSAI_CONTROL_POWER_OFF:
+      session_waiters_add (self->waiters, task, SESSION_WAIT_ENDED, 0);
+      machine_power_off (machine);
+      break;
+    case BONSAI_CONTROL_SHUTDOWN:
+      shut_down (self, timeout_ms, task);
+      break;
+    }
+}
+
+static void
+local_session_input (BonsaiSession *session, const BonsaiInput *input)
+{
+  LocalSession *self = LOCAL_SESSION (session);
+  Pc *pc = local_session_live_pc (self);
+  InputHub *hub = pc != NULL ? pc_input (pc) : NULL;
+
+  if (hub == NULL)
+    return;
+  switch (input->kind)
+    {
+    case BONSAI_INPUT_KEY:
+      if (input->code <= 0xff)
+        input_hub_key (hub, (KeyUsage) input->code, input->down);
+      break;
+    case BONSAI_INPUT_MOTION:
+      input_hub_motion (hub, input->x, input->y);
+      break;
+    case BONSAI_INPUT_POSITION:
+      input_hub_position (hub, (unsigned) CLAMP (input->x, 0, 32767), (unsigned) CLAMP (input->y, 0, 32767));
+      break;
+    case BONSAI_INPUT_BUTTON:
+      if (input->code <= POINTER_EXTRA)
+        input_hub_button (hub, (PointerButton) input->code, input->down);
+      break;
+    case BONSAI_INPUT_WHEEL:
+      input_hub_wheel (hub, input->x, input->y);
+      break;
+    case BONSAI_INPUT_RELEASE_ALL:
+      input_hub_release_all (hub);
+      break;
+    }
+}
+
+/* --- media --- */
+
+typedef struct {
+  char *drive, *path;
+  bool force;
+} Medium;
+
+static void
+medium_free (gpointer data)
+{
+  Medium *medium = data;
+
+  g_free (medium->drive);
+  g_free (medium->path);
+  g_free (medium);
+}
+
+static void
+change_medium_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  LocalSession *self = source;
+  const Medium *medium = data;
+  GError *error = NULL;
+  bool done = false;
+
+  g_rw_lock_reader_lock (&self->pc_lock);
+  if (self->pc != NULL)
+    done = pc_change_medium (self->pc, medium->drive, medium->path, medium->force, &error);
+  else
+    g_set_error (&error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->spec->name);
+  g_rw_lock_reader_unlock (&self->pc_lock);
+
+  if (done)
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+static const char *
+first_cdrom (MachineSpec *spec)
+{
+  for (unsigned i = 0; i < spec->disks->len; i++)
+    {
+      const DiskSpec *disk = g_ptr_array_index (spec->disks, i);
+
+      if (disk->kind == DISK_KIND_CDROM)
+        return disk->id;
+    }
+  return NULL;
+}
+
+static void
+local_session_change_medium (BonsaiSession *session, const char *drive, const char *path, bool force, GTask *task)
+{
+  LocalSession *self = LOCAL_SESSION (session);
+  Medium *medium;
+
+  if (drive == NULL)
+    drive = first_cdrom (self->spec);
+  if (drive == NULL)
+    {
+      g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "%s has no CD-ROM drive", self->spec->name);
+      g_object_unref (task);
+      return;
+    }
+  medium = g_new0 (Medium, 1);
+  *medium = (Medium){ g_strdup (drive), g_strdup (path), force };
+  g_task_set_task_data (task, medium, medium_free);
+  g_task_run_in_thread (task, change_medium_in_thread);
+  g_object_unref (task);
+}
+
+/* --- the rest of the interface --- */
+
+static const char *
+local_session_get_uuid (BonsaiSession *session)
+{
+  return LOCAL_SESSION (session)->spec->uuid;
+}
+
+static const char *
+local_session_get_name (BonsaiSession *session)
+{
+  return LOCAL_SESSION (session)->spec->name;
+}
+
+static BonsaiState
+local_session_get_state (BonsaiSession *session)
+{
+  return LOCAL_SESSION (session)->state;
+}
+
+static BonsaiReason
+local_session_get_reason (BonsaiSession *session)
+{
+  return LOCAL_SESSION (session)->reason;
+}
+
+static const char *
+local_session_get_message (BonsaiSession *session)
+{
+  return LOCAL_SESSION (session)->message;
+}
+
+static int
+local_session_get_exit_status (BonsaiSession *session)
+{
+  return LOCAL_SESSION (session)->exit_status;
+}
+
+static int
+local_session_get_pid (BonsaiSession *session)
+{
+  return getpid ();
+}
+
+static bool
+local_session_get_console_open (BonsaiSession *session)
+{
+  return LOCAL_SESSION (session)->window != NULL;
+}
+
+static void
+local_session_iface_init (BonsaiSessionInterface *iface)
+{
+  iface->get_uuid = local_session_get_uuid;
+  iface->get_name = local_session_get_name;
+  iface->get_state = local_session_get_state;
+  iface->get_reason = local_session_get_reason;
+  iface->get_message = local_session_get_message;
+  iface->get_exit_status = local_session_get_exit_status;
+  iface->get_pid = local_session_get_pid;
+  iface->control = local_session_control;
+  iface->input = local_session_input;
+  iface->grab = local_session_grab;
+  iface->watch = local_session_watch;
+  iface->change_medium = local_session_change_medium;
+  iface->show_console = local_session_show_console;
+  iface->get_console_open = local_session_get_console_open;
+}
+
+LocalSession *
+local_session_new (MachineSpec *spec, Consoles *consoles)
+{
+  LocalSession *self = g_object_new (LOCAL_TYPE_SESSION, NULL);
+
+  self->spec = machine_spec_ref (spec);
+  self->consoles = consoles != NULL ? consoles_ref (consoles) : NULL;
+  return self;
+}
+
+Surface *
+local_session_get_last_picture (LocalSession *self)
+{
+  return self->last_picture;
+}
+
+char *
+local_session_exit_counts (LocalSession *self)
+{
+  Pc *pc = local_session_live_pc (self);
+
+  return pc != NULL ? machine_exit_counts (pc_machine (pc)) : NULL;
+}
+
+static void
+local_session_dispose (GObject *object)
+{
+  LocalSession *self = LOCAL_SESSION (object);
+
+  local_session_stop_watching (self);
+  g_clear_pointer (&self->window, console_window_free);
+  local_session_free_pc (self);
+  G_OBJECT_CLASS (local_session_parent_class)->dispose (object);
+}
+
+static void
+local_session_finalize (GObject *object)
+{
+  LocalSession *self = LOCAL_SESSION (object);
+
+  session_waiters_free (self->waiters);
+  g_clear_pointer (&self->consoles, consoles_unref);
+  g_clear_pointer (&self->spec, machine_spec_unref);
+  g_clear_pointer (&self->last_picture, surface_unref);
+  g_free (self->message);
+  g_rw_lock_clear (&self->pc_lock);
+  relay_unref (self->relay);
+  G_OBJECT_CLASS (local_session_parent_class)->finalize (object);
+}
+
+static void
+local_session_class_init (LocalSessionClass *klass)
+{
+  G_OBJECT_CLASS (klass)->dispose = local_session_dispose;
+  G_OBJECT_CLASS (klass)->finalize = local_session_finalize;
+}
+
+static void
+local_session_init (LocalSession *self)
+{
+  g_rw_lock_init (&self->pc_lock);
+  self->state = BONSAI_STATE_STARTING;
+  self->relay = relay_new (G_OBJECT (self));
+  self->waiters = session_waiters_new (shutdown_timed_out, self);
+}

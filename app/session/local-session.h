@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "app/session/consoles.h"
+#include "app/session/session.h"
+#include "devices/platform/machine-spec.h"
+
+G_BEGIN_DECLS
+
+/* A machine that runs in this process. Letting go of the last reference pulls its plug. */
+#define LOCAL_TYPE_SESSION (local_session_get_type ())
+G_DECLARE_FINAL_TYPE (LocalSession, local_session, LOCAL, SESSION, GObject)
+
+/* In state STARTING until local_session_start_finish. @consoles: (nullable): without, it has no window. */
+LocalSession *local_session_new (MachineSpec *spec, Consoles *consoles);
+
+/* Builds the machine and lets it run. Once. */
+void local_session_start_async (LocalSession *session, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                gpointer data);
+gboolean local_session_start_finish (LocalSession *session, GAsyncResult *result, GError **error);
+
+/* How the screen looked when the machine ended. (nullable) (transfer none) */
+Surface *local_session_get_last_picture (LocalSession *session);
+
+/* Exits to user space so far, or NULL if it does not run. (transfer full) */
+char *local_session_exit_counts (LocalSession *session);
+
+G_END_DECLS

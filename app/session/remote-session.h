@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "app/session/session.h"
+
+G_BEGIN_DECLS
+
+/* A machine that another process hosts, reached at its socket. If that process goes without a word, the state
+ * becomes CRASHED with reason HOST_LOST. */
+#define REMOTE_TYPE_SESSION (remote_session_get_type ())
+G_DECLARE_FINAL_TYPE (RemoteSession, remote_session, REMOTE, SESSION, GObject)
+
+/* Fails with BONSAI_ERROR_NOT_RUNNING if nobody listens at the socket of the machine with @uuid. */
+void remote_session_connect_async (const char *uuid, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                   gpointer data);
+RemoteSession *remote_session_connect_finish (GAsyncResult *result, GError **error);
+
+G_END_DECLS

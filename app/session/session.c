@@ -1,0 +1,135 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/session/session.h"
+
+G_DEFINE_INTERFACE (BonsaiSession, bonsai_session, G_TYPE_OBJECT)
+
+static void
+bonsai_session_default_init (BonsaiSessionInterface *iface)
+{
+  g_signal_new ("changed", BONSAI_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  g_signal_new ("thumbnail-changed", BONSAI_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+}
+
+const char *
+bonsai_session_get_uuid (BonsaiSession *session)
+{
+  return BONSAI_SESSION_GET_IFACE (session)->get_uuid (session);
+}
+
+const char *
+bonsai_session_get_name (BonsaiSession *session)
+{
+  return BONSAI_SESSION_GET_IFACE (session)->get_name (session);
+}
+
+BonsaiState
+bonsai_session_get_state (BonsaiSession *session)
+{
+  return BONSAI_SESSION_GET_IFACE (session)->get_state (session);
+}
+
+BonsaiReason
+bonsai_session_get_reason (BonsaiSession *session)
+{
+  return BONSAI_SESSION_GET_IFACE (session)->get_reason (session);
+}
+
+const char *
+bonsai_session_get_message (BonsaiSession *session)
+{
+  return BONSAI_SESSION_GET_IFACE (session)->get_message (session);
+}
+
+int
+bonsai_session_get_exit_status (BonsaiSession *session)
+{
+  return BONSAI_SESSION_GET_IFACE (session)->get_exit_status (session);
+}
+
+int
+bonsai_session_get_pid (BonsaiSession *session)
+{
+  return BONSAI_SESSION_GET_IFACE (session)->get_pid (session);
+}
+
+void
+bonsai_session_control_async (BonsaiSession *session, BonsaiControl control, unsigned timeout_ms,
+                              GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (session, cancellable, callback, data);
+
+  g_task_set_source_tag (task, bonsai_session_control_async);
+  BONSAI_SESSION_GET_IFACE (session)->control (session, control, timeout_ms, task);
+}
+
+gboolean
+bonsai_session_control_finish (BonsaiSession *session, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+void
+bonsai_session_input (BonsaiSession *session, const BonsaiInput *input)
+{
+  BONSAI_SESSION_GET_IFACE (session)->input (session, input);
+}
+
+void
+bonsai_session_grab_async (BonsaiSession *session, int max_width, int max_height, GCancellable *cancellable,
+                           GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (session, cancellable, callback, data);
+
+  g_task_set_source_tag (task, bonsai_session_grab_async);
+  BONSAI_SESSION_GET_IFACE (session)->grab (session, max_width, max_height, task);
+}
+
+Surface *
+bonsai_session_grab_finish (BonsaiSession *session, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+void
+bonsai_session_watch (BonsaiSession *session, bool active)
+{
+  BONSAI_SESSION_GET_IFACE (session)->watch (session, active);
+}
+
+void
+bonsai_session_change_medium_async (BonsaiSession *session, const char *drive, const char *path, bool force,
+                                    GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (session, cancellable, callback, data);
+
+  g_task_set_source_tag (task, bonsai_session_change_medium_async);
+  BONSAI_SESSION_GET_IFACE (session)->change_medium (session, drive, path, force, task);
+}
+
+gboolean
+bonsai_session_change_medium_finish (BonsaiSession *session, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+void
+bonsai_session_show_console_async (BonsaiSession *session, bool show, GCancellable *cancellable,
+                                   GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (session, cancellable, callback, data);
+
+  g_task_set_source_tag (task, bonsai_session_show_console_async);
+  BONSAI_SESSION_GET_IFACE (session)->show_console (session, show, task);
+}
+
+gboolean
+bonsai_session_show_console_finish (BonsaiSession *session, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+bool
+bonsai_session_get_console_open (BonsaiSession *session)
+{
+  return BONSAI_SESSION_GET_IFACE (session)->get_console_open (session);
+}

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "app/bundle/bundle.h"
+#include "app/session/consoles.h"
+#include "app/session/session-server.h"
+#include "app/vm/vm.h"
+
+G_BEGIN_DECLS
+
+/* For the library, and between the files of this folder. */
+
+struct _BonsaiVm {
+  GObject parent;
+
+  char *path;
+  Consoles *consoles;
+  VmConfig *config; /* NULL: broken */
+  char *trouble;    /* why it is broken */
+  char *conflict;   /* set by the library: another bundle has the same UUID */
+
+  /* What the properties say. */
+  BonsaiState state;
+  BonsaiReason reason;
+  char *state_text;
+  int exit_status;
+  bool console_open;
+
+  BundleRun last_run;
+  bool starting;           /* a start of ours is under way */
+  BonsaiSession *session;  /* alive; or ended, with a window that still shows why */
+  bool session_ended;
+  SessionServer *server;   /* hosted here */
+  BundleLock *lock;        /* hosted here */
+  GCancellable *meeting;   /* connecting to another host */
+
+  unsigned n_watchers;
+  bool grabbing, grab_again;
+  Surface *thumbnail;
+  bool picture_looked_for; /* screenshot.png */
+};
+
+BonsaiVm *bonsai_vm_new (const char *path, Consoles *consoles);
+
+/* Reads the bundle again: description, last run, and whether another process runs it. */
+void bonsai_vm_reload (BonsaiVm *vm);
+
+/* @conflict: (nullable): why it can't be used beside the others. */
+void bonsai_vm_set_conflict (BonsaiVm *vm, const char *conflict);
+
+/* It was moved. */
+void bonsai_vm_set_path (BonsaiVm *vm, const char *path);
+
+/* Whether it is still being found out what it does. */
+bool bonsai_vm_is_meeting (BonsaiVm *vm);
+
+/* vm.c */
+void bonsai_vm_update_state (BonsaiVm *vm);
+/* Takes over @session (transfer full), hosted here (with a lock) or elsewhere. */
+void bonsai_vm_set_session (BonsaiVm *vm, BonsaiSession *session);
+void bonsai_vm_drop_session (BonsaiVm *vm);
+
+/* vm-start.c: the machine hosted here has ended. */
+void bonsai_vm_conclude_run (BonsaiVm *vm);
+
+/* vm-picture.c */
+void bonsai_vm_refresh_thumbnail (BonsaiVm *vm);
+void bonsai_vm_set_thumbnail (BonsaiVm *vm, Surface *surface);
+/* Any thread. NULL if there is none. (transfer full) */
+Surface *picture_load_png (const char *path);
+
+G_END_DECLS

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* How a machine starts, here or in a process of its own, and how its run is concluded. */
+#include "app/vm/vm-private.h"
+
+#include "app/base/error.h"
+#include "app/bundle/vm-limits.h"
+#include "app/session/local-session.h"
+#include "app/session/remote-session.h"
+#include "app/vm/program-path.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <gio/gunixinputstream.h>
+#include <glib-unix.h>
+#include <string.h>
+#include <unistd.h>
+
+#define STATUS_FD 3
+
+/* --- the end of a run --- */
+
+static void
+keep_picture_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  g_autofree char *path = g_build_filename (((BonsaiVm *) source)->path, "screenshot.png", NULL);
+  g_autoptr (GError) error = NULL;
+
+  if (!surface_save_png (data, path, &error))
+    g_info ("%s", error->message);
+  g_task_return_pointer (task, surface_thumbnail (data, 320, 180), (GDestroyNotify) surface_unref);
+}
+
+static void
+release (BonsaiVm *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!bundle_write_run (self->path, &self->last_run, &error))
+    g_warning ("%s", error->message);
+  g_clear_pointer (&self->server, session_server_free);
+  g_clear_pointer (&self->lock, bundle_unlock);
+  if (self->session != NULL && bonsai_session_get_console_open (self->session))
+    self->session_ended = true;
+  else
+    bonsai_vm_drop_session (self);
+  bonsai_vm_update_state (self);
+}
+
+static void
+picture_kept (GObject *source, GAsyncResult *result, gpointer data)
+{
+  BonsaiVm *self = BONSAI_VM (source);
+
+  bonsai_vm_set_thumbnail (self, g_task_propagate_pointer (G_TASK (result), NULL));
+  release (self);
+}
+
+void
+bonsai_vm_conclude_run (BonsaiVm *self)
+{
+  Surface *picture = local_session_get_last_picture (LOCAL_SESSION (self->session));
+
+  bundle_run_clear (&self->last_run);
+  self->last_run = (BundleRun){
+    .state = bonsai_session_get_state (self->session),
+    .reason = bonsai_session_get_reason (self->session),
+    .exit_status = bonsai_session_get_exit_status (self->session),
+    .message = g_strdup (bonsai_session_get_message (self->session)),
+  };
+  g_signal_handlers_disconnect_by_func (self->session, bonsai_vm_refresh_thumbnail, self);
+  if (picture != NULL)
+    {
+      g_autoptr (GTask) task = g_task_new (self, NULL, picture_kept, NULL);
+
+      g_task_set_task_data (task, surface_ref (picture), (GDestroyNotify) surface_unref);
+      g_task_run_in_thread (task, keep_picture_in_thread);
+    }
+  else
+    release (self);
+}
+
+/* --- here --- */
+
+static void
+fail_start (BonsaiVm *self, GTask *task, GError *error)
+{
+  self->starting = false;
+  g_clear_pointer (&self->lock, bundle_unlock);
+  bonsai_vm_update_state (self);
+  g_task_return_error (task, error);
+}
+
+/* What a run that never ran leaves behind. */
+static void
+record_failed_start (BonsaiVm *self, const char *message)
+{
+  bundle_run_clear (&self->last_run);
+  self->last_run = (BundleRun){ BONSAI_STATE_STOPPED, BONSAI_REASON_ENGINE_ERROR, 4, g_strdup (message) };
+  bundle_write_run (self->path, &self->last_run, NULL);
+}
+
+static void
+console_shown (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  GError *error = NULL;
+
+  if (bonsai_session_show_console_finish (BONSAI_SESSION (source), result, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+started_here (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  BonsaiVm *self = g_task_get_source_object (task);
+  LocalSession *session = LOCAL_SESSION (source);
+  BonsaiStartFlags flags = GPOINTER_TO_UINT (g_task_get_task_data (task));
+  GError *error = NULL;
+
+  if (local_session_start_finish (session, result, &error))
+    self->server = session_server_new (BONSAI_SESSION (session), &error);
+  if (error != NULL)
+    {
+      record_failed_start (self, error->message);
+      fail_start (self, task, error);
+      return;
+    }
+  self->starting = false;
+  /* Others look for the socket when they read this. */
+  self->last_run.state = BONSAI_STATE_RUNNING;
+  bundle_write_run (self->path, &self->last_run, NULL);
+  bonsai_vm_set_session (self, g_object_ref (BONSAI_SESSION (session)));
+  if ((flags & BONSAI_START_HEADLESS) == 0 && bonsai_vm_get_session (self) != NULL)
+    bonsai_session_show_console_async (self->session, true, NULL, console_shown, g_steal_pointer (&task));
+  else
+    g_task_return_boolean (task, TRUE);
+}
+
+/* Everything that can be known before the machine is built. */
+static bool
+prepare (BonsaiVm *self, BonsaiStartFlags flags, GError **error)
+{
+  g_autoptr (HostReport) host = host_check (NULL);
+  g_autofree char *blocker = host_report_blocker (host);
+
+  if (blocker != NULL)
+    {
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED, "%s", blocker);
+      return false;
+    }
+  if (!vm_limits_check (host, self->config->memory, self->config->cpus, error))
+    return false;
+  if ((flags & BONSAI_START_HEADLESS) == 0 && consoles_get_host (self->consoles, error) == NULL)
+    return false;
+  self->lock = bundle_lock (self->path, error);
+  return self->lock != NULL;
+}
+
+static void
+start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
+{
+  g_autoptr (MachineSpec) spec = NULL;
+  g_autoptr (LocalSession) session = NULL;
+  GError *error = NULL;
+
+  if (!prepare (self, flags, &error))
+    {
+      fail_start (self, task, error);
+      g_object_unref (task);
+      return;
+    }
+  bundle_run_clear (&self->last_run);
+  self->last_run = (BundleRun){ .state = BONSAI_STATE_STARTING };
+  bundle_write_run (self->path, &self->last_run, NULL);
+  spec = vm_config_to_spec (self->config, self->path);
+  session = local_session_new (spec, self->consoles);
+  local_session_start_async (session, g_task_get_cancellable (task), started_here, task);
+}
+
+/* --- in a process of its own --- */
+
+static void
+met_own_process (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  BonsaiVm *self = g_task_get_source_object (task);
+  GError *error = NULL;
+  RemoteSession *session = remote_session_connect_finish (result, &error);
+
+  self->starting = false;
+  if (session == NULL)
+    {
+      bonsai_vm_reload (self);
+      /* It ran, and has already ended: how is in the last run's record. */
+      if (!g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING))
+        g_task_return_error (task, error);
+      else
+        {
+          g_error_free (error);
+          g_task_return_boolean (task, TRUE);
+        }
+      return;
+    }
+  bonsai_vm_set_session (self, BONSAI_SESSION (session));
+  g_task_return_boolean (task, TRUE);
+}
+
+/* The process says "ok", or what went wrong. */
+static void
+status_read (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  BonsaiVm *self = g_task_get_source_object (task);
+  g_autofree char *line = g_data_input_stream_read_line_finish_utf8 (G_DATA_INPUT_STREAM (source), result, NULL, NULL);
+
+  if (g_strcmp0 (line, "ok") == 0)
+    {
+      remote_session_connect_async (self->config->uuid, NULL, met_own_process, g_steal_pointer (&task));
+      return;
+    }
+  self->starting = false;
+  bonsai_vm_reload (self);
+  if (line != NULL && line[0] != '\0')
+    {
+      g_autofree char *message = g_strcompress (line);
+
+      g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_FAILED, "%s", message);
+    }
+  else
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_FAILED,
+                             "The machine's process ended before it said why; see %s/log/host.log", self->path);
+}
+
+static void
+leave_session (gpointer data)
+{
+  setsid ();
+}
+
+static GSubprocess *
+spawn_host (BonsaiVm *self, BonsaiStartFlags flags, int status_fd, GError **error)
+{
+  g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_STDERR_MERGE);
+  g_autofree char *program = program_path ("bonsai", error);
+  g_autofree char *folder = g_path_get_dirname (self->path);
+  g_autofree char *log = g_build_filename (self->path, "log", NULL);
+  g_autofree char *log_file = g_build_filename (log, "host.log", NULL);
+  const char *argv[] = { program, "start", "--foreground", "--status-fd=3", self->config->uuid, NULL, NULL };
+
+  if (program == NULL)
+    {
+      close (status_fd);
+      return NULL;
+    }
+  if ((flags & BONSAI_START_HEADLESS) != 0)
+    argv[5] = "--headless";
+  g_mkdir_with_parents (log, 0755);
+  g_subprocess_launcher_set_stdout_file_path (launcher, log_file);
+  g_subprocess_launcher_set_stdin_file_path (launcher, "/dev/null");
+  g_subprocess_launcher_setenv (launcher, "BONSAI_LIBRARY", folder, TRUE);
+  g_subprocess_launcher_take_fd (launcher, status_fd, STATUS_FD);
+  g_subprocess_launcher_set_child_setup (launcher, leave_session, NULL, NULL);
+  return g_subprocess_launcher_spawnv (launcher, argv, error);
+}
+
+static void
+start_own_process (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
+{
+  g_autoptr (GSubprocess) process = NULL;
+  g_autoptr (GInputStream) stream = NULL;
+  g_autoptr (GDataInputStream) lines = NULL;
+  GError *error = NULL;
+  int fds[2];
+
+  if (!g_unix_open_pipe (fds, FD_CLOEXEC, &error))
+    {
+      fail_start (self, task, error);
+      g_object_unref (task);
+      return;
+    }
+  stream = g_unix_input_stream_new (fds[0], TRUE);
+  process = spawn_host (self, flags, fds[1], &error);
+  if (process == NULL)
+    {
+      fail_start (self, task, error);
+      g_object_unref (task);
+      return;
+    }
+  lines = g_data_input_stream_new (stream);
+  g_data_input_stream_read_line_async (lines, G_PRIORITY_DEFAULT, g_task_get_cancellable (task), status_read, task);
+}
+
+/* --- either --- */
+
+void
+bonsai_vm_start_async (BonsaiVm *self, BonsaiStartFlags flags, GCancellable *cancellable,
+                       GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (self, cancellable, callback, data);
+
+  g_task_set_source_tag (task, bonsai_vm_start_async);
+  g_task_set_task_data (task, GUINT_TO_POINTER (flags), NULL);
+  if (!self->starting && self->lock == NULL)
+    bonsai_vm_reload (self); /* it may have been edited a moment ago */
+  if (self->state == BONSAI_STATE_BROKEN)
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_INVALID, "“%s” can't start: %s",
+                             bonsai_vm_get_name (self), self->state_text);
+  else if (self->starting || bonsai_vm_get_session (self) != NULL)
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_BUSY, "“%s” is already running",
+                             bonsai_vm_get_name (self));
+  else
+    {
+      bonsai_vm_drop_session (self);
+      self->starting = true;
+      bonsai_vm_update_state (self);
+      if ((flags & BONSAI_START_OWN_PROCESS) != 0)
+        start_own_process (self, flags, task);
+      else
+        start_here (self, flags, task);
+      return;
+    }
+  g_object_unref (task);
+}
+
+gboolean
+bonsai_vm_start_finish (BonsaiVm *self, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
