@@ -211,19 +211,26 @@ image_request_done (ImageRequest *request, int error)
   g_mutex_unlock (&image->lock);
 }
 
-static void
+static gboolean
 done_on_loop (void *data)
 {
   ImageRequest *request = data;
 
   image_request_done (request, request->result);
+  return G_SOURCE_REMOVE;
 }
 
+/* A source of its own, so that wait_until_idle can serve it from inside any other callback. */
 void
 image_request_done_later (ImageRequest *request, int error)
 {
+  GSource *source = g_idle_source_new ();
+
   request->result = error;
-  loop_call (request->image->loop, done_on_loop, request);
+  g_source_set_priority (source, G_PRIORITY_DEFAULT);
+  g_source_set_callback (source, done_on_loop, request, NULL);
+  g_source_attach (source, loop_context (request->image->loop));
+  g_source_unref (source);
 }
 
 /* --- for tools --- */

@@ -39,7 +39,7 @@ extern const DeviceClass ahci_class;
  * @force: even if the guest locked the tray
  *
  * Any thread that holds no device's lock, not the image's loop. Waits for the drive's requests on the old
- * disc, which is closed. The guest sees UNIT ATTENTION (MMC-6, section 6.7) and a media event.
+ * disc, which is closed. The guest sees UNIT ATTENTION and a media event.
  * Returns: false with VMM_ERROR_INVALID (no CD-ROM at @port) or VMM_ERROR_BUSY (the guest locked the tray).
  */
 bool ahci_change_medium (Device *device, unsigned port, Image *image, bool force, GError **error);

@@ -536,24 +536,6 @@ blk_realize (Device *device, const void *config, GError **error)
 }
 
 static void
-do_nothing (void *data)
-{
-}
-
-/* A notify_all that the loop has not run yet must not outlive the device. */
-static void
-await_notification (VirtioBlk *blk)
-{
-  EventLoop *loop = blk->virtio.pci.device.board->loop;
-
-  if (loop_is_current (loop))
-    while (blk->notify_scheduled)
-      g_main_context_iteration (loop_context (loop), TRUE);
-  else if (blk->notify_scheduled)
-    loop_call_sync (loop, do_nothing, NULL);
-}
-
-static void
 blk_unrealize (Device *device)
 {
   VirtioBlk *blk = (VirtioBlk *)device;
@@ -562,7 +544,6 @@ blk_unrealize (Device *device)
   virtio_abandon (&blk->virtio);
   device_unlock (device);
   g_clear_pointer (&blk->image, image_close);
-  await_notification (blk);
   virtio_unrealize (device);
 
   while (blk->spare != NULL)
