@@ -205,11 +205,15 @@ static void
 again (LoopIo *io, int result)
 {
   IoTest *test = io->data;
+  bool more;
 
   g_assert_cmpint (result, ==, BLOCK);
-  if (test->n_done < 2000)
-    loop_io_submit (test->loop, io);
+  g_mutex_lock (&test->lock);
+  more = test->n_done < 2000;
+  g_mutex_unlock (&test->lock);
   note_done (io, result);
+  if (more)
+    loop_io_submit (test->loop, io);
 }
 
 /* Each completion submits the next: that neither nests nor stalls. */

@@ -221,7 +221,9 @@ free_own_watch (void *data, int fd, GIOCondition condition)
 {
   Seen *seen = data;
 
+  g_mutex_lock (&seen->lock);
   loop_watch_free (seen->thing);
+  g_mutex_unlock (&seen->lock);
   seen_add (seen, fd);
 }
 
@@ -259,7 +261,9 @@ test_watch_freed_in_callback (void)
   Seen seen;
 
   seen_init (&seen, loop);
+  g_mutex_lock (&seen.lock);
   seen.thing = loop_watch_fd (loop, fd, G_IO_IN, free_own_watch, &seen);
+  g_mutex_unlock (&seen.lock);
   eventfd_write (fd, 1);
   seen_wait (&seen, 1);
   settle (loop);

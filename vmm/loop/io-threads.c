@@ -5,31 +5,49 @@
 #define N_THREADS 4
 
 typedef struct {
+  LoopIo *first, *last;
+} IoQueue;
+
+typedef struct {
   EventLoop *loop;
   GThreadPool *pool;
   GSource *source; /* ready when something is done */
   GMutex lock;
-  LoopIo *first_done, *last_done;
+  IoQueue waiting;
+  IoQueue done;
 } Threads;
 
 static void
-work (gpointer data, gpointer user_data)
+append (IoQueue *queue, LoopIo *io)
 {
-  LoopIo *io = data;
-  Threads *threads = user_data;
-
-  io->result = loop_io_run (io);
   io->next = NULL;
+  if (queue->last)
+    queue->last->next = io;
+  else
+    queue->first = io;
+  queue->last = io;
+}
+
+/* One turn in the pool does the request that has waited longest. */
+static void
+work (gpointer turn, gpointer user_data)
+{
+  Threads *threads = user_data;
+  LoopIo *io;
 
   g_mutex_lock (&threads->lock);
-  if (threads->last_done)
-    threads->last_done->next = io;
-  else
-    {
-      threads->first_done = io;
-      g_source_set_ready_time (threads->source, 0);
-    }
-  threads->last_done = io;
+  io = threads->waiting.first;
+  threads->waiting.first = io->next;
+  if (!io->next)
+    threads->waiting.last = NULL;
+  g_mutex_unlock (&threads->lock);
+
+  io->result = loop_io_run (io);
+
+  g_mutex_lock (&threads->lock);
+  if (!threads->done.first)
+    g_source_set_ready_time (threads->source, 0);
+  append (&threads->done, io);
   g_mutex_unlock (&threads->lock);
 }
 
@@ -41,8 +59,8 @@ dispatch_done (GSource *source, GSourceFunc callback, gpointer user_data)
 
   g_mutex_lock (&threads->lock);
   g_source_set_ready_time (source, -1);
-  io = threads->first_done;
-  threads->first_done = threads->last_done = NULL;
+  io = threads->done.first;
+  threads->done = (IoQueue){ NULL, NULL };
   g_mutex_unlock (&threads->lock);
 
   while (io)
@@ -73,7 +91,12 @@ threads_start (EventLoop *loop)
 static void
 threads_submit (LoopIoEngine *engine, LoopIo *io)
 {
-  g_thread_pool_push (((Threads *) engine)->pool, io, NULL);
+  Threads *threads = (Threads *) engine;
+
+  g_mutex_lock (&threads->lock);
+  append (&threads->waiting, io);
+  g_mutex_unlock (&threads->lock);
+  g_thread_pool_push (threads->pool, threads, NULL);
 }
 
 static void

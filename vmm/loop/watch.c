@@ -37,6 +37,9 @@ watch_finalize (GSource *source)
 {
   LoopWatch *watch = (LoopWatch *) source;
 
+  /* Orders this after the owner's last access, which was under the lock. */
+  g_mutex_lock (&watch->loop->lock);
+  g_mutex_unlock (&watch->loop->lock);
   if (watch->destroy)
     watch->destroy (watch->data);
 }
