@@ -13,6 +13,7 @@
 #define KVM_PATH          "/dev/kvm"
 #define IDENTITY_MAP_PAGE KVM_VM_RESERVED_START
 #define TSS_PAGES         (KVM_VM_RESERVED_START + 0x1000)
+#define N_EARLY_LINES     24
 
 #define CAPABILITY(cap, purpose) { cap, #cap, purpose }
 
@@ -50,11 +51,18 @@ struct KvmVm {
   int fd;
   size_t run_size;
   bool pvm;
-  IrqRoutes *routes;
+  IrqRoutes *routes; /* atomic: NULL until there are chips */
   KvmVmState power_on;
-  GMutex slot_lock;
-  GHashTable *slots; /* number → Slot */
+  GMutex lock;
+  GHashTable *slots;     /* lock: number → Slot */
+  uint32_t early_levels; /* lock: of the lines until there are chips */
 };
+
+static IrqRoutes *
+routes_of (KvmVm *vm)
+{
+  return g_atomic_pointer_get (&vm->routes);
+}
 
 static bool
 put_slot (KvmVm *vm, const MemorySlot *slot)
@@ -78,7 +86,7 @@ vm_set_slot (Hypervisor *self, const MemorySlot *slot)
   Slot *present;
   bool ok = true;
 
-  g_mutex_lock (&vm->slot_lock);
+  g_mutex_lock (&vm->lock);
   present = g_hash_table_lookup (vm->slots, key);
   if (present
       && (present->size != slot->size || present->host != slot->host || present->read_only != slot->read_only))
@@ -99,7 +107,7 @@ vm_set_slot (Hypervisor *self, const MemorySlot *slot)
           g_hash_table_replace (vm->slots, key, present);
         }
     }
-  g_mutex_unlock (&vm->slot_lock);
+  g_mutex_unlock (&vm->lock);
   return ok;
 }
 
@@ -113,13 +121,36 @@ vm_get_dirty (Hypervisor *self, uint32_t slot, uint64_t *bitmap)
 }
 
 static void
-vm_set_irq (Hypervisor *self, unsigned gsi, bool level)
+drive_line (KvmVm *vm, unsigned gsi, bool level)
 {
-  KvmVm *vm = (KvmVm *) self;
   struct kvm_irq_level line = { .irq = gsi, .level = level };
 
   if (ioctl (vm->fd, KVM_IRQ_LINE, &line) < 0)
     g_warning ("KVM_IRQ_LINE %u: %s", gsi, g_strerror (errno));
+}
+
+/* Devices are made before the chips; what they do to their lines until then is done when there are chips. */
+static bool
+set_early_level (KvmVm *vm, unsigned gsi, bool level)
+{
+  bool early;
+
+  g_mutex_lock (&vm->lock);
+  early = !routes_of (vm);
+  if (early && gsi < N_EARLY_LINES)
+    vm->early_levels = level ? vm->early_levels | 1u << gsi : vm->early_levels & ~(1u << gsi);
+  g_mutex_unlock (&vm->lock);
+  return early;
+}
+
+static void
+vm_set_irq (Hypervisor *self, unsigned gsi, bool level)
+{
+  KvmVm *vm = (KvmVm *) self;
+
+  if (G_UNLIKELY (!routes_of (vm)) && set_early_level (vm, gsi, level))
+    return;
+  drive_line (vm, gsi, level);
 }
 
 static void
@@ -139,13 +170,18 @@ vm_send_msi (Hypervisor *self, uint64_t address, uint32_t data)
 static int
 vm_route_msi (Hypervisor *self, int gsi_route, int fd, uint64_t address, uint32_t data)
 {
-  return irq_routes_set_msi (((KvmVm *) self)->routes, gsi_route, fd, address, data);
+  IrqRoutes *routes = routes_of ((KvmVm *) self);
+
+  return routes ? irq_routes_set_msi (routes, gsi_route, fd, address, data) : -1;
 }
 
 static void
 vm_unroute_msi (Hypervisor *self, int gsi_route, int fd)
 {
-  irq_routes_drop_msi (((KvmVm *) self)->routes, gsi_route, fd);
+  IrqRoutes *routes = routes_of ((KvmVm *) self);
+
+  if (routes)
+    irq_routes_drop_msi (routes, gsi_route, fd);
 }
 
 static bool
@@ -237,6 +273,17 @@ open_kvm (KvmVm *vm, GError **error)
 }
 
 static bool
+learn_run_size (KvmVm *vm, GError **error)
+{
+  int run_size = ioctl (vm->system_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
+
+  if (run_size < (int) sizeof (struct kvm_run))
+    return vmm_set_errno_error (error, errno, "Can't learn the size of KVM's processor area");
+  vm->run_size = (size_t) run_size;
+  return true;
+}
+
+static bool
 create_vm (KvmVm *vm, unsigned n_cpus, GError **error)
 {
   int most = kvm_vm_check (vm, KVM_CAP_MAX_VCPUS);
@@ -251,7 +298,7 @@ create_vm (KvmVm *vm, unsigned n_cpus, GError **error)
     vm->fd = ioctl (vm->system_fd, KVM_CREATE_VM, 0);
   while (vm->fd < 0 && errno == EINTR);
   if (vm->fd >= 0)
-    return true;
+    return learn_run_size (vm, error);
   if (errno == EBUSY || errno == ENODEV)
     {
       g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY,
@@ -263,12 +310,12 @@ create_vm (KvmVm *vm, unsigned n_cpus, GError **error)
   return vmm_set_errno_error (error, errno, "Can't create a KVM machine");
 }
 
-static bool
-create_chips (KvmVm *vm, GError **error)
+bool
+kvm_vm_create_chips (KvmVm *vm, GError **error)
 {
   struct kvm_pit_config pit = { .flags = KVM_PIT_SPEAKER_DUMMY };
   uint64_t identity_map = IDENTITY_MAP_PAGE;
-  int run_size;
+  IrqRoutes *routes;
 
   /* Intel processors without "unrestricted guest" need these; others ignore or refuse them. */
   (void) ioctl (vm->fd, KVM_SET_IDENTITY_MAP_ADDR, &identity_map);
@@ -278,14 +325,20 @@ create_chips (KvmVm *vm, GError **error)
     return vmm_set_errno_error (error, errno, "Can't create KVM's interrupt controllers");
   if (ioctl (vm->fd, KVM_CREATE_PIT2, &pit) < 0)
     return vmm_set_errno_error (error, errno, "Can't create KVM's interval timer");
-  vm->routes = irq_routes_new (vm->fd, (unsigned) kvm_vm_check (vm, KVM_CAP_IRQ_ROUTING));
-  if (!vm->routes)
+  if (!kvm_vm_get_state (vm, &vm->power_on, error))
+    return false;
+  routes = irq_routes_new (vm->fd, (unsigned) kvm_vm_check (vm, KVM_CAP_IRQ_ROUTING));
+  if (!routes)
     return vmm_set_errno_error (error, errno, "Can't set KVM's interrupt routes");
-  run_size = ioctl (vm->system_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-  if (run_size < (int) sizeof (struct kvm_run))
-    return vmm_set_errno_error (error, errno, "Can't learn the size of KVM's processor area");
-  vm->run_size = (size_t) run_size;
-  return kvm_vm_get_state (vm, &vm->power_on, error);
+  g_mutex_lock (&vm->lock);
+  g_atomic_pointer_set (&vm->routes, routes);
+  for (unsigned gsi = 0; gsi < N_EARLY_LINES; gsi++)
+    {
+      if (vm->early_levels & 1u << gsi)
+        drive_line (vm, gsi, true);
+    }
+  g_mutex_unlock (&vm->lock);
+  return true;
 }
 
 /* Unknown MSRs come to vCPUs' msr policy instead of faulting at once. Optional. */
@@ -308,8 +361,8 @@ kvm_vm_new (unsigned n_cpus, GError **error)
   vm->system_fd = vm->fd = -1;
   vm->pvm = cpu_lacks_virtualization ();
   vm->slots = g_hash_table_new_full (NULL, NULL, NULL, g_free);
-  g_mutex_init (&vm->slot_lock);
-  if (!open_kvm (vm, error) || !create_vm (vm, n_cpus, error) || !create_chips (vm, error))
+  g_mutex_init (&vm->lock);
+  if (!open_kvm (vm, error) || !create_vm (vm, n_cpus, error))
     return NULL;
   route_unknown_msrs (vm);
   return g_steal_pointer (&vm);
@@ -322,7 +375,7 @@ kvm_vm_free (KvmVm *vm)
     return;
   irq_routes_free (vm->routes);
   g_hash_table_unref (vm->slots);
-  g_mutex_clear (&vm->slot_lock);
+  g_mutex_clear (&vm->lock);
   if (vm->fd >= 0)
     close (vm->fd);
   if (vm->system_fd >= 0)

@@ -13,6 +13,7 @@ G_BEGIN_DECLS
  *
  * GSI routes: 0..15 reach the PIC, 0..23 the IOAPIC; GSI 0 (the PIT) ends at IOAPIC pin 2, so the
  * MADT must override ISA interrupt 0 to GSI 2. MSI routes are numbered from 24.
+ * Until kvm_vm_create_chips, lines only keep their levels and no MSI can be routed.
  * Port 0x61 and the PIT's ports are the kernel's.
  *
  * Threading: any thread, except new and free; state functions want all vCPUs parked.
@@ -36,6 +37,10 @@ extern const KvmCapability kvm_required_capabilities[];
 /* Makes a VM for up to @n_cpus vCPUs. Returns: (transfer full): NULL with @error set if this host can't. */
 KvmVm *kvm_vm_new (unsigned n_cpus, GError **error);
 void kvm_vm_free (KvmVm *vm); /* vCPUs must be gone */
+
+/* Makes interrupt controllers and PIT: once, after the first memory slots and before any vCPU. A slot that is
+ * added right after the chips waits milliseconds for KVM to let go of its old list of ports. */
+bool kvm_vm_create_chips (KvmVm *vm, GError **error);
 
 Hypervisor *kvm_vm_hypervisor (KvmVm *vm);
 int kvm_vm_fd (const KvmVm *vm);

@@ -344,7 +344,8 @@ build (Machine *machine, const MachineConfig *config, GError **error)
     }
   machine->board = board_new (kvm_vm_hypervisor (machine->vm), machine->loop, machine->clock, machine->tracer,
                               config->n_cpus, on_board_request, machine, error);
-  if (!machine->board || !config->build (machine->board, config->build_data, error))
+  if (!machine->board || !config->build (machine->board, config->build_data, error)
+      || !kvm_vm_create_chips (machine->vm, error))
     return false;
   machine->vcpus
     = vcpu_set_new (machine->vm, machine->board, machine->name, config->cpu, on_trouble, machine, error);
