@@ -385,7 +385,7 @@ virtq_notify (Virtq *vq)
 {
   bool wanted;
 
-  if (!virtq_is_live (vq) || (vq->signalled_valid && vq->used == vq->signalled))
+  if (!virtq_is_live (vq) || vq->used == vq->signalled)
     return;
   wanted = wants_interrupt (vq);
   vq->signalled = vq->used;
