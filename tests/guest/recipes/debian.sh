@@ -9,7 +9,7 @@ recipe_about="disk.raw: a bootable Debian (log in as root, password bonsai)"
 recipe_packages="mmdebstrap uidmap fakeroot e2fsprogs fdisk grub-common grub-pc-bin linux-image-amd64 xz-utils zstd cpio"
 
 suite=bookworm
-disk_mib=1280
+disk_mib=1024
 grub=/usr/lib/grub/i386-pc
 
 # linux-image-amd64: the guest's kernel is not this machine's, but it changes with it.
@@ -20,8 +20,19 @@ recipe_inputs() {
   find debian -type f | LC_ALL=C sort
 }
 
-installed=linux-image-amd64,initramfs-tools,zstd,systemd-sysv,systemd-resolved,udev,dbus,e2fsprogs
-installed=$installed,iproute2,kmod,pciutils,pci.ids,evtest,wget,procps,login
+installed=linux-image-amd64,initramfs-tools,zstd,systemd-sysv,udev,dbus,e2fsprogs
+installed=$installed,udhcpc,iproute2,kmod,pciutils,pci.ids,evtest,wget,procps,login
+
+# Units that a guest with nothing to do can spare: nested emulation makes each cost a second.
+masked="apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer e2scrub_reap.service fstrim.timer
+ dpkg-db-backup.timer systemd-pstore.service dev-hugepages.mount dev-mqueue.mount sys-kernel-debug.mount
+ sys-kernel-tracing.mount sys-kernel-config.mount sys-fs-fuse-connections.mount kmod-static-nodes.service
+ modprobe@.service systemd-modules-load.service systemd-sysusers.service systemd-random-seed.service
+ systemd-update-utmp.service systemd-update-utmp-runlevel.service systemd-machine-id-commit.service
+ systemd-journal-flush.service"
+masked=$(echo $masked)
+spared_generators="bless-boot cryptsetup debug gpt-auto hibernate-resume integritysetup rc-local run system-update
+ sysv veritysetup"
 
 # Debian's own sources of this machine, so that its mirror is used; else the usual ones.
 sources() {
@@ -29,7 +40,7 @@ sources() {
     sed -nE "s/\|Debian(-Security)?\|$suite(-security|-updates)?$//p" | sort -u
 }
 
-unpacked=(
+left_out=(
   '/usr/share/doc/*' '/usr/share/man/*' '/usr/share/locale/*' '/usr/share/info/*'
   '/lib/modules/*/kernel/drivers/media/*' '/lib/modules/*/kernel/drivers/infiniband/*'
   '/lib/modules/*/kernel/drivers/net/wireless/*' '/lib/modules/*/kernel/net/wireless/*' '/lib/modules/*/kernel/net/mac80211/*'
@@ -43,7 +54,7 @@ unpacked=(
 # install_system OVERLAY.tar SYSTEM.tar
 install_system() {
   local pattern options=() place=()
-  for pattern in "${unpacked[@]}"; do options+=("--dpkgopt=path-exclude=$pattern"); done
+  for pattern in "${left_out[@]}"; do options+=("--dpkgopt=path-exclude=$pattern"); done
   # Without root and without user namespaces, the rig lends a root of its own.
   if [ "$(id -u)" != 0 ] && ! unshare --map-auto --map-root-user true 2> /dev/null; then
     place=(../../rig/rig --network --timeout 0 --writable "$(dirname "$2")" --)
@@ -53,10 +64,10 @@ install_system() {
     --aptopt='Apt::Install-Recommends "false"' \
     --essential-hook="tar-in $1 /" \
     --customize-hook='echo root:bonsai | chroot "$1" chpasswd' \
-    --customize-hook='chroot "$1" systemctl enable systemd-networkd' \
-    --customize-hook='chroot "$1" systemctl mask apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer \
-      e2scrub_reap.service fstrim.timer dpkg-db-backup.timer systemd-pstore.service systemd-networkd-wait-online.service' \
-    --customize-hook='ln -sf /run/systemd/resolve/stub-resolv.conf "$1/etc/resolv.conf"' \
+    --customize-hook="chroot \"\$1\" systemctl mask $masked" \
+    `# A fixed identity: no first-boot work, and every boot alike.` \
+    --customize-hook='echo b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0b0 > "$1/etc/machine-id"' \
+    --customize-hook='rm "$1/etc/resolv.conf"' --skip=cleanup/reproducible \
     "$suite" "$2" "$(dirname "$2")/sources.list"
 }
 
@@ -76,6 +87,11 @@ recipe_build() {
   export SOURCE_DATE_EPOCH=1700000000
   cp -a debian/. "$work/overlay"
   cp $grub/*.mod $grub/*.lst "$work/overlay/boot/grub/i386-pc"
+  local generator
+  mkdir -p "$work/overlay/etc/systemd/system-generators"
+  for generator in $spared_generators; do
+    ln -s /dev/null "$work/overlay/etc/systemd/system-generators/systemd-$generator-generator"
+  done
   tar --create --file "$work/overlay.tar" --directory "$work/overlay" --owner=0 --group=0 --mode=u=rwX,go=rX \
     --sort=name --mtime="@$SOURCE_DATE_EPOCH" boot etc
   install_system "$work/overlay.tar" "$work/system.tar"
