@@ -49,7 +49,7 @@ static const CpuidMask never[] = {
 /* Leaves that describe something a guest never gets. */
 static const uint32_t blank_leaves[] = {
   0x5, 0xa, 0xf, 0x10, 0x12, 0x14, 0x17, 0x18, 0x1a, 0x1c, 0x1d, 0x1e,
-  0x8000000a, 0x8000001b, 0x8000001c, 0x8000001f, 0x80000022,
+  0x8000000a, 0x8000001b, 0x8000001c, 0x8000001f, 0x80000022, 0x80000026,
 };
 
 #define PARAVIRT                                                                                             \

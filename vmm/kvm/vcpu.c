@@ -153,7 +153,7 @@ vcpu_thread (void *data)
 static bool
 start_thread (Vcpu *vcpu, GError **error)
 {
-  g_autofree char *name = g_strdup_printf ("%.9s:cpu%u", vcpu->set->name, vcpu->index);
+  g_autofree char *name = g_strdup_printf ("%.8s:cpu%u", vcpu->set->name, vcpu->index);
   pthread_attr_t attributes;
   sigset_t blocked, before;
   int result;

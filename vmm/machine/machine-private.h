@@ -39,6 +39,7 @@ struct Machine {
   GCond changed;      /* state */
   MachineState state; /* written on the loop with the lock */
   GQueue commands;    /* of Command; lock */
+  bool built;         /* lock: there are vCPUs, and commands are served */
   bool freeing;       /* lock */
   unsigned epoch;     /* atomic */
 

@@ -224,12 +224,15 @@ static void
 post (Machine *machine, Command command, const char *message)
 {
   Command *copy = g_memdup2 (&command, sizeof command);
+  bool ready;
 
   copy->message = g_strdup (message);
   g_mutex_lock (&machine->lock);
   g_queue_push_tail (&machine->commands, copy);
+  ready = machine->built;
   g_mutex_unlock (&machine->lock);
-  loop_call (machine->loop, serve, machine);
+  if (ready)
+    loop_call (machine->loop, serve, machine);
 }
 
 /* The guest runs no instruction after the access that made the request. */
@@ -237,8 +240,12 @@ static void
 post_from_guest (Machine *machine, CommandKind kind, MachineReason reason, int status, const char *message)
 {
   unsigned epoch = __atomic_load_n (&machine->epoch, __ATOMIC_SEQ_CST);
+  bool ready;
 
-  if (machine->vcpus)
+  g_mutex_lock (&machine->lock);
+  ready = machine->built;
+  g_mutex_unlock (&machine->lock);
+  if (ready)
     vcpu_set_request_park (machine->vcpus);
   post (machine,
         (Command) { .kind = kind, .reason = reason, .status = status, .from_guest = true, .epoch = epoch }, message);
@@ -357,10 +364,17 @@ machine_new (const MachineConfig *config, GError **error)
 {
   Machine *machine = create (config);
 
-  if (build (machine, config, error))
-    return machine;
-  destroy (machine);
-  return NULL;
+  if (!build (machine, config, error))
+    {
+      destroy (machine);
+      return NULL;
+    }
+  /* What devices asked for while they were made comes first. */
+  g_mutex_lock (&machine->lock);
+  machine->built = true;
+  g_mutex_unlock (&machine->lock);
+  loop_call (machine->loop, serve, machine);
+  return machine;
 }
 
 void

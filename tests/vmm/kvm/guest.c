@@ -330,6 +330,17 @@ guest_run_to_exit (Guest *guest)
   g_assert_cmpint (guest->last.status, ==, 3);
 }
 
+uint32_t
+guest_count_now (Guest *guest)
+{
+  uint32_t count;
+
+  g_mutex_lock (&guest->lock);
+  count = guest->count;
+  g_mutex_unlock (&guest->lock);
+  return count;
+}
+
 GuestAccess
 guest_access (Guest *guest, unsigned i)
 {

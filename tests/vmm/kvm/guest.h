@@ -77,6 +77,7 @@ void guest_wait_resets (Guest *guest, unsigned n);
 /* Runs it until it ends, which must be by its exit port with status 3 (quit 1). */
 void guest_run_to_exit (Guest *guest);
 
+uint32_t guest_count_now (Guest *guest);
 GuestAccess guest_access (Guest *guest, unsigned i);
 uint8_t *guest_data (Guest *guest, uint64_t address);
 

@@ -7,17 +7,6 @@
 
 static const GuestConfig counting = { GUEST_CODE_OF (count), .start.rdi = GUEST_DATA };
 
-static uint32_t
-count_now (Guest *guest)
-{
-  uint32_t count;
-
-  g_mutex_lock (&guest->lock);
-  count = guest->count;
-  g_mutex_unlock (&guest->lock);
-  return count;
-}
-
 static void
 pause_and_wait (Guest *guest)
 {
@@ -46,20 +35,20 @@ test_pauses (void)
   g_assert_cmpint (machine_state (guest->machine), ==, MACHINE_CREATED);
   for (unsigned i = 0; i < N_PAUSES; i++)
     {
-      uint32_t count = count_now (guest);
+      uint32_t count = guest_count_now (guest);
 
       run_and_wait (guest);
       if (i % 8 == 0)
         guest_wait_count (guest, count + 1);
       pause_and_wait (guest);
-      count = count_now (guest);
+      count = guest_count_now (guest);
       memcpy (&memory_count, guest_data (guest, GUEST_DATA), sizeof memory_count);
       g_assert_cmpuint (memory_count - count, <=, 1);
     }
   g_assert_cmpint (guest->last.reason, ==, MACHINE_REASON_USER);
   g_assert_cmpuint (guest->gaps, ==, 0);
   g_assert_cmpuint (guest->n_runs, ==, N_PAUSES);
-  g_assert_cmpuint (count_now (guest), >=, N_PAUSES / 8);
+  g_assert_cmpuint (guest_count_now (guest), >=, N_PAUSES / 8);
 }
 
 static void
@@ -73,10 +62,10 @@ test_paused_stands_still (void)
   run_and_wait (guest);
   guest_wait_count (guest, 10);
   pause_and_wait (guest);
-  count = count_now (guest);
+  count = guest_count_now (guest);
   time = vm_clock_now (board->clock);
   g_usleep (20000);
-  g_assert_cmpuint (count_now (guest), ==, count);
+  g_assert_cmpuint (guest_count_now (guest), ==, count);
   g_assert_cmpint (vm_clock_now (board->clock), ==, time);
   run_and_wait (guest);
   guest_wait_count (guest, count + 10);
@@ -187,7 +176,7 @@ test_triple_fault (void)
       guest_wait_state (crashing, MACHINE_ENDED);
       g_assert_cmpint (crashing->last.reason, ==, MACHINE_REASON_TRIPLE_FAULT);
       g_assert_nonnull (strstr (crashing->last_message, "triple fault"));
-      guest_wait_count (lasting, count_now (lasting) + 50);
+      guest_wait_count (lasting, guest_count_now (lasting) + 50);
     }
   g_assert_cmpint (machine_state (lasting->machine), ==, MACHINE_RUNNING);
   g_assert_cmpuint (lasting->gaps, ==, 0);
@@ -243,6 +232,25 @@ test_bad_configurations (void)
 }
 
 static bool
+ask_early (Board *board, void *data, GError **error)
+{
+  board_request (board, BOARD_REQUEST_PAUSE, 0, "early");
+  board_request (board, BOARD_REQUEST_POWER_OFF, 0, "early");
+  return true;
+}
+
+/* A device that makes a request while it is made is served when there is a machine. */
+static void
+test_early_requests (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Machine) machine = machine_new (&(MachineConfig) { .n_cpus = 2, .build = ask_early }, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpint (machine_wait_while (machine, MACHINE_CREATED, -1), ==, MACHINE_ENDED);
+}
+
+static bool
 refuse (Board *board, void *data, GError **error)
 {
   g_set_error (error, VMM_ERROR, VMM_ERROR_RESOURCE, "The shop is closed.");
@@ -282,6 +290,7 @@ main (int argc, char **argv)
   g_test_add_func ("/life/triple-fault", test_triple_fault);
   g_test_add_func ("/life/free", test_free);
   g_test_add_func ("/life/bad-configurations", test_bad_configurations);
+  g_test_add_func ("/life/early-requests", test_early_requests);
   g_test_add_func ("/life/failed-builds", test_failed_builds);
   return g_test_run ();
 }

@@ -56,7 +56,7 @@ test_round_trip (void)
       g_autoptr (GBytes) bytes = save (guest);
       g_autoptr (Guest) next = guest_new (&counting);
       int64_t time = vm_clock_now (machine_board (guest->machine)->clock);
-      uint32_t count = guest->count;
+      uint32_t count = guest_count_now (guest);
 
       copy_memory (next, guest);
       load (next, bytes);
@@ -80,7 +80,7 @@ test_back_in_time (void)
   g_autoptr (GBytes) bytes = save (guest);
   g_autoptr (GBytes) again = save (guest);
   g_autofree uint8_t *memory = g_memdup2 (guest_data (guest, 0), GUEST_RAM_SIZE);
-  uint32_t count = guest->count;
+  uint32_t count = guest_count_now (guest);
 
   g_assert_cmpuint (g_bytes_get_size (bytes), ==, g_bytes_get_size (again));
   machine_run (guest->machine);
@@ -191,7 +191,7 @@ test_damaged_refused (void)
   check_refused (guest, data, size - 1);
   check_refused (guest, other_data, other_size);
   machine_run (guest->machine);
-  guest_wait_count (guest, guest->count + 20);
+  guest_wait_count (guest, guest_count_now (guest) + 20);
   g_assert_cmpuint (guest->gaps, ==, 0);
 }
 
@@ -216,7 +216,7 @@ test_random_damage (void)
     }
   load (guest, bytes);
   machine_run (guest->machine);
-  guest_wait_count (guest, guest->count + 20);
+  guest_wait_count (guest, guest_count_now (guest) + 20);
 }
 
 int
