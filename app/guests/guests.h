@@ -25,7 +25,7 @@ GPtrArray *ready_guests_list (const HostReport *report);
 /* The best that is installed and runs here, or NULL. (transfer none) */
 const ReadyGuest *ready_guests_best (GPtrArray *guests);
 
-/* A description to create a machine from. Builds what is needed in the user's cache folder (an initrd).
+/* A description to create a machine from. Builds what is needed in the user's data folder (an initrd).
  * (transfer full), or NULL with @error naming the package to install. */
 VmConfig *ready_guest_config (const ReadyGuest *guest, GError **error);
 

@@ -295,6 +295,18 @@ remote_session_input (BonsaiSession *session, const BonsaiInput *input)
     }
 }
 
+gboolean
+remote_session_sync (RemoteSession *self, GError **error)
+{
+  /* Answered in the order of the calls before it. */
+  g_autoptr (GVariant) reply
+    = g_dbus_proxy_call_sync (self->proxy, "org.freedesktop.DBus.Properties.Get",
+                              g_variant_new ("(ss)", SESSION_INTERFACE, "State"), G_DBUS_CALL_FLAGS_NONE,
+                              CALL_TIMEOUT_MS, NULL, error);
+
+  return reply != NULL;
+}
+
 /* Copies: a peer could change, or cut off, a memfd that it did not seal. */
 static Surface *
 surface_from_memfd (int fd, int width, int height, GError **error)

@@ -15,4 +15,7 @@ void remote_session_connect_async (const char *uuid, GCancellable *cancellable, 
                                    gpointer data);
 RemoteSession *remote_session_connect_finish (GAsyncResult *result, GError **error);
 
+/* Waits until everything sent so far (input, too) has been taken. */
+gboolean remote_session_sync (RemoteSession *session, GError **error);
+
 G_END_DECLS

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "app/library/library.h"
+#include "app/session/exit-status.h"
+#include "app/session/remote-session.h"
+
+#include <json-glib/json-glib.h>
+
+G_BEGIN_DECLS
+
+/* A verb of the command line; each has a file of its own. */
+typedef struct Verb Verb;
+
+struct Verb {
+  const char *name;
+  const char *arguments; /* "NAME [FILE]" */
+  const char *summary;
+  /* @argv[0] is the verb. Returns: an ExitStatus. */
+  int (*run) (const Verb *verb, int argc, char **argv);
+};
+
+extern const Verb verb_cd, verb_create, verb_delete, verb_host, verb_key, verb_list, verb_mouse, verb_pause,
+  verb_purge, verb_reset, verb_resume, verb_run, verb_screenshot, verb_show, verb_shutdown, verb_start, verb_stop,
+  verb_type, verb_undelete;
+
+/**
+ * cli_parse:
+ * @entries: (nullable): the verb's options
+ * @min_arguments, @max_arguments: how many may be left; -1: any number
+ * @status: set when this returns false: 0 after --help, else EXIT_STATUS_USAGE
+ *
+ * Parses the options and takes them out of @argv.
+ */
+bool cli_parse (const Verb *verb, const GOptionEntry *entries, int *argc, char ***argv, int min_arguments,
+                int max_arguments, int *status);
+
+/* Complains about how the verb was used. Returns: EXIT_STATUS_USAGE. */
+int cli_usage (const Verb *verb, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+/* Prints "bonsai: MESSAGE". @error: (transfer full). Returns: EXIT_STATUS_ERROR. */
+int cli_fail (GError *error);
+
+/* Prints the JSON that was built. */
+void cli_print_json (JsonBuilder *builder);
+
+/* Adds a member. @value: (nullable): null. */
+void cli_add_string (JsonBuilder *builder, const char *name, const char *value);
+void cli_add_int (JsonBuilder *builder, const char *name, gint64 value);
+void cli_add_bool (JsonBuilder *builder, const char *name, bool value);
+
+/* --- waiting for an asynchronous answer --- */
+
+/* A GAsyncReadyCallback; @data is a CliWait. */
+typedef struct {
+  GAsyncResult *result;
+} CliWait;
+
+void cli_wait_ready (GObject *source, GAsyncResult *result, gpointer data);
+/* Runs the main loop until the answer is there. (transfer none): until cli_wait_clear */
+GAsyncResult *cli_wait (CliWait *wait);
+void cli_wait_clear (CliWait *wait);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliWait, cli_wait_clear)
+
+/* --- machines --- */
+
+/* The library, once it is known what each machine does. */
+BonsaiLibrary *cli_open_library (GError **error);
+
+/* The machine @key of the library, or an error that says what there is. (transfer none) */
+BonsaiVm *cli_find_vm (BonsaiLibrary *library, const char *key, GError **error);
+
+/* The machine @key that runs: of the library, or one without a bundle (bonsai run). */
+BonsaiSession *cli_find_session (const char *key, GError **error);
+
+/* All machines that run without a bundle in @library. (transfer full): of BonsaiSession */
+GPtrArray *cli_list_strays (BonsaiLibrary *library);
+
+/* The verbs that only ask a running machine for something. @argv: as for Verb.run. */
+int cli_control (const Verb *verb, int argc, char **argv, BonsaiControl control);
+
+/* --- input --- */
+
+/* "ctrl+alt+delete", "f1", "kp-enter" → usages, in the order to press. Returns: how many, or 0 with @error set. */
+unsigned cli_parse_chord (const char *text, KeyUsage *usages, unsigned max, GError **error);
+
+/* Runs the main loop for @ms: a guest takes key strokes no faster than a keyboard makes them. */
+void cli_pace (unsigned ms);
+
+void cli_send_key (BonsaiSession *session, KeyUsage usage, bool down);
+
+/* Waits until the input has arrived. Returns: an ExitStatus. */
+int cli_finish_input (BonsaiSession *session);
+
+G_END_DECLS

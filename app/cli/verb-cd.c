@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/cli/cli.h"
+
+static int
+run_cd (const Verb *verb, int argc, char **argv)
+{
+  g_autofree char *drive = NULL, *path = NULL;
+  gboolean force = false;
+  int status;
+  const GOptionEntry entries[] = {
+    { "drive", 0, 0, G_OPTION_ARG_STRING, &drive, "The drive, if there are several", "ID" },
+    { "force", 0, 0, G_OPTION_ARG_NONE, &force, "Even if the guest has locked the tray", NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (BonsaiSession) session = NULL;
+  g_auto (CliWait) wait = { 0 };
+  GError *error = NULL;
+
+  if (!cli_parse (verb, entries, &argc, &argv, 2, 3, &status))
+    return status;
+  if (g_str_equal (argv[2], "insert") && argc == 4)
+    path = g_canonicalize_filename (argv[3], NULL);
+  else if (!g_str_equal (argv[2], "eject") || argc != 3)
+    return cli_usage (verb, "say “insert FILE” or “eject”");
+  session = cli_find_session (argv[1], &error);
+  if (session == NULL)
+    return cli_fail (error);
+  bonsai_session_change_medium_async (session, drive, path, force, NULL, cli_wait_ready, &wait);
+  if (!bonsai_session_change_medium_finish (session, cli_wait (&wait), &error))
+    return cli_fail (error);
+  return EXIT_STATUS_OK;
+}
+
+const Verb verb_cd = { "cd", "NAME insert FILE | eject", "Change the medium in a running machine's CD-ROM drive", run_cd };

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/cli/cli.h"
+
+#include "app/base/error.h"
+#include "app/bundle/vm-limits.h"
+#include "app/guests/guests.h"
+
+#define DEFAULT_DISK "disks/disk0.img"
+
+typedef struct {
+  char *memory, *disk, *cdrom, *kernel, *initrd, *append, *network, *notes, *ready, *disk_bus;
+  char **existing;
+  int cpus;
+  gboolean json, list_ready;
+} Options;
+
+static void
+options_clear (Options *options)
+{
+  char **strings[] = { &options->memory, &options->disk,    &options->cdrom, &options->kernel, &options->initrd,
+                       &options->append, &options->network, &options->notes, &options->ready,  &options->disk_bus };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (strings); i++)
+    g_free (*strings[i]);
+  g_strfreev (options->existing);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
+
+static void
+set_absolute (char **member, const char *path)
+{
+  if (path == NULL)
+    return;
+  g_free (*member);
+  *member = g_canonicalize_filename (path, NULL);
+}
+
+/* A file that isn't there now is more likely a slip than a plan. */
+static bool
+check_file (const char *path, GError **error)
+{
+  if (path == NULL || g_file_test (path, G_FILE_TEST_EXISTS))
+    return true;
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "There is no file %s", path);
+  return false;
+}
+
+static bool
+add_disks (VmConfig *config, const Options *options, GError **error)
+{
+  for (unsigned i = 0; options->existing != NULL && options->existing[i] != NULL; i++)
+    {
+      g_autofree char *path = g_canonicalize_filename (options->existing[i], NULL);
+
+      if (!check_file (path, error))
+        return false;
+      vm_config_add_disk (config, path, 0);
+    }
+  if (options->disk != NULL)
+    {
+      uint64_t size = vm_parse_size (options->disk, error);
+
+      if (size == 0)
+        {
+          g_prefix_error (error, "--disk: ");
+          return false;
+        }
+      vm_config_add_disk (config, DEFAULT_DISK, size);
+    }
+  for (unsigned i = 0; i < config->disks->len; i++)
+    if (g_strcmp0 (options->disk_bus, "ahci") == 0)
+      ((VmDisk *) g_ptr_array_index (config->disks, i))->bus = DISK_BUS_AHCI;
+  if (options->cdrom != NULL)
+    {
+      g_autofree char *path = options->cdrom[0] != '\0' ? g_canonicalize_filename (options->cdrom, NULL) : NULL;
+
+      if (!check_file (path, error))
+        return false;
+      vm_config_add_cdrom (config, path);
+    }
+  return true;
+}
+
+static bool
+apply (VmConfig *config, const Options *options, GError **error)
+{
+  if (options->memory != NULL && (config->memory = vm_parse_size (options->memory, error)) == 0)
+    {
+      g_prefix_error (error, "--memory: ");
+      return false;
+    }
+  if (options->cpus != 0)
+    config->cpus = (unsigned) options->cpus;
+  if (options->notes != NULL)
+    vm_config_set (&config->notes, options->notes);
+  set_absolute (&config->kernel, options->kernel);
+  set_absolute (&config->initrd, options->initrd);
+  if (options->append != NULL)
+    vm_config_set (&config->append, options->append);
+  if (!check_file (config->kernel, error) || !check_file (config->initrd, error))
+    return false;
+  for (unsigned i = 0; options->network != NULL && i < config->nics->len; i++)
+    vm_config_set (&((VmNic *) g_ptr_array_index (config->nics, i))->network, options->network);
+  return add_disks (config, options, error);
+}
+
+/* --ready: "best", or an id. */
+static VmConfig *
+ready_config (const char *id, const HostReport *host, GError **error)
+{
+  g_autoptr (GPtrArray) guests = ready_guests_list (host);
+
+  if (g_str_equal (id, "best"))
+    {
+      const ReadyGuest *best = ready_guests_best (guests);
+
+      if (best != NULL)
+        return ready_guest_config (best, error);
+    }
+  for (guint i = 0; i < guests->len; i++)
+    {
+      const ReadyGuest *guest = g_ptr_array_index (guests, i);
+
+      if (g_str_equal (guest->id, id))
+        return ready_guest_config (guest, error);
+    }
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "No ready guest is called “%s”; see “bonsai create --list-ready”",
+               id);
+  return NULL;
+}
+
+static int
+list_ready (const HostReport *host, bool json)
+{
+  g_autoptr (GPtrArray) guests = ready_guests_list (host);
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+
+  json_builder_begin_array (builder);
+  for (guint i = 0; i < guests->len; i++)
+    {
+      const ReadyGuest *guest = g_ptr_array_index (guests, i);
+
+      if (!json)
+        g_print ("%-10s %s%s%s%s\n           %s\n", guest->id, guest->name,
+                 guest->installed ? "" : "; needs the package ", guest->installed ? "" : guest->package,
+                 guest->runs_here ? "" : "; this host's KVM can't run it", guest->summary);
+      json_builder_begin_object (builder);
+      cli_add_string (builder, "id", guest->id);
+      cli_add_string (builder, "name", guest->name);
+      cli_add_string (builder, "summary", guest->summary);
+      cli_add_string (builder, "package", guest->package);
+      cli_add_bool (builder, "installed", guest->installed);
+      cli_add_bool (builder, "runs-here", guest->runs_here);
+      json_builder_end_object (builder);
+    }
+  json_builder_end_array (builder);
+  if (json)
+    cli_print_json (builder);
+  return EXIT_STATUS_OK;
+}
+
+static VmConfig *
+make_config (const Options *options, const char *name, const HostReport *host, GError **error)
+{
+  g_autoptr (VmConfig) config = NULL;
+
+  config = options->ready != NULL ? ready_config (options->ready, host, error) : vm_config_new (name);
+  if (config == NULL)
+    return NULL;
+  if (name != NULL)
+    vm_config_set (&config->name, name);
+  if (!apply (config, options, error) || !vm_limits_check (host, config->memory, config->cpus, error))
+    return NULL;
+  return g_steal_pointer (&config);
+}
+
+static int
+create (const Options *options, const char *name)
+{
+  g_autoptr (HostReport) host = host_check (NULL);
+  g_autoptr (BonsaiLibrary) library = NULL;
+  g_autoptr (VmConfig) config = NULL;
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  GError *error = NULL;
+  BonsaiVm *vm;
+
+  if (options->list_ready)
+    return list_ready (host, options->json);
+  config = make_config (options, name, host, &error);
+  library = config != NULL ? cli_open_library (&error) : NULL;
+  vm = library != NULL ? bonsai_library_create (library, config, &error) : NULL;
+  if (vm == NULL)
+    return cli_fail (error);
+  if (options->json)
+    {
+      json_builder_begin_object (builder);
+      cli_add_string (builder, "name", bonsai_vm_get_name (vm));
+      cli_add_string (builder, "uuid", bonsai_vm_get_uuid (vm));
+      cli_add_string (builder, "path", bonsai_vm_get_path (vm));
+      json_builder_end_object (builder);
+      cli_print_json (builder);
+    }
+  else
+    g_print ("“%s” is made: %s\n", bonsai_vm_get_name (vm), bonsai_vm_get_path (vm));
+  return EXIT_STATUS_OK;
+}
+
+static int
+run_create (const Verb *verb, int argc, char **argv)
+{
+  g_auto (Options) options = { 0 };
+  int status;
+  const GOptionEntry entries[] = {
+    { "memory", 'm', 0, G_OPTION_ARG_STRING, &options.memory, "Memory (512M)", "SIZE" },
+    { "cpus", 'c', 0, G_OPTION_ARG_INT, &options.cpus, "Virtual processors (1)", "N" },
+    { "disk", 'd', 0, G_OPTION_ARG_STRING, &options.disk, "Make a new disk of this size", "SIZE" },
+    { "existing-disk", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.existing, "Use a raw disk image that exists", "FILE" },
+    { "disk-bus", 0, 0, G_OPTION_ARG_STRING, &options.disk_bus, "Where disks sit: virtio or ahci (virtio)", "BUS" },
+    { "cdrom", 0, 0, G_OPTION_ARG_FILENAME, &options.cdrom, "A CD-ROM drive with this medium; \"\": empty", "FILE" },
+    { "kernel", 0, 0, G_OPTION_ARG_FILENAME, &options.kernel, "Boot this kernel directly", "FILE" },
+    { "initrd", 0, 0, G_OPTION_ARG_FILENAME, &options.initrd, "The kernel's initial RAM disk", "FILE" },
+    { "append", 0, 0, G_OPTION_ARG_STRING, &options.append, "The kernel's command line", "TEXT" },
+    { "network", 0, 0, G_OPTION_ARG_STRING, &options.network, "nat or none (nat)", "KIND" },
+    { "notes", 0, 0, G_OPTION_ARG_STRING, &options.notes, "Whatever its owner wants to remember", "TEXT" },
+    { "ready", 0, 0, G_OPTION_ARG_STRING, &options.ready, "A guest from this host's packages; best: the best one", "ID" },
+    { "list-ready", 0, 0, G_OPTION_ARG_NONE, &options.list_ready, "List those guests", NULL },
+    { "json", 0, 0, G_OPTION_ARG_NONE, &options.json, "Print JSON", NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+
+  if (!cli_parse (verb, entries, &argc, &argv, 0, 1, &status))
+    return status;
+  if (argc < 2 && options.ready == NULL && !options.list_ready)
+    return cli_usage (verb, "the machine needs a name");
+  if (options.cpus < 0)
+    return cli_usage (verb, "--cpus must be 1 or more");
+  if (options.disk_bus != NULL && !g_str_equal (options.disk_bus, "virtio") && !g_str_equal (options.disk_bus, "ahci"))
+    return cli_usage (verb, "--disk-bus must be virtio or ahci");
+  return create (&options, argc > 1 ? argv[1] : NULL);
+}
+
+const Verb verb_create = { "create", "NAME", "Make a new machine in the library", run_create };

@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/cli/cli.h"
+
+#include "vmm/kvm/host-check.h"
+
+static const char *const kinds[] = {
+  [HOST_KVM_NONE] = "none",
+  [HOST_KVM_PVM] = "pvm",
+  [HOST_KVM_HARDWARE] = "hardware",
+};
+
+static const char *const meanings[] = {
+  [HOST_KVM_NONE] = "no KVM: no machine can run",
+  [HOST_KVM_PVM] = "KVM without VT-x or AMD-V: firmware and boot loaders run, stock kernels don't",
+  [HOST_KVM_HARDWARE] = "hardware KVM: everything runs",
+};
+
+static const char *const levels[] = {
+  [HOST_FINDING_NOTE] = "note",
+  [HOST_FINDING_WARNING] = "warning",
+  [HOST_FINDING_ERROR] = "error",
+};
+
+static void
+print_json (const HostReport *report)
+{
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+
+  json_builder_begin_object (builder);
+  cli_add_string (builder, "kvm", kinds[report->kind]);
+  cli_add_string (builder, "cpu-model", report->cpu_model);
+  cli_add_int (builder, "cpus", report->n_cpus);
+  cli_add_int (builder, "max-vcpus", report->max_vcpus);
+  cli_add_int (builder, "memory-total", (gint64) report->memory_total);
+  cli_add_int (builder, "memory-available", (gint64) report->memory_available);
+  json_builder_set_member_name (builder, "findings");
+  json_builder_begin_array (builder);
+  for (guint i = 0; i < report->findings->len; i++)
+    {
+      const HostFinding *finding = g_ptr_array_index (report->findings, i);
+
+      json_builder_begin_object (builder);
+      cli_add_string (builder, "id", finding->id);
+      cli_add_string (builder, "level", levels[finding->level]);
+      cli_add_string (builder, "text", finding->text);
+      cli_add_string (builder, "remedy", finding->remedy);
+      json_builder_end_object (builder);
+    }
+  json_builder_end_array (builder);
+  json_builder_end_object (builder);
+  cli_print_json (builder);
+}
+
+static void
+print_text (const HostReport *report)
+{
+  g_autofree char *total = g_format_size_full (report->memory_total, G_FORMAT_SIZE_IEC_UNITS);
+  g_autofree char *available = g_format_size_full (report->memory_available, G_FORMAT_SIZE_IEC_UNITS);
+
+  g_print ("KVM:        %s\n", meanings[report->kind]);
+  g_print ("Processor:  %s, %u online; a machine may have %u\n", report->cpu_model, report->n_cpus, report->max_vcpus);
+  g_print ("Memory:     %s, %s available\n", total, available);
+  for (guint i = 0; i < report->findings->len; i++)
+    {
+      const HostFinding *finding = g_ptr_array_index (report->findings, i);
+
+      g_print ("\n%s (%s): %s\n", levels[finding->level], finding->id, finding->text);
+      if (finding->remedy != NULL)
+        g_print ("    → %s\n", finding->remedy);
+    }
+}
+
+static int
+run_host (const Verb *verb, int argc, char **argv)
+{
+  gboolean json = false;
+  int status;
+  const GOptionEntry entries[] = {
+    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (HostReport) report = NULL;
+
+  if (!cli_parse (verb, entries, &argc, &argv, 0, 0, &status))
+    return status;
+  report = host_check (NULL);
+  if (json)
+    print_json (report);
+  else
+    print_text (report);
+  return report->kind == HOST_KVM_NONE ? EXIT_STATUS_ERROR : EXIT_STATUS_OK;
+}
+
+const Verb verb_host = { "host", "", "Check what this host can run, and say what is missing", run_host };

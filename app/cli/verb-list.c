@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/cli/cli.h"
+
+static void
+add_vm (JsonBuilder *builder, BonsaiVm *vm)
+{
+  const VmConfig *config = bonsai_vm_get_config (vm);
+
+  json_builder_begin_object (builder);
+  cli_add_string (builder, "name", bonsai_vm_get_name (vm));
+  cli_add_string (builder, "uuid", bonsai_vm_get_uuid (vm));
+  cli_add_string (builder, "state", bonsai_state_name (bonsai_vm_get_state (vm)));
+  cli_add_string (builder, "reason", bonsai_reason_name (bonsai_vm_get_reason (vm)));
+  cli_add_string (builder, "message", bonsai_vm_get_state_text (vm));
+  cli_add_string (builder, "path", bonsai_vm_get_path (vm));
+  if (config != NULL)
+    {
+      cli_add_int (builder, "memory", (gint64) config->memory);
+      cli_add_int (builder, "cpus", config->cpus);
+    }
+  json_builder_end_object (builder);
+}
+
+static void
+add_stray (JsonBuilder *builder, BonsaiSession *session)
+{
+  json_builder_begin_object (builder);
+  cli_add_string (builder, "name", bonsai_session_get_name (session));
+  cli_add_string (builder, "uuid", bonsai_session_get_uuid (session));
+  cli_add_string (builder, "state", bonsai_state_name (bonsai_session_get_state (session)));
+  cli_add_string (builder, "reason", bonsai_reason_name (bonsai_session_get_reason (session)));
+  cli_add_string (builder, "message", bonsai_session_get_message (session));
+  cli_add_string (builder, "path", NULL);
+  json_builder_end_object (builder);
+}
+
+static void
+print_json (BonsaiLibrary *library, GPtrArray *strays)
+{
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+
+  json_builder_begin_array (builder);
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (library)); i++)
+    {
+      g_autoptr (BonsaiVm) vm = g_list_model_get_item (G_LIST_MODEL (library), i);
+
+      add_vm (builder, vm);
+    }
+  for (guint i = 0; i < strays->len; i++)
+    add_stray (builder, g_ptr_array_index (strays, i));
+  json_builder_end_array (builder);
+  cli_print_json (builder);
+}
+
+static void
+print_line (const char *name, BonsaiState state, const char *memory, const char *cpus, const char *message)
+{
+  int pad = 24 - (int) g_utf8_strlen (name, -1);
+
+  g_print ("%s%*s %-9s %7s %4s  %s\n", name, MAX (pad, 0), "", bonsai_state_name (state), memory, cpus,
+           message != NULL ? message : "");
+}
+
+static void
+print_table (BonsaiLibrary *library, GPtrArray *strays)
+{
+  g_print ("%-24s %-9s %7s %4s\n", "NAME", "STATE", "MEMORY", "CPUS");
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (library)); i++)
+    {
+      g_autoptr (BonsaiVm) vm = g_list_model_get_item (G_LIST_MODEL (library), i);
+      const VmConfig *config = bonsai_vm_get_config (vm);
+      g_autofree char *memory = config != NULL ? vm_format_size (config->memory) : g_strdup ("");
+      g_autofree char *cpus = config != NULL ? g_strdup_printf ("%u", config->cpus) : g_strdup ("");
+
+      print_line (bonsai_vm_get_name (vm), bonsai_vm_get_state (vm), memory, cpus, bonsai_vm_get_state_text (vm));
+    }
+  for (guint i = 0; i < strays->len; i++)
+    {
+      BonsaiSession *session = g_ptr_array_index (strays, i);
+
+      print_line (bonsai_session_get_name (session), bonsai_session_get_state (session), "", "",
+                  "Without a bundle (bonsai run)");
+    }
+}
+
+static void
+print_trash (BonsaiLibrary *library, bool json)
+{
+  g_auto (GStrv) items = bonsai_library_list_trash (library);
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+
+  json_builder_begin_array (builder);
+  for (unsigned i = 0; items[i] != NULL; i++)
+    {
+      if (!json)
+        g_print ("%s\n", items[i]);
+      json_builder_add_string_value (builder, items[i]);
+    }
+  json_builder_end_array (builder);
+  if (json)
+    cli_print_json (builder);
+}
+
+static int
+run_list (const Verb *verb, int argc, char **argv)
+{
+  gboolean json = false, deleted = false;
+  int status;
+  const GOptionEntry entries[] = {
+    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL },
+    { "deleted", 0, 0, G_OPTION_ARG_NONE, &deleted, "List what “bonsai undelete” can bring back", NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (BonsaiLibrary) library = NULL;
+  g_autoptr (GPtrArray) strays = NULL;
+  GError *error = NULL;
+
+  if (!cli_parse (verb, entries, &argc, &argv, 0, 0, &status))
+    return status;
+  library = cli_open_library (&error);
+  if (library == NULL)
+    return cli_fail (error);
+  if (deleted)
+    {
+      print_trash (library, json);
+      return EXIT_STATUS_OK;
+    }
+  strays = cli_list_strays (library);
+  if (json)
+    print_json (library, strays);
+  else if (g_list_model_get_n_items (G_LIST_MODEL (library)) == 0 && strays->len == 0)
+    g_print ("There are no machines yet; “bonsai create” makes one.\n");
+  else
+    print_table (library, strays);
+  return EXIT_STATUS_OK;
+}
+
+const Verb verb_list = { "list", "", "List the machines and what they do", run_list };

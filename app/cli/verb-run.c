@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/cli/cli.h"
+
+#include "app/base/error.h"
+#include "app/bundle/vm-limits.h"
+#include "app/session/local-session.h"
+#include "app/session/session-server.h"
+#include "devices/platform/machine-spec.h"
+
+#include <glib-unix.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct {
+  char *kernel, *initrd, *append, *memory, *debugcon, *screenshot, *name, *trace, *trace_file, *network, *disk_bus;
+  char **disks, **cdroms, **serials;
+  int cpus, timeout;
+  gboolean debug_exit, headless, no_display;
+} Options;
+
+static void
+options_clear (Options *options)
+{
+  char *strings[] = { options->kernel,     options->initrd, options->append,  options->memory,
+                      options->debugcon,   options->name,   options->trace,   options->screenshot,
+                      options->trace_file, options->network, options->disk_bus };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (strings); i++)
+    g_free (strings[i]);
+  g_strfreev (options->disks);
+  g_strfreev (options->cdroms);
+  g_strfreev (options->serials);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
+
+static void
+set (char **member, const char *value)
+{
+  if (value == NULL)
+    return;
+  g_free (*member);
+  *member = g_strdup (value);
+}
+
+/* --- what the machine is --- */
+
+static void
+add_drives (MachineSpec *spec, const Options *options)
+{
+  DiskBus bus = g_strcmp0 (options->disk_bus, "ahci") == 0 ? DISK_BUS_AHCI : DISK_BUS_VIRTIO;
+
+  for (unsigned i = 0; options->disks != NULL && options->disks[i] != NULL; i++)
+    machine_spec_add_disk (spec, DISK_KIND_DISK, bus, options->disks[i], false);
+  for (unsigned i = 0; options->cdroms != NULL && options->cdroms[i] != NULL; i++)
+    machine_spec_add_disk (spec, DISK_KIND_CDROM, DISK_BUS_AHCI,
+                           options->cdroms[i][0] != '\0' ? options->cdroms[i] : NULL, true);
+}
+
+static void
+add_serials (MachineSpec *spec, const Options *options)
+{
+  for (unsigned i = 0; i < G_N_ELEMENTS (spec->serial) && options->serials != NULL && options->serials[i] != NULL; i++)
+    {
+      bool is_stdio = g_str_equal (options->serials[i], "stdio");
+
+      spec->serial[i].kind = is_stdio ? SERIAL_STDIO : SERIAL_FILE;
+      if (!is_stdio)
+        set (&spec->serial[i].path, options->serials[i]);
+    }
+}
+
+static void
+set_network (MachineSpec *spec, const char *network)
+{
+  for (unsigned i = 0; network != NULL && i < spec->nics->len; i++)
+    set (&((NicSpec *) g_ptr_array_index (spec->nics, i))->network, network);
+}
+
+static MachineSpec *
+make_spec (const Options *options, GError **error)
+{
+  g_autoptr (MachineSpec) spec = machine_spec_new ();
+  g_autoptr (HostReport) host = host_check (NULL);
+  g_autofree char *blocker = host_report_blocker (host);
+
+  if (blocker != NULL)
+    {
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED, "%s", blocker);
+      return NULL;
+    }
+  if (options->memory != NULL && (spec->memory = vm_parse_size (options->memory, error)) == 0)
+    {
+      g_prefix_error (error, "--memory: ");
+      return NULL;
+    }
+  spec->n_cpus = options->cpus != 0 ? (unsigned) options->cpus : spec->n_cpus;
+  if (!vm_limits_check (host, spec->memory, spec->n_cpus, error))
+    return NULL;
+  spec->firmware = options->kernel != NULL ? FIRMWARE_NONE : FIRMWARE_BIOS;
+  spec->debug_exit = options->debug_exit;
+  spec->video_memory = options->no_display ? 0 : spec->video_memory;
+  set (&spec->name, options->name);
+  set (&spec->kernel, options->kernel);
+  set (&spec->initrd, options->initrd);
+  set (&spec->append, options->append);
+  set (&spec->debugcon, options->debugcon);
+  set (&spec->trace, options->trace);
+  set (&spec->trace_path, options->trace_file);
+  set_network (spec, options->network);
+  add_drives (spec, options);
+  add_serials (spec, options);
+  return machine_spec_check (spec, error) ? g_steal_pointer (&spec) : NULL;
+}
+
+/* --- running it --- */
+
+typedef struct {
+  BonsaiSession *session;
+  bool timed_out, had_window;
+} Run;
+
+static void
+ignore_control (GObject *source, GAsyncResult *result, gpointer data)
+{
+  bonsai_session_control_finish (BONSAI_SESSION (source), result, NULL);
+}
+
+static void
+power_off (Run *run)
+{
+  bonsai_session_control_async (run->session, BONSAI_CONTROL_POWER_OFF, 0, NULL, ignore_control, NULL);
+}
+
+static gboolean
+on_signal (gpointer data)
+{
+  power_off (data);
+  return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+on_timeout (gpointer data)
+{
+  Run *run = data;
+
+  run->timed_out = true;
+  power_off (run);
+  return G_SOURCE_CONTINUE;
+}
+
+/* Without a bundle there is nobody who could find the machine again: closing its window ends it. */
+static void
+on_changed (BonsaiSession *session, gpointer data)
+{
+  Run *run = data;
+
+  if (run->had_window && !bonsai_session_get_console_open (session)
+      && bonsai_state_is_alive (bonsai_session_get_state (session)))
+    power_off (run);
+}
+
+static bool
+show_window (Run *run, GError **error)
+{
+  g_auto (CliWait) wait = { 0 };
+
+  bonsai_session_show_console_async (run->session, true, NULL, cli_wait_ready, &wait);
+  return run->had_window = bonsai_session_show_console_finish (run->session, cli_wait (&wait), error);
+}
+
+static bool
+start (Run *run, Consoles *consoles, GError **error)
+{
+  g_auto (CliWait) wait = { 0 };
+
+  /* Better before the guest runs than after. */
+  if (consoles != NULL && consoles_get_host (consoles, error) == NULL)
+    {
+      g_prefix_error (error, "No window can be opened (--headless does without): ");
+      return false;
+    }
+  local_session_start_async (LOCAL_SESSION (run->session), NULL, cli_wait_ready, &wait);
+  return local_session_start_finish (LOCAL_SESSION (run->session), cli_wait (&wait), error);
+}
+
+static void
+wait_for_end (Run *run, const Options *options)
+{
+  guint sources[] = {
+    g_unix_signal_add (SIGINT, on_signal, run),
+    g_unix_signal_add (SIGTERM, on_signal, run),
+    g_unix_signal_add (SIGHUP, on_signal, run),
+    options->timeout > 0 ? g_timeout_add_seconds ((guint) options->timeout, on_timeout, run) : 0,
+  };
+
+  /* A crash stays on show until its window is closed, unless the time is up. */
+  while (bonsai_state_is_alive (bonsai_session_get_state (run->session))
+         || (bonsai_session_get_console_open (run->session) && options->timeout == 0))
+    g_main_context_iteration (NULL, true);
+  for (unsigned i = 0; i < G_N_ELEMENTS (sources); i++)
+    if (sources[i] != 0)
+      g_source_remove (sources[i]);
+}
+
+static bool
+keep_picture (Run *run, const char *path, GError **error)
+{
+  Surface *picture = local_session_get_last_picture (LOCAL_SESSION (run->session));
+
+  if (path == NULL)
+    return true;
+  if (picture != NULL)
+    return surface_save_png (picture, path, error);
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_FAILED, "%s: the machine has shown no picture", path);
+  return false;
+}
+
+static int
+conclude (Run *run, const Options *options)
+{
+  GError *error = NULL;
+
+  if (bonsai_session_get_state (run->session) == BONSAI_STATE_CRASHED)
+    g_printerr ("bonsai: %s\n", bonsai_session_get_message (run->session));
+  if (!keep_picture (run, options->screenshot, &error))
+    return cli_fail (error);
+  if (run->timed_out)
+    {
+      g_printerr ("bonsai: powered off after %d s\n", options->timeout);
+      return EXIT_STATUS_TIMEOUT;
+    }
+  return bonsai_session_get_exit_status (run->session);
+}
+
+static int
+run_machine (const Options *options)
+{
+  g_autoptr (MachineSpec) spec = NULL;
+  g_autoptr (Consoles) consoles = options->headless ? NULL : consoles_new (NULL);
+  g_autoptr (LocalSession) session = NULL;
+  g_autoptr (SessionServer) server = NULL;
+  g_autoptr (GError) unreachable = NULL;
+  GError *error = NULL;
+  Run run = { 0 };
+
+  spec = make_spec (options, &error);
+  if (spec == NULL)
+    return cli_fail (error);
+  session = local_session_new (spec, consoles);
+  run.session = BONSAI_SESSION (session);
+  if (!start (&run, consoles, &error))
+    return cli_fail (error);
+  server = session_server_new (run.session, &unreachable);
+  if (server == NULL)
+    g_printerr ("bonsai: warning: %s\n", unreachable->message);
+  g_signal_connect (session, "changed", G_CALLBACK (on_changed), &run);
+  if (!options->headless && bonsai_state_is_alive (bonsai_session_get_state (run.session))
+      && !show_window (&run, &error))
+    return cli_fail (error);
+  wait_for_end (&run, options);
+  g_signal_handlers_disconnect_by_data (session, &run);
+  return conclude (&run, options);
+}
+
+static int
+check_options (const Verb *verb, const Options *options)
+{
+  if (options->cpus < 0 || options->cpus > 255)
+    return cli_usage (verb, "--cpus must be 1 to 255");
+  if (options->timeout < 0 || options->timeout > 864000)
+    return cli_usage (verb, "--timeout must be 1 to 864000 seconds");
+  if (options->network != NULL && !g_str_equal (options->network, "nat") && !g_str_equal (options->network, "none"))
+    return cli_usage (verb, "--network must be nat or none");
+  if (options->disk_bus != NULL && !g_str_equal (options->disk_bus, "virtio") && !g_str_equal (options->disk_bus, "ahci"))
+    return cli_usage (verb, "--disk-bus must be virtio or ahci");
+  if (options->serials != NULL && g_strv_length (options->serials) > 2)
+    return cli_usage (verb, "a machine has two serial ports");
+  if (options->kernel == NULL && (options->initrd != NULL || options->append != NULL))
+    return cli_usage (verb, "--initrd and --append go with --kernel");
+  return EXIT_STATUS_OK;
+}
+
+static int
+run_run (const Verb *verb, int argc, char **argv)
+{
+  g_auto (Options) options = { 0 };
+  int status;
+  const GOptionEntry entries[] = {
+    { "kernel", 'k', 0, G_OPTION_ARG_FILENAME, &options.kernel, "Boot a bzImage, PVH or Multiboot kernel directly", "FILE" },
+    { "initrd", 'i', 0, G_OPTION_ARG_FILENAME, &options.initrd, "Its initial RAM disk, or Multiboot module", "FILE" },
+    { "append", 'a', 0, G_OPTION_ARG_STRING, &options.append, "Its command line", "TEXT" },
+    { "disk", 'd', 0, G_OPTION_ARG_FILENAME_ARRAY, &options.disks, "A raw disk image or block device; may be repeated", "FILE" },
+    { "disk-bus", 0, 0, G_OPTION_ARG_STRING, &options.disk_bus, "Where disks sit: virtio or ahci (virtio)", "BUS" },
+    { "cdrom", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.cdroms, "A CD-ROM drive with this medium; \"\": empty", "FILE" },
+    { "memory", 'm', 0, G_OPTION_ARG_STRING, &options.memory, "Memory (512M)", "SIZE" },
+    { "cpus", 'c', 0, G_OPTION_ARG_INT, &options.cpus, "Virtual processors (1)", "N" },
+    { "network", 0, 0, G_OPTION_ARG_STRING, &options.network, "nat or none (nat)", "KIND" },
+    { "serial", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.serials, "A serial port: stdio, or a file for its output", "WHERE" },
+    { "debugcon", 0, 0, G_OPTION_ARG_FILENAME, &options.debugcon, "A file for what is written to port 0x402", "FILE" },
+    { "debug-exit", 0, 0, G_OPTION_ARG_NONE, &options.debug_exit, "Add the debug-exit port 0xf4", NULL },
+    { "screenshot-on-exit", 0, 0, G_OPTION_ARG_FILENAME, &options.screenshot, "Keep the last picture", "FILE.png" },
+    { "timeout", 't', 0, G_OPTION_ARG_INT, &options.timeout, "Power off after this time, with status 10", "SECONDS" },
+    { "headless", 0, 0, G_OPTION_ARG_NONE, &options.headless, "Without a console window", NULL },
+    { "no-display", 0, 0, G_OPTION_ARG_NONE, &options.no_display, "Without a display adapter", NULL },
+    { "name", 'n', 0, G_OPTION_ARG_STRING, &options.name, "A name, by which the other verbs find it (bonsai)", "NAME" },
+    { "trace", 0, 0, G_OPTION_ARG_STRING, &options.trace, "Trace what devices do: \"ahci*,*:guest-error\"", "PATTERN" },
+    { "trace-file", 0, 0, G_OPTION_ARG_FILENAME, &options.trace_file, "Where to (standard error)", "FILE" },
+    G_OPTION_ENTRY_NULL,
+  };
+
+  if (!cli_parse (verb, entries, &argc, &argv, 0, 0, &status))
+    return status;
+  if (options.no_display)
+    options.headless = true;
+  status = check_options (verb, &options);
+  return status == EXIT_STATUS_OK ? run_machine (&options) : status;
+}
+
+const Verb verb_run = { "run", "", "Run a machine without a bundle, as the options describe it", run_run };

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/cli/cli.h"
+
+static void
+print_json (BonsaiVm *vm)
+{
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  const VmConfig *config = bonsai_vm_get_config (vm);
+  BonsaiSession *session = bonsai_vm_get_session (vm);
+
+  json_builder_begin_object (builder);
+  cli_add_string (builder, "name", bonsai_vm_get_name (vm));
+  cli_add_string (builder, "uuid", bonsai_vm_get_uuid (vm));
+  cli_add_string (builder, "path", bonsai_vm_get_path (vm));
+  cli_add_string (builder, "state", bonsai_state_name (bonsai_vm_get_state (vm)));
+  cli_add_string (builder, "reason", bonsai_reason_name (bonsai_vm_get_reason (vm)));
+  cli_add_string (builder, "message", bonsai_vm_get_state_text (vm));
+  cli_add_int (builder, "exit-status", bonsai_vm_get_exit_status (vm));
+  if (session != NULL)
+    {
+      cli_add_int (builder, "pid", bonsai_session_get_pid (session));
+      cli_add_bool (builder, "console-open", bonsai_session_get_console_open (session));
+    }
+  if (config != NULL)
+    {
+      g_autofree char *text = vm_config_to_json (config);
+
+      json_builder_set_member_name (builder, "config");
+      json_builder_add_value (builder, json_from_string (text, NULL));
+    }
+  json_builder_end_object (builder);
+  cli_print_json (builder);
+}
+
+static void
+print_config (const VmConfig *config)
+{
+  g_autofree char *memory = vm_format_size (config->memory);
+
+  g_print ("Memory:   %s\nCPUs:     %u\n", memory, config->cpus);
+  if (config->kernel != NULL)
+    g_print ("Kernel:   %s\n", config->kernel);
+  if (config->initrd != NULL)
+    g_print ("Initrd:   %s\n", config->initrd);
+  if (config->append != NULL)
+    g_print ("Append:   %s\n", config->append);
+  for (guint i = 0; i < config->disks->len; i++)
+    {
+      const VmDisk *disk = g_ptr_array_index (config->disks, i);
+
+      g_print ("%s    %-8s %s%s\n", i == 0 ? "Disks:" : "      ", disk->id, disk->path != NULL ? disk->path : "(empty)",
+               disk->read_only && disk->kind == DISK_KIND_DISK ? " (read-only)" : "");
+    }
+  for (guint i = 0; i < config->nics->len; i++)
+    {
+      const VmNic *nic = g_ptr_array_index (config->nics, i);
+
+      g_print ("%s  %-8s %s, %s\n", i == 0 ? "Network:" : "        ", nic->id, nic->network, nic->mac);
+    }
+  if (config->notes != NULL && config->notes[0] != '\0')
+    g_print ("Notes:    %s\n", config->notes);
+}
+
+static void
+print_text (BonsaiVm *vm)
+{
+  const char *why = bonsai_vm_get_state_text (vm);
+  BonsaiSession *session = bonsai_vm_get_session (vm);
+
+  g_print ("Name:     %s\n", bonsai_vm_get_name (vm));
+  g_print ("State:    %s%s%s\n", bonsai_state_name (bonsai_vm_get_state (vm)), why[0] != '\0' ? ": " : "", why);
+  if (session != NULL)
+    g_print ("Process:  %d\n", bonsai_session_get_pid (session));
+  if (bonsai_vm_get_uuid (vm) != NULL)
+    g_print ("UUID:     %s\n", bonsai_vm_get_uuid (vm));
+  g_print ("Bundle:   %s\n", bonsai_vm_get_path (vm));
+  if (bonsai_vm_get_config (vm) != NULL)
+    print_config (bonsai_vm_get_config (vm));
+}
+
+static int
+run_show (const Verb *verb, int argc, char **argv)
+{
+  gboolean json = false;
+  int status;
+  const GOptionEntry entries[] = {
+    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (BonsaiLibrary) library = NULL;
+  GError *error = NULL;
+  BonsaiVm *vm;
+
+  if (!cli_parse (verb, entries, &argc, &argv, 1, 1, &status))
+    return status;
+  library = cli_open_library (&error);
+  vm = library != NULL ? cli_find_vm (library, argv[1], &error) : NULL;
+  if (vm == NULL)
+    return cli_fail (error);
+  if (json)
+    print_json (vm);
+  else
+    print_text (vm);
+  return EXIT_STATUS_OK;
+}
+
+const Verb verb_show = { "show", "NAME", "Show a machine: what it is made of, what it does and why", run_show };

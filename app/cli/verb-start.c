@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/cli/cli.h"
+
+#include <glib-unix.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+typedef struct {
+  BonsaiVm *vm;
+  bool leaving;
+} Foreground;
+
+static void
+ignore_control (GObject *source, GAsyncResult *result, gpointer data)
+{
+  bonsai_vm_control_finish (BONSAI_VM (source), result, NULL);
+}
+
+static gboolean
+on_signal (gpointer data)
+{
+  Foreground *foreground = data;
+
+  foreground->leaving = true;
+  if (bonsai_vm_get_session (foreground->vm) != NULL)
+    bonsai_vm_control_async (foreground->vm, BONSAI_CONTROL_POWER_OFF, 0, NULL, ignore_control, NULL);
+  return G_SOURCE_CONTINUE;
+}
+
+/* Says to whoever started this process how the start went: "ok", or the message on one line. */
+static void
+tell_status (int fd, const char *text)
+{
+  g_autofree char *escaped = g_strescape (text, "“”…–’");
+  g_autofree char *line = g_strconcat (escaped, "\n", NULL);
+
+  if (fd < 0)
+    return;
+  if (write (fd, line, strlen (line)) < 0)
+    g_info ("nobody waits for the start");
+  close (fd);
+}
+
+static int
+run_in_foreground (BonsaiVm *vm, BonsaiStartFlags flags, int status_fd)
+{
+  Foreground foreground = { .vm = vm };
+  g_auto (CliWait) wait = { 0 };
+  GError *error = NULL;
+  guint signals[] = { g_unix_signal_add (SIGINT, on_signal, &foreground), g_unix_signal_add (SIGTERM, on_signal, &foreground),
+                      g_unix_signal_add (SIGHUP, on_signal, &foreground) };
+
+  signal (SIGPIPE, SIG_IGN);
+  bonsai_vm_start_async (vm, flags, NULL, cli_wait_ready, &wait);
+  if (!bonsai_vm_start_finish (vm, cli_wait (&wait), &error))
+    {
+      tell_status (status_fd, error->message);
+      return cli_fail (error);
+    }
+  tell_status (status_fd, "ok");
+  if (foreground.leaving)
+    on_signal (&foreground);
+  /* The window of a guest that crashed stays until its user has read it. */
+  while (bonsai_vm_is_hosted_here (vm) || (bonsai_vm_get_console_open (vm) && !foreground.leaving))
+    g_main_context_iteration (NULL, true);
+  for (unsigned i = 0; i < G_N_ELEMENTS (signals); i++)
+    g_source_remove (signals[i]);
+  if (bonsai_vm_get_state (vm) == BONSAI_STATE_CRASHED)
+    g_printerr ("bonsai: %s\n", bonsai_vm_get_state_text (vm));
+  return bonsai_vm_get_exit_status (vm);
+}
+
+static int
+run_in_background (BonsaiVm *vm, BonsaiStartFlags flags)
+{
+  g_auto (CliWait) wait = { 0 };
+  GError *error = NULL;
+
+  bonsai_vm_start_async (vm, flags | BONSAI_START_OWN_PROCESS, NULL, cli_wait_ready, &wait);
+  if (!bonsai_vm_start_finish (vm, cli_wait (&wait), &error))
+    return cli_fail (error);
+  return EXIT_STATUS_OK;
+}
+
+static int
+show_running (BonsaiVm *vm)
+{
+  g_auto (CliWait) wait = { 0 };
+  GError *error = NULL;
+
+  bonsai_vm_show_console_async (vm, true, NULL, cli_wait_ready, &wait);
+  if (!bonsai_vm_show_console_finish (vm, cli_wait (&wait), &error))
+    return cli_fail (error);
+  return EXIT_STATUS_OK;
+}
+
+static int
+run_start (const Verb *verb, int argc, char **argv)
+{
+  gboolean headless = false, foreground = false;
+  int status_fd = -1, status;
+  const GOptionEntry entries[] = {
+    { "headless", 0, 0, G_OPTION_ARG_NONE, &headless, "Without a console window", NULL },
+    { "foreground", 0, 0, G_OPTION_ARG_NONE, &foreground, "Run it in this process, and end as it ends", NULL },
+    { "status-fd", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT, &status_fd, NULL, "FD" },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (BonsaiLibrary) library = NULL;
+  BonsaiStartFlags flags;
+  GError *error = NULL;
+  BonsaiVm *vm;
+
+  if (!cli_parse (verb, entries, &argc, &argv, 1, 1, &status))
+    return status;
+  flags = headless ? BONSAI_START_HEADLESS : BONSAI_START_DEFAULT;
+  library = cli_open_library (&error);
+  vm = library != NULL ? cli_find_vm (library, argv[1], &error) : NULL;
+  if (vm == NULL)
+    return cli_fail (error);
+  if (foreground)
+    return run_in_foreground (vm, flags, status_fd);
+  if (bonsai_vm_get_session (vm) != NULL && !headless)
+    return show_running (vm);
+  return run_in_background (vm, flags);
+}
+
+const Verb verb_start = { "start", "NAME", "Start a machine in the background, with a window; or show the window of one that runs",
+                          run_start };

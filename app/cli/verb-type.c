@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/cli/cli.h"
+
+/* HID Usage Tables 1.4, section 10: Keyboard Left Shift. */
+#define USAGE_LEFT_SHIFT 0xe1
+
+static bool
+check_text (const char *text)
+{
+  KeyUsage usage;
+  bool shift;
+
+  if (!g_utf8_validate (text, -1, NULL))
+    {
+      g_printerr ("bonsai type: the text is not UTF-8\n");
+      return false;
+    }
+  for (const char *at = text; *at != '\0'; at = g_utf8_next_char (at))
+    if (!key_usage_for_char (g_utf8_get_char (at), &usage, &shift))
+      {
+        g_printerr ("bonsai type: a US keyboard has no key for “%.*s”\n", (int) (g_utf8_next_char (at) - at), at);
+        return false;
+      }
+  return true;
+}
+
+static void
+type_char (BonsaiSession *session, gunichar character, unsigned delay)
+{
+  KeyUsage usage;
+  bool shift;
+
+  if (!key_usage_for_char (character, &usage, &shift))
+    return;
+  if (shift)
+    cli_send_key (session, USAGE_LEFT_SHIFT, true);
+  cli_send_key (session, usage, true);
+  cli_pace (delay);
+  cli_send_key (session, usage, false);
+  if (shift)
+    cli_send_key (session, USAGE_LEFT_SHIFT, false);
+  cli_pace (delay);
+}
+
+static int
+run_type (const Verb *verb, int argc, char **argv)
+{
+  int delay = 15, status;
+  gboolean enter = false;
+  const GOptionEntry entries[] = {
+    { "delay", 0, 0, G_OPTION_ARG_INT, &delay, "Time between strokes (15); slow guests need more", "MS" },
+    { "enter", 0, 0, G_OPTION_ARG_NONE, &enter, "Press Enter after it", NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (BonsaiSession) session = NULL;
+  GError *error = NULL;
+
+  if (!cli_parse (verb, entries, &argc, &argv, 2, 2, &status))
+    return status;
+  if (delay < 1 || delay > 10000)
+    return cli_usage (verb, "--delay must be 1 to 10000 ms");
+  if (!check_text (argv[2]))
+    return EXIT_STATUS_USAGE;
+  session = cli_find_session (argv[1], &error);
+  if (session == NULL)
+    return cli_fail (error);
+  for (const char *at = argv[2]; *at != '\0'; at = g_utf8_next_char (at))
+    type_char (session, g_utf8_get_char (at), (unsigned) delay);
+  if (enter)
+    type_char (session, '\n', (unsigned) delay);
+  return cli_finish_input (session);
+}
+
+const Verb verb_type = { "type", "NAME TEXT", "Type text on a machine's keyboard (US layout)", run_type };
