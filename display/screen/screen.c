@@ -397,8 +397,12 @@ screen_ref (Screen *screen)
 void
 screen_unref (Screen *screen)
 {
+  g_autoptr (GMainContext) context = NULL;
+
   if (!g_atomic_ref_count_dec (&screen->refs))
     return;
+  /* GLib locks the source's context after finalize: this may be the last to hold it. */
+  context = g_main_context_ref (screen->context);
   g_source_destroy (&screen->base);
   g_source_unref (&screen->base);
 }
