@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/platform/pc-private.h"
+
+#include "devices/platform/acpi.h"
+#include "devices/platform/firmware.h"
+#include "devices/platform/fw-cfg.h"
+#include "devices/platform/pc-map.h"
+#include "devices/platform/smbios.h"
+#include "vmm/base/bytes.h"
+#include "vmm/base/error.h"
+
+#include <string.h>
+
+#define BIOS_FILE     "bios-256k.bin"
+#define BIOS_PACKAGE  "seabios"
+#define BIOS_MIN_SIZE (128u << 10)
+#define BIOS_MAX_SIZE (16u << 20)
+
+bool
+pc_load_bios (Pc *pc, GError **error)
+{
+  g_autofree char *path = firmware_find (BIOS_FILE, BIOS_PACKAGE, error);
+  g_autofree char *content = NULL;
+  gsize size;
+
+  if (!path || !g_file_get_contents (path, &content, &size, error))
+    return false;
+  if (size < BIOS_MIN_SIZE || size > BIOS_MAX_SIZE || size % BIOS_MIN_SIZE)
+    {
+      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
+                   "The firmware %s is %" G_GSIZE_FORMAT
+                   " bytes long, which no BIOS is. Reinstall the package \"%s\".",
+                   path, size, BIOS_PACKAGE);
+      return false;
+    }
+  pc->bios = guest_memory_add_bank (pc->board->memory, "bios", size, BANK_ROM, error);
+  if (!pc->bios)
+    return false;
+  memcpy (memory_bank_data (pc->bios), content, size);
+  return memory_bank_map (pc->bios, HIGH_RAM_START - size);
+}
+
+/* --- fw_cfg --- */
+
+/* Entries of etc/e820: address, size, type 1 (RAM), as int 0x15 function 0xe820 gives them. */
+static void
+add_memory_map (Pc *pc)
+{
+  uint8_t map[2][20] = { { 0 } };
+  bool high = pc->ram_high != NULL;
+
+  store_le64 (map[0] + 8, memory_bank_size (pc->ram_low));
+  store_le32 (map[0] + 16, 1);
+  if (high)
+    {
+      store_le64 (map[1], HIGH_RAM_START);
+      store_le64 (map[1] + 8, memory_bank_size (pc->ram_high));
+      store_le32 (map[1] + 16, 1);
+    }
+  fw_cfg_add_file (pc->fw_cfg, "etc/e820", map, high ? 40 : 20);
+}
+
+static void
+add_acpi (Pc *pc)
+{
+  const AcpiConfig config = {
+    .n_cpus = pc->spec->n_cpus,
+    .ram_end = pc_ram_end (pc->spec),
+    .display = pc->svga != NULL,
+  };
+  g_autoptr (AcpiFiles) files = acpi_files_new (&config);
+
+  fw_cfg_add_bytes (pc->fw_cfg, ACPI_FILE_TABLES, files->tables);
+  fw_cfg_add_bytes (pc->fw_cfg, ACPI_FILE_RSDP, files->rsdp);
+  fw_cfg_add_bytes (pc->fw_cfg, ACPI_FILE_LOADER, files->loader);
+}
+
+static void
+add_smbios (Pc *pc)
+{
+  const SmbiosConfig config = {
+    .name = pc->spec->name,
+    .uuid = pc->spec->uuid,
+    .version = BONSAI_VERSION,
+    .n_cpus = pc->spec->n_cpus,
+    .memory = pc->spec->memory,
+  };
+  g_autoptr (GBytes) tables = smbios_build_tables (&config);
+  g_autoptr (GBytes) anchor = smbios_build_anchor (tables, 0);
+
+  fw_cfg_add_bytes (pc->fw_cfg, SMBIOS_FILE_TABLES, tables);
+  fw_cfg_add_bytes (pc->fw_cfg, SMBIOS_FILE_ANCHOR, anchor);
+}
+
+void
+pc_describe_to_firmware (Pc *pc)
+{
+  /* S3 and S4 are not there; S5's type is 0. */
+  static const uint8_t system_states[6] = { 128, 0, 0, 1, 0, 128 };
+  static const uint8_t irq0_override[8] = { 1 };
+  static const uint8_t menu_wait[2] = { 0 };
+  const MachineSpec *spec = pc->spec;
+
+  fw_cfg_add_u64 (pc->fw_cfg, FW_CFG_RAM_SIZE, memory_bank_size (pc->ram_low));
+  fw_cfg_add_u16 (pc->fw_cfg, FW_CFG_N_CPUS, spec->n_cpus);
+  fw_cfg_add_u16 (pc->fw_cfg, FW_CFG_MAX_CPUS, spec->n_cpus);
+  fw_cfg_add_u16 (pc->fw_cfg, FW_CFG_NOGRAPHIC, pc->svga ? 0 : 1);
+  fw_cfg_add_u16 (pc->fw_cfg, FW_CFG_BOOT_MENU, 0);
+  add_memory_map (pc);
+  add_acpi (pc);
+  add_smbios (pc);
+  fw_cfg_add_file (pc->fw_cfg, "bootorder", pc->boot_order->str, pc->boot_order->len + 1);
+  fw_cfg_add_file (pc->fw_cfg, "etc/system-states", system_states, sizeof system_states);
+  fw_cfg_add_file (pc->fw_cfg, "etc/irq0-override", irq0_override, sizeof irq0_override);
+  fw_cfg_add_file (pc->fw_cfg, "etc/boot-menu-wait", menu_wait, sizeof menu_wait);
+}

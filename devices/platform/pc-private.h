@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "devices/pci/pci.h"
+#include "devices/platform/pc.h"
+
+G_BEGIN_DECLS
+
+/* Where the PC's devices are plugged in. Numbers never change: guests name devices by them. */
+enum {
+  PC_SLOT_HOST = 0,
+  PC_SLOT_SVGA = 1,
+  PC_SLOT_RNG = 2,
+  PC_SLOT_FIRST_NIC = 3,  /* 4 of them; "net2" is at slot 5 */
+  PC_SLOT_FIRST_DISK = 8, /* 16 virtio disks; "disk3" is at slot 11 */
+  PC_SLOT_CHIPS = 31,
+
+  PC_N_NICS = 4,
+  PC_N_DISKS = 16,
+  PC_FUNCTION_LPC = 0,
+  PC_FUNCTION_AHCI = 2,
+};
+
+typedef struct BootKernel BootKernel;
+
+struct Pc {
+  MachineSpec *spec;
+  Machine *machine;
+  Board *board;
+  PciBus *bus;
+  Screen *screen;
+  InputHub *input;
+  BootKernel *kernel; /* direct boot, or NULL */
+
+  MemoryBank *ram_low, *ram_high, *bios;
+  Device *pci_config, *host, *lpc, *fw_cfg, *svga, *ahci;
+  int drive_ports[6];  /* index into the spec's disks by AHCI port, or -1 */
+  GString *boot_order; /* paths of Open Firmware, one per line */
+};
+
+static inline PciPlace
+pc_place (Pc *pc, unsigned slot, unsigned function)
+{
+  return (PciPlace){ pc->bus, PCI_DEVFN (slot, function) };
+}
+
+/* First address above all RAM. */
+uint64_t pc_ram_end (const MachineSpec *spec);
+
+/* The place that @id's number asks for ("disk3": 3), or the first free one; marks it in @taken. -1: none. */
+int pc_take_place (const char *id, bool *taken, unsigned n);
+
+/* pc-drives.c: disks on virtio and AHCI; fills drive_ports and boot_order. */
+bool pc_add_drives (Pc *pc, GError **error);
+
+/* pc-firmware.c: the BIOS bank, and what fw_cfg tells the firmware. */
+bool pc_load_bios (Pc *pc, GError **error);
+void pc_describe_to_firmware (Pc *pc);
+
+/* pc-start.c: what firmware would have done, for a kernel that is booted directly. */
+void pc_prepare (Board *board, CpuStart *start, void *data);
+
+G_END_DECLS

@@ -1,0 +1,309 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/platform/pc-private.h"
+
+#include "devices/graphics/svga.h"
+#include "devices/legacy/debugcon.h"
+#include "devices/legacy/i8042.h"
+#include "devices/legacy/rtc.h"
+#include "devices/legacy/uart16550.h"
+#include "devices/platform/boot.h"
+#include "devices/platform/fw-cfg.h"
+#include "devices/platform/ich9-lpc.h"
+#include "devices/platform/pc-map.h"
+#include "devices/platform/pci-config.h"
+#include "devices/platform/q35-host.h"
+#include "devices/storage/ahci.h"
+#include "devices/virtio/virtio-rng.h"
+#include "vmm/base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+/* --- the machine's data sheet --- */
+
+static bool pc_add_memory (Pc *pc, GError **error);
+static bool pc_add_serial_ports (Pc *pc, GError **error);
+static bool pc_add_debug_ports (Pc *pc, GError **error);
+static bool pc_add_nics (Pc *pc, GError **error);
+static IrqPin pc_route_pci (void *data, unsigned slot, unsigned pin);
+
+static bool
+pc_build (Board *board, void *data, GError **error)
+{
+  Pc *pc = data;
+  const MachineSpec *spec = pc->spec;
+
+  pc->board = board;
+  pc->bus = pci_bus_new (board, pc_route_pci, pc);
+  if (!pc_add_memory (pc, error))
+    return false;
+
+  /* Q35 host bridge: 00.0, ECAM, PAM. */
+  const PciConfigConfig access = { .bus = pc->bus };
+  if (!(pc->pci_config = board_add (board, &pci_config_class, NULL, &access, error)))
+    return false;
+  const Q35HostConfig host = { pc_place (pc, PC_SLOT_HOST, 0), pc->ram_low, pc->bios, pc->pci_config };
+  if (!(pc->host = board_add (board, &q35_host_class, NULL, &host, error)))
+    return false;
+
+  /* ICH9: 1f.0 with PIRQs A..H on GSI 16..23, power management at 0x600, SCI on GSI 9, reset at 0xcf9. */
+  const Ich9LpcConfig lpc = { pc_place (pc, PC_SLOT_CHIPS, PC_FUNCTION_LPC) };
+  if (!(pc->lpc = board_add (board, &ich9_lpc_class, NULL, &lpc, error)))
+    return false;
+
+  /* ISA: clock on GSI 8, keyboard 1 and mouse 12, serial ports 4 and 3, debug ports, fw_cfg at 0x510. */
+  const RtcConfig rtc = { .ram_below_4g = MIN (spec->memory, PCI_HOLE_START),
+                          .ram_above_4g = spec->memory - MIN (spec->memory, PCI_HOLE_START),
+                          .n_cpus = spec->n_cpus };
+  const I8042Config keyboard = { .hub = pc->input };
+  if (!board_add (board, &rtc_class, NULL, &rtc, error)
+      || !board_add (board, &i8042_class, NULL, &keyboard, error) || !pc_add_serial_ports (pc, error)
+      || !pc_add_debug_ports (pc, error)
+      || !(pc->fw_cfg = board_add (board, &fw_cfg_class, NULL, NULL, error)))
+    return false;
+
+  /* PCI: display 01.0, entropy 02.0, networks 03.0.., virtio disks 08.0.., AHCI 1f.2. */
+  if (spec->video_memory)
+    {
+      pc->screen = screen_new ("svga0", loop_context (board->loop));
+      const SvgaConfig svga = { pc_place (pc, PC_SLOT_SVGA, 0), spec->video_memory, pc->screen };
+      if (!(pc->svga = board_add (board, &svga_class, NULL, &svga, error)))
+        return false;
+    }
+  const VirtioRngConfig rng = { pc_place (pc, PC_SLOT_RNG, 0) };
+  if (!board_add (board, &virtio_rng_class, NULL, &rng, error) || !pc_add_nics (pc, error)
+      || !pc_add_drives (pc, error))
+    return false;
+
+  pc_describe_to_firmware (pc);
+  return true;
+}
+
+/* --- its parts --- */
+
+uint64_t
+pc_ram_end (const MachineSpec *spec)
+{
+  return spec->memory > PCI_HOLE_START ? HIGH_RAM_START + (spec->memory - PCI_HOLE_START) : spec->memory;
+}
+
+static bool
+pc_add_memory (Pc *pc, GError **error)
+{
+  GuestMemory *memory = pc->board->memory;
+  uint64_t low = MIN (pc->spec->memory, PCI_HOLE_START);
+  uint64_t high = pc->spec->memory - low;
+
+  /* The host bridge shows the low bank, in pieces. */
+  if (!(pc->ram_low = guest_memory_add_bank (memory, "ram-low", low, BANK_RAM, error)))
+    return false;
+  if (high)
+    {
+      if (!(pc->ram_high = guest_memory_add_bank (memory, "ram-high", high, BANK_RAM, error)))
+        return false;
+      memory_bank_map (pc->ram_high, HIGH_RAM_START);
+    }
+  return pc->kernel || pc_load_bios (pc, error);
+}
+
+static IrqPin
+pc_route_pci (void *data, unsigned slot, unsigned pin)
+{
+  Pc *pc = data;
+
+  return ich9_lpc_connect (pc->lpc, ich9_lpc_slot_pirq (slot, pin));
+}
+
+/* Returns -1 with @error set. */
+static int
+open_output (const char *path, GError **error)
+{
+  int fd = open (path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
+
+  if (fd < 0)
+    vmm_set_errno_error (error, errno, "Can't write the guest's output to %s", path);
+  return fd;
+}
+
+static bool
+pc_add_serial_ports (Pc *pc, GError **error)
+{
+  static const UartConfig ports[2] = {
+    { .base = 0x3f8, .gsi = 4, .out_fd = -1, .in_fd = -1 },
+    { .base = 0x2f8, .gsi = 3, .out_fd = -1, .in_fd = -1 },
+  };
+  static const char *const names[2] = { "serial0", "serial1" };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (ports); i++)
+    {
+      const SerialSpec *serial = &pc->spec->serial[i];
+      UartConfig uart = ports[i];
+
+      if (serial->kind == SERIAL_STDIO)
+        {
+          uart.in_fd = STDIN_FILENO;
+          uart.out_fd = STDOUT_FILENO;
+        }
+      else if (serial->kind == SERIAL_FILE)
+        {
+          uart.out_fd = open_output (serial->path, error);
+          uart.close_fds = true;
+          if (uart.out_fd < 0)
+            return false;
+        }
+      if (!board_add (pc->board, &uart16550_class, names[i], &uart, error))
+        return false;
+    }
+  return true;
+}
+
+static bool
+pc_add_debug_ports (Pc *pc, GError **error)
+{
+  const MachineSpec *spec = pc->spec;
+  DebugconConfig debugcon = { .out_fd = -1 };
+
+  if (spec->debugcon)
+    {
+      debugcon.out_fd = open_output (spec->debugcon, error);
+      if (debugcon.out_fd < 0 || !board_add (pc->board, &debugcon_class, NULL, &debugcon, error))
+        return false;
+    }
+  return !spec->debug_exit || board_add (pc->board, &debug_exit_class, NULL, NULL, error);
+}
+
+int
+pc_take_place (const char *id, bool *taken, unsigned n)
+{
+  const char *digits = id + strcspn (id, "0123456789");
+  guint64 wanted;
+
+  if (g_ascii_string_to_unsigned (digits, 10, 0, n - 1, &wanted, NULL) && !taken[wanted])
+    {
+      taken[wanted] = true;
+      return wanted;
+    }
+  for (unsigned i = 0; i < n; i++)
+    if (!taken[i])
+      {
+        taken[i] = true;
+        return i;
+      }
+  return -1;
+}
+
+static bool
+pc_add_nics (Pc *pc, GError **error)
+{
+  return true;
+}
+
+/* --- the Pc --- */
+
+Pc *
+pc_new (MachineSpec *spec, MachineEventFunc on_event, void *data, GError **error)
+{
+  g_autoptr (Pc) pc = NULL;
+  MachineConfig config;
+
+  if (!machine_spec_check (spec, error))
+    return NULL;
+
+  pc = g_new0 (Pc, 1);
+  pc->spec = machine_spec_ref (spec);
+  pc->input = input_hub_new ();
+  pc->boot_order = g_string_new (NULL);
+  if (spec->kernel)
+    {
+      pc->kernel = boot_kernel_load (spec->kernel, spec->initrd, spec->append,
+                                     MIN (spec->memory, PCI_HOLE_START), error);
+      if (!pc->kernel)
+        return NULL;
+    }
+
+  config = (MachineConfig){
+    .name = spec->name,
+    .n_cpus = spec->n_cpus,
+    .trace = spec->trace,
+    .trace_path = spec->trace_path,
+    .build = pc_build,
+    .prepare = pc_prepare,
+    .build_data = pc,
+    .on_event = on_event,
+    .on_event_data = data,
+  };
+  pc->machine = machine_new (&config, error);
+  return pc->machine ? g_steal_pointer (&pc) : NULL;
+}
+
+void
+pc_free (Pc *pc)
+{
+  if (!pc)
+    return;
+  g_clear_pointer (&pc->machine, machine_free);
+  g_clear_pointer (&pc->bus, pci_bus_free);
+  g_clear_pointer (&pc->screen, screen_unref);
+  g_clear_pointer (&pc->kernel, boot_kernel_free);
+  g_string_free (pc->boot_order, TRUE);
+  input_hub_unref (pc->input);
+  machine_spec_unref (pc->spec);
+  g_free (pc);
+}
+
+Machine *
+pc_machine (Pc *pc)
+{
+  return pc->machine;
+}
+
+MachineSpec *
+pc_spec (Pc *pc)
+{
+  return pc->spec;
+}
+
+Screen *
+pc_screen (Pc *pc)
+{
+  return pc->screen;
+}
+
+InputHub *
+pc_input (Pc *pc)
+{
+  return pc->input;
+}
+
+void
+pc_press_power_button (Pc *pc)
+{
+  ich9_lpc_press_power_button (pc->lpc);
+}
+
+bool
+pc_change_medium (Pc *pc, const char *drive, const char *path, bool force, GError **error)
+{
+  const ImageOptions options = { .read_only = true };
+  Image *image = NULL;
+
+  for (unsigned port = 0; port < G_N_ELEMENTS (pc->drive_ports); port++)
+    {
+      const DiskSpec *disk =
+        pc->drive_ports[port] < 0 ? NULL : g_ptr_array_index (pc->spec->disks, pc->drive_ports[port]);
+
+      if (!disk || disk->kind != DISK_KIND_CDROM || !g_str_equal (disk->id, drive))
+        continue;
+      if (path && !(image = image_open (pc->board->loop, path, &options, error)))
+        return false;
+      if (ahci_change_medium (pc->ahci, port, image, force, error))
+        return true;
+      image_close (image);
+      return false;
+    }
+  g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
+               "The machine \"%s\" has no CD-ROM drive \"%s\": name one of its drives, such as \"cd0\".",
+               pc->spec->name, drive);
+  return false;
+}
