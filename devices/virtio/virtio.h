@@ -176,6 +176,9 @@ bool virtq_pop (Virtq *vq, VirtqChain *chain);
 /* Gives the chain back with @written bytes placed in its in-part. */
 void virtq_push (Virtq *vq, const VirtqChain *chain, uint32_t written);
 
+/* The same for @n chains that the guest must see at once, or none (section 5.1.6.4: merged buffers). */
+void virtq_push_all (Virtq *vq, const VirtqChain *chains, const uint32_t *written, unsigned n);
+
 /* Takes the chain back into the queue unprocessed: the next virtq_pop (after a started, say) gives it again,
  * also after save and load. */
 void virtq_park (Virtq *vq, const VirtqChain *chain);

@@ -332,29 +332,48 @@ finish_reset (Virtq *vq)
     virtio_do_reset (vdev);
 }
 
-void
-virtq_push (Virtq *vq, const VirtqChain *chain, uint32_t written)
+/* Stores a used element, @ahead of the index. */
+static bool
+store_used (Virtq *vq, unsigned ahead, const VirtqChain *chain, uint32_t written)
 {
-  uint64_t slot = vq->device + RING_HEADER + (uint64_t)USED_ELEM_SIZE * (vq->used & (vq->size - 1));
-  uint8_t *element, *index;
+  uint64_t where = (uint64_t)USED_ELEM_SIZE * ((vq->used + ahead) & (vq->size - 1));
+  uint8_t *element = guest_map (memory_of (vq), vq->device + RING_HEADER + where, USED_ELEM_SIZE, true);
 
-  if (!retire (vq, chain))
-    return;
-  if (virtq_is_live (vq))
+  if (element == NULL)
+    return false;
+  store_le32 (element, chain->head);
+  store_le32 (element + 4, written);
+  return true;
+}
+
+void
+virtq_push_all (Virtq *vq, const VirtqChain *chains, const uint32_t *written, unsigned n)
+{
+  bool live = virtq_is_live (vq);
+  void *index = live ? guest_map (memory_of (vq), vq->device + 2, 2, true) : NULL;
+  bool stored = index != NULL;
+  unsigned n_stored = 0;
+
+  for (unsigned i = 0; i < n; i++)
+    if (retire (vq, &chains[i]) && live)
+      stored = stored && store_used (vq, n_stored++, &chains[i], written[i]);
+  if (!stored && n_stored > 0)
     {
-      element = guest_map (memory_of (vq), slot, USED_ELEM_SIZE, true);
-      index = guest_map (memory_of (vq), vq->device + 2, 2, true);
-      if (element == NULL || index == NULL)
-        {
-          virtio_fail (vq->vdev, "queue %u: the used ring is gone", vq->index);
-          return;
-        }
-      store_le32 (element, chain->head);
-      store_le32 (element + 4, written);
-      vq->used++;
+      virtio_fail (vq->vdev, "queue %u: the used ring is gone", vq->index);
+      return;
+    }
+  if (n_stored > 0)
+    {
+      vq->used += n_stored;
       __atomic_store_n ((uint16_t *)index, GUINT16_TO_LE (vq->used), __ATOMIC_RELEASE);
     }
   finish_reset (vq);
+}
+
+void
+virtq_push (Virtq *vq, const VirtqChain *chain, uint32_t written)
+{
+  virtq_push_all (vq, chain, &written, 1);
 }
 
 void

@@ -1,0 +1,498 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/net/net.h"
+#include "vmm/base/error.h"
+
+#include <libslirp.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <time.h>
+
+/* Sockets that one guest may hold on the host: a quarter of the process's descriptors, between these. */
+#define MIN_SOCKETS 64u
+#define MAX_SOCKETS 1024u
+
+/* What libslirp answers for “nothing to time” if asked to wait for ever; it looks at the clock once a second
+ * for no reason of its own. */
+#define SLIRP_IDLE_TIMEOUT 1000u
+
+#define ETHERTYPE_IPV4   0x0800u
+#define IP_PROTOCOL_TCP  6u
+#define IP_PROTOCOL_UDP  17u
+#define TCP_FLAG_SYN     0x02u
+#define TCP_FLAG_ACK     0x10u
+#define UDP_PORT_DHCP    67u
+
+typedef struct {
+  int fd;
+  short events;
+  gpointer tag; /* in the source */
+} NatFd;
+
+typedef struct {
+  NetBackend backend; /* first */
+  gatomicrefcount refs; /* its owner and each queued call */
+  EventLoop *loop;
+  Slirp *slirp; /* NULL once freed */
+  GSource *source;
+  LoopTimer *timer;
+  unsigned max_sockets;
+
+  GArray *wanted;  /* of struct pollfd: what libslirp waits for, by its index */
+  GArray *watched; /* of NatFd: what the source polls */
+
+  NetQueue to_guest; /* loop's thread: what the card refused */
+
+  GMutex lock;
+  NetQueue from_guest;
+  bool scheduled;     /* a call of run is queued */
+  bool sender_waits;  /* a send was refused */
+} Nat;
+
+/* libslirp keeps its clock and the host's name server in variables of the process, so that machines, each with a
+ * thread of its own, take turns. Taken before any card's lock; net_send and net_receive_ready never take it. */
+static GMutex slirp_lock;
+
+static void nat_schedule (Nat *nat);
+
+static void
+nat_unref (Nat *nat)
+{
+  if (!g_atomic_ref_count_dec (&nat->refs))
+    return;
+  net_queue_clear (&nat->from_guest);
+  net_queue_clear (&nat->to_guest);
+  g_array_unref (nat->wanted);
+  g_array_unref (nat->watched);
+  g_mutex_clear (&nat->lock);
+  g_free (nat);
+}
+
+/* --- to the guest --- */
+
+static bool
+offer (Nat *nat, const void *frame, size_t size)
+{
+  const NetCardOps *ops = nat->backend.card_ops;
+
+  return !ops || ops->receive (nat->backend.card, frame, size);
+}
+
+static ssize_t
+nat_send_packet (const void *frame, size_t size, void *opaque)
+{
+  Nat *nat = opaque;
+  struct iovec iov = { (void *) frame, size };
+
+  if (net_queue_is_empty (&nat->to_guest) && offer (nat, frame, size))
+    return (ssize_t) size;
+  /* A full queue loses frames, as a switch does; TCP sends them again. */
+  net_queue_push (&nat->to_guest, &iov, 1);
+  return (ssize_t) size;
+}
+
+static void
+offer_again (Nat *nat)
+{
+  NetFrame *frame;
+
+  while ((frame = net_queue_peek (&nat->to_guest)) && offer (nat, frame->data, frame->size))
+    g_free (net_queue_pop (&nat->to_guest));
+}
+
+/* While the card takes nothing, sockets aren't read, so that senders on the network are slowed down too. */
+static bool
+is_held_up (Nat *nat)
+{
+  return !net_queue_is_empty (&nat->to_guest);
+}
+
+/* --- libslirp's descriptors and time --- */
+
+static int
+to_poll (int slirp_events)
+{
+  return (slirp_events & SLIRP_POLL_IN ? POLLIN : 0) | (slirp_events & SLIRP_POLL_OUT ? POLLOUT : 0)
+         | (slirp_events & SLIRP_POLL_PRI ? POLLPRI : 0) | (slirp_events & SLIRP_POLL_ERR ? POLLERR : 0)
+         | (slirp_events & SLIRP_POLL_HUP ? POLLHUP : 0);
+}
+
+static int
+from_poll (int events)
+{
+  return (events & POLLIN ? SLIRP_POLL_IN : 0) | (events & POLLOUT ? SLIRP_POLL_OUT : 0)
+         | (events & POLLPRI ? SLIRP_POLL_PRI : 0) | (events & POLLERR ? SLIRP_POLL_ERR : 0)
+         | (events & POLLHUP ? SLIRP_POLL_HUP : 0);
+}
+
+static int
+nat_add_poll (int fd, int events, void *opaque)
+{
+  Nat *nat = opaque;
+  struct pollfd entry = { fd, (short) to_poll (events), 0 };
+
+  g_array_append_val (nat->wanted, entry);
+  return (int) nat->wanted->len - 1;
+}
+
+static int
+nat_get_revents (int index, void *opaque)
+{
+  Nat *nat = opaque;
+
+  if (index < 0 || (unsigned) index >= nat->wanted->len)
+    return 0;
+  return from_poll (g_array_index (nat->wanted, struct pollfd, index).revents);
+}
+
+/* Makes the source poll what libslirp waits for. */
+static void
+watch_wanted (Nat *nat)
+{
+  unsigned n = is_held_up (nat) ? 0 : nat->wanted->len;
+
+  for (unsigned i = 0; i < MAX (n, nat->watched->len); i++)
+    {
+      const struct pollfd *wanted = i < n ? &g_array_index (nat->wanted, struct pollfd, i) : NULL;
+
+      if (i >= nat->watched->len)
+        {
+          NatFd fresh = { wanted->fd, wanted->events,
+                          g_source_add_unix_fd (nat->source, wanted->fd, (GIOCondition) wanted->events) };
+
+          g_array_append_val (nat->watched, fresh);
+          continue;
+        }
+
+      NatFd *watched = &g_array_index (nat->watched, NatFd, i);
+      if (!wanted || watched->fd != wanted->fd)
+        {
+          g_source_remove_unix_fd (nat->source, watched->tag);
+          if (wanted)
+            *watched = (NatFd){ wanted->fd, wanted->events,
+                                g_source_add_unix_fd (nat->source, wanted->fd, (GIOCondition) wanted->events) };
+        }
+      else if (watched->events != wanted->events)
+        {
+          watched->events = wanted->events;
+          g_source_modify_unix_fd (nat->source, watched->tag, (GIOCondition) wanted->events);
+        }
+    }
+  g_array_set_size (nat->watched, n);
+}
+
+static int64_t
+nat_clock (void *opaque)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_MONOTONIC, &now);
+  return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
+}
+
+/* Lets libslirp work on what is ready, then learns what it waits for next. */
+static void
+turn_locked (Nat *nat)
+{
+  struct pollfd *fds = (struct pollfd *) (void *) nat->wanted->data;
+  uint32_t timeout = UINT32_MAX;
+
+  if (!is_held_up (nat) && nat->wanted->len > 0)
+    poll (fds, nat->wanted->len, 0);
+  else
+    for (unsigned i = 0; i < nat->wanted->len; i++)
+      fds[i].revents = 0;
+  slirp_pollfds_poll (nat->slirp, 0, nat_get_revents, nat);
+
+  g_array_set_size (nat->wanted, 0);
+  slirp_pollfds_fill (nat->slirp, &timeout, nat_add_poll, nat);
+  watch_wanted (nat);
+  if (timeout < SLIRP_IDLE_TIMEOUT)
+    loop_timer_arm (nat->timer, nat_clock (NULL) + (int64_t) MAX (timeout, 1) * NS_PER_MS);
+  else
+    loop_timer_cancel (nat->timer);
+}
+
+static void
+nat_turn (void *data)
+{
+  Nat *nat = data;
+
+  g_mutex_lock (&slirp_lock);
+  turn_locked (nat);
+  g_mutex_unlock (&slirp_lock);
+}
+
+static gboolean
+nat_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
+{
+  nat_turn (user_data);
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs nat_source_funcs = { .dispatch = nat_dispatch };
+
+/* --- from the guest --- */
+
+/* Whether a frame may make libslirp open another socket: TCP's first segment, or any datagram but DHCP. */
+static bool
+may_open_socket (const NetFrame *frame)
+{
+  const uint8_t *ip = frame->data + NET_HEADER;
+  size_t size = frame->size - NET_HEADER;
+  size_t header;
+
+  if (size < 20 || ((unsigned) frame->data[12] << 8 | frame->data[13]) != ETHERTYPE_IPV4)
+    return false;
+  header = (size_t) (ip[0] & 0x0f) * 4;
+  if (ip[9] != IP_PROTOCOL_TCP)
+    return ip[9] != IP_PROTOCOL_UDP || size < header + 4
+           || ((unsigned) ip[header + 2] << 8 | ip[header + 3]) != UDP_PORT_DHCP;
+  return size < header + 14 || (ip[header + 13] & (TCP_FLAG_SYN | TCP_FLAG_ACK)) != TCP_FLAG_ACK;
+}
+
+static NetFrame *
+next_from_guest (Nat *nat)
+{
+  NetFrame *frame;
+
+  g_mutex_lock (&nat->lock);
+  frame = net_queue_pop (&nat->from_guest);
+  g_mutex_unlock (&nat->lock);
+  return frame;
+}
+
+static void
+tell_sender (Nat *nat)
+{
+  bool waits;
+
+  g_mutex_lock (&nat->lock);
+  waits = nat->sender_waits;
+  nat->sender_waits = false;
+  g_mutex_unlock (&nat->lock);
+  if (waits && nat->backend.card_ops)
+    nat->backend.card_ops->send_ready (nat->backend.card);
+}
+
+static void
+nat_run (void *data)
+{
+  Nat *nat = data;
+  NetFrame *frame;
+
+  g_mutex_lock (&nat->lock);
+  nat->scheduled = false;
+  g_mutex_unlock (&nat->lock);
+
+  if (nat->slirp)
+    {
+      g_mutex_lock (&slirp_lock);
+      offer_again (nat);
+      for (unsigned n = 0; n < NET_QUEUE_MAX && (frame = next_from_guest (nat)); n++)
+        {
+          if (nat->wanted->len < nat->max_sockets || !may_open_socket (frame))
+            slirp_input (nat->slirp, frame->data, (int) frame->size);
+          else if (nat->backend.card_ops && nat->backend.card_ops->guest_error)
+            nat->backend.card_ops->guest_error (nat->backend.card, "too many connections");
+          g_free (frame);
+          /* Each turn counts the sockets: a burst must not run past the limit. */
+          if (n % 16 == 15)
+            turn_locked (nat);
+        }
+      turn_locked (nat);
+      g_mutex_unlock (&slirp_lock);
+      tell_sender (nat);
+    }
+  nat_unref (nat);
+}
+
+static void
+nat_schedule (Nat *nat)
+{
+  bool call;
+
+  g_mutex_lock (&nat->lock);
+  call = !nat->scheduled;
+  nat->scheduled = true;
+  g_mutex_unlock (&nat->lock);
+  if (!call)
+    return;
+  g_atomic_ref_count_inc (&nat->refs);
+  loop_call (nat->loop, nat_run, nat);
+}
+
+static bool
+nat_send (NetBackend *backend, const struct iovec *iov, unsigned n_iov)
+{
+  Nat *nat = (Nat *) backend;
+  bool queued;
+
+  g_mutex_lock (&nat->lock);
+  queued = net_queue_push (&nat->from_guest, iov, n_iov);
+  if (!queued)
+    nat->sender_waits = true;
+  g_mutex_unlock (&nat->lock);
+  nat_schedule (nat);
+  return queued;
+}
+
+static void
+nat_receive_ready (NetBackend *backend)
+{
+  nat_schedule ((Nat *) backend);
+}
+
+/* --- libslirp's other wishes --- */
+
+static void
+nat_guest_error (const char *message, void *opaque)
+{
+  Nat *nat = opaque;
+
+  if (nat->backend.card_ops && nat->backend.card_ops->guest_error)
+    nat->backend.card_ops->guest_error (nat->backend.card, message);
+}
+
+typedef struct {
+  Nat *nat;
+  SlirpTimerId id;
+  void *data;
+  LoopTimer *timer;
+} NatTimer;
+
+static void
+nat_timer_expired (void *data)
+{
+  NatTimer *timer = data;
+  Nat *nat = timer->nat;
+
+  g_mutex_lock (&slirp_lock);
+  slirp_handle_timer (nat->slirp, timer->id, timer->data);
+  turn_locked (nat);
+  g_mutex_unlock (&slirp_lock);
+}
+
+static void *
+nat_timer_new (SlirpTimerId id, void *data, void *opaque)
+{
+  Nat *nat = opaque;
+  NatTimer *timer = g_new (NatTimer, 1);
+
+  *timer = (NatTimer){ nat, id, data, loop_timer_new (nat->loop, NULL, nat_timer_expired, timer) };
+  return timer;
+}
+
+static void
+nat_timer_free (void *data, void *opaque)
+{
+  NatTimer *timer = data;
+
+  loop_timer_free (timer->timer);
+  g_free (timer);
+}
+
+static void
+nat_timer_mod (void *data, int64_t expire_ms, void *opaque)
+{
+  loop_timer_arm (((NatTimer *) data)->timer, expire_ms * NS_PER_MS);
+}
+
+static void
+nat_ignore_fd (int fd, void *opaque)
+{
+}
+
+static void
+nat_notify (void *opaque)
+{
+  nat_schedule (opaque);
+}
+
+static const SlirpCb nat_callbacks = {
+  .send_packet = nat_send_packet,
+  .guest_error = nat_guest_error,
+  .clock_get_ns = nat_clock,
+  .timer_new_opaque = nat_timer_new,
+  .timer_free = nat_timer_free,
+  .timer_mod = nat_timer_mod,
+  .register_poll_fd = nat_ignore_fd,
+  .unregister_poll_fd = nat_ignore_fd,
+  .notify = nat_notify,
+};
+
+/* --- life --- */
+
+static void
+nat_free (NetBackend *backend)
+{
+  Nat *nat = (Nat *) backend;
+
+  backend->card_ops = NULL;
+  g_mutex_lock (&slirp_lock);
+  g_clear_pointer (&nat->slirp, slirp_cleanup);
+  g_mutex_unlock (&slirp_lock);
+  g_source_destroy (nat->source);
+  g_clear_pointer (&nat->source, g_source_unref);
+  g_clear_pointer (&nat->timer, loop_timer_free);
+  nat_unref (nat);
+}
+
+static const NetBackendOps nat_ops = { .send = nat_send, .receive_ready = nat_receive_ready, .free = nat_free };
+
+static unsigned
+socket_limit (void)
+{
+  struct rlimit limit;
+
+  if (getrlimit (RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
+    return MAX_SOCKETS;
+  return (unsigned) CLAMP (limit.rlim_cur / 4, MIN_SOCKETS, MAX_SOCKETS);
+}
+
+static Slirp *
+start_slirp (Nat *nat)
+{
+  SlirpConfig config = {
+    .version = 4,
+    .in_enabled = true,
+    .vnetwork.s_addr = htonl (0x0a000200),
+    .vnetmask.s_addr = htonl (0xffffff00),
+    .vhost.s_addr = htonl (0x0a000202),
+    .vnameserver.s_addr = htonl (0x0a000203),
+    .vdhcp_start.s_addr = htonl (0x0a00020f),
+  };
+  Slirp *slirp;
+
+  g_mutex_lock (&slirp_lock);
+  slirp = slirp_new (&config, &nat_callbacks, nat);
+  g_mutex_unlock (&slirp_lock);
+  return slirp;
+}
+
+NetBackend *
+net_nat_new (EventLoop *loop, GError **error)
+{
+  Nat *nat = g_new0 (Nat, 1);
+
+  nat->backend.ops = &nat_ops;
+  g_atomic_ref_count_init (&nat->refs);
+  nat->loop = loop;
+  nat->max_sockets = socket_limit ();
+  nat->wanted = g_array_new (FALSE, FALSE, sizeof (struct pollfd));
+  nat->watched = g_array_new (FALSE, FALSE, sizeof (NatFd));
+  g_mutex_init (&nat->lock);
+  nat->slirp = start_slirp (nat);
+  if (!nat->slirp)
+    {
+      g_set_error (error, VMM_ERROR, VMM_ERROR_FAILED,
+                   "Can't set up the NAT network: libslirp %s refuses; give the machine no network or update libslirp0",
+                   slirp_version_string ());
+      nat_unref (nat);
+      return NULL;
+    }
+  nat->timer = loop_timer_new (loop, NULL, nat_turn, nat);
+  nat->source = g_source_new (&nat_source_funcs, sizeof (GSource));
+  g_source_set_callback (nat->source, NULL, nat, NULL);
+  g_source_attach (nat->source, loop_context (loop));
+  return &nat->backend;
+}

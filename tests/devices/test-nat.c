@@ -1,0 +1,423 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The NAT as a guest sees it: frames in, frames out. */
+#include "devices/net/net.h"
+#include "tests/devices/net-frames.h"
+#include "vmm/base/bytes.h"
+#include "vmm/loop/loop-private.h"
+
+#define WAIT_SECONDS   20
+#define DOWNLOAD_SIZE  (3u << 20)
+#define N_RANDOM       20000u
+
+typedef struct {
+  EventLoop *loop;
+  NetBackend *net;
+  GMutex lock;
+  GCond cond;
+  GQueue frames; /* of GBytes: what arrived and wasn't looked at */
+  bool blocked;  /* takes nothing */
+  unsigned n_refused, n_ready;
+} Card;
+
+static bool
+card_receive (void *data, const void *frame, size_t size)
+{
+  Card *card = data;
+  bool taken;
+
+  g_assert_true (loop_is_current (card->loop));
+  g_assert_cmpuint (size, >=, NET_HEADER);
+  g_mutex_lock (&card->lock);
+  taken = !card->blocked;
+  if (taken)
+    g_queue_push_tail (&card->frames, g_bytes_new (frame, size));
+  else
+    card->n_refused++;
+  g_cond_broadcast (&card->cond);
+  g_mutex_unlock (&card->lock);
+  return taken;
+}
+
+static void
+card_send_ready (void *data)
+{
+  Card *card = data;
+
+  g_mutex_lock (&card->lock);
+  card->n_ready++;
+  g_cond_broadcast (&card->cond);
+  g_mutex_unlock (&card->lock);
+}
+
+static const NetCardOps card_ops = { .receive = card_receive, .send_ready = card_send_ready };
+
+static void
+card_send (Card *card, const uint8_t *frame, size_t size)
+{
+  struct iovec iov = { (void *) frame, size };
+
+  g_assert_true (net_send (card->net, &iov, 1));
+}
+
+static Card *
+card_new (void)
+{
+  Card *card = g_new0 (Card, 1);
+  GError *error = NULL;
+  uint8_t frame[FRAME_MAX];
+
+  g_mutex_init (&card->lock);
+  g_cond_init (&card->cond);
+  card->loop = loop_new ("nat-test", &error);
+  g_assert_no_error (error);
+  card->net = net_nat_new (card->loop, &error);
+  g_assert_no_error (error);
+  net_attach (card->net, &card_ops, card);
+  card_send (card, frame, frame_arp_request (frame, GATEWAY_ADDRESS)); /* who we are */
+  return card;
+}
+
+static void
+free_net (void *data)
+{
+  net_free (data);
+}
+
+static void
+card_free (Card *card)
+{
+  loop_call_sync (card->loop, free_net, card->net);
+  loop_free (card->loop);
+  g_queue_clear_full (&card->frames, (GDestroyNotify) g_bytes_unref);
+  g_mutex_clear (&card->lock);
+  g_cond_clear (&card->cond);
+  g_free (card);
+}
+
+/* The next frame that arrives, after answering those that ask for our address. */
+static GBytes *
+next_frame (Card *card)
+{
+  gint64 end = g_get_monotonic_time () + WAIT_SECONDS * G_TIME_SPAN_SECOND;
+
+  for (;;)
+    {
+      uint8_t reply[FRAME_MAX];
+      GBytes *bytes;
+      size_t size, reply_size;
+      const uint8_t *frame;
+
+      g_mutex_lock (&card->lock);
+      while (!(bytes = g_queue_pop_head (&card->frames)))
+        g_assert_true (g_cond_wait_until (&card->cond, &card->lock, end));
+      g_mutex_unlock (&card->lock);
+      frame = g_bytes_get_data (bytes, &size);
+      reply_size = frame_arp_reply (reply, frame, size);
+      if (reply_size == 0)
+        return bytes;
+      card_send (card, reply, reply_size);
+      g_bytes_unref (bytes);
+    }
+}
+
+static void
+test_arp (void)
+{
+  Card *card = card_new ();
+  g_autoptr (GBytes) bytes = next_frame (card);
+  const uint8_t *frame = g_bytes_get_data (bytes, NULL);
+
+  g_assert_cmphex (frame_type (frame), ==, 0x0806);
+  g_assert_cmphex (load_be16 (frame + 20), ==, 2);
+  g_assert_cmphex (load_be32 (frame + 28), ==, GATEWAY_ADDRESS);
+  card_free (card);
+}
+
+static void
+test_dhcp (void)
+{
+  Card *card = card_new ();
+  uint8_t frame[FRAME_MAX];
+  bool offered = false;
+
+  card_send (card, frame, frame_dhcp_discover (frame));
+  while (!offered)
+    {
+      g_autoptr (GBytes) bytes = next_frame (card);
+      size_t size;
+      const uint8_t *reply = g_bytes_get_data (bytes, &size);
+
+      if (!frame_is_udp (reply, size, 68))
+        continue;
+      offered = true;
+      g_assert_cmphex (load_be32 (reply + UDP_HEADER_END + 4), ==, 0x12345678);
+      g_assert_cmphex (load_be32 (reply + UDP_HEADER_END + 16), ==, GUEST_ADDRESS);
+    }
+  card_free (card);
+}
+
+static void
+test_udp (void)
+{
+  Card *card = card_new ();
+  uint8_t frame[FRAME_MAX];
+  GThread *server;
+  uint16_t port = echo_start (&server);
+  bool echoed = false;
+
+  card_send (card, frame, frame_udp (frame, GUEST_ADDRESS, GATEWAY_ADDRESS, 4000, port, "hello", 5));
+  while (!echoed)
+    {
+      g_autoptr (GBytes) bytes = next_frame (card);
+      size_t size;
+      const uint8_t *reply = g_bytes_get_data (bytes, &size);
+
+      if (!frame_is_udp (reply, size, 4000))
+        continue;
+      echoed = true;
+      g_assert_cmpmem (reply + UDP_HEADER_END, 5, "hello", 5);
+    }
+  g_thread_join (server);
+  card_free (card);
+}
+
+typedef struct {
+  uint16_t port, peer_port;
+  uint32_t sent, expected;
+  size_t n_received;
+  bool ended;
+} Connection;
+
+static void
+send_segment (Card *card, const Connection *connection, uint8_t flags)
+{
+  TcpSegment segment = { connection->port, connection->peer_port, connection->sent, connection->expected, flags };
+  uint8_t frame[FRAME_MAX];
+
+  card_send (card, frame, frame_tcp (frame, GATEWAY_ADDRESS, &segment, NULL, 0));
+}
+
+/* Takes one segment as a simple receiver does: in order or not at all. */
+static void
+take_segment (Card *card, Connection *connection)
+{
+  g_autoptr (GBytes) bytes = next_frame (card);
+  TcpSegment segment;
+  const uint8_t *payload;
+  size_t size, payload_size;
+  const uint8_t *frame = g_bytes_get_data (bytes, &size);
+
+  if (!frame_read_tcp (frame, size, connection->port, &segment, &payload, &payload_size))
+    return;
+  g_assert_cmphex (segment.flags & TCP_RST, ==, 0);
+  if (segment.flags & TCP_SYN)
+    {
+      connection->expected = segment.sequence + 1;
+      connection->sent = segment.acknowledged;
+    }
+  else if (segment.sequence == connection->expected)
+    {
+      for (size_t i = 0; i < payload_size; i++)
+        g_assert_cmpint (payload[i], ==, (uint8_t) ((connection->n_received + i) * 7));
+      connection->n_received += payload_size;
+      connection->expected += (uint32_t) payload_size;
+      if (segment.flags & TCP_FIN)
+        {
+          connection->expected++;
+          connection->ended = true;
+        }
+    }
+  else if (payload_size == 0)
+    return;
+  send_segment (card, connection, TCP_ACK);
+}
+
+static void
+set_blocked (Card *card, bool blocked)
+{
+  g_mutex_lock (&card->lock);
+  card->blocked = blocked;
+  g_mutex_unlock (&card->lock);
+  if (!blocked)
+    net_receive_ready (card->net);
+}
+
+/* A download arrives whole though the card is often full; the frames that it refused weren't lost. */
+static void
+test_tcp_with_back_pressure (void)
+{
+  Card *card = card_new ();
+  GThread *server;
+  Connection connection = { .port = 5000, .peer_port = server_start (DOWNLOAD_SIZE, &server), .sent = 1000 };
+  size_t next_stop = 0;
+  unsigned refused;
+
+  send_segment (card, &connection, TCP_SYN);
+  while (!connection.ended)
+    {
+      if (connection.n_received >= next_stop)
+        {
+          next_stop += DOWNLOAD_SIZE / 10;
+          set_blocked (card, true);
+          send_segment (card, &connection, TCP_ACK);
+          g_usleep (2000);
+          set_blocked (card, false);
+        }
+      take_segment (card, &connection);
+    }
+  g_assert_cmpuint (connection.n_received, ==, DOWNLOAD_SIZE);
+  g_mutex_lock (&card->lock);
+  refused = card->n_refused;
+  g_mutex_unlock (&card->lock);
+  g_assert_cmpuint (refused, >, 0);
+  g_thread_join (server);
+  card_free (card);
+}
+
+static void
+block_loop (void *data)
+{
+  Card *card = data;
+  unsigned n_sent = 0;
+  uint8_t frame[FRAME_MAX];
+  size_t size = frame_arp_request (frame, GATEWAY_ADDRESS);
+  struct iovec iov = { frame, size };
+
+  /* The loop is busy here, so that nothing leaves the queue. */
+  while (net_send (card->net, &iov, 1))
+    n_sent++;
+  g_assert_cmpuint (n_sent, <=, NET_QUEUE_MAX);
+  g_assert_cmpuint (n_sent, >=, NET_QUEUE_MAX - 1);
+}
+
+static void
+test_send_is_bounded (void)
+{
+  Card *card = card_new ();
+  gint64 end = g_get_monotonic_time () + WAIT_SECONDS * G_TIME_SPAN_SECOND;
+
+  loop_call_sync (card->loop, block_loop, card);
+  g_mutex_lock (&card->lock);
+  while (card->n_ready == 0)
+    g_assert_true (g_cond_wait_until (&card->cond, &card->lock, end));
+  g_mutex_unlock (&card->lock);
+  card_free (card);
+}
+
+static void
+nothing (void *data)
+{
+}
+
+/* A guest that opens connections for ever finds an end, and gets on when it closes some. */
+static void
+test_connections_are_bounded (void)
+{
+  Card *card = card_new ();
+  uint8_t frame[FRAME_MAX];
+  unsigned n_fds = 0;
+
+  for (uint16_t port = 1000; port < 6000; port++)
+    {
+      struct iovec iov = { frame, frame_udp (frame, GUEST_ADDRESS, GATEWAY_ADDRESS, port, 9, "x", 1) };
+
+      while (!net_send (card->net, &iov, 1))
+        loop_call_sync (card->loop, nothing, NULL);
+    }
+  loop_call_sync (card->loop, nothing, NULL);
+  loop_call_sync (card->loop, nothing, NULL);
+  {
+    g_autoptr (GDir) dir = g_dir_open ("/proc/self/fd", 0, NULL);
+
+    while (g_dir_read_name (dir))
+      n_fds++;
+  }
+  g_assert_cmpuint (n_fds, <, 1024 + 64);
+  card_free (card);
+}
+
+/* Random frames, many of them nearly right. */
+static void
+test_random (void)
+{
+  Card *card = card_new ();
+  g_autoptr (GRand) rand = g_rand_new_with_seed (5);
+  uint8_t frame[NET_FRAME_MAX];
+
+  for (unsigned i = 0; i < N_RANDOM; i++)
+    {
+      TcpSegment segment = { 1, 2, 3, 4, (uint8_t) g_rand_int (rand) };
+      size_t size = (size_t) g_rand_int_range (rand, 0, 200);
+      struct iovec iov = { frame, 0 };
+
+      for (size_t k = 0; k < size; k++)
+        frame[k] = (uint8_t) g_rand_int (rand);
+      switch (g_rand_int_range (rand, 0, 4))
+        {
+        case 0:
+          size = MAX (frame_dhcp_discover (frame), size);
+          break;
+        case 1:
+          size = MAX (frame_arp_request (frame, g_rand_int (rand)), size);
+          break;
+        case 2:
+          /* TEST-NET-1: nobody is there. */
+          size = frame_tcp (frame, 0xc0000200u | (g_rand_int (rand) & 0xff), &segment, "data", 4);
+          break;
+        default:
+          break;
+        }
+      for (int n = g_rand_int_range (rand, 0, 4); n > 0 && size > 14; n--)
+        frame[g_rand_int_range (rand, 14, (gint32) size)] = (uint8_t) g_rand_int (rand);
+      iov.iov_len = size;
+      while (!net_send (card->net, &iov, 1))
+        loop_call_sync (card->loop, nothing, NULL);
+      if (i % 256 == 0)
+        {
+          g_mutex_lock (&card->lock);
+          g_queue_clear_full (&card->frames, (GDestroyNotify) g_bytes_unref);
+          g_mutex_unlock (&card->lock);
+        }
+    }
+  card_free (card);
+}
+
+/* Nothing to do, nothing done: without connections the loop sleeps. */
+static void
+count_iteration (void *data)
+{
+  g_atomic_int_inc ((int *) data);
+}
+
+static void
+test_idle (void)
+{
+  Card *card = card_new ();
+  int n = 0;
+
+  g_bytes_unref (next_frame (card));
+  loop_call_sync (card->loop, nothing, NULL);
+  loop_call_sync (card->loop, nothing, NULL);
+  loop_set_iteration_hook (card->loop, count_iteration, &n);
+  loop_call_sync (card->loop, nothing, NULL);
+  g_atomic_int_set (&n, 0);
+  g_usleep (2500 * 1000);
+  g_assert_cmpint (g_atomic_int_get (&n), <=, 1);
+  loop_set_iteration_hook (card->loop, NULL, NULL);
+  card_free (card);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/nat/arp", test_arp);
+  g_test_add_func ("/nat/dhcp", test_dhcp);
+  g_test_add_func ("/nat/udp", test_udp);
+  g_test_add_func ("/nat/tcp-with-back-pressure", test_tcp_with_back_pressure);
+  g_test_add_func ("/nat/send-is-bounded", test_send_is_bounded);
+  g_test_add_func ("/nat/connections-are-bounded", test_connections_are_bounded);
+  g_test_add_func ("/nat/idle", test_idle);
+  g_test_add_func ("/nat/random", test_random);
+  return g_test_run ();
+}
