@@ -177,6 +177,7 @@ plane_word (const Svga *svga, uint32_t address, uint64_t *word, unsigned *planes
   uint8_t memory_mode = svga->seq[SEQ_MEMORY];
 
   *planes = 0x0f;
+  address &= VGA_PLANE_SIZE - 1;
   if (memory_mode & SEQ_MEMORY_CHAIN4)
     {
       *planes = 1 << (address & 3);
@@ -187,7 +188,7 @@ plane_word (const Svga *svga, uint32_t address, uint64_t *word, unsigned *planes
       *planes = address & 1 ? 0x0a : 0x05;
       address &= ~1u;
     }
-  *word = address & (VGA_PLANE_SIZE - 1);
+  *word = address;
   if (vbe_is_on (svga))
     *word += (uint64_t)svga->vbe[VBE_BANK] * VBE_BANK_SIZE;
   return *word < svga->memory_size / 4;
