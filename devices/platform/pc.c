@@ -13,6 +13,7 @@
 #include "devices/platform/pci-config.h"
 #include "devices/platform/q35-host.h"
 #include "devices/storage/ahci.h"
+#include "devices/virtio/virtio-net.h"
 #include "devices/virtio/virtio-rng.h"
 #include "vmm/base/error.h"
 
@@ -196,6 +197,21 @@ pc_take_place (const char *id, bool *taken, unsigned n)
 static bool
 pc_add_nics (Pc *pc, GError **error)
 {
+  bool taken[PC_N_NICS] = { false };
+
+  for (unsigned i = 0; i < pc->spec->nics->len; i++)
+    {
+      const NicSpec *nic = g_ptr_array_index (pc->spec->nics, i);
+      const VirtioNetConfig config = {
+        .place = pc_place (pc, PC_SLOT_FIRST_NIC + pc_take_place (nic->id, taken, PC_N_NICS), 0),
+        .id = nic->id,
+        .mac = nic->mac,
+        .network = nic->network,
+      };
+
+      if (!board_add (pc->board, &virtio_net_class, nic->id, &config, error))
+        return false;
+    }
   return true;
 }
 

@@ -2,6 +2,7 @@
 #include "vmm/kvm/msr.h"
 
 #include "vmm/base/error.h"
+#include "vmm/memory/guest-memory.h"
 
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -16,6 +17,9 @@
 #define MSR_MTRR_FIX_16K      0x258u
 #define MSR_MTRR_FIX_4K       0x268u
 #define MSR_MTRR_DEF_TYPE     0x2ffu
+#define MTRR_VALID            UINT64_C (0x800)
+#define MTRR_ENABLED          UINT64_C (0x800)
+#define MTRR_FIXED_ENABLED    UINT64_C (0x400)
 #define MSR_MC0_CTL           0x400u
 #define MSR_VMX_FIRST         0x480u
 #define MSR_VMX_LAST          0x4ffu
@@ -232,6 +236,40 @@ msr_get (int vcpu_fd, MsrValues *values, GError **error)
   for (uint32_t i = 0; i < values->count; i++)
     values->value[i] = msrs->entries[i].data;
   return true;
+}
+
+static void
+set_value (MsrValues *values, uint32_t index, uint64_t value)
+{
+  for (uint32_t i = 0; i < values->count; i++)
+    {
+      if (values->index[i] == index)
+        values->value[i] = value;
+    }
+}
+
+/* Intel SDM vol. 3A, 12.11: types 0 uncached, 5 write-protected, 6 write-back. */
+void
+msr_set_memory_types (MsrValues *values, unsigned physical_bits)
+{
+  static const struct {
+    uint64_t base, size;
+  } uncached[] = { { 0xc0000000, 0x40000000 }, { PCI_HOLE_START, 0xc0000000 - PCI_HOLE_START } };
+  const uint64_t all = (UINT64_C (1) << physical_bits) - 1;
+  const uint64_t write_back = UINT64_C (0x0606060606060606);
+  const uint64_t write_protected = UINT64_C (0x0505050505050505);
+
+  set_value (values, MSR_MTRR_FIX_64K, write_back);
+  set_value (values, MSR_MTRR_FIX_16K, write_back);
+  set_value (values, MSR_MTRR_FIX_16K + 1, 0);
+  for (unsigned i = 0; i < 8; i++)
+    set_value (values, MSR_MTRR_FIX_4K + i, write_protected);
+  for (unsigned i = 0; i < G_N_ELEMENTS (uncached); i++)
+    {
+      set_value (values, MSR_MTRR_PHYS_BASE + 2 * i, uncached[i].base);
+      set_value (values, MSR_MTRR_PHYS_BASE + 2 * i + 1, (all & ~(uncached[i].size - 1)) | MTRR_VALID);
+    }
+  set_value (values, MSR_MTRR_DEF_TYPE, MTRR_ENABLED | MTRR_FIXED_ENABLED | 6);
 }
 
 static bool

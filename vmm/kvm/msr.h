@@ -31,6 +31,10 @@ bool msr_get (int vcpu_fd, MsrValues *values, GError **error);
 /* Sets them; one that can't be set but has the wanted value already is fine. */
 bool msr_set (int vcpu_fd, const MsrValues *values, GError **error);
 
+/* Gives memory types (MTRRs) to @values as firmware would, for a guest that starts without one: write-back, but
+ * uncached for video memory and from PCI_HOLE_START to 4 GiB. @physical_bits: of an address. */
+void msr_set_memory_types (MsrValues *values, unsigned physical_bits);
+
 /* The guest's access to an unknown register: true if it reads as *@value or the write is dropped, false for
  * a general protection fault. */
 bool msr_unknown_read (uint32_t index, uint64_t *value);

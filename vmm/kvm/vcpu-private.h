@@ -60,6 +60,7 @@ struct VcpuSet {
   unsigned n;
   Vcpu *vcpus;
   size_t xsave_size;
+  unsigned physical_bits; /* of a guest-physical address */
   int kick_signal;
 
   GMutex lock;

@@ -328,6 +328,8 @@ vcpu_reset (Vcpu *vcpu, const CpuStart *start, GError **error)
         state->msrs.value[i] = 0;
     }
   state->mp_state = vcpu->index == 0 ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_UNINITIALIZED;
+  if (start->mode != CPU_START_RESET_VECTOR)
+    msr_set_memory_types (&state->msrs, vcpu->set->physical_bits);
   if (vcpu->index == 0 && start->mode != CPU_START_RESET_VECTOR)
     apply_start (state, start);
   return vcpu_set_state (vcpu, state, error);

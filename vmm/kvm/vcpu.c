@@ -219,6 +219,16 @@ prepare_power_on (Vcpu *vcpu, GError **error)
   return true;
 }
 
+/* CPUID leaf 0x80000008; 36 bits where a processor does not say. */
+static unsigned
+physical_bits (const struct kvm_cpuid2 *cpuid)
+{
+  const struct kvm_cpuid_entry2 *entry = cpuid_find (cpuid, 0x80000008, 0);
+  unsigned bits = entry ? entry->eax & 0xff : 0;
+
+  return bits >= 32 && bits <= 52 ? bits : 36;
+}
+
 static void
 init_vcpu (VcpuSet *set, unsigned index)
 {
@@ -255,6 +265,7 @@ vcpu_set_new (KvmVm *vm, Board *board, const char *name, const char *model, Vcpu
     init_vcpu (set, i);
   if (!base)
     return NULL;
+  set->physical_bits = physical_bits (base);
   for (unsigned i = 0; i < set->n; i++)
     {
       Vcpu *vcpu = &set->vcpus[i];
