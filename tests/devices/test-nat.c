@@ -249,7 +249,7 @@ test_tcp_with_back_pressure (void)
   Card *card = card_new ();
   GThread *server;
   Connection connection = { .port = 5000, .peer_port = server_start (DOWNLOAD_SIZE, &server), .sent = 1000 };
-  size_t next_stop = 0;
+  size_t next_stop = DOWNLOAD_SIZE / 10;
   unsigned refused;
 
   send_segment (card, &connection, TCP_SYN);

@@ -1,63 +1,75 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-
 /*
- * Tells ThreadSanitizer about GLib's locks: it can't see into the system's GLib, whose mutexes are
- * futexes of its own. Linked into tests of a build with -Db_sanitize=thread only.
+ * Linked to tests that are built with ThreadSanitizer: GLib's locks are futexes in a library that is not
+ * instrumented, so it would see none of them. These take the place of GLib's functions, call
+ * them, and tell it. (sanitizer/tsan_interface.h)
  */
 #include <dlfcn.h>
 #include <glib.h>
 #include <sanitizer/tsan_interface.h>
 
-#define REAL(name, type)                                                                                     \
-  static type real;                                                                                          \
-  type next = __atomic_load_n (&real, __ATOMIC_ACQUIRE);                                                     \
+/* The function that this one hides; looked up once. */
+#define REAL(name)                                                                                           \
+  ({                                                                                                         \
+    static void *address;                                                                                    \
+    void *known = __atomic_load_n (&address, __ATOMIC_ACQUIRE);                                              \
                                                                                                              \
-  if (!next)                                                                                                 \
-    {                                                                                                        \
-      next = (type) dlsym (RTLD_NEXT, name);                                                                 \
-      __atomic_store_n (&real, next, __ATOMIC_RELEASE);                                                      \
-    }
+    if (!known)                                                                                              \
+      __atomic_store_n (&address, known = dlsym (RTLD_NEXT, #name), __ATOMIC_RELEASE);                       \
+    (__typeof__ (&(name))) known;                                                                            \
+  })
 
-typedef void (*LockFunc) (GMutex *mutex);
-typedef gboolean (*TryLockFunc) (GMutex *mutex);
-typedef void (*WaitFunc) (GCond *cond, GMutex *mutex);
-typedef gboolean (*WaitUntilFunc) (GCond *cond, GMutex *mutex, gint64 end_time);
+/* Who locks a mutex has come by it somehow, if only through GLib's own queues. */
+void
+g_mutex_init (GMutex *mutex)
+{
+  REAL (g_mutex_init) (mutex);
+  __tsan_release (mutex);
+}
 
 void
 g_mutex_lock (GMutex *mutex)
 {
-  REAL ("g_mutex_lock", LockFunc);
-  next (mutex);
   __tsan_acquire (mutex);
+  __tsan_mutex_pre_lock (mutex, 0);
+  REAL (g_mutex_lock) (mutex);
+  __tsan_mutex_post_lock (mutex, 0, 0);
 }
 
 gboolean
 g_mutex_trylock (GMutex *mutex)
 {
-  gboolean locked;
+  gboolean taken;
 
-  REAL ("g_mutex_trylock", TryLockFunc);
-  locked = next (mutex);
-  if (locked)
-    __tsan_acquire (mutex);
-  return locked;
+  __tsan_mutex_pre_lock (mutex, __tsan_mutex_try_lock);
+  taken = REAL (g_mutex_trylock) (mutex);
+  __tsan_mutex_post_lock (mutex, __tsan_mutex_try_lock | (taken ? 0u : __tsan_mutex_try_lock_failed), 0);
+  return taken;
 }
 
 void
 g_mutex_unlock (GMutex *mutex)
 {
-  REAL ("g_mutex_unlock", LockFunc);
-  __tsan_release (mutex);
-  next (mutex);
+  __tsan_mutex_pre_unlock (mutex, 0);
+  REAL (g_mutex_unlock) (mutex);
+  __tsan_mutex_post_unlock (mutex, 0);
+}
+
+void
+g_mutex_clear (GMutex *mutex)
+{
+  REAL (g_mutex_clear) (mutex);
+  __tsan_mutex_destroy (mutex, 0);
 }
 
 void
 g_cond_wait (GCond *cond, GMutex *mutex)
 {
-  REAL ("g_cond_wait", WaitFunc);
-  __tsan_release (mutex);
-  next (cond, mutex);
-  __tsan_acquire (mutex);
+  __tsan_mutex_pre_unlock (mutex, 0);
+  __tsan_mutex_post_unlock (mutex, 0);
+  REAL (g_cond_wait) (cond, mutex);
+  __tsan_mutex_pre_lock (mutex, 0);
+  __tsan_mutex_post_lock (mutex, 0, 0);
 }
 
 gboolean
@@ -65,9 +77,10 @@ g_cond_wait_until (GCond *cond, GMutex *mutex, gint64 end_time)
 {
   gboolean signalled;
 
-  REAL ("g_cond_wait_until", WaitUntilFunc);
-  __tsan_release (mutex);
-  signalled = next (cond, mutex, end_time);
-  __tsan_acquire (mutex);
+  __tsan_mutex_pre_unlock (mutex, 0);
+  __tsan_mutex_post_unlock (mutex, 0);
+  signalled = REAL (g_cond_wait_until) (cond, mutex, end_time);
+  __tsan_mutex_pre_lock (mutex, 0);
+  __tsan_mutex_post_lock (mutex, 0, 0);
   return signalled;
 }
