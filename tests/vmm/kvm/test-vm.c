@@ -147,6 +147,13 @@ test_route_threads (Fixture *fixture, const void *data)
     g_thread_join (threads[i]);
 }
 
+/* Processors with nested paging write to the guest's page tables as they walk them. */
+static uint64_t
+page_table_bits (unsigned word)
+{
+  return word == 0 ? UINT64_C (0x3f) << (GUEST_PAGE_TABLES / 4096) : 0;
+}
+
 /* The page that a running guest writes to, and no other. */
 static void
 test_dirty_pages (void)
@@ -168,7 +175,8 @@ test_dirty_pages (void)
       memset (bitmap, 0, sizeof bitmap);
       g_assert_true (memory_bank_take_dirty (guest->ram, bitmap));
       for (unsigned i = 0; i < G_N_ELEMENTS (bitmap); i++)
-        g_assert_cmphex (bitmap[i], ==, i == page / 64 ? UINT64_C (1) << (page % 64) : 0);
+        g_assert_cmphex (bitmap[i] & ~page_table_bits (i), ==,
+                         i == page / 64 ? UINT64_C (1) << (page % 64) : 0);
     }
   machine_pause (guest->machine);
   guest_wait_state (guest, MACHINE_PAUSED);
