@@ -173,6 +173,7 @@ static const BusOps control_ops = { .write = control_write };
 
 typedef struct {
   Bus *bus;
+  int n_reading; /* threads that are at it */
   int stop;
 } BusRace;
 
@@ -181,6 +182,7 @@ read_for_long (gpointer data)
 {
   BusRace *race = data;
 
+  g_atomic_int_inc (&race->n_reading);
   for (uint64_t i = 0; !g_atomic_int_get (&race->stop); i++)
     {
       uint64_t offset = i % 1024 * 4;
@@ -213,6 +215,8 @@ test_threads (void)
   bus_add (race.bus, &mover.device, &control_ops, 0x100, 4, 0);
   for (unsigned i = 0; i < 2; i++)
     readers[i] = g_thread_new ("read", read_for_long, &race);
+  while (g_atomic_int_get (&race.n_reading) < 2)
+    g_thread_yield ();
   for (unsigned i = 0; i < 2; i++)
     movers[i] = g_thread_new ("move", move_for_long, &race);
   for (unsigned i = 0; i < 2; i++)

@@ -280,6 +280,7 @@ test_bank_outlives_memory (void)
 typedef struct {
   GuestMemory *memory;
   MemoryBank *moving;
+  int n_reading; /* threads that are at it */
   int stop;
 } Race;
 
@@ -289,6 +290,7 @@ access_for_long (gpointer data)
   Race *race = data;
   uint64_t value = 0;
 
+  g_atomic_int_inc (&race->n_reading);
   while (!g_atomic_int_get (&race->stop))
     {
       g_assert_true (guest_read (race->memory, 64, &value, 8));
@@ -311,6 +313,8 @@ test_threads (void)
   g_assert_true (memory_bank_map (ram, 0));
   for (unsigned i = 0; i < 2; i++)
     threads[i] = g_thread_new ("access", access_for_long, &race);
+  while (g_atomic_int_get (&race.n_reading) < 2)
+    g_thread_yield ();
   for (unsigned i = 0; i < 20000; i++)
     {
       uint64_t bitmap = 0;
