@@ -133,11 +133,12 @@ power_off (Run *run)
   bonsai_session_control_async (run->session, BONSAI_CONTROL_POWER_OFF, 0, NULL, ignore_control, NULL);
 }
 
+/* A second one does what signals do by default: end the process at once. */
 static gboolean
 on_signal (gpointer data)
 {
   power_off (data);
-  return G_SOURCE_CONTINUE;
+  return G_SOURCE_REMOVE;
 }
 
 static gboolean
@@ -188,20 +189,17 @@ start (Run *run, Consoles *consoles, GError **error)
 static void
 wait_for_end (Run *run, const Options *options)
 {
-  guint sources[] = {
-    g_unix_signal_add (SIGINT, on_signal, run),
-    g_unix_signal_add (SIGTERM, on_signal, run),
-    g_unix_signal_add (SIGHUP, on_signal, run),
-    options->timeout > 0 ? g_timeout_add_seconds ((guint) options->timeout, on_timeout, run) : 0,
-  };
+  g_unix_signal_add (SIGINT, on_signal, run);
+  g_unix_signal_add (SIGTERM, on_signal, run);
+  g_unix_signal_add (SIGHUP, on_signal, run);
+  if (options->timeout > 0)
+    g_timeout_add_seconds ((guint) options->timeout, on_timeout, run);
 
   /* A crash stays on show until its window is closed, unless the time is up. */
   while (bonsai_state_is_alive (bonsai_session_get_state (run->session))
          || (bonsai_session_get_console_open (run->session) && options->timeout == 0))
     g_main_context_iteration (NULL, true);
-  for (unsigned i = 0; i < G_N_ELEMENTS (sources); i++)
-    if (sources[i] != 0)
-      g_source_remove (sources[i]);
+  /* The sources are this process's last. */
 }
 
 static bool

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Of a process that does nothing else: its signal sources stay to the end. */
 typedef struct {
   BonsaiVm *vm;
   bool leaving;
@@ -18,6 +19,7 @@ ignore_control (GObject *source, GAsyncResult *result, gpointer data)
   bonsai_vm_control_finish (BONSAI_VM (source), result, NULL);
 }
 
+/* A second one does what signals do by default: end the process at once. */
 static gboolean
 on_signal (gpointer data)
 {
@@ -26,7 +28,7 @@ on_signal (gpointer data)
   foreground->leaving = true;
   if (bonsai_vm_get_session (foreground->vm) != NULL)
     bonsai_vm_control_async (foreground->vm, BONSAI_CONTROL_POWER_OFF, 0, NULL, ignore_control, NULL);
-  return G_SOURCE_CONTINUE;
+  return G_SOURCE_REMOVE;
 }
 
 /* Says to whoever started this process how the start went: "ok", or the message on one line. */
@@ -49,9 +51,10 @@ run_in_foreground (BonsaiVm *vm, BonsaiStartFlags flags, int status_fd)
   Foreground foreground = { .vm = vm };
   g_auto (CliWait) wait = { 0 };
   GError *error = NULL;
-  guint signals[] = { g_unix_signal_add (SIGINT, on_signal, &foreground), g_unix_signal_add (SIGTERM, on_signal, &foreground),
-                      g_unix_signal_add (SIGHUP, on_signal, &foreground) };
 
+  g_unix_signal_add (SIGINT, on_signal, &foreground);
+  g_unix_signal_add (SIGTERM, on_signal, &foreground);
+  g_unix_signal_add (SIGHUP, on_signal, &foreground);
   signal (SIGPIPE, SIG_IGN);
   bonsai_vm_start_async (vm, flags, NULL, cli_wait_ready, &wait);
   if (!bonsai_vm_start_finish (vm, cli_wait (&wait), &error))
@@ -65,8 +68,6 @@ run_in_foreground (BonsaiVm *vm, BonsaiStartFlags flags, int status_fd)
   /* The window of a guest that crashed stays until its user has read it. */
   while (bonsai_vm_is_hosted_here (vm) || (bonsai_vm_get_console_open (vm) && !foreground.leaving))
     g_main_context_iteration (NULL, true);
-  for (unsigned i = 0; i < G_N_ELEMENTS (signals); i++)
-    g_source_remove (signals[i]);
   if (bonsai_vm_get_state (vm) == BONSAI_STATE_CRASHED)
     g_printerr ("bonsai: %s\n", bonsai_vm_get_state_text (vm));
   return bonsai_vm_get_exit_status (vm);

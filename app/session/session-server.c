@@ -442,7 +442,8 @@ session_server_free (SessionServer *server)
       g_dbus_connection_flush_sync (connection, NULL, NULL);
       g_dbus_connection_close (connection, NULL, NULL, NULL);
     }
-  g_dbus_interface_skeleton_unexport (G_DBUS_INTERFACE_SKELETON (server->skeleton));
+  if (g_dbus_interface_skeleton_get_connection (G_DBUS_INTERFACE_SKELETON (server->skeleton)) != NULL)
+    g_dbus_interface_skeleton_unexport (G_DBUS_INTERFACE_SKELETON (server->skeleton));
   g_signal_handlers_disconnect_by_data (server->skeleton, server);
   g_signal_handlers_disconnect_by_data (server->server, server);
   g_hash_table_unref (server->connections);
