@@ -219,8 +219,6 @@ remote_session_connect_finish (GAsyncResult *result, GError **error)
 static GError *
 clean_error (GError *error)
 {
-  /* Registers the names of our errors. */
-  (void) BONSAI_ERROR;
   g_dbus_error_strip_remote_error (error);
   return error;
 }
@@ -485,6 +483,8 @@ remote_session_finalize (GObject *object)
 static void
 remote_session_class_init (RemoteSessionClass *klass)
 {
+  /* Registers the names that our errors have on D-Bus. */
+  (void) BONSAI_ERROR;
   G_OBJECT_CLASS (klass)->finalize = remote_session_finalize;
 }
 
