@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* ACPI and SMBIOS tables as an OS finds them: placed by the table loader, checked by ACPICA's compiler. */
+#include "devices/platform/acpi.h"
+#include "devices/platform/pc-map.h"
+#include "devices/platform/smbios.h"
+#include "devices/platform/table-loader.h"
+
+#include "vmm/base/bytes.h"
+#include "vmm/base/error.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+#define RAM_SIZE  (UINT64_C (4) << 20)
+#define HIGH_AREA (RAM_SIZE - 0x20000)
+
+typedef struct {
+  GuestMemory *memory;
+  uint8_t *ram;
+  AcpiFiles *files;
+  uint64_t rsdp;
+} Guest;
+
+static GBytes *
+find_file (const char *name, void *data)
+{
+  const Guest *guest = data;
+
+  if (g_str_equal (name, ACPI_FILE_TABLES))
+    return guest->files->tables;
+  return g_str_equal (name, ACPI_FILE_RSDP) ? guest->files->rsdp : NULL;
+}
+
+static void
+note_place (const char *name, uint64_t address, void *data)
+{
+  if (g_str_equal (name, ACPI_FILE_RSDP))
+    ((Guest *)data)->rsdp = address;
+}
+
+static void
+guest_init (Guest *guest, unsigned n_cpus, uint64_t ram_end, bool display)
+{
+  const AcpiConfig config = { .n_cpus = n_cpus, .ram_end = ram_end, .display = display };
+  TableLoaderAreas areas = { HIGH_AREA, RAM_SIZE, 0xf0000, 0xf0100 };
+  g_autoptr (GError) error = NULL;
+  MemoryBank *bank;
+
+  *guest = (Guest){ .memory = guest_memory_new (NULL), .files = acpi_files_new (&config) };
+  bank = guest_memory_add_bank (guest->memory, "ram", RAM_SIZE, BANK_RAM, &error);
+  g_assert_no_error (error);
+  memory_bank_map (bank, 0);
+  guest->ram = memory_bank_data (bank);
+  g_assert_true (
+    table_loader_run (guest->files->loader, find_file, note_place, guest, guest->memory, &areas, &error));
+  g_assert_no_error (error);
+}
+
+static void
+guest_clear (Guest *guest)
+{
+  acpi_files_free (guest->files);
+  guest_memory_free (guest->memory);
+}
+
+static uint8_t
+sum (const uint8_t *bytes, size_t size)
+{
+  uint8_t total = 0;
+
+  for (size_t i = 0; i < size; i++)
+    total += bytes[i];
+  return total;
+}
+
+/* A table at a guest address, checked: inside RAM, the checksum right. */
+static const uint8_t *
+table_at (const Guest *guest, uint64_t address, uint32_t *length)
+{
+  const uint8_t *table = guest->ram + address;
+
+  g_assert_cmpuint (address, >=, HIGH_AREA);
+  g_assert_cmpuint (address, <=, RAM_SIZE - 64);
+  *length = load_le32 (table + 4);
+  g_assert_cmpuint (*length, <=, RAM_SIZE - address);
+  if (memcmp (table, "FACS", 4) != 0)
+    g_assert_cmphex (sum (table, *length), ==, 0);
+  return table;
+}
+
+static char *
+run_iasl (const char *folder, const char *const *args)
+{
+  g_autoptr (GPtrArray) argv = g_ptr_array_new ();
+  g_autoptr (GError) error = NULL;
+  g_autofree char *out = NULL;
+  g_autofree char *err = NULL;
+  int status;
+
+  g_ptr_array_add (argv, (gpointer) "iasl");
+  for (unsigned i = 0; args[i]; i++)
+    g_ptr_array_add (argv, (gpointer)args[i]);
+  g_ptr_array_add (argv, NULL);
+  g_spawn_sync (folder, (char **)argv->pdata, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, &out, &err, &status,
+                &error);
+  g_assert_no_error (error);
+  if (!g_spawn_check_wait_status (status, &error))
+    g_error ("iasl %s: %s\n%s\n%s", args[0], error->message, out, err);
+  return g_strconcat (out, err, NULL);
+}
+
+/* Disassembles and compiles again: no complaint. */
+static void
+check_by_iasl (const char *folder, const uint8_t *table, uint32_t length)
+{
+  g_autofree char *name = g_strdup_printf ("%.4s.dat", (const char *)table);
+  g_autofree char *source = g_strdup_printf ("%.4s.dsl", (const char *)table);
+  g_autofree char *prefix = g_strdup_printf ("again-%.4s", (const char *)table);
+  g_autofree char *aml = g_strdup_printf ("%s/%s.aml", folder, prefix);
+  g_autofree char *path = g_build_filename (folder, name, NULL);
+  g_autofree char *again = NULL;
+  g_autoptr (GError) error = NULL;
+  gsize again_length;
+
+  g_file_set_contents (path, (const char *)table, length, &error);
+  g_assert_no_error (error);
+  g_free (run_iasl (folder, (const char *const[]){ "-vs", "-d", name, NULL }));
+  {
+    g_autofree char *messages = run_iasl (folder, (const char *const[]){ "-we", "-p", prefix, source, NULL });
+
+    if (!strstr (messages, "0 Errors, 0 Warnings, 0 Remarks"))
+      g_error ("%s: %s", name, messages);
+  }
+  g_file_get_contents (aml, &again, &again_length, &error);
+  g_assert_no_error (error);
+  /* The SSDT comes back with declarations of external names and shorter numbers. */
+  if (memcmp (table, "SSDT", 4) != 0)
+    g_assert_cmpuint (again_length, ==, length);
+  if (memcmp (table, "DSDT", 4) == 0)
+    g_assert_cmpmem (again + 36, length - 36, table + 36, length - 36);
+}
+
+static void
+remove_folder (const char *folder)
+{
+  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
+  const char *name;
+
+  while ((name = g_dir_read_name (dir)))
+    {
+      g_autofree char *path = g_build_filename (folder, name, NULL);
+
+      g_unlink (path);
+    }
+  g_rmdir (folder);
+}
+
+static void
+check_machine (unsigned n_cpus, uint64_t ram_end, bool display)
+{
+  static const char *const expected[] = { "FACP", "APIC", "MCFG", "SSDT" };
+  g_autofree char *folder = g_dir_make_tmp ("bonsai-acpi-XXXXXX", NULL);
+  Guest guest;
+  const uint8_t *rsdp, *rsdt, *xsdt, *dsdt, *fadt = NULL;
+  uint32_t length, rsdt_length, xsdt_length;
+
+  guest_init (&guest, n_cpus, ram_end, display);
+  rsdp = guest.ram + guest.rsdp;
+  g_assert_cmphex (guest.rsdp % 16, ==, 0);
+  g_assert_cmpmem (rsdp, 8, "RSD PTR ", 8);
+  g_assert_cmphex (sum (rsdp, 20), ==, 0);
+  g_assert_cmphex (sum (rsdp, 36), ==, 0);
+  rsdt = table_at (&guest, load_le32 (rsdp + 16), &rsdt_length);
+  xsdt = table_at (&guest, load_le64 (rsdp + 24), &xsdt_length);
+  g_assert_cmpuint (rsdt_length, ==, 36 + 4 * G_N_ELEMENTS (expected));
+  g_assert_cmpuint (xsdt_length, ==, 36 + 8 * G_N_ELEMENTS (expected));
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (expected); i++)
+    {
+      uint64_t address = load_le64 (xsdt + 36 + 8 * i);
+      const uint8_t *table = table_at (&guest, address, &length);
+
+      g_assert_cmpuint (load_le32 (rsdt + 36 + 4 * i), ==, address);
+      g_assert_cmpmem (table, 4, expected[i], 4);
+      check_by_iasl (folder, table, length);
+      if (i == 0)
+        fadt = table;
+    }
+  g_assert_cmpuint (load_le32 (fadt + 40), ==, load_le64 (fadt + 140));
+  dsdt = table_at (&guest, load_le32 (fadt + 40), &length);
+  check_by_iasl (folder, dsdt, length);
+  g_assert_cmpmem (table_at (&guest, load_le32 (fadt + 36), &length), 4, "FACS", 4);
+  g_assert_cmpuint (load_le32 (fadt + 36) % 64, ==, 0);
+  check_by_iasl (folder, rsdt, rsdt_length);
+  check_by_iasl (folder, xsdt, xsdt_length);
+  remove_folder (folder);
+  guest_clear (&guest);
+}
+
+static void
+test_small_machine (void)
+{
+  check_machine (1, UINT64_C (256) << 20, true);
+}
+
+static void
+test_large_machine (void)
+{
+  check_machine (255, HIGH_RAM_START + (UINT64_C (12) << 30), false);
+}
+
+/* No place for a window of 64-bit BARs. */
+static void
+test_huge_machine (void)
+{
+  check_machine (16, UINT64_C (256) << 30, true);
+}
+
+/* --- the table loader with scripts that are wrong --- */
+
+static void
+test_bad_scripts (void)
+{
+  Guest guest;
+  gsize size;
+  const uint8_t *good;
+  GRand *rand = g_rand_new_with_seed (0xac91);
+
+  guest_init (&guest, 2, RAM_SIZE, true);
+  good = g_bytes_get_data (guest.files->loader, &size);
+  for (unsigned i = 0; i < 3000; i++)
+    {
+      g_autofree uint8_t *bad = g_memdup2 (good, size);
+      gsize bad_size = g_rand_boolean (rand) ? size : (gsize)g_rand_int_range (rand, 0, size);
+      TableLoaderAreas areas = { HIGH_AREA, RAM_SIZE, 0xf0000, 0xf0100 };
+      g_autoptr (GBytes) script = NULL;
+      g_autoptr (GError) error = NULL;
+
+      for (int n = g_rand_int_range (rand, 1, 8); n > 0; n--)
+        bad[g_rand_int_range (rand, 0, size)] = g_rand_int (rand);
+      script = g_bytes_new (bad, bad_size);
+      if (!table_loader_run (script, find_file, NULL, &guest, guest.memory, &areas, &error))
+        g_assert_error (error, VMM_ERROR, VMM_ERROR_INVALID);
+    }
+  g_rand_free (rand);
+  guest_clear (&guest);
+}
+
+/* --- SMBIOS: DSP0134, 5.2.1 and 6.1 --- */
+
+static void
+test_smbios (void)
+{
+  const SmbiosConfig config = {
+    .name = "a machine",
+    .uuid = "00112233-4455-6677-8899-aabbccddeeff",
+    .version = "1",
+    .n_cpus = 3,
+    .memory = UINT64_C (40) << 30,
+  };
+  static const uint8_t uuid[16] = { 0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66,
+                                    0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff };
+  g_autoptr (GBytes) tables = smbios_build_tables (&config);
+  g_autoptr (GBytes) anchor = smbios_build_anchor (tables, 0xf1000);
+  gsize size, at = 0;
+  const uint8_t *data = g_bytes_get_data (tables, &size);
+  const uint8_t *entry = g_bytes_get_data (anchor, NULL);
+  unsigned seen[128] = { 0 }, n = 0;
+
+  g_assert_cmpuint (g_bytes_get_size (anchor), ==, 31);
+  g_assert_cmphex (sum (entry, 31), ==, 0);
+  g_assert_cmphex (sum (entry + 16, 15), ==, 0);
+  g_assert_cmphex (load_le32 (entry + 24), ==, 0xf1000);
+  g_assert_cmpuint (load_le16 (entry + 22), ==, size);
+  while (at < size)
+    {
+      unsigned type = data[at];
+
+      g_assert_cmpuint (type, <, 128);
+      if (type == 1)
+        g_assert_cmpmem (data + at + 8, 16, uuid, 16);
+      seen[type]++;
+      n++;
+      at += data[at + 1];
+      while (data[at] || data[at + 1])
+        at++;
+      at += 2;
+    }
+  g_assert_cmpuint (at, ==, size);
+  g_assert_cmpuint (load_le16 (entry + 28), ==, n);
+  g_assert_cmpuint (seen[4], ==, 3);
+  g_assert_cmpuint (seen[17], ==, 3); /* 16 GiB each */
+  g_assert_cmpuint (seen[127], ==, 1);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/acpi/small-machine", test_small_machine);
+  g_test_add_func ("/acpi/large-machine", test_large_machine);
+  g_test_add_func ("/acpi/huge-machine", test_huge_machine);
+  g_test_add_func ("/acpi/bad-loader-scripts", test_bad_scripts);
+  g_test_add_func ("/smbios/structures", test_smbios);
+  return g_test_run ();
+}
