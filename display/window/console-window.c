@@ -4,7 +4,7 @@
 #include "display/display-error.h"
 #include "display/window/console-private.h"
 #include "display/window/view.h"
-#include "display/window/wm-class.h"
+#include "display/window/x11-window.h"
 
 #define VIEWER_INTERVAL_MS 16
 #define MIN_WIDTH          320
@@ -36,6 +36,7 @@ console_window_update_title (ConsoleWindow *window)
   if (window->captured)
     g_string_append (title, " — press Ctrl+Alt to release");
   SDL_SetWindowTitle (window->sdl, title->str);
+  x11_window_set_title (window->sdl, title->str);
 }
 
 static void
@@ -253,7 +254,7 @@ open_job (void *data)
   SDL_SetWindowMinimumSize (window->sdl, MIN_WIDTH, MIN_HEIGHT);
   set_icon (window->sdl);
   if (window->wm_class)
-    wm_class_set (window->sdl, window->wm_class);
+    x11_window_set_class (window->sdl, window->wm_class);
   console_window_update_title (window);
   g_ptr_array_add (window->host->windows, window);
   window->viewer = screen_viewer_new (window->screen, VIEWER_INTERVAL_MS, screen_changed, window);
