@@ -15,12 +15,12 @@
  * for no reason of its own. */
 #define SLIRP_IDLE_TIMEOUT 1000u
 
-#define ETHERTYPE_IPV4   0x0800u
-#define IP_PROTOCOL_TCP  6u
-#define IP_PROTOCOL_UDP  17u
-#define TCP_FLAG_SYN     0x02u
-#define TCP_FLAG_ACK     0x10u
-#define UDP_PORT_DHCP    67u
+#define ETHERTYPE_IPV4  0x0800u
+#define IP_PROTOCOL_TCP 6u
+#define IP_PROTOCOL_UDP 17u
+#define TCP_FLAG_SYN    0x02u
+#define TCP_FLAG_ACK    0x10u
+#define UDP_PORT_DHCP   67u
 
 typedef struct {
   int fd;
@@ -29,7 +29,7 @@ typedef struct {
 } NatFd;
 
 typedef struct {
-  NetBackend backend; /* first */
+  NetBackend backend;   /* first */
   gatomicrefcount refs; /* its owner and each queued call */
   EventLoop *loop;
   Slirp *slirp; /* NULL once freed */
@@ -44,12 +44,13 @@ typedef struct {
 
   GMutex lock;
   NetQueue from_guest;
-  bool scheduled;     /* a call of run is queued */
-  bool sender_waits;  /* a send was refused */
+  bool scheduled;    /* a call of run is queued */
+  bool sender_waits; /* a send was refused */
 } Nat;
 
-/* libslirp keeps its clock and the host's name server in variables of the process, so that machines, each with a
- * thread of its own, take turns. Taken before any card's lock; net_send and net_receive_ready never take it. */
+/* libslirp keeps its clock and the host's name server in variables of the process, so that machines, each
+ * with a thread of its own, take turns. Taken before any card's lock; net_send and net_receive_ready never
+ * take it. */
 static GMutex slirp_lock;
 
 static void nat_schedule (Nat *nat);
@@ -81,13 +82,13 @@ static ssize_t
 nat_send_packet (const void *frame, size_t size, void *opaque)
 {
   Nat *nat = opaque;
-  struct iovec iov = { (void *) frame, size };
+  struct iovec iov = { (void *)frame, size };
 
   if (net_queue_is_empty (&nat->to_guest) && offer (nat, frame, size))
-    return (ssize_t) size;
+    return (ssize_t)size;
   /* A full queue loses frames, as a switch does; TCP sends them again. */
   net_queue_push (&nat->to_guest, &iov, 1);
-  return (ssize_t) size;
+  return (ssize_t)size;
 }
 
 static void
@@ -128,10 +129,10 @@ static int
 nat_add_poll (int fd, int events, void *opaque)
 {
   Nat *nat = opaque;
-  struct pollfd entry = { fd, (short) to_poll (events), 0 };
+  struct pollfd entry = { fd, (short)to_poll (events), 0 };
 
   g_array_append_val (nat->wanted, entry);
-  return (int) nat->wanted->len - 1;
+  return (int)nat->wanted->len - 1;
 }
 
 static int
@@ -139,45 +140,50 @@ nat_get_revents (int index, void *opaque)
 {
   Nat *nat = opaque;
 
-  if (index < 0 || (unsigned) index >= nat->wanted->len)
+  if (index < 0 || (unsigned)index >= nat->wanted->len)
     return 0;
   return from_poll (g_array_index (nat->wanted, struct pollfd, index).revents);
+}
+
+static void
+watch (Nat *nat, NatFd *watched, const struct pollfd *wanted)
+{
+  *watched = (NatFd){
+    .fd = wanted->fd,
+    .events = wanted->events,
+    .tag = g_source_add_unix_fd (nat->source, wanted->fd, (GIOCondition)wanted->events),
+  };
 }
 
 /* Makes the source poll what libslirp waits for. */
 static void
 watch_wanted (Nat *nat)
 {
+  unsigned n_before = nat->watched->len;
   unsigned n = is_held_up (nat) ? 0 : nat->wanted->len;
 
-  for (unsigned i = 0; i < MAX (n, nat->watched->len); i++)
+  for (unsigned i = n; i < n_before; i++)
+    g_source_remove_unix_fd (nat->source, g_array_index (nat->watched, NatFd, i).tag);
+  g_array_set_size (nat->watched, n);
+
+  for (unsigned i = 0; i < n; i++)
     {
-      const struct pollfd *wanted = i < n ? &g_array_index (nat->wanted, struct pollfd, i) : NULL;
-
-      if (i >= nat->watched->len)
-        {
-          NatFd fresh = { wanted->fd, wanted->events,
-                          g_source_add_unix_fd (nat->source, wanted->fd, (GIOCondition) wanted->events) };
-
-          g_array_append_val (nat->watched, fresh);
-          continue;
-        }
-
+      const struct pollfd *wanted = &g_array_index (nat->wanted, struct pollfd, i);
       NatFd *watched = &g_array_index (nat->watched, NatFd, i);
-      if (!wanted || watched->fd != wanted->fd)
+
+      if (i >= n_before)
+        watch (nat, watched, wanted);
+      else if (watched->fd != wanted->fd)
         {
           g_source_remove_unix_fd (nat->source, watched->tag);
-          if (wanted)
-            *watched = (NatFd){ wanted->fd, wanted->events,
-                                g_source_add_unix_fd (nat->source, wanted->fd, (GIOCondition) wanted->events) };
+          watch (nat, watched, wanted);
         }
       else if (watched->events != wanted->events)
         {
           watched->events = wanted->events;
-          g_source_modify_unix_fd (nat->source, watched->tag, (GIOCondition) wanted->events);
+          g_source_modify_unix_fd (nat->source, watched->tag, (GIOCondition)wanted->events);
         }
     }
-  g_array_set_size (nat->watched, n);
 }
 
 static int64_t
@@ -193,7 +199,7 @@ nat_clock (void *opaque)
 static void
 turn_locked (Nat *nat)
 {
-  struct pollfd *fds = (struct pollfd *) (void *) nat->wanted->data;
+  struct pollfd *fds = (struct pollfd *)(void *)nat->wanted->data;
   uint32_t timeout = UINT32_MAX;
 
   if (!is_held_up (nat) && nat->wanted->len > 0)
@@ -207,7 +213,7 @@ turn_locked (Nat *nat)
   slirp_pollfds_fill (nat->slirp, &timeout, nat_add_poll, nat);
   watch_wanted (nat);
   if (timeout < SLIRP_IDLE_TIMEOUT)
-    loop_timer_arm (nat->timer, nat_clock (NULL) + (int64_t) MAX (timeout, 1) * NS_PER_MS);
+    loop_timer_arm (nat->timer, nat_clock (NULL) + (int64_t)MAX (timeout, 1) * NS_PER_MS);
   else
     loop_timer_cancel (nat->timer);
 }
@@ -241,12 +247,12 @@ may_open_socket (const NetFrame *frame)
   size_t size = frame->size - NET_HEADER;
   size_t header;
 
-  if (size < 20 || ((unsigned) frame->data[12] << 8 | frame->data[13]) != ETHERTYPE_IPV4)
+  if (size < 20 || ((unsigned)frame->data[12] << 8 | frame->data[13]) != ETHERTYPE_IPV4)
     return false;
-  header = (size_t) (ip[0] & 0x0f) * 4;
+  header = (size_t)(ip[0] & 0x0f) * 4;
   if (ip[9] != IP_PROTOCOL_TCP)
     return ip[9] != IP_PROTOCOL_UDP || size < header + 4
-           || ((unsigned) ip[header + 2] << 8 | ip[header + 3]) != UDP_PORT_DHCP;
+           || ((unsigned)ip[header + 2] << 8 | ip[header + 3]) != UDP_PORT_DHCP;
   return size < header + 14 || (ip[header + 13] & (TCP_FLAG_SYN | TCP_FLAG_ACK)) != TCP_FLAG_ACK;
 }
 
@@ -291,7 +297,7 @@ nat_run (void *data)
       for (unsigned n = 0; n < NET_QUEUE_MAX && (frame = next_from_guest (nat)); n++)
         {
           if (nat->wanted->len < nat->max_sockets || !may_open_socket (frame))
-            slirp_input (nat->slirp, frame->data, (int) frame->size);
+            slirp_input (nat->slirp, frame->data, (int)frame->size);
           else if (nat->backend.card_ops && nat->backend.card_ops->guest_error)
             nat->backend.card_ops->guest_error (nat->backend.card, "too many connections");
           g_free (frame);
@@ -324,7 +330,7 @@ nat_schedule (Nat *nat)
 static bool
 nat_send (NetBackend *backend, const struct iovec *iov, unsigned n_iov)
 {
-  Nat *nat = (Nat *) backend;
+  Nat *nat = (Nat *)backend;
   bool queued;
 
   g_mutex_lock (&nat->lock);
@@ -339,7 +345,7 @@ nat_send (NetBackend *backend, const struct iovec *iov, unsigned n_iov)
 static void
 nat_receive_ready (NetBackend *backend)
 {
-  nat_schedule ((Nat *) backend);
+  nat_schedule ((Nat *)backend);
 }
 
 /* --- libslirp's other wishes --- */
@@ -394,7 +400,7 @@ nat_timer_free (void *data, void *opaque)
 static void
 nat_timer_mod (void *data, int64_t expire_ms, void *opaque)
 {
-  loop_timer_arm (((NatTimer *) data)->timer, expire_ms * NS_PER_MS);
+  loop_timer_arm (((NatTimer *)data)->timer, expire_ms * NS_PER_MS);
 }
 
 static void
@@ -425,7 +431,7 @@ static const SlirpCb nat_callbacks = {
 static void
 nat_free (NetBackend *backend)
 {
-  Nat *nat = (Nat *) backend;
+  Nat *nat = (Nat *)backend;
 
   backend->card_ops = NULL;
   g_mutex_lock (&slirp_lock);
@@ -437,7 +443,9 @@ nat_free (NetBackend *backend)
   nat_unref (nat);
 }
 
-static const NetBackendOps nat_ops = { .send = nat_send, .receive_ready = nat_receive_ready, .free = nat_free };
+static const NetBackendOps nat_ops = { .send = nat_send,
+                                       .receive_ready = nat_receive_ready,
+                                       .free = nat_free };
 
 static unsigned
 socket_limit (void)
@@ -446,7 +454,7 @@ socket_limit (void)
 
   if (getrlimit (RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur == RLIM_INFINITY)
     return MAX_SOCKETS;
-  return (unsigned) CLAMP (limit.rlim_cur / 4, MIN_SOCKETS, MAX_SOCKETS);
+  return (unsigned)CLAMP (limit.rlim_cur / 4, MIN_SOCKETS, MAX_SOCKETS);
 }
 
 static Slirp *
@@ -484,9 +492,10 @@ net_nat_new (EventLoop *loop, GError **error)
   nat->slirp = start_slirp (nat);
   if (!nat->slirp)
     {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_FAILED,
-                   "Can't set up the NAT network: libslirp %s refuses; give the machine no network or update libslirp0",
-                   slirp_version_string ());
+      g_set_error (
+        error, VMM_ERROR, VMM_ERROR_FAILED,
+        "Can't set up the NAT network: libslirp %s refuses; give the machine no network or update libslirp0",
+        slirp_version_string ());
       nat_unref (nat);
       return NULL;
     }

@@ -20,14 +20,14 @@ G_BEGIN_DECLS
  */
 typedef struct NetBackend NetBackend;
 
-#define NET_FRAME_MAX  9018u /* jumbo frames */
-#define NET_QUEUE_MAX  256u  /* frames that wait in one direction */
-#define NET_HEADER     14u
+#define NET_FRAME_MAX 9018u /* jumbo frames */
+#define NET_QUEUE_MAX 256u  /* frames that wait in one direction */
+#define NET_HEADER    14u
 
 /* The card's side. */
 typedef struct {
-  /* Takes a frame for the guest. False if there is no room now: the backend keeps the frame, offers it again after
-   * net_receive_ready, and until then takes nothing more from the network than it has to. */
+  /* Takes a frame for the guest. False if there is no room now: the backend keeps the frame, offers it again
+   * after net_receive_ready, and until then takes nothing more from the network than it has to. */
   bool (*receive) (void *card, const void *frame, size_t size);
 
   /* After a net_send that was refused: there is room again. */
@@ -53,9 +53,9 @@ struct NetBackend {
 /**
  * net_nat_new:
  *
- * A private network behind the host's: DHCP gives the guest 10.0.2.15, the gateway 10.0.2.2 is the host itself, DNS at
- * 10.0.2.3 is the host's. Outgoing TCP, UDP and ping; nothing from outside gets in.
- * Returns: (transfer full).
+ * A private network behind the host's: DHCP gives the guest 10.0.2.15, the gateway 10.0.2.2 is the host
+ * itself, DNS at 10.0.2.3 is the host's. Outgoing TCP, UDP and ping; nothing from outside gets in. Returns:
+ * (transfer full).
  */
 NetBackend *net_nat_new (EventLoop *loop, GError **error);
 void net_free (NetBackend *backend);

@@ -61,7 +61,7 @@ strip_header (const VirtqChain *chain, struct iovec *iov)
 
       skip -= cut;
       if (chain->iov[i].iov_len > cut)
-        iov[n++] = (struct iovec){ (uint8_t *) chain->iov[i].iov_base + cut, chain->iov[i].iov_len - cut };
+        iov[n++] = (struct iovec){ (uint8_t *)chain->iov[i].iov_base + cut, chain->iov[i].iov_len - cut };
     }
   return n;
 }
@@ -146,14 +146,14 @@ fill_buffers (VirtioNet *net, Virtq *vq, unsigned n, const uint8_t *frame, size_
   uint32_t written[MAX_MERGED];
   size_t done = 0;
 
-  store_le16 (header + HEADER_NUM_BUFFERS, (uint16_t) n);
+  store_le16 (header + HEADER_NUM_BUFFERS, (uint16_t)n);
   virtq_chain_write (&net->chains[0], 0, header, sizeof header);
   for (unsigned i = 0; i < n; i++)
     {
       size_t start = i == 0 ? HEADER_SIZE : 0;
       size_t part = virtq_chain_write (&net->chains[i], start, frame + done, size - done);
 
-      written[i] = (uint32_t) (start + part);
+      written[i] = (uint32_t)(start + part);
       done += part;
     }
   virtq_push_all (vq, net->chains, written, n);
@@ -229,15 +229,15 @@ static void
 net_kick (VirtioDevice *vdev, Virtq *vq)
 {
   if (vq->index == QUEUE_RX)
-    offer_again ((VirtioNet *) vdev);
+    offer_again ((VirtioNet *)vdev);
   else
-    send_frames ((VirtioNet *) vdev);
+    send_frames ((VirtioNet *)vdev);
 }
 
 static void
 net_virtio_reset (VirtioDevice *vdev)
 {
-  offer_again ((VirtioNet *) vdev);
+  offer_again ((VirtioNet *)vdev);
 }
 
 static const VirtioClass net_virtio = {
@@ -256,9 +256,10 @@ parse_mac (const char *text, uint8_t *mac)
     return false;
   for (unsigned i = 0; i < MAC_SIZE; i++, text += 3)
     {
-      if (!g_ascii_isxdigit (text[0]) || !g_ascii_isxdigit (text[1]) || text[2] != (i < MAC_SIZE - 1 ? ':' : '\0'))
+      if (!g_ascii_isxdigit (text[0]) || !g_ascii_isxdigit (text[1])
+          || text[2] != (i < MAC_SIZE - 1 ? ':' : '\0'))
         return false;
-      mac[i] = (uint8_t) (g_ascii_xdigit_value (text[0]) << 4 | g_ascii_xdigit_value (text[1]));
+      mac[i] = (uint8_t)(g_ascii_xdigit_value (text[0]) << 4 | g_ascii_xdigit_value (text[1]));
     }
   return (mac[0] & 1) == 0;
 }
@@ -270,10 +271,11 @@ check_config (const VirtioNetConfig *config, uint8_t *mac, GError **error)
 
   if (!parse_mac (config->mac, mac))
     {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
-                   "Network card “%s”: “%s” is no address for a card; write one such as 52:54:00:12:34:56 (the second "
-                   "digit even)",
-                   id, config->mac ? config->mac : "");
+      g_set_error (
+        error, VMM_ERROR, VMM_ERROR_INVALID,
+        "Network card “%s”: “%s” is no address for a card; write one such as 52:54:00:12:34:56 (the second "
+        "digit even)",
+        id, config->mac ? config->mac : "");
       return false;
     }
   if (g_strcmp0 (config->network, "nat") != 0 && g_strcmp0 (config->network, "none") != 0)
@@ -290,15 +292,14 @@ static bool
 net_realize (Device *device, const void *config, GError **error)
 {
   const VirtioNetConfig *net_config = config;
-  VirtioNet *net = (VirtioNet *) device;
+  VirtioNet *net = (VirtioNet *)device;
   VirtioDevice *vdev = &net->virtio;
   uint8_t mac[MAC_SIZE];
 
   if (!check_config (net_config, mac, error)
-      || !virtio_realize (vdev, &net_virtio, &net_config->place,
-                          VIRTIO_FEATURE (NET_F_MAC) | VIRTIO_FEATURE (NET_F_MRG_RXBUF)
-                            | VIRTIO_FEATURE (NET_F_STATUS),
-                          error))
+      || !virtio_realize (
+        vdev, &net_virtio, &net_config->place,
+        VIRTIO_FEATURE (NET_F_MAC) | VIRTIO_FEATURE (NET_F_MRG_RXBUF) | VIRTIO_FEATURE (NET_F_STATUS), error))
     return false;
   net->chains = g_new (VirtqChain, MAX_MERGED);
   virtio_add_queue (vdev, QUEUE_SIZE);
@@ -320,7 +321,7 @@ net_realize (Device *device, const void *config, GError **error)
 static void
 net_unrealize (Device *device)
 {
-  VirtioNet *net = (VirtioNet *) device;
+  VirtioNet *net = (VirtioNet *)device;
 
   device_lock (device);
   virtio_abandon (&net->virtio);

@@ -41,15 +41,15 @@ damage (GBytes *state, GRand *rand)
   GByteArray *copy = g_byte_array_new ();
   gsize size = g_bytes_get_size (state);
 
-  g_byte_array_append (copy, g_bytes_get_data (state, NULL), (unsigned) size);
+  g_byte_array_append (copy, g_bytes_get_data (state, NULL), (unsigned)size);
   if (g_rand_int_range (rand, 0, 8) == 0)
-    g_byte_array_set_size (copy, (unsigned) g_rand_int_range (rand, 0, (gint32) size));
+    g_byte_array_set_size (copy, (unsigned)g_rand_int_range (rand, 0, (gint32)size));
   else
     for (int n = g_rand_int_range (rand, 1, 5); n > 0; n--)
       {
-        unsigned at = (unsigned) g_rand_int_range (rand, 0, (gint32) size);
+        unsigned at = (unsigned)g_rand_int_range (rand, 0, (gint32)size);
 
-        copy->data[at] = g_rand_int_range (rand, 0, 4) == 0 ? 0xff : (uint8_t) g_rand_int (rand);
+        copy->data[at] = g_rand_int_range (rand, 0, 4) == 0 ? 0xff : (uint8_t)g_rand_int (rand);
       }
   return copy;
 }
@@ -119,7 +119,7 @@ pick_region (Bench *bench, GRand *rand, FuzzRegion *picked)
 
       device_lock (device);
       for (unsigned r = 0; r < device->regions->len; r++)
-        if (g_rand_int_range (rand, 0, (gint32) ++n) == 0)
+        if (g_rand_int_range (rand, 0, (gint32)++n) == 0)
           {
             DeviceRegion *claimed = device->regions->pdata[r];
 
@@ -134,7 +134,7 @@ pick_region (Bench *bench, GRand *rand, FuzzRegion *picked)
 static uint64_t
 random_64 (GRand *rand)
 {
-  return ((uint64_t) g_rand_int (rand) << 32) | g_rand_int (rand);
+  return ((uint64_t)g_rand_int (rand) << 32) | g_rand_int (rand);
 }
 
 static uint64_t
@@ -147,13 +147,13 @@ pick_value (GRand *rand)
     case 1:
       return UINT64_MAX;
     case 2:
-      return (uint64_t) g_rand_int_range (rand, 0, 17);
+      return (uint64_t)g_rand_int_range (rand, 0, 17);
     case 3:
       return UINT64_C (1) << g_rand_int_range (rand, 0, 64);
     case 4:
-      return (uint64_t) g_rand_int_range (rand, 0, BENCH_RAM_SIZE) & ~UINT64_C (0xfff);
+      return (uint64_t)g_rand_int_range (rand, 0, BENCH_RAM_SIZE) & ~UINT64_C (0xfff);
     case 5:
-      return (uint64_t) g_rand_int_range (rand, 0, 256);
+      return (uint64_t)g_rand_int_range (rand, 0, 256);
     default:
       return random_64 (rand);
     }
@@ -168,11 +168,13 @@ bench_fuzz_access (Bench *bench, GRand *rand)
 
   if (!pick_region (bench, rand, &region))
     return;
-  near = g_rand_boolean (rand) ? MIN (region.size, 64) : g_rand_boolean (rand) ? MIN (region.size, 4096) : region.size;
+  near = g_rand_boolean (rand)   ? MIN (region.size, 64)
+         : g_rand_boolean (rand) ? MIN (region.size, 4096)
+                                 : region.size;
   offset = random_64 (rand) % near;
   size = 1u << g_rand_int_range (rand, 0, region.bus == bench->board->mmio ? 4 : 3);
   if (g_rand_int_range (rand, 0, 4) != 0)
-    offset &= ~(uint64_t) (size - 1);
+    offset &= ~(uint64_t)(size - 1);
 
   if (g_rand_int_range (rand, 0, 3) == 0)
     bus_read (region.bus, region.base + offset, size);
@@ -184,12 +186,12 @@ bench_fuzz_access (Bench *bench, GRand *rand)
 static void
 scribble_on_memory (Bench *bench, GRand *rand)
 {
-  uint64_t start = (uint64_t) g_rand_int_range (rand, 0, BENCH_RAM_SIZE / 4096) * 4096;
+  uint64_t start = (uint64_t)g_rand_int_range (rand, 0, BENCH_RAM_SIZE / 4096) * 4096;
   uint8_t *page = bench_memory (bench, start, 4096);
   unsigned n = g_rand_boolean (rand) ? 512 : 16;
 
   for (unsigned i = 0; i < n; i++)
-    store_le64 (page + (size_t) i * 8, pick_value (rand));
+    store_le64 (page + (size_t)i * 8, pick_value (rand));
 }
 
 static void

@@ -50,8 +50,8 @@ bench_new_bare (void)
   bench->loop = loop_new ("bench", &error);
   g_assert_no_error (error);
   bench->clock = vm_clock_new ();
-  bench->board
-    = board_new (&bench->fake.hypervisor, bench->loop, bench->clock, NULL, 1, on_request, bench, &error);
+  bench->board =
+    board_new (&bench->fake.hypervisor, bench->loop, bench->clock, NULL, 1, on_request, bench, &error);
   g_assert_no_error (error);
   bench->ram = guest_memory_add_bank (bench->board->memory, "ram-low", BENCH_RAM_SIZE, BANK_RAM, &error);
   g_assert_no_error (error);
@@ -174,7 +174,7 @@ bench_reset (Bench *bench)
 #define DEFINE_ACCESS(bits)                                                                                  \
   uint##bits##_t bench_read##bits (Bench *bench, uint64_t address)                                           \
   {                                                                                                          \
-    return (uint##bits##_t) bus_read (bench->board->mmio, address, bits / 8);                                \
+    return (uint##bits##_t)bus_read (bench->board->mmio, address, bits / 8);                                 \
   }                                                                                                          \
                                                                                                              \
   void bench_write##bits (Bench *bench, uint64_t address, uint##bits##_t value)                              \
@@ -185,7 +185,7 @@ bench_reset (Bench *bench)
 #define DEFINE_PORT_ACCESS(bits)                                                                             \
   uint##bits##_t bench_in##bits (Bench *bench, uint16_t port)                                                \
   {                                                                                                          \
-    return (uint##bits##_t) bus_read (bench->board->ports, port, bits / 8);                                  \
+    return (uint##bits##_t)bus_read (bench->board->ports, port, bits / 8);                                   \
   }                                                                                                          \
                                                                                                              \
   void bench_out##bits (Bench *bench, uint16_t port, uint##bits##_t value)                                   \
@@ -206,7 +206,7 @@ bench_memory (Bench *bench, uint64_t address, size_t size)
 {
   g_assert_cmpuint (address, <=, BENCH_RAM_SIZE);
   g_assert_cmpuint (size, <=, BENCH_RAM_SIZE - address);
-  return (uint8_t *) memory_bank_data (bench->ram) + address;
+  return (uint8_t *)memory_bank_data (bench->ram) + address;
 }
 
 /* --- what the device did --- */
@@ -269,7 +269,8 @@ bench_msi_last (Bench *bench, uint64_t *address, uint32_t *data)
   any = bench->fake.messages->len > 0;
   if (any)
     {
-      const BenchMsi *message = &g_array_index (bench->fake.messages, BenchMsi, bench->fake.messages->len - 1);
+      const BenchMsi *message =
+        &g_array_index (bench->fake.messages, BenchMsi, bench->fake.messages->len - 1);
 
       *address = message->address;
       *data = message->data;
@@ -416,7 +417,7 @@ bench_wait_irq (Bench *bench, unsigned gsi, bool level)
 static bool
 has_messages (Bench *bench, void *data)
 {
-  return bench_msi_count (bench) >= *(unsigned *) data;
+  return bench_msi_count (bench) >= *(unsigned *)data;
 }
 
 void

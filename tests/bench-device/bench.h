@@ -38,9 +38,9 @@ Device *bench_add (Bench *bench, const DeviceClass *klass, const char *name, con
 void *bench_own (Bench *bench, void *data, GDestroyNotify destroy);
 
 Board *bench_board (Bench *bench);
-Device *bench_device (Bench *bench);                   /* the device added last */
-Device *bench_find (Bench *bench, const char *name);   /* must exist */
-void bench_reset (Bench *bench);                       /* board_reset */
+Device *bench_device (Bench *bench);                 /* the device added last */
+Device *bench_find (Bench *bench, const char *name); /* must exist */
+void bench_reset (Bench *bench);                     /* board_reset */
 
 /* --- the guest's accesses --- */
 
@@ -98,8 +98,8 @@ void bench_wait_idle (Bench *bench);                /* no board_io in flight */
  * leave the twin as it was. */
 void bench_round_trip_state (Bench *bench);
 
-/* Plays a mad guest: @n accesses of random place, size and value over every region of every device, over random
- * memory, with loop iterations, resets and passing time between. */
+/* Plays a mad guest: @n accesses of random place, size and value over every region of every device, over
+ * random memory, with loop iterations, resets and passing time between. */
 void bench_fuzz (Bench *bench, uint32_t seed, unsigned n);
 
 /* One more thing that bench_fuzz does now and then, such as configuration accesses. */

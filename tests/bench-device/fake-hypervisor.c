@@ -16,7 +16,7 @@ fake_get_dirty (Hypervisor *self, uint32_t slot, uint64_t *bitmap)
 static void
 fake_set_irq (Hypervisor *self, unsigned gsi, bool level)
 {
-  FakeHypervisor *fake = (FakeHypervisor *) self;
+  FakeHypervisor *fake = (FakeHypervisor *)self;
 
   g_assert_cmpuint (gsi, <, N_GSIS);
   g_mutex_lock (&fake->lock);
@@ -29,7 +29,7 @@ fake_set_irq (Hypervisor *self, unsigned gsi, bool level)
 static void
 fake_send_msi (Hypervisor *self, uint64_t address, uint32_t data)
 {
-  FakeHypervisor *fake = (FakeHypervisor *) self;
+  FakeHypervisor *fake = (FakeHypervisor *)self;
   BenchMsi message = { address, data };
 
   g_mutex_lock (&fake->lock);

@@ -16,7 +16,7 @@ static uint32_t
 sum (uint32_t total, const uint8_t *data, size_t size)
 {
   for (size_t i = 0; i < size; i++)
-    total += i % 2 ? data[i] : (uint32_t) data[i] << 8;
+    total += i % 2 ? data[i] : (uint32_t)data[i] << 8;
   return total;
 }
 
@@ -25,7 +25,7 @@ fold (uint32_t total)
 {
   while (total > 0xffff)
     total = (total & 0xffff) + (total >> 16);
-  return (uint16_t) ~total;
+  return (uint16_t)~total;
 }
 
 static void
@@ -72,7 +72,7 @@ put_ipv4 (uint8_t *frame, uint32_t from, uint32_t to, uint8_t protocol, size_t p
   put_ethernet (frame, TYPE_IPV4);
   memset (ip, 0, 20);
   ip[0] = 0x45;
-  store_be16 (ip + 2, (uint16_t) (20 + payload));
+  store_be16 (ip + 2, (uint16_t)(20 + payload));
   ip[8] = 64;
   ip[9] = protocol;
   store_be32 (ip + 12, from);
@@ -89,7 +89,7 @@ frame_udp (uint8_t *frame, uint32_t from, uint32_t to, uint16_t port, uint16_t p
   put_ipv4 (frame, from, to, PROTOCOL_UDP, 8 + size);
   store_be16 (udp, port);
   store_be16 (udp + 2, peer_port);
-  store_be16 (udp + 4, (uint16_t) (8 + size));
+  store_be16 (udp + 4, (uint16_t)(8 + size));
   store_be16 (udp + 6, 0); /* no checksum */
   memcpy (udp + 8, data, size);
   return UDP_HEADER_END + size;
@@ -112,7 +112,7 @@ frame_tcp (uint8_t *frame, uint32_t to, const TcpSegment *segment, const void *d
   store_be16 (tcp + 14, 32768);
   if (size > 0)
     memcpy (tcp + 20, data, size);
-  total = sum (PROTOCOL_TCP + 20 + (uint32_t) size, frame + 26, 8);
+  total = sum (PROTOCOL_TCP + 20 + (uint32_t)size, frame + 26, 8);
   store_be16 (tcp + 16, fold (sum (total, tcp, 20 + size)));
   return TCP_HEADER_END + size;
 }
@@ -146,8 +146,8 @@ frame_is_udp (const uint8_t *frame, size_t size, uint16_t port)
 }
 
 bool
-frame_read_tcp (const uint8_t *frame, size_t size, uint16_t port, TcpSegment *segment, const uint8_t **payload,
-                size_t *payload_size)
+frame_read_tcp (const uint8_t *frame, size_t size, uint16_t port, TcpSegment *segment,
+                const uint8_t **payload, size_t *payload_size)
 {
   const uint8_t *tcp = frame + 34;
   size_t end, header;
@@ -155,9 +155,10 @@ frame_read_tcp (const uint8_t *frame, size_t size, uint16_t port, TcpSegment *se
   if (size < TCP_HEADER_END || frame_type (frame) != TYPE_IPV4 || frame[23] != PROTOCOL_TCP
       || load_be16 (tcp + 2) != port)
     return false;
-  *segment = (TcpSegment){ load_be16 (tcp), load_be16 (tcp + 2), load_be32 (tcp + 4), load_be32 (tcp + 8), tcp[13] };
-  header = 34 + (size_t) (tcp[12] >> 4) * 4;
-  end = 14 + (size_t) load_be16 (frame + 16); /* short frames are padded */
+  *segment =
+    (TcpSegment){ load_be16 (tcp), load_be16 (tcp + 2), load_be32 (tcp + 4), load_be32 (tcp + 8), tcp[13] };
+  header = 34 + (size_t)(tcp[12] >> 4) * 4;
+  end = 14 + (size_t)load_be16 (frame + 16); /* short frames are padded */
   g_assert_cmpuint (header, <=, end);
   g_assert_cmpuint (end, <=, size);
   *payload = frame + header;
@@ -178,8 +179,8 @@ bind_here (int fd)
   struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
   socklen_t length = sizeof address;
 
-  g_assert_cmpint (bind (fd, (struct sockaddr *) &address, sizeof address), ==, 0);
-  g_assert_cmpint (getsockname (fd, (struct sockaddr *) &address, &length), ==, 0);
+  g_assert_cmpint (bind (fd, (struct sockaddr *)&address, sizeof address), ==, 0);
+  g_assert_cmpint (getsockname (fd, (struct sockaddr *)&address, &length), ==, 0);
   return ntohs (address.sin_port);
 }
 
@@ -192,14 +193,14 @@ serve (gpointer data)
   size_t done = 0;
 
   for (size_t i = 0; i < server->size; i++)
-    bytes[i] = (uint8_t) (i * 7);
+    bytes[i] = (uint8_t)(i * 7);
   while (done < server->size)
     {
       ssize_t n = send (client, bytes + done, server->size - done, MSG_NOSIGNAL);
 
       if (n <= 0)
         break;
-      done += (size_t) n;
+      done += (size_t)n;
     }
   close (client);
   close (server->fd);
@@ -227,10 +228,10 @@ echo (gpointer data)
   struct sockaddr_in peer;
   socklen_t length = sizeof peer;
   uint8_t bytes[2048];
-  ssize_t n = recvfrom (fd, bytes, sizeof bytes, 0, (struct sockaddr *) &peer, &length);
+  ssize_t n = recvfrom (fd, bytes, sizeof bytes, 0, (struct sockaddr *)&peer, &length);
 
   if (n > 0)
-    n = sendto (fd, bytes, (size_t) n, 0, (struct sockaddr *) &peer, length);
+    n = sendto (fd, bytes, (size_t)n, 0, (struct sockaddr *)&peer, length);
   close (fd);
   return NULL;
 }

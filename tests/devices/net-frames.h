@@ -27,8 +27,8 @@ typedef struct {
 size_t frame_arp_request (uint8_t *frame, uint32_t target);
 /* The answer to what asks for the guest's address; 0 if @request does not. */
 size_t frame_arp_reply (uint8_t *frame, const uint8_t *request, size_t size);
-size_t frame_udp (uint8_t *frame, uint32_t from, uint32_t to, uint16_t port, uint16_t peer_port, const void *data,
-                  size_t size);
+size_t frame_udp (uint8_t *frame, uint32_t from, uint32_t to, uint16_t port, uint16_t peer_port,
+                  const void *data, size_t size);
 size_t frame_tcp (uint8_t *frame, uint32_t to, const TcpSegment *segment, const void *data, size_t size);
 size_t frame_dhcp_discover (uint8_t *frame);
 
@@ -38,8 +38,8 @@ bool frame_is_udp (const uint8_t *frame, size_t size, uint16_t port);
 bool frame_read_tcp (const uint8_t *frame, size_t size, uint16_t port, TcpSegment *segment,
                      const uint8_t **payload, size_t *payload_size);
 
-/* A server on 127.0.0.1 that sends @size bytes (byte i is i * 7) to whoever connects, or echoes datagrams; it ends by
- * itself after one client. Returns: its port. */
+/* A server on 127.0.0.1 that sends @size bytes (byte i is i * 7) to whoever connects, or echoes datagrams; it
+ * ends by itself after one client. Returns: its port. */
 uint16_t server_start (size_t size, GThread **thread);
 uint16_t echo_start (GThread **thread);
 

@@ -5,9 +5,9 @@
 #include "vmm/base/bytes.h"
 #include "vmm/loop/loop-private.h"
 
-#define WAIT_SECONDS   20
-#define DOWNLOAD_SIZE  (3u << 20)
-#define N_RANDOM       20000u
+#define WAIT_SECONDS  20
+#define DOWNLOAD_SIZE (3u << 20)
+#define N_RANDOM      20000u
 
 typedef struct {
   EventLoop *loop;
@@ -54,7 +54,7 @@ static const NetCardOps card_ops = { .receive = card_receive, .send_ready = card
 static void
 card_send (Card *card, const uint8_t *frame, size_t size)
 {
-  struct iovec iov = { (void *) frame, size };
+  struct iovec iov = { (void *)frame, size };
 
   g_assert_true (net_send (card->net, &iov, 1));
 }
@@ -88,7 +88,7 @@ card_free (Card *card)
 {
   loop_call_sync (card->loop, free_net, card->net);
   loop_free (card->loop);
-  g_queue_clear_full (&card->frames, (GDestroyNotify) g_bytes_unref);
+  g_queue_clear_full (&card->frames, (GDestroyNotify)g_bytes_unref);
   g_mutex_clear (&card->lock);
   g_cond_clear (&card->cond);
   g_free (card);
@@ -191,7 +191,8 @@ typedef struct {
 static void
 send_segment (Card *card, const Connection *connection, uint8_t flags)
 {
-  TcpSegment segment = { connection->port, connection->peer_port, connection->sent, connection->expected, flags };
+  TcpSegment segment = { connection->port, connection->peer_port, connection->sent, connection->expected,
+                         flags };
   uint8_t frame[FRAME_MAX];
 
   card_send (card, frame, frame_tcp (frame, GATEWAY_ADDRESS, &segment, NULL, 0));
@@ -218,9 +219,9 @@ take_segment (Card *card, Connection *connection)
   else if (segment.sequence == connection->expected)
     {
       for (size_t i = 0; i < payload_size; i++)
-        g_assert_cmpint (payload[i], ==, (uint8_t) ((connection->n_received + i) * 7));
+        g_assert_cmpint (payload[i], ==, (uint8_t)((connection->n_received + i) * 7));
       connection->n_received += payload_size;
-      connection->expected += (uint32_t) payload_size;
+      connection->expected += (uint32_t)payload_size;
       if (segment.flags & TCP_FIN)
         {
           connection->expected++;
@@ -346,12 +347,12 @@ test_random (void)
 
   for (unsigned i = 0; i < N_RANDOM; i++)
     {
-      TcpSegment segment = { 1, 2, 3, 4, (uint8_t) g_rand_int (rand) };
-      size_t size = (size_t) g_rand_int_range (rand, 0, 200);
+      TcpSegment segment = { 1, 2, 3, 4, (uint8_t)g_rand_int (rand) };
+      size_t size = (size_t)g_rand_int_range (rand, 0, 200);
       struct iovec iov = { frame, 0 };
 
       for (size_t k = 0; k < size; k++)
-        frame[k] = (uint8_t) g_rand_int (rand);
+        frame[k] = (uint8_t)g_rand_int (rand);
       switch (g_rand_int_range (rand, 0, 4))
         {
         case 0:
@@ -368,14 +369,14 @@ test_random (void)
           break;
         }
       for (int n = g_rand_int_range (rand, 0, 4); n > 0 && size > 14; n--)
-        frame[g_rand_int_range (rand, 14, (gint32) size)] = (uint8_t) g_rand_int (rand);
+        frame[g_rand_int_range (rand, 14, (gint32)size)] = (uint8_t)g_rand_int (rand);
       iov.iov_len = size;
       while (!net_send (card->net, &iov, 1))
         loop_call_sync (card->loop, nothing, NULL);
       if (i % 256 == 0)
         {
           g_mutex_lock (&card->lock);
-          g_queue_clear_full (&card->frames, (GDestroyNotify) g_bytes_unref);
+          g_queue_clear_full (&card->frames, (GDestroyNotify)g_bytes_unref);
           g_mutex_unlock (&card->lock);
         }
     }
@@ -386,7 +387,7 @@ test_random (void)
 static void
 count_iteration (void *data)
 {
-  g_atomic_int_inc ((int *) data);
+  g_atomic_int_inc ((int *)data);
 }
 
 static void

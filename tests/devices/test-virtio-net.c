@@ -24,8 +24,10 @@
 static void
 add_card (Bench *bench, void *network)
 {
-  const VirtioNetConfig config
-    = { .place = { pci_bench_bus_new (bench), PCI_DEVFN (3, 0) }, .id = "net0", .mac = MAC_TEXT, .network = network };
+  const VirtioNetConfig config = { .place = { pci_bench_bus_new (bench), PCI_DEVFN (3, 0) },
+                                   .id = "net0",
+                                   .mac = MAC_TEXT,
+                                   .network = network };
 
   bench_add (bench, &virtio_net_class, NULL, &config);
   pci_bench_map (bench);
@@ -41,11 +43,11 @@ typedef struct {
 static void
 driver_start (Driver *driver, const char *network, uint64_t features, uint32_t rx_size)
 {
-  driver->bench = bench_new_with (add_card, (void *) network);
+  driver->bench = bench_new_with (add_card, (void *)network);
   driver->n_rx = 0;
   driver->rx_size = rx_size;
-  g_assert_cmphex (virtio_guest_negotiate (driver->bench, F_VERSION_1 | F_MAC | features) & STATUS_FEATURES_OK, !=,
-                   0);
+  g_assert_cmphex (
+    virtio_guest_negotiate (driver->bench, F_VERSION_1 | F_MAC | features) & STATUS_FEATURES_OK, !=, 0);
   guest_queue_init (&driver->rx, driver->bench, 0, 64, RX_RINGS);
   guest_queue_init (&driver->tx, driver->bench, 1, 64, TX_RINGS);
   virtio_guest_driver_ok (driver->bench);
@@ -56,7 +58,8 @@ offer_buffers (Driver *driver, unsigned n)
 {
   for (unsigned i = 0; i < n; i++)
     {
-      GuestBuffer buffer = { RX_BUFFERS + (driver->n_rx++ % 64) * (uint64_t) RX_STRIDE, driver->rx_size, true };
+      GuestBuffer buffer = { RX_BUFFERS + (driver->n_rx++ % 64) * (uint64_t)RX_STRIDE, driver->rx_size,
+                             true };
 
       guest_queue_add (&driver->rx, &buffer, 1);
     }
@@ -67,8 +70,9 @@ offer_buffers (Driver *driver, unsigned n)
 static void
 transmit (Driver *driver, const uint8_t *frame, size_t size, bool apart)
 {
-  GuestBuffer whole = { TX_FRAME, (uint32_t) (HEADER_SIZE + size), false };
-  GuestBuffer parts[] = { { TX_FRAME, HEADER_SIZE, false }, { TX_FRAME + HEADER_SIZE, (uint32_t) size, false } };
+  GuestBuffer whole = { TX_FRAME, (uint32_t)(HEADER_SIZE + size), false };
+  GuestBuffer parts[] = { { TX_FRAME, HEADER_SIZE, false },
+                          { TX_FRAME + HEADER_SIZE, (uint32_t)size, false } };
 
   memset (bench_memory (driver->bench, TX_FRAME, HEADER_SIZE), 0, HEADER_SIZE);
   memcpy (bench_memory (driver->bench, TX_FRAME + HEADER_SIZE, size), frame, size);
@@ -81,7 +85,7 @@ transmit (Driver *driver, const uint8_t *frame, size_t size, bool apart)
 static size_t
 receive (Driver *driver, unsigned first, uint8_t *frame, unsigned *n_buffers)
 {
-  const uint8_t *buffer = bench_memory (driver->bench, RX_BUFFERS + first * (uint64_t) RX_STRIDE, RX_STRIDE);
+  const uint8_t *buffer = bench_memory (driver->bench, RX_BUFFERS + first * (uint64_t)RX_STRIDE, RX_STRIDE);
   uint32_t length = guest_queue_wait (&driver->rx, NULL);
   size_t size;
 
@@ -96,7 +100,7 @@ receive (Driver *driver, unsigned first, uint8_t *frame, unsigned *n_buffers)
     {
       length = guest_queue_wait (&driver->rx, NULL);
       g_assert_cmpuint (size + length, <=, FRAME_MAX);
-      buffer = bench_memory (driver->bench, RX_BUFFERS + (first + i) * (uint64_t) RX_STRIDE, RX_STRIDE);
+      buffer = bench_memory (driver->bench, RX_BUFFERS + (first + i) * (uint64_t)RX_STRIDE, RX_STRIDE);
       memcpy (frame + size, buffer, length);
       size += length;
     }
@@ -114,8 +118,8 @@ assert_is_offer (const uint8_t *frame, size_t size)
 static void
 test_shows_itself (void)
 {
-  g_autoptr (Bench) bench = bench_new_with (add_card, (void *) "nat");
-  g_autoptr (Bench) unplugged = bench_new_with (add_card, (void *) "none");
+  g_autoptr (Bench) bench = bench_new_with (add_card, (void *)"nat");
+  g_autoptr (Bench) unplugged = bench_new_with (add_card, (void *)"none");
   const uint8_t mac[] = { 0x52, 0x54, 0x00, 0x12, 0x34, 0x56 };
 
   g_assert_cmphex (pci_bench_read_config (bench, 0, 4), ==, 0x10411af4);
@@ -132,13 +136,18 @@ test_shows_itself (void)
 static void
 add_bus (Bench *bench, void *bus)
 {
-  *(PciBus **) bus = pci_bench_bus_new (bench);
+  *(PciBus **)bus = pci_bench_bus_new (bench);
 }
 
 static void
 test_bad_configurations (void)
 {
-  static const char *macs[] = { NULL, "", "52:54:00:12:34", "52:54:00:12:34:5g", "53:54:00:12:34:56", "52-54-00-12-34-56",
+  static const char *macs[] = { NULL,
+                                "",
+                                "52:54:00:12:34",
+                                "52:54:00:12:34:5g",
+                                "53:54:00:12:34:56",
+                                "52-54-00-12-34-56",
                                 "52:54:00:12:34:567" };
   PciBus *bus;
   g_autoptr (Bench) bench = bench_new_with (add_bus, &bus);
@@ -262,7 +271,7 @@ test_burst (void)
   offer_buffers (&driver, 64);
   for (unsigned round = 0; round < 20; round++)
     {
-      const GuestBuffer buffer = { TX_FRAME, (uint32_t) (HEADER_SIZE + size), false };
+      const GuestBuffer buffer = { TX_FRAME, (uint32_t)(HEADER_SIZE + size), false };
 
       for (unsigned i = 0; i < 60; i++)
         guest_queue_add (&driver.tx, &buffer, 1);
@@ -323,7 +332,7 @@ test_state (void)
 static void
 test_fuzz (gconstpointer network)
 {
-  g_autoptr (Bench) bench = bench_new_with (add_card, (void *) network);
+  g_autoptr (Bench) bench = bench_new_with (add_card, (void *)network);
 
   bench_fuzz_with (bench, 51, 40000, virtio_guest_fuzz_step, NULL);
 }
@@ -336,7 +345,8 @@ main (int argc, char **argv)
   g_test_add_func ("/virtio-net/bad-configurations", test_bad_configurations);
   g_test_add_data_func ("/virtio-net/dhcp/plain", GSIZE_TO_POINTER (0), test_dhcp);
   g_test_add_data_func ("/virtio-net/dhcp/merged", GSIZE_TO_POINTER (F_MRG_RXBUF), test_dhcp);
-  g_test_add_data_func ("/virtio-net/dhcp/event-index", GSIZE_TO_POINTER (F_MRG_RXBUF | F_EVENT_IDX), test_dhcp);
+  g_test_add_data_func ("/virtio-net/dhcp/event-index", GSIZE_TO_POINTER (F_MRG_RXBUF | F_EVENT_IDX),
+                        test_dhcp);
   g_test_add_func ("/virtio-net/small-buffers", test_small_buffers);
   g_test_add_func ("/virtio-net/merged-buffers", test_merged_buffers);
   g_test_add_func ("/virtio-net/tiny-buffer", test_tiny_buffer);

@@ -16,7 +16,7 @@
                                                                                                              \
     if (!known)                                                                                              \
       __atomic_store_n (&address, known = dlsym (RTLD_NEXT, #name), __ATOMIC_RELEASE);                       \
-    (__typeof__ (&(name))) known;                                                                            \
+    (__typeof__ (&(name)))known;                                                                             \
   })
 
 /* Who locks a mutex has come by it somehow, if only through GLib's own queues. */

@@ -25,7 +25,7 @@ test_errno_codes (void)
       g_autoptr (GError) error = NULL;
 
       g_assert_false (vmm_set_errno_error (&error, cases[i].saved_errno, "Can't read “%s”", "x"));
-      g_assert_error (error, VMM_ERROR, (int) cases[i].code);
+      g_assert_error (error, VMM_ERROR, (int)cases[i].code);
       g_assert_true (g_str_has_prefix (error->message, "Can't read “x”: "));
     }
   g_assert_false (vmm_set_errno_error (NULL, EIO, "Nobody listens"));
@@ -139,7 +139,7 @@ value_new (void)
 static void
 value_free (void *value)
 {
-  *(uint64_t *) value = 0;
+  *(uint64_t *)value = 0;
   g_atomic_int_add (&n_values, -1);
   g_free (value);
 }
@@ -176,7 +176,7 @@ test_published_threads (void)
   published_init (&test->published, value_new (), value_free);
   for (unsigned i = 0; i < N_READERS; i++)
     readers[i] = g_thread_new ("reader", read_for_long, test);
-  while (g_atomic_int_get (&test->n_reading) < (int) N_READERS)
+  while (g_atomic_int_get (&test->n_reading) < (int)N_READERS)
     g_thread_yield ();
   for (unsigned i = 0; i < N_REPLACES; i++)
     {

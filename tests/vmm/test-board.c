@@ -29,7 +29,7 @@ typedef struct {
 static void
 alarm_rings (Device *device)
 {
-  Alarm *self = (Alarm *) device;
+  Alarm *self = (Alarm *)device;
 
   self->ringing = true;
   irq_pin_set (&self->irq, true);
@@ -38,7 +38,7 @@ alarm_rings (Device *device)
 static void
 alarm_called (Device *device)
 {
-  ((Alarm *) device)->n_calls++;
+  ((Alarm *)device)->n_calls++;
 }
 
 static void
@@ -47,35 +47,35 @@ alarm_fd_ready (Device *device, int fd, GIOCondition condition)
   eventfd_t value;
 
   eventfd_read (fd, &value);
-  ((Alarm *) device)->n_fd++;
+  ((Alarm *)device)->n_fd++;
 }
 
 static uint64_t
 alarm_read (Device *device, uint64_t offset, unsigned size)
 {
-  return ((Alarm *) device)->value;
+  return ((Alarm *)device)->value;
 }
 
 static void
 alarm_write (Device *device, uint64_t offset, uint64_t value, unsigned size)
 {
-  Alarm *self = (Alarm *) device;
+  Alarm *self = (Alarm *)device;
 
   switch (offset)
     {
     case 0:
-      self->value = (uint8_t) (value % 100);
+      self->value = (uint8_t)(value % 100);
       TRACE (device, "value", "%u", self->value);
       break;
     case 1:
-      loop_timer_arm (self->alarm, vm_clock_now (device->board->clock) + (int64_t) value * NS_PER_MS);
+      loop_timer_arm (self->alarm, vm_clock_now (device->board->clock) + (int64_t)value * NS_PER_MS);
       break;
     case 2:
       self->ringing = false;
       irq_pin_set (&self->irq, false);
       break;
     default:
-      board_request (device->board, BOARD_REQUEST_EXIT, (int) value, "The alarm clock wants to.");
+      board_request (device->board, BOARD_REQUEST_EXIT, (int)value, "The alarm clock wants to.");
     }
 }
 
@@ -84,7 +84,7 @@ static const BusOps alarm_ops = { .read = alarm_read, .write = alarm_write, .max
 static bool
 alarm_realize (Device *device, const void *config, GError **error)
 {
-  Alarm *self = (Alarm *) device;
+  Alarm *self = (Alarm *)device;
   const AlarmConfig *alarm_config = config;
 
   self->fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -104,7 +104,7 @@ alarm_realize (Device *device, const void *config, GError **error)
 static void
 alarm_unrealize (Device *device)
 {
-  Alarm *self = (Alarm *) device;
+  Alarm *self = (Alarm *)device;
 
   device_timer_free (self->alarm);
   device_watch_free (self->watch);
@@ -114,7 +114,7 @@ alarm_unrealize (Device *device)
 static void
 alarm_reset (Device *device)
 {
-  Alarm *self = (Alarm *) device;
+  Alarm *self = (Alarm *)device;
 
   self->value = 42;
   self->ringing = false;
@@ -125,13 +125,13 @@ alarm_reset (Device *device)
 static void
 alarm_stopped (Device *device)
 {
-  ((Alarm *) device)->n_stopped++;
+  ((Alarm *)device)->n_stopped++;
 }
 
 static void
 alarm_started (Device *device)
 {
-  ((Alarm *) device)->n_started++;
+  ((Alarm *)device)->n_started++;
 }
 
 static void
@@ -140,13 +140,13 @@ alarm_before_save (void *object)
   Alarm *self = object;
   int64_t deadline = loop_timer_deadline (self->alarm);
 
-  self->alarm_at = deadline < 0 ? 0 : (uint64_t) deadline;
+  self->alarm_at = deadline < 0 ? 0 : (uint64_t)deadline;
 }
 
 static bool
 alarm_check (const void *object, const void *incoming, GError **error)
 {
-  return ((const Alarm *) incoming)->value < 100 && ((const Alarm *) incoming)->alarm_at < INT64_MAX;
+  return ((const Alarm *)incoming)->value < 100 && ((const Alarm *)incoming)->alarm_at < INT64_MAX;
 }
 
 static void
@@ -155,7 +155,7 @@ alarm_after_load (void *object)
   Alarm *self = object;
 
   if (self->alarm_at)
-    loop_timer_arm (self->alarm, (int64_t) self->alarm_at);
+    loop_timer_arm (self->alarm, (int64_t)self->alarm_at);
   else
     loop_timer_cancel (self->alarm);
   irq_pin_set (&self->irq, self->ringing);
@@ -195,7 +195,7 @@ static void
 test_life (void)
 {
   g_autoptr (Bench) bench = bench_new (&alarm_class, &config);
-  Alarm *self = (Alarm *) bench_device (bench);
+  Alarm *self = (Alarm *)bench_device (bench);
   Board *board = bench_board (bench);
   const AlarmConfig failing = { .base = 0x200, .fail = true };
   const AlarmConfig outside = { .base = 0xfffe };
@@ -283,7 +283,7 @@ test_state_all_or_nothing (void)
 {
   g_autoptr (Bench) bench = bench_new (&alarm_class, &config);
   const AlarmConfig second = { .base = 0x200 };
-  Alarm *other = (Alarm *) bench_add (bench, &alarm_class, "second", &second);
+  Alarm *other = (Alarm *)bench_add (bench, &alarm_class, "second", &second);
   g_autoptr (GBytes) state = NULL;
 
   other->value = 200;
@@ -311,7 +311,7 @@ typedef struct {
 static void
 note_drained (void *data)
 {
-  g_atomic_int_inc (&((Drain *) data)->n_drained);
+  g_atomic_int_inc (&((Drain *)data)->n_drained);
 }
 
 static void
@@ -342,7 +342,7 @@ static void
 test_cancel_wins (void)
 {
   g_autoptr (Bench) bench = bench_new (&alarm_class, &config);
-  Alarm *self = (Alarm *) bench_device (bench);
+  Alarm *self = (Alarm *)bench_device (bench);
   Board *board = bench_board (bench);
 
   vm_clock_start (board->clock);

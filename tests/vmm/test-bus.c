@@ -19,16 +19,16 @@ static void
 chip_init (Chip *chip, const char *name)
 {
   memset (chip, 0, sizeof *chip);
-  chip->device.name = (char *) name;
+  chip->device.name = (char *)name;
   g_mutex_init (&chip->device.lock);
   for (unsigned i = 0; i < sizeof chip->bytes; i++)
-    chip->bytes[i] = (uint8_t) (i + 1);
+    chip->bytes[i] = (uint8_t)(i + 1);
 }
 
 static uint64_t
 chip_read (Device *device, uint64_t offset, unsigned size)
 {
-  Chip *chip = (Chip *) device;
+  Chip *chip = (Chip *)device;
 
   g_assert_cmpuint (offset + size, <=, sizeof chip->bytes);
   return load_le (chip->bytes + offset, size) | (size < 8 ? UINT64_MAX << (size * 8) : 0);
@@ -37,7 +37,7 @@ chip_read (Device *device, uint64_t offset, unsigned size)
 static void
 chip_write (Device *device, uint64_t offset, uint64_t value, unsigned size)
 {
-  Chip *chip = (Chip *) device;
+  Chip *chip = (Chip *)device;
 
   g_assert_cmpuint (chip->n, <, N_LOG);
   chip->offsets[chip->n] = offset;
@@ -146,7 +146,7 @@ typedef struct {
 static uint64_t
 mover_read (Device *device, uint64_t offset, unsigned size)
 {
-  Mover *mover = (Mover *) device;
+  Mover *mover = (Mover *)device;
 
   /* A dispatch that waited while the region went away must not arrive. */
   g_assert_true (mover->mapped);
@@ -159,7 +159,7 @@ static const BusOps mover_ops = { .read = mover_read };
 static void
 control_write (Device *device, uint64_t offset, uint64_t value, unsigned size)
 {
-  Mover *mover = (Mover *) device;
+  Mover *mover = (Mover *)device;
 
   mover->n_accesses++;
   if (mover->mapped)
@@ -210,7 +210,7 @@ test_threads (void)
   Mover mover = { .bus = race.bus };
   GThread *readers[2], *movers[2];
 
-  mover.device.name = (char *) "mover";
+  mover.device.name = (char *)"mover";
   g_mutex_init (&mover.device.lock);
   bus_add (race.bus, &mover.device, &control_ops, 0x100, 4, 0);
   for (unsigned i = 0; i < 2; i++)

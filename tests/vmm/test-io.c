@@ -81,11 +81,11 @@ wait_for (IoTest *test, unsigned n)
 static LoopIo *
 prepare (IoTest *test, unsigned i, LoopIoKind kind)
 {
-  test->iov[i] = (struct iovec){ test->data + (size_t) i * BLOCK, BLOCK };
+  test->iov[i] = (struct iovec){ test->data + (size_t)i * BLOCK, BLOCK };
   test->io[i] = (LoopIo){
     .kind = kind,
     .fd = test->fd,
-    .offset = (uint64_t) i * BLOCK,
+    .offset = (uint64_t)i * BLOCK,
     .iov = &test->iov[i],
     .n_iov = 1,
     .done = note_done,
@@ -119,7 +119,7 @@ test_write_and_read (gconstpointer choice)
   LoopIo *sync;
 
   for (unsigned i = 0; i < N_REQUESTS; i++)
-    memset (test->data + (size_t) i * BLOCK, (int) (i % 251), BLOCK);
+    memset (test->data + (size_t)i * BLOCK, (int)(i % 251), BLOCK);
   loop_call (test->loop, submit_all, test);
   wait_for (test, N_REQUESTS);
 
@@ -135,7 +135,7 @@ test_write_and_read (gconstpointer choice)
   for (unsigned i = 0; i < N_REQUESTS; i++)
     {
       g_assert_cmpint (test->io[i].result, ==, BLOCK);
-      g_assert_cmpint (test->data[(size_t) i * BLOCK + 17], ==, i % 251);
+      g_assert_cmpint (test->data[(size_t)i * BLOCK + 17], ==, i % 251);
     }
   teardown (test);
 }

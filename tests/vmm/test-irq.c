@@ -17,7 +17,7 @@ typedef struct {
 static void
 set_irq (Hypervisor *self, unsigned gsi, bool level)
 {
-  Fake *fake = (Fake *) self;
+  Fake *fake = (Fake *)self;
 
   g_assert_cmpuint (gsi, ==, 11);
   g_mutex_lock (&fake->lock);
@@ -30,7 +30,7 @@ set_irq (Hypervisor *self, unsigned gsi, bool level)
 static void
 send_msi (Hypervisor *self, uint64_t address, uint32_t data)
 {
-  Fake *fake = (Fake *) self;
+  Fake *fake = (Fake *)self;
 
   fake->n_messages++;
   fake->address = address;
@@ -40,7 +40,7 @@ send_msi (Hypervisor *self, uint64_t address, uint32_t data)
 static int
 route_msi (Hypervisor *self, int gsi_route, int fd, uint64_t address, uint32_t data)
 {
-  Fake *fake = (Fake *) self;
+  Fake *fake = (Fake *)self;
 
   if (!fake->routes)
     return -1;
@@ -52,14 +52,15 @@ route_msi (Hypervisor *self, int gsi_route, int fd, uint64_t address, uint32_t d
 static void
 unroute_msi (Hypervisor *self, int gsi_route, int fd)
 {
-  Fake *fake = (Fake *) self;
+  Fake *fake = (Fake *)self;
 
   g_assert_cmpint (gsi_route, ==, 24);
   fake->n_routes--;
 }
 
-static const HypervisorOps fake_ops
-  = { .set_irq = set_irq, .send_msi = send_msi, .route_msi = route_msi, .unroute_msi = unroute_msi };
+static const HypervisorOps fake_ops = {
+  .set_irq = set_irq, .send_msi = send_msi, .route_msi = route_msi, .unroute_msi = unroute_msi
+};
 
 static void
 test_line (void)

@@ -276,7 +276,7 @@ touch_thing (void *data, int fd, GIOCondition condition)
 {
   Seen *seen = data;
 
-  (*(unsigned *) seen->thing)++;
+  (*(unsigned *)seen->thing)++;
 }
 
 /* After loop_watch_free has returned, what the callback used can be freed. */

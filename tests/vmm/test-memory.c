@@ -3,9 +3,9 @@
 #include "vmm/kvm/hypervisor.h"
 #include "vmm/memory/guest-memory.h"
 
-#define KIB      UINT64_C (1024)
-#define MIB      (KIB * 1024)
-#define N_SLOTS  64u
+#define KIB     UINT64_C (1024)
+#define MIB     (KIB * 1024)
+#define N_SLOTS 64u
 
 /* Keeps slots as KVM would, and refuses what KVM would refuse. */
 typedef struct {
@@ -19,7 +19,7 @@ typedef struct {
 static bool
 set_slot (Hypervisor *self, const MemorySlot *slot)
 {
-  FakeKvm *kvm = (FakeKvm *) self;
+  FakeKvm *kvm = (FakeKvm *)self;
 
   g_assert_cmpuint (slot->slot, <, N_SLOTS);
   if (kvm->refuse && slot->size > 0)
@@ -35,10 +35,10 @@ set_slot (Hypervisor *self, const MemorySlot *slot)
 static bool
 get_dirty (Hypervisor *self, uint32_t slot, uint64_t *bitmap)
 {
-  FakeKvm *kvm = (FakeKvm *) self;
+  FakeKvm *kvm = (FakeKvm *)self;
 
   g_assert_true (kvm->slots[slot].log_dirty);
-  if (kvm->dirty_slot == (int) slot)
+  if (kvm->dirty_slot == (int)slot)
     {
       bitmap[kvm->dirty_page / 64] |= UINT64_C (1) << (kvm->dirty_page % 64);
       kvm->dirty_slot = -1;
@@ -171,7 +171,7 @@ test_pam (void)
   g_assert_nonnull (guest_map (memory, 0xc0000, 2 * MIB - 0xc0000, true));
   g_assert_true (guest_map_iov (memory, 0xc0000, MIB, true, iov, &n_iov));
   g_assert_cmpuint (n_iov, ==, 1);
-  g_assert_true (iov[0].iov_base == (uint8_t *) memory_bank_data (low) + 0xc0000);
+  g_assert_true (iov[0].iov_base == (uint8_t *)memory_bank_data (low) + 0xc0000);
 
   /* The BIOS locks its shadow. */
   g_assert_true (memory_bank_map_alias (low, 3, 0xc0000, 0xc0000, 16 * KIB, BANK_ROM));
@@ -196,11 +196,11 @@ test_accesses_across_banks (void)
   g_assert_true (memory_bank_map (a, 0x10000));
   g_assert_true (memory_bank_map (b, 0x12000));
   for (unsigned i = 0; i < sizeof out; i++)
-    out[i] = (uint8_t) i;
+    out[i] = (uint8_t)i;
   g_assert_true (guest_write (memory, 0x12000 - 100, out, sizeof out));
   g_assert_true (guest_read (memory, 0x12000 - 100, in, sizeof in));
   g_assert_cmpmem (in, sizeof in, out, sizeof out);
-  g_assert_cmpint (((uint8_t *) memory_bank_data (b))[0], ==, 100);
+  g_assert_cmpint (((uint8_t *)memory_bank_data (b))[0], ==, 100);
   g_assert_null (guest_map (memory, 0x12000 - 100, 256, false));
   g_assert_false (guest_map_iov (memory, 0x12000 - 100, 256, false, iov, &n_iov));
   n_iov = 2;
@@ -319,7 +319,8 @@ test_threads (void)
     {
       uint64_t bitmap = 0;
 
-      g_assert_true (memory_bank_map (race.moving, i % 3 == 0 ? BANK_HIDDEN : i % 3 * UINT64_C (0x100000) + 0x100000));
+      g_assert_true (
+        memory_bank_map (race.moving, i % 3 == 0 ? BANK_HIDDEN : i % 3 * UINT64_C (0x100000) + 0x100000));
       if (i % 100 == 0)
         memory_bank_take_dirty (race.moving, &bitmap);
     }

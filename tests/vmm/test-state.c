@@ -55,13 +55,13 @@ static const StateTable inner_state = {
 static void
 outer_before_save (void *object)
 {
-  ((Outer *) object)->n_saves++;
+  ((Outer *)object)->n_saves++;
 }
 
 static void
 outer_after_load (void *object)
 {
-  ((Outer *) object)->n_loads++;
+  ((Outer *)object)->n_loads++;
 }
 
 /* Only refuses; the message is the caller's. */
@@ -70,7 +70,7 @@ outer_check (const void *object, const void *incoming, GError **error)
 {
   const Outer *outer = incoming;
 
-  g_assert_true (outer->buffer != ((const Outer *) object)->buffer);
+  g_assert_true (outer->buffer != ((const Outer *)object)->buffer);
   return outer->buffer[0] != 0xee;
 }
 
@@ -104,7 +104,7 @@ outer_init (Outer *outer, uint8_t seed)
 {
   *outer = (Outer){
     .u8 = seed,
-    .u16 = (uint16_t) (seed * 257u),
+    .u16 = (uint16_t)(seed * 257u),
     .u32 = { seed, 2, 3, UINT32_MAX },
     .u64 = UINT64_C (0x0102030405060708) * seed,
     .flag = seed & 1,
@@ -233,7 +233,7 @@ test_refusals (void)
   saved = save (&outer_state, &a);
   for (unsigned size = 0; size < saved->len; size++)
     assert_refused (&b, saved->data, size, NULL);
-  g_byte_array_append (saved, (const uint8_t *) "", 1);
+  g_byte_array_append (saved, (const uint8_t *)"", 1);
   assert_refused (&b, saved->data, saved->len, NULL);
   g_free (a.buffer);
   g_free (b.buffer);
@@ -277,12 +277,12 @@ test_random (void)
 
       if (i % 4 == 0)
         {
-          size = (unsigned) g_rand_int_range (rand, 0, (gint32) saved->len);
+          size = (unsigned)g_rand_int_range (rand, 0, (gint32)saved->len);
           for (unsigned k = 0; k < size; k++)
-            bytes[k] = (uint8_t) g_rand_int (rand);
+            bytes[k] = (uint8_t)g_rand_int (rand);
         }
       for (int n = g_rand_int_range (rand, 1, 4); n > 0 && size > 0; n--)
-        bytes[g_rand_int_range (rand, 0, (gint32) size)] = (uint8_t) g_rand_int (rand);
+        bytes[g_rand_int_range (rand, 0, (gint32)size)] = (uint8_t)g_rand_int (rand);
       if (state_load (&outer_state, &b, bytes, size, NULL))
         {
           g_assert_cmpint (b.inner.index, <, 3);

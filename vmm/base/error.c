@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <stdarg.h>
 
-G_DEFINE_QUARK (vmm-error, vmm_error)
+G_DEFINE_QUARK (vmm - error, vmm_error)
 
 static VmmError
 code_for_errno (int saved_errno)

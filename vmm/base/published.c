@@ -45,9 +45,9 @@ published_clear (Published *published)
 static unsigned
 stripe_of_this_thread (void)
 {
-  uint64_t id = (uint64_t) (uintptr_t) pthread_self ();
+  uint64_t id = (uint64_t)(uintptr_t)pthread_self ();
 
-  return (unsigned) ((id * UINT64_C (0x9e3779b97f4a7c15)) >> 61) % PUBLISHED_N_STRIPES;
+  return (unsigned)((id * UINT64_C (0x9e3779b97f4a7c15)) >> 61) % PUBLISHED_N_STRIPES;
 }
 
 const void *

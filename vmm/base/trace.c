@@ -64,7 +64,8 @@ tracer_new (const char *patterns, const char *path, GError **error)
           int saved_errno = errno;
 
           vmm_set_errno_error (error, saved_errno,
-                               "Can't open the trace file “%s”; name a file in a folder you may write to", path);
+                               "Can't open the trace file “%s”; name a file in a folder you may write to",
+                               path);
           return NULL;
         }
       tracer->owns_fd = true;
@@ -129,21 +130,21 @@ tracer_emit (Tracer *tracer, const char *source, const char *event, const char *
   if (!tracer || !wants_event (tracer, source, event))
     return;
 
-  seconds = (double) (g_get_monotonic_time () - tracer->start) / G_USEC_PER_SEC;
+  seconds = (double)(g_get_monotonic_time () - tracer->start) / G_USEC_PER_SEC;
   length = g_snprintf (line, sizeof line, "%.6f %s:%s ", seconds, source, event);
-  length = MIN (length, (int) sizeof line - 2);
+  length = MIN (length, (int)sizeof line - 2);
   va_start (args, format);
-  text_length = g_vsnprintf (line + length, sizeof line - 1 - (size_t) length, format, args);
+  text_length = g_vsnprintf (line + length, sizeof line - 1 - (size_t)length, format, args);
   va_end (args);
 
   /* Guests choose some of the text: it must stay one line. */
-  text_length = CLAMP (text_length, 0, (int) sizeof line - 2 - length);
+  text_length = CLAMP (text_length, 0, (int)sizeof line - 2 - length);
   for (int i = 0; i < text_length; i++)
     if (g_ascii_iscntrl (line[length + i]))
       line[length + i] = '?';
   line[length + text_length] = '\n';
 
   /* One write per line keeps lines of several threads apart; a full disk loses traces, no more. */
-  if (write (tracer->fd, line, (size_t) (length + text_length + 1)) < 0)
+  if (write (tracer->fd, line, (size_t)(length + text_length + 1)) < 0)
     return;
 }

@@ -45,8 +45,8 @@ struct Bus {
 static int
 compare_strength (gconstpointer a, gconstpointer b)
 {
-  const BusRegion *x = *(BusRegion *const *) a;
-  const BusRegion *y = *(BusRegion *const *) b;
+  const BusRegion *x = *(BusRegion *const *)a;
+  const BusRegion *y = *(BusRegion *const *)b;
 
   if (x->priority != y->priority)
     return x->priority < y->priority ? -1 : 1;
@@ -56,8 +56,8 @@ compare_strength (gconstpointer a, gconstpointer b)
 static int
 compare_address (gconstpointer a, gconstpointer b)
 {
-  uint64_t x = *(const uint64_t *) a;
-  uint64_t y = *(const uint64_t *) b;
+  uint64_t x = *(const uint64_t *)a;
+  uint64_t y = *(const uint64_t *)b;
 
   return x < y ? -1 : x > y;
 }
@@ -112,8 +112,8 @@ flatten_locked (Bus *bus)
       if (region && region == previous)
         table->entries[table->n_entries - 1].last = end - 1;
       else if (region)
-        table->entries[table->n_entries++]
-          = (BusEntry){ first, end - 1, region->first, region->device, region->ops };
+        table->entries[table->n_entries++] =
+          (BusEntry){ first, end - 1, region->first, region->device, region->ops };
       previous = region;
     }
   return table;
@@ -281,7 +281,7 @@ bus_read (Bus *bus, uint64_t address, unsigned size)
 
       if (!enter_device (bus, at, &entry, &last))
         {
-          done += (unsigned) MIN (last - at, 7) + 1;
+          done += (unsigned)MIN (last - at, 7) + 1;
           continue;
         }
       while (done < size && address + done <= entry.last)
@@ -314,7 +314,7 @@ bus_write (Bus *bus, uint64_t address, uint64_t value, unsigned size)
 
       if (!enter_device (bus, at, &entry, &last))
         {
-          done += (unsigned) MIN (last - at, 7) + 1;
+          done += (unsigned)MIN (last - at, 7) + 1;
           continue;
         }
       while (done < size && address + done <= entry.last)
@@ -322,7 +322,8 @@ bus_write (Bus *bus, uint64_t address, uint64_t value, unsigned size)
           unsigned chunk = chunk_size (&entry, address + done, size - done);
 
           if (entry.ops->write)
-            entry.ops->write (entry.device, address + done - entry.base, low_bytes (value >> (done * 8), chunk), chunk);
+            entry.ops->write (entry.device, address + done - entry.base,
+                              low_bytes (value >> (done * 8), chunk), chunk);
           done += chunk;
         }
       device_unlock (entry.device);
@@ -340,7 +341,8 @@ bus_describe (Bus *bus)
 
     for (unsigned i = 0; i < table->n_entries; i++)
       g_string_append_printf (text, "%08" G_GINT64_MODIFIER "x-%08" G_GINT64_MODIFIER "x %s\n",
-                              table->entries[i].first, table->entries[i].last, table->entries[i].device->name);
+                              table->entries[i].first, table->entries[i].last,
+                              table->entries[i].device->name);
   }
   g_mutex_unlock (&bus->lock);
   return g_string_free (text, FALSE);

@@ -16,12 +16,12 @@ typedef struct {
 static void
 save_device (Device *device, GByteArray *out)
 {
-  uint8_t name_length = (uint8_t) strlen (device->name);
+  uint8_t name_length = (uint8_t)strlen (device->name);
   uint8_t length[4] = { 0 };
   unsigned start;
 
   g_byte_array_append (out, &name_length, 1);
-  g_byte_array_append (out, (const uint8_t *) device->name, name_length);
+  g_byte_array_append (out, (const uint8_t *)device->name, name_length);
   g_byte_array_append (out, length, sizeof length);
   start = out->len;
   device_lock (device);
@@ -36,7 +36,7 @@ count_states (Board *board)
   unsigned n = 0;
 
   for (unsigned i = 0; i < board->devices->len; i++)
-    n += ((Device *) board->devices->pdata[i])->klass->state != NULL;
+    n += ((Device *)board->devices->pdata[i])->klass->state != NULL;
   return n;
 }
 
@@ -69,7 +69,7 @@ take (Reader *reader, unsigned length_size, Reader *part)
   if (length > reader->size - length_size)
     return false;
   part->data = reader->data + length_size;
-  part->size = (size_t) length;
+  part->size = (size_t)length;
   reader->data = part->data + part->size;
   reader->size -= length_size + part->size;
   return true;
@@ -78,7 +78,8 @@ take (Reader *reader, unsigned length_size, Reader *part)
 static bool
 refuse (GError **error, const char *cause)
 {
-  g_set_error (error, VMM_ERROR, VMM_ERROR_STATE, "The saved state of the machine can't be loaded: it %s", cause);
+  g_set_error (error, VMM_ERROR, VMM_ERROR_STATE, "The saved state of the machine can't be loaded: it %s",
+               cause);
   return false;
 }
 
@@ -104,7 +105,8 @@ prepare_record (Board *board, Reader *reader, StateLoad **loads, GError **error)
       device_unlock (device);
       return loads[i] != NULL;
     }
-  return refuse (error, "has a device that this machine has not; restore it to the machine it was saved from");
+  return refuse (error,
+                 "has a device that this machine has not; restore it to the machine it was saved from");
 }
 
 static bool

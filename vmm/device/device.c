@@ -194,7 +194,7 @@ device_watch_free (LoopWatch *watch)
   if (!watch)
     return;
   /* Its callback may be waiting for the device's lock that is held here: it must not be waited for. */
-  atomic_store (&((DeviceWatch *) loop_watch_data (watch))->freed, true);
+  atomic_store (&((DeviceWatch *)loop_watch_data (watch))->freed, true);
   loop_watch_release (watch);
 }
 

@@ -9,7 +9,7 @@
 struct MsiRoute {
   Hypervisor *hypervisor;
   GMutex lock;
-  int fd; /* made with the first message; -1: no descriptor to be had */
+  int fd;        /* made with the first message; -1: no descriptor to be had */
   int gsi_route; /* NO_ROUTE: messages are sent one by one */
   bool has_message;
   uint64_t address;

@@ -49,7 +49,7 @@ end_write (VmClock *clock)
 static int64_t
 look (const VmClock *clock, int64_t *now)
 {
-  VmClock *c = (VmClock *) clock; /* C17's atomic_load has no const version */
+  VmClock *c = (VmClock *)clock; /* C17's atomic_load has no const version */
   unsigned sequence;
   int64_t virtual_now;
 
@@ -57,7 +57,8 @@ look (const VmClock *clock, int64_t *now)
     {
       sequence = atomic_load (&c->sequence);
       *now = monotonic_now ();
-      virtual_now = atomic_load (&c->running) ? *now + atomic_load (&c->offset) : atomic_load (&c->stopped_at);
+      virtual_now =
+        atomic_load (&c->running) ? *now + atomic_load (&c->offset) : atomic_load (&c->stopped_at);
     }
   while ((sequence & 1) || atomic_load (&c->sequence) != sequence);
   return virtual_now;
@@ -74,7 +75,7 @@ vm_clock_now (const VmClock *clock)
 bool
 vm_clock_is_running (const VmClock *clock)
 {
-  return atomic_load (&((VmClock *) clock)->running);
+  return atomic_load (&((VmClock *)clock)->running);
 }
 
 void

@@ -85,13 +85,13 @@ threads_start (EventLoop *loop)
   /* A pool that isn't exclusive starts threads when it needs them, and never fails to be made. */
   threads->pool = g_thread_pool_new (work, threads, N_THREADS, FALSE, NULL);
   threads->source = loop_source_new (loop, &done_source_funcs, threads);
-  return (LoopIoEngine *) threads;
+  return (LoopIoEngine *)threads;
 }
 
 static void
 threads_submit (LoopIoEngine *engine, LoopIo *io)
 {
-  Threads *threads = (Threads *) engine;
+  Threads *threads = (Threads *)engine;
 
   g_mutex_lock (&threads->lock);
   append (&threads->waiting, io);
@@ -107,7 +107,7 @@ threads_flush (LoopIoEngine *engine)
 static void
 threads_stop (LoopIoEngine *engine)
 {
-  Threads *threads = (Threads *) engine;
+  Threads *threads = (Threads *)engine;
 
   g_thread_pool_free (threads->pool, FALSE, TRUE);
   g_source_destroy (threads->source);

@@ -44,7 +44,7 @@ prepare (struct io_uring_sqe *sqe, LoopIo *io)
       io_uring_prep_fsync (sqe, io->fd, IORING_FSYNC_DATASYNC);
       break;
     case LOOP_IO_FALLOCATE:
-      io_uring_prep_fallocate (sqe, io->fd, io->flags, (off_t) io->offset, (off_t) io->length);
+      io_uring_prep_fallocate (sqe, io->fd, io->flags, (off_t)io->offset, (off_t)io->length);
       break;
     }
   io_uring_sqe_set_data (sqe, io);
@@ -76,7 +76,7 @@ reap (Uring *uring)
 static void
 uring_submit (LoopIoEngine *engine, LoopIo *io)
 {
-  append ((Uring *) engine, io);
+  append ((Uring *)engine, io);
 }
 
 static bool
@@ -104,7 +104,7 @@ hand_over (Uring *uring)
 static void
 uring_flush (LoopIoEngine *engine)
 {
-  Uring *uring = (Uring *) engine;
+  Uring *uring = (Uring *)engine;
 
   for (unsigned round = 0; round < MAX_FLUSH_ROUNDS; round++)
     {
@@ -167,13 +167,13 @@ uring_start (EventLoop *loop)
   uring->loop = loop;
   uring->source = loop_source_new (loop, &uring_source_funcs, uring);
   g_source_add_unix_fd (uring->source, uring->ring.ring_fd, G_IO_IN);
-  return (LoopIoEngine *) uring;
+  return (LoopIoEngine *)uring;
 }
 
 static void
 uring_stop (LoopIoEngine *engine)
 {
-  Uring *uring = (Uring *) engine;
+  Uring *uring = (Uring *)engine;
 
   g_source_destroy (uring->source);
   g_source_unref (uring->source);

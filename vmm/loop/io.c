@@ -6,7 +6,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-
 static gboolean
 take_foreign_submissions (GSource *source, GSourceFunc callback, gpointer user_data)
 {
@@ -114,20 +113,20 @@ loop_io_run (const LoopIo *io)
     switch (io->kind)
       {
       case LOOP_IO_READ:
-        result = preadv (io->fd, io->iov, (int) io->n_iov, (off_t) io->offset);
+        result = preadv (io->fd, io->iov, (int)io->n_iov, (off_t)io->offset);
         break;
       case LOOP_IO_WRITE:
-        result = pwritev (io->fd, io->iov, (int) io->n_iov, (off_t) io->offset);
+        result = pwritev (io->fd, io->iov, (int)io->n_iov, (off_t)io->offset);
         break;
       case LOOP_IO_FSYNC:
         result = fdatasync (io->fd);
         break;
       case LOOP_IO_FALLOCATE:
-        result = fallocate (io->fd, io->flags, (off_t) io->offset, (off_t) io->length);
+        result = fallocate (io->fd, io->flags, (off_t)io->offset, (off_t)io->length);
         break;
       default:
         return -EINVAL;
       }
   while (result < 0 && errno == EINTR);
-  return result < 0 ? -errno : (int) result;
+  return result < 0 ? -errno : (int)result;
 }

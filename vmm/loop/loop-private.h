@@ -24,12 +24,13 @@ void loop_fire_due_timers (EventLoop *loop, VmClock *clock);
 
 /* --- for vmm/device: like the public ones, with an owner's data that is freed at the end --- */
 
-LoopTimer *loop_timer_new_full (EventLoop *loop, VmClock *clock, LoopFunc func, void *data, GDestroyNotify destroy);
+LoopTimer *loop_timer_new_full (EventLoop *loop, VmClock *clock, LoopFunc func, void *data,
+                                GDestroyNotify destroy);
 LoopWatch *loop_watch_fd_full (EventLoop *loop, int fd, GIOCondition condition, LoopFdFunc func, void *data,
                                GDestroyNotify destroy);
 
-/* In a timer's callback, after it got the lock that its owner arms and cancels under: whether the owner did so
- * since the timer expired. Then the expiry no longer counts. */
+/* In a timer's callback, after it got the lock that its owner arms and cancels under: whether the owner did
+ * so since the timer expired. Then the expiry no longer counts. */
 bool loop_timer_is_overtaken (const LoopTimer *timer);
 
 /* loop_watch_free that doesn't wait for a callback under way. */
@@ -40,7 +41,8 @@ void *loop_watch_data (LoopWatch *watch);
 
 typedef struct LoopIoEngine LoopIoEngine;
 
-/* One way of doing file I/O. All functions run on the loop's thread but start, which runs before it exists. */
+/* One way of doing file I/O. All functions run on the loop's thread but start, which runs before it exists.
+ */
 typedef struct {
   const char *name;
   LoopIoEngine *(*start) (EventLoop *loop); /* NULL: not on this host */
@@ -64,9 +66,9 @@ struct EventLoop {
   /* Watches and timers: guards all of their members; callbacks run without it. */
   GMutex lock;
   GCond callback_ended;
-  const void *running;    /* the watch or timer whose callback runs now */
-  GPtrArray *timers;      /* armed */
-  int64_t timer_fd_time;  /* what the descriptor is armed for; INT64_MAX: nothing */
+  const void *running;   /* the watch or timer whose callback runs now */
+  GPtrArray *timers;     /* armed */
+  int64_t timer_fd_time; /* what the descriptor is armed for; INT64_MAX: nothing */
 
   GMutex call_lock;
   GArray *calls; /* of LoopCall */

@@ -15,7 +15,7 @@ struct LoopWatch {
 static gboolean
 watch_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
 {
-  LoopWatch *watch = (LoopWatch *) source;
+  LoopWatch *watch = (LoopWatch *)source;
   EventLoop *loop = watch->loop;
   GIOCondition condition = 0;
 
@@ -35,7 +35,7 @@ watch_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
 static void
 watch_finalize (GSource *source)
 {
-  LoopWatch *watch = (LoopWatch *) source;
+  LoopWatch *watch = (LoopWatch *)source;
 
   /* Orders this after the owner's last access, which was under the lock. */
   g_mutex_lock (&watch->loop->lock);
@@ -50,7 +50,7 @@ LoopWatch *
 loop_watch_fd_full (EventLoop *loop, int fd, GIOCondition condition, LoopFdFunc func, void *data,
                     GDestroyNotify destroy)
 {
-  LoopWatch *watch = (LoopWatch *) g_source_new (&watch_funcs, sizeof (LoopWatch));
+  LoopWatch *watch = (LoopWatch *)g_source_new (&watch_funcs, sizeof (LoopWatch));
 
   watch->loop = loop;
   watch->fd = fd;

@@ -10,7 +10,7 @@ n_pages (const MemoryBank *bank)
 static size_t
 n_words (uint64_t pages)
 {
-  return (size_t) ((pages + 63) / 64);
+  return (size_t)((pages + 63) / 64);
 }
 
 static void
@@ -23,7 +23,7 @@ mark (MemoryBank *bank, uint64_t first_page, uint64_t last_page)
   for (uint64_t page = first_page; page <= last_page;)
     {
       unsigned bit = page % 64;
-      unsigned n = (unsigned) MIN (64 - bit, last_page - page + 1);
+      unsigned n = (unsigned)MIN (64 - bit, last_page - page + 1);
       uint64_t mask = (n == 64 ? UINT64_MAX : (UINT64_C (1) << n) - 1) << bit;
 
       atomic_fetch_or (&dirty[page / 64], mask);
@@ -62,7 +62,7 @@ bank_collect_dirty_locked (MemoryBank *bank, const BankView *view)
   for (size_t i = 0; i < n_words (pages); i++)
     for (uint64_t word = bitmap[i]; word != 0; word &= word - 1)
       {
-        uint64_t page = i * 64 + (unsigned) __builtin_ctzll (word);
+        uint64_t page = i * 64 + (unsigned)__builtin_ctzll (word);
 
         if (page < pages)
           mark (bank, first + page, first + page);
@@ -87,7 +87,8 @@ memory_bank_log_dirty (MemoryBank *bank, bool enable)
   if (atomic_load (&bank->logging) != enable)
     {
       if (enable && !atomic_load (&bank->dirty))
-        atomic_store (&bank->dirty, (_Atomic uint64_t *) g_malloc0 (n_words (n_pages (bank)) * sizeof (uint64_t)));
+        atomic_store (&bank->dirty,
+                      (_Atomic uint64_t *)g_malloc0 (n_words (n_pages (bank)) * sizeof (uint64_t)));
       if (enable)
         bank_clear_dirty_locked (bank);
       atomic_store (&bank->logging, enable);

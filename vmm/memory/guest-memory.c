@@ -51,7 +51,7 @@ host_can_give (uint64_t size)
 
   if (sysinfo (&info) < 0)
     return true;
-  return size / MAX (info.mem_unit, 1) <= (uint64_t) info.totalram + info.totalswap;
+  return size / MAX (info.mem_unit, 1) <= (uint64_t)info.totalram + info.totalswap;
 }
 
 static bool
@@ -64,9 +64,10 @@ allocate (MemoryBank *bank, GError **error)
   else
     {
       bank->fd = memfd_create (memfd_name, MFD_CLOEXEC);
-      if (bank->fd >= 0 && ftruncate (bank->fd, (off_t) bank->size) == 0)
+      if (bank->fd >= 0 && ftruncate (bank->fd, (off_t)bank->size) == 0)
         {
-          void *data = mmap (NULL, bank->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, bank->fd, 0);
+          void *data =
+            mmap (NULL, bank->size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, bank->fd, 0);
 
           if (data != MAP_FAILED)
             {
@@ -78,7 +79,8 @@ allocate (MemoryBank *bank, GError **error)
     }
 
   g_set_error (error, VMM_ERROR, VMM_ERROR_RESOURCE,
-               "The host can't give the guest %" G_GUINT64_FORMAT " MiB of memory (%s): %s; give the guest less or "
+               "The host can't give the guest %" G_GUINT64_FORMAT
+               " MiB of memory (%s): %s; give the guest less or "
                "close other programs",
                MAX (bank->size >> 20, 1), bank->name, g_strerror (errno));
   return false;
@@ -128,7 +130,7 @@ memory_bank_unref (MemoryBank *bank)
     munmap (bank->vcpu_data, bank->size);
   if (bank->fd >= 0)
     close (bank->fd);
-  g_free ((void *) atomic_load (&bank->dirty));
+  g_free ((void *)atomic_load (&bank->dirty));
   g_free (bank->name);
   g_free (bank);
 }
@@ -261,7 +263,7 @@ publish_locked (GuestMemory *memory)
         {
           const BankView *view = &bank->views[v];
           MapEntry entry = { view->address, view->address + view->size - 1, bank->data + view->offset, bank,
-                             view->offset, view->kind == BANK_RAM };
+                             view->offset,  view->kind == BANK_RAM };
 
           if (view->shown)
             g_array_append_val (entries, entry);
@@ -293,7 +295,8 @@ is_free_locked (GuestMemory *memory, uint64_t address, uint64_t size, const Bank
         {
           const BankView *view = &bank->views[v];
 
-          if (view->shown && view != except && view->address < address + size && address < view->address + view->size)
+          if (view->shown && view != except && view->address < address + size
+              && address < view->address + view->size)
             return false;
         }
     }
@@ -348,7 +351,8 @@ change_view_locked (MemoryBank *bank, BankView *view, const BankView *wanted)
 static bool
 is_sound (uint64_t address, uint64_t size)
 {
-  return address % GUEST_PAGE_SIZE == 0 && size > 0 && size % GUEST_PAGE_SIZE == 0 && address + size > address;
+  return address % GUEST_PAGE_SIZE == 0 && size > 0 && size % GUEST_PAGE_SIZE == 0
+         && address + size > address;
 }
 
 bool
@@ -387,7 +391,8 @@ memory_bank_map_alias (MemoryBank *bank, unsigned slot, uint64_t address, uint64
 
   g_return_val_if_fail (slot >= 1 && slot < BANK_N_VIEWS, false);
 
-  if (!is_sound (address, size) || offset % GUEST_PAGE_SIZE != 0 || offset > bank->size || size > bank->size - offset)
+  if (!is_sound (address, size) || offset % GUEST_PAGE_SIZE != 0 || offset > bank->size
+      || size > bank->size - offset)
     return false;
   g_mutex_lock (&memory->map_lock);
   done = change_view_locked (bank, &bank->views[slot], &wanted);

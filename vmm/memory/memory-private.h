@@ -31,7 +31,7 @@ struct MemoryBank {
   BankKind kind;
   int fd;
   uint8_t *data;
-  uint8_t *vcpu_data; /* NULL, or a second mapping: what vCPUs see (map lock) */
+  uint8_t *vcpu_data;           /* NULL, or a second mapping: what vCPUs see (map lock) */
   BankView views[BANK_N_VIEWS]; /* guarded by the map lock */
 
   atomic_bool logging;

@@ -4,8 +4,8 @@
 #include <sys/mman.h>
 
 /*
- * The hypervisor sees a watched bank through a mapping of its own, which is read-only while the watch lasts: a
- * vCPU's write then fails in KVM_RUN, whatever the instruction, and is done again when the watch has ended.
+ * The hypervisor sees a watched bank through a mapping of its own, which is read-only while the watch lasts:
+ * a vCPU's write then fails in KVM_RUN, whatever the instruction, and is done again when the watch has ended.
  * A read-only slot would not do: KVM emulates writes to those, and knows but a part of the instructions.
  *
  * Order of locks: the map lock, the watch lock; nothing is called with either.
@@ -22,7 +22,8 @@ map_again (MemoryBank *bank)
   return data;
 }
 
-/* Moves the slots of @bank to its second mapping. Writes meanwhile may miss the dirty log, so all is dirty. */
+/* Moves the slots of @bank to its second mapping. Writes meanwhile may miss the dirty log, so all is dirty.
+ */
 static bool
 separate_view_locked (MemoryBank *bank)
 {
@@ -84,8 +85,8 @@ memory_bank_watch_write (MemoryBank *bank, MemoryBankFunc func, void *data)
   g_mutex_lock (&memory->watch_lock);
   if (func)
     {
-      armed = !memory->hypervisor
-              || (bank->vcpu_data && mprotect (bank->vcpu_data, bank->size, PROT_READ) == 0);
+      armed =
+        !memory->hypervisor || (bank->vcpu_data && mprotect (bank->vcpu_data, bank->size, PROT_READ) == 0);
       bank->watch_func = func;
       bank->watch_data = data;
     }

@@ -52,7 +52,7 @@ take_sized (Reader *reader, unsigned length_size, Reader *part)
 {
   uint64_t length;
 
-  return take_number (reader, length_size, &length) && take (reader, (size_t) length, part);
+  return take_number (reader, length_size, &length) && take (reader, (size_t)length, part);
 }
 
 static bool
@@ -65,7 +65,7 @@ is_name (const Reader *name, const char *text)
 static char *
 show_name (const Reader *name)
 {
-  char *text = g_strndup ((const char *) name->data, name->size);
+  char *text = g_strndup ((const char *)name->data, name->size);
 
   return g_strcanon (text, G_CSET_A_2_Z G_CSET_a_2_z G_CSET_DIGITS "-_.", '?');
 }
@@ -75,7 +75,8 @@ refuse (GError **error, const StateTable *table, const char *field, const char *
 {
   if (field)
     g_set_error (error, VMM_ERROR, VMM_ERROR_STATE,
-                 "The saved state of “%s”, field “%s”, %s; it can't be loaded here", table->name, field, cause);
+                 "The saved state of “%s”, field “%s”, %s; it can't be loaded here", table->name, field,
+                 cause);
   else
     g_set_error (error, VMM_ERROR, VMM_ERROR_STATE, "The saved state of “%s” %s; it can't be loaded here",
                  table->name, cause);
@@ -92,12 +93,12 @@ separate_buffers (StateLoad *load, const StateTable *table, const uint8_t *objec
     if (field->kind == STATE_KIND_BUFFER)
       {
         ScratchBuffer buffer = {
-          .live = *(uint8_t *const *) (object + field->offset),
-          .size = *(const size_t *) (object + field->size_offset),
+          .live = *(uint8_t *const *)(object + field->offset),
+          .size = *(const size_t *)(object + field->size_offset),
         };
 
         buffer.scratch = g_memdup2 (buffer.live, buffer.size);
-        *(uint8_t **) (scratch + field->offset) = buffer.scratch;
+        *(uint8_t **)(scratch + field->offset) = buffer.scratch;
         g_array_append_val (load->buffers, buffer);
       }
     else if (field->kind == STATE_KIND_TABLE)
@@ -114,35 +115,36 @@ static bool decode_object (const StateTable *table, const uint8_t *object, uint8
                            GError **error);
 
 static bool
-decode_numbers (const StateTable *table, const StateField *field, uint8_t *member, Reader *value, GError **error)
+decode_numbers (const StateTable *table, const StateField *field, uint8_t *member, Reader *value,
+                GError **error)
 {
-  unsigned size = field->kind == STATE_KIND_BOOL ? 1 : (unsigned) field->size;
+  unsigned size = field->kind == STATE_KIND_BOOL ? 1 : (unsigned)field->size;
 
-  if (value->size != (size_t) field->count * size)
+  if (value->size != (size_t)field->count * size)
     return refuse (error, table, field->name, "has another length");
 
   for (unsigned i = 0; i < field->count; i++, member += field->size)
     {
-      uint64_t number = load_le (value->data + (size_t) i * size, size);
+      uint64_t number = load_le (value->data + (size_t)i * size, size);
 
       if (field->kind == STATE_KIND_BOOL && number > 1)
         return refuse (error, table, field->name, "is neither true nor false");
       switch (field->kind)
         {
         case STATE_KIND_BOOL:
-          *(bool *) member = number != 0;
+          *(bool *)member = number != 0;
           break;
         case STATE_KIND_U8:
-          *member = (uint8_t) number;
+          *member = (uint8_t)number;
           break;
         case STATE_KIND_U16:
-          *(uint16_t *) member = (uint16_t) number;
+          *(uint16_t *)member = (uint16_t)number;
           break;
         case STATE_KIND_U32:
-          *(uint32_t *) member = (uint32_t) number;
+          *(uint32_t *)member = (uint32_t)number;
           break;
         default:
-          *(uint64_t *) member = number;
+          *(uint64_t *)member = number;
           break;
         }
     }
@@ -158,12 +160,11 @@ decode_field (const StateTable *table, const StateField *field, const uint8_t *o
   switch (field->kind)
     {
     case STATE_KIND_BYTES:
-    case STATE_KIND_BUFFER:
-      {
+      case STATE_KIND_BUFFER: {
         /* The live object's size: the scratch copy's may have been loaded. */
-        size_t size = field->kind == STATE_KIND_BYTES ? field->size
-                                                      : *(const size_t *) (object + field->size_offset);
-        uint8_t *bytes = field->kind == STATE_KIND_BYTES ? member : *(uint8_t **) member;
+        size_t size =
+          field->kind == STATE_KIND_BYTES ? field->size : *(const size_t *)(object + field->size_offset);
+        uint8_t *bytes = field->kind == STATE_KIND_BYTES ? member : *(uint8_t **)member;
 
         if (value->size != size)
           return refuse (error, table, field->name, "has another length");
@@ -173,8 +174,8 @@ decode_field (const StateTable *table, const StateField *field, const uint8_t *o
       }
     case STATE_KIND_TABLE:
       for (unsigned i = 0; i < field->count; i++)
-        if (!decode_object (field->table, object + field->offset + i * field->size, member + i * field->size, value,
-                            error))
+        if (!decode_object (field->table, object + field->offset + i * field->size, member + i * field->size,
+                            value, error))
           return false;
       return value->size == 0 || refuse (error, table, field->name, "has more elements");
     default:
@@ -203,7 +204,8 @@ decode_fields (const StateTable *table, uint64_t version, uint64_t n_fields, con
       uint64_t kind;
       const StateField *field;
 
-      if (!take_sized (reader, 1, &name) || !take_number (reader, 1, &kind) || !take_sized (reader, 4, &value))
+      if (!take_sized (reader, 1, &name) || !take_number (reader, 1, &kind)
+          || !take_sized (reader, 4, &value))
         return refuse (error, table, NULL, "ends too early");
       field = find_field (table, &name);
       if (!field)
@@ -232,7 +234,8 @@ decode_fields (const StateTable *table, uint64_t version, uint64_t n_fields, con
 }
 
 static bool
-decode_object (const StateTable *table, const uint8_t *object, uint8_t *scratch, Reader *reader, GError **error)
+decode_object (const StateTable *table, const uint8_t *object, uint8_t *scratch, Reader *reader,
+               GError **error)
 {
   Reader body, name;
   uint64_t version, n_fields;
@@ -368,7 +371,7 @@ state_load (const StateTable *table, void *object, const uint8_t *data, size_t s
 bool
 state_validate (const StateTable *table, const void *object, const uint8_t *data, size_t size, GError **error)
 {
-  StateLoad *load = state_prepare (table, (void *) object, data, size, error);
+  StateLoad *load = state_prepare (table, (void *)object, data, size, error);
 
   if (!load)
     return false;

@@ -19,7 +19,7 @@ put_name (GByteArray *out, const char *name)
 
   g_assert (length > 0 && length <= STATE_NAME_MAX);
   put (out, length, 1);
-  g_byte_array_append (out, (const uint8_t *) name, (unsigned) length);
+  g_byte_array_append (out, (const uint8_t *)name, (unsigned)length);
 }
 
 /* Reserves a 32-bit length. Returns: where it stands, for end_sized. */
@@ -43,19 +43,19 @@ save_numbers (const StateField *field, const uint8_t *member, GByteArray *out)
     switch (field->kind)
       {
       case STATE_KIND_BOOL:
-        put (out, *(const bool *) member, 1);
+        put (out, *(const bool *)member, 1);
         break;
       case STATE_KIND_U8:
         put (out, *member, 1);
         break;
       case STATE_KIND_U16:
-        put (out, *(const uint16_t *) member, 2);
+        put (out, *(const uint16_t *)member, 2);
         break;
       case STATE_KIND_U32:
-        put (out, *(const uint32_t *) member, 4);
+        put (out, *(const uint32_t *)member, 4);
         break;
       default:
-        put (out, *(const uint64_t *) member, 8);
+        put (out, *(const uint64_t *)member, 8);
         break;
       }
 }
@@ -68,15 +68,14 @@ save_field (const StateField *field, uint8_t *object, GByteArray *out)
   switch (field->kind)
     {
     case STATE_KIND_BYTES:
-      g_byte_array_append (out, member, (unsigned) field->size);
+      g_byte_array_append (out, member, (unsigned)field->size);
       break;
-    case STATE_KIND_BUFFER:
-      {
-        size_t size = *(const size_t *) (object + field->size_offset);
+      case STATE_KIND_BUFFER: {
+        size_t size = *(const size_t *)(object + field->size_offset);
 
         g_assert (size <= STATE_BUFFER_MAX);
         if (size > 0)
-          g_byte_array_append (out, *(uint8_t *const *) member, (unsigned) size);
+          g_byte_array_append (out, *(uint8_t *const *)member, (unsigned)size);
         break;
       }
     case STATE_KIND_TABLE:
