@@ -3,6 +3,7 @@
 #include "app/session/local-session-private.h"
 
 #include "app/base/error.h"
+#include "app/bundle/bundle.h"
 
 #define GRAB_TIMEOUT_MS 2000
 #define THUMBNAIL_INTERVAL_MS 500
@@ -103,7 +104,7 @@ console_message (LocalSession *self)
   switch (self->state)
     {
     case BONSAI_STATE_PAUSED:
-      return self->message != NULL ? self->message : "Paused";
+      return self->message != NULL ? self->message : "Ctrl+Alt+P lets it run on";
     case BONSAI_STATE_STOPPED:
     case BONSAI_STATE_CRASHED:
       return self->message != NULL ? self->message : "The machine has stopped";
@@ -155,6 +156,33 @@ ignore_result (GObject *source, GAsyncResult *result, gpointer data)
     g_info ("%s", error->message);
 }
 
+/* NAME-TIME.png among the user's pictures. (transfer full) */
+static char *
+screenshot_path (LocalSession *self)
+{
+  const char *pictures = g_get_user_special_dir (G_USER_DIRECTORY_PICTURES);
+  g_autoptr (GDateTime) now = g_date_time_new_now_local ();
+  g_autofree char *time = g_date_time_format (now, "%Y-%m-%d %H-%M-%S");
+  g_autofree char *slug = bundle_slug (self->spec->name);
+  g_autofree char *name = g_strdup_printf ("%s %s.png", slug, time);
+
+  return g_build_filename (pictures != NULL ? pictures : g_get_home_dir (), name, NULL);
+}
+
+static void
+save_screenshot (GObject *source, GAsyncResult *result, gpointer data)
+{
+  LocalSession *self = LOCAL_SESSION (source);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Surface) surface = bonsai_session_grab_finish (BONSAI_SESSION (self), result, &error);
+  g_autofree char *path = screenshot_path (self);
+
+  if (surface == NULL || !surface_save_png (surface, path, &error))
+    g_message ("No screenshot: %s", error->message);
+  else
+    g_message ("Screenshot: %s", path);
+}
+
 static void
 handle_action (gpointer object, gconstpointer content)
 {
@@ -168,6 +196,8 @@ handle_action (gpointer object, gconstpointer content)
     { "power-off", BONSAI_CONTROL_POWER_OFF },
   };
 
+  if (g_str_equal (content, "screenshot"))
+    bonsai_session_grab_async (BONSAI_SESSION (self), 0, 0, NULL, save_screenshot, NULL);
   for (unsigned i = 0; i < G_N_ELEMENTS (controls); i++)
     if (g_str_equal (controls[i].action, content))
       {

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/app/scratch.h"
+
+#include "app/bundle/bundle-private.h"
+
+#include <sys/stat.h>
+
+char *
+scratch_new (void)
+{
+  g_autoptr (GError) error = NULL;
+  char *path = g_dir_make_tmp ("bonsai-test-XXXXXX", &error);
+
+  g_assert_no_error (error);
+  return path;
+}
+
+void
+scratch_free (char *path)
+{
+  bundle_remove_tree (path);
+  g_free (path);
+}
+
+void
+scratch_env (const char *scratch, const char *name)
+{
+  g_autofree char *path = g_build_filename (scratch, name, NULL);
+
+  g_assert_cmpint (mkdir (path, 0700), ==, 0);
+  g_setenv (name, path, TRUE);
+}
+
+gboolean
+scratch_tick (gpointer data)
+{
+  return G_SOURCE_CONTINUE;
+}

@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/base/error.h"
+#include "app/bundle/vm-config.h"
+#include "app/bundle/vm-limits.h"
+
+#include <string.h>
+
+static const char full[]
+  = "{\n"
+    "  \"bonsai\": 1,\n"
+    "  \"colour\": \"green\",\n"
+    "  \"uuid\": \"0b9f9a0e-6b0a-4c39-a8c7-6f3d1a5b7c11\",\n"
+    "  \"name\": \"Größe “1”\",\n"
+    "  \"memory\": \"1536M\",\n"
+    "  \"cpus\": 3,\n"
+    "  \"boot\": { \"kernel\": \"/k\", \"append\": \"quiet\", \"dream\": [1, {\"deep\": true}] },\n"
+    "  \"disks\": [\n"
+    "    { \"id\": \"disk0\", \"path\": \"disks/a.img\", \"mood\": 1.5 },\n"
+    "    { \"id\": \"cd0\", \"kind\": \"cdrom\" }\n"
+    "  ],\n"
+    "  \"networks\": [ { \"id\": \"net0\", \"mac\": \"52:54:00:00:00:01\", \"vlan\": 7 } ],\n"
+    "  \"serial\": [ { \"path\": \"log/s.txt\", \"parity\": null } ],\n"
+    "  \"display\": { \"video-memory\": 32, \"heads\": 2 },\n"
+    "  \"future\": { \"list\": [null, -1, \"x\"] }\n"
+    "}\n";
+
+static VmConfig *
+parse (const char *text, GError **error)
+{
+  return vm_config_parse (text, strlen (text), "vm.json", error);
+}
+
+static void
+test_values (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VmConfig) config = parse (full, &error);
+  const VmDisk *disk;
+
+  g_assert_no_error (error);
+  g_assert_cmpstr (config->name, ==, "Größe “1”");
+  g_assert_cmpuint (config->memory, ==, 1536ull << 20);
+  g_assert_cmpuint (config->cpus, ==, 3);
+  g_assert_cmpstr (config->kernel, ==, "/k");
+  g_assert_null (config->initrd);
+  g_assert_cmpuint (config->video_memory, ==, 32);
+  disk = g_ptr_array_index (config->disks, 0);
+  g_assert_cmpint (disk->bus, ==, DISK_BUS_VIRTIO);
+  disk = g_ptr_array_index (config->disks, 1);
+  g_assert_cmpint (disk->kind, ==, DISK_KIND_CDROM);
+  g_assert_null (disk->path);
+}
+
+/* Reading what was written gives the same text; unknown members stay at every depth, in their order. */
+static void
+test_round_trip (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VmConfig) config = parse (full, &error);
+  g_autoptr (VmConfig) copy = vm_config_copy (config), again = NULL;
+  g_autofree char *first = vm_config_to_json (copy), *second = NULL;
+  static const char *const kept[] = { "\"colour\" : \"green\"", "\"deep\" : true", "\"mood\" : 1.5", "\"vlan\" : 7",
+                                      "\"parity\" : null", "\"heads\" : 2", "\"future\"" };
+
+  again = parse (first, &error);
+  g_assert_no_error (error);
+  second = vm_config_to_json (again);
+  g_assert_cmpstr (first, ==, second);
+  for (unsigned i = 0; i < G_N_ELEMENTS (kept); i++)
+    g_assert_nonnull (strstr (first, kept[i]));
+  g_assert_true (strstr (first, "\"colour\"") < strstr (first, "\"uuid\""));
+}
+
+/* What belongs to a disk that goes, goes with it; what belongs to the others stays theirs. */
+static void
+test_unknown_members_follow_their_owner (void)
+{
+  g_autoptr (VmConfig) config = parse (full, NULL);
+  g_autofree char *text = NULL;
+
+  vm_config_add_disk (config, "disks/b.img", 0);
+  g_ptr_array_remove_index (config->disks, 0);
+  vm_config_set (&config->kernel, NULL);
+  vm_config_set (&config->append, NULL);
+  text = vm_config_to_json (config);
+  g_assert_null (strstr (text, "mood"));
+  g_assert_nonnull (strstr (text, "dream"));
+  g_assert_null (strstr (text, "quiet"));
+}
+
+typedef struct {
+  const char *name, *find, *replace, *message;
+} Mistake;
+
+static const Mistake mistakes[] = {
+  { "memory-kind", "\"1536M\"", "true", "vm.json:6:13: memory: must be a size" },
+  { "memory-word", "1536M", "lots", "vm.json:6:13: memory: “lots” is not a size" },
+  { "memory-small", "1536M", "10K", "vm.json:6:13: memory: must be whole MiB" },
+  { "cpus-zero", "\"cpus\": 3", "\"cpus\": 0", "vm.json:7:11: cpus: must be 1 to 255" },
+  { "cpus-negative", "\"cpus\": 3", "\"cpus\": -3", "vm.json:7:11: cpus: -3 is out of range" },
+  { "cpus-fraction", "\"cpus\": 3", "\"cpus\": 1.5", "vm.json:7:11: cpus: must be a whole number" },
+  { "comma", "\"cpus\": 3,", "\"cpus\": 3", "vm.json:8:3: expected “,” or “}”, found “\"”" },
+  { "quote", "\"green\"", "\"green", "the string has no closing quote on its line" },
+  { "twice", "\"colour\"", "\"cpus\"", "vm.json:7:3: “cpus” is there twice" },
+  { "missing", "\"name\"", "\"nom\"", "vm.json:1:1: name: missing" },
+  { "newer", "\"bonsai\": 1", "\"bonsai\": 2", "vm.json:2:13: bonsai: version 2 was written by a newer Bonsai" },
+  { "uuid", "0b9f9a0e", "xxxx", "vm.json:4:11: uuid: must be a UUID" },
+  { "escape", "disks/a.img", "disks/../../a.img", "vm.json:10:30: disks[0].path: “disks/../../a.img” leaves" },
+  { "kind", "\"cdrom\"", "\"tape\"", "vm.json:11:28: disks[1].kind: “tape” is unknown; it must be “disk” or “cdrom”" },
+  { "id", "\"cd0\"", "\"disk0\"", "vm.json:11:13: disks[1].id: “disk0” is there twice" },
+  { "disk-path", "\"path\": \"disks/a.img\"", "\"pfad\": 1", "vm.json:10:5: disks[0].path: missing" },
+  { "mac", "52:54:00:00:00:01", "53:54:00:00:00:01", "networks[0].mac: must be the address of one card" },
+  { "video", "\"video-memory\": 32", "\"video-memory\": 33", "display.video-memory: must be 1, 2, 4" },
+  { "list", "\"serial\": [ {", "\"serial\": [ 1, {", "vm.json:14:15: serial[0]: must be an object" },
+  { "surrogate", "quiet", "\\ud800", "half a surrogate pair" },
+  { "nul", "quiet", "\\u0000", "can't contain the character NUL" },
+  { "big", "\"vlan\": 7", "\"vlan\": 99999999999999999999", "is too large" },
+};
+
+static void
+test_mistake (gconstpointer data)
+{
+  const Mistake *mistake = data;
+  g_autoptr (GString) text = g_string_new (full);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpuint (g_string_replace (text, mistake->find, mistake->replace, 1), ==, 1);
+  g_assert_null (parse (text->str, &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID);
+  if (strstr (error->message, mistake->message) == NULL)
+    g_error ("“%s” lacks “%s”", error->message, mistake->message);
+}
+
+static void
+test_random_bytes (void)
+{
+  for (unsigned round = 0; round < 200; round++)
+    {
+      guint8 bytes[10000];
+      g_autoptr (GError) error = NULL;
+
+      for (gsize i = 0; i < sizeof bytes; i++)
+        bytes[i] = (guint8) g_test_rand_int ();
+      g_assert_null (vm_config_parse ((char *) bytes, sizeof bytes, "vm.json", &error));
+      g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID);
+    }
+}
+
+/* Bytes changed, cut and doubled in a good file reach further than noise does. */
+static void
+test_damaged (void)
+{
+  unsigned n_good = 0;
+
+  for (unsigned round = 0; round < 20000; round++)
+    {
+      g_autoptr (GString) text = g_string_new (full);
+      g_autoptr (GError) error = NULL;
+      g_autoptr (VmConfig) config = NULL;
+
+      for (int n = g_test_rand_int_range (1, 4); n > 0; n--)
+        {
+          gsize at = (gsize) g_test_rand_int_range (0, (int) text->len);
+
+          switch (g_test_rand_int_range (0, 3))
+            {
+            case 0:
+              text->str[at] = (char) g_test_rand_int ();
+              break;
+            case 1:
+              g_string_erase (text, (gssize) at, 1);
+              break;
+            default:
+              g_string_insert_c (text, (gssize) at, "{}[]\",:0-e\\"[g_test_rand_int_range (0, 11)]);
+            }
+        }
+      config = vm_config_parse (text->str, text->len, "vm.json", &error);
+      g_assert_true ((config == NULL) == (error != NULL));
+      n_good += config != NULL ? 1 : 0;
+    }
+  g_assert_cmpuint (n_good, >, 0);
+}
+
+static void
+test_deep_and_long (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autofree char *deep = g_strnfill (500000, '[');
+  g_autofree char *flat = NULL;
+  g_autoptr (GString) list = g_string_new ("[1");
+
+  g_assert_null (parse (deep, &error));
+  g_assert_nonnull (strstr (error->message, "nested deeper"));
+  g_clear_error (&error);
+
+  for (unsigned i = 0; i < 400000; i++)
+    g_string_append (list, ",1");
+  g_assert_null (parse (list->str, &error));
+  g_assert_nonnull (strstr (error->message, "expected “,” or “]”"));
+  g_clear_error (&error);
+
+  flat = g_strnfill (2 * 1024 * 1024, ' ');
+  g_assert_null (parse (flat, &error));
+  g_assert_nonnull (strstr (error->message, "larger than 1 MiB"));
+}
+
+static void
+test_sizes (void)
+{
+  static const struct {
+    const char *text;
+    uint64_t bytes;
+  } sizes[] = {
+    { "512M", 512ull << 20 }, { "2G", 2ull << 30 },      { "1024", 1024ull << 20 }, { "7B", 7 },
+    { "4 KiB", 4096 },        { "1T", 1ull << 40 },      { "3gb", 3ull << 30 },     { "", 0 },
+    { "M", 0 },               { "-1M", 0 },              { "1X", 0 },               { "0G", 0 },
+    { "1MM", 0 },             { "99999999999999T", 0 },  { "1.5G", 0 },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (sizes); i++)
+    g_assert_cmpuint (vm_parse_size (sizes[i].text, NULL), ==, sizes[i].bytes);
+  for (uint64_t bytes = 1; bytes < 1ull << 50; bytes = bytes * 3 + 1)
+    {
+      g_autofree char *text = vm_format_size (bytes);
+
+      g_assert_cmpuint (vm_parse_size (text, NULL), ==, bytes);
+    }
+}
+
+static void
+test_limits (void)
+{
+  HostReport host = { .n_cpus = 4, .max_vcpus = 64, .memory_total = 8ull << 30 };
+  VmLimits limits = vm_limits_for_host (&host);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpuint (limits.memory_default, ==, 2ull << 30);
+  g_assert_cmpuint (limits.memory_max, ==, 8ull << 30);
+  g_assert_cmpuint (limits.cpus_default, ==, 2);
+  g_assert_true (vm_limits_check (&host, 8ull << 30, 64, &error));
+  g_assert_false (vm_limits_check (&host, (8ull << 30) + (1 << 20), 1, &error));
+  g_assert_nonnull (strstr (error->message, "this host has 8G"));
+  g_clear_error (&error);
+  g_assert_false (vm_limits_check (&host, 1 << 30, 65, &error));
+  g_assert_nonnull (strstr (error->message, "at most 64"));
+}
+
+static void
+test_spec (void)
+{
+  g_autoptr (VmConfig) config = parse (full, NULL);
+  g_autoptr (MachineSpec) spec = vm_config_to_spec (config, "/vms/a.bonsai");
+  const DiskSpec *disk = g_ptr_array_index (spec->disks, 0);
+
+  g_assert_cmpstr (spec->uuid, ==, config->uuid);
+  g_assert_cmpuint (spec->memory, ==, config->memory);
+  g_assert_cmpuint (spec->n_cpus, ==, 3);
+  g_assert_cmpstr (spec->kernel, ==, "/k");
+  g_assert_cmpstr (disk->path, ==, "/vms/a.bonsai/disks/a.img");
+  g_assert_cmpstr (disk->id, ==, "disk0");
+  g_assert_cmpuint (spec->disks->len, ==, 2);
+  g_assert_cmpuint (spec->nics->len, ==, 1);
+  g_assert_cmpint (spec->serial[0].kind, ==, SERIAL_FILE);
+  g_assert_cmpstr (spec->serial[0].path, ==, "/vms/a.bonsai/log/s.txt");
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/vm-config/values", test_values);
+  g_test_add_func ("/vm-config/round-trip", test_round_trip);
+  g_test_add_func ("/vm-config/unknown-members", test_unknown_members_follow_their_owner);
+  for (unsigned i = 0; i < G_N_ELEMENTS (mistakes); i++)
+    {
+      g_autofree char *path = g_strdup_printf ("/vm-config/mistake/%s", mistakes[i].name);
+
+      g_test_add_data_func (path, &mistakes[i], test_mistake);
+    }
+  g_test_add_func ("/vm-config/random-bytes", test_random_bytes);
+  g_test_add_func ("/vm-config/damaged", test_damaged);
+  g_test_add_func ("/vm-config/deep-and-long", test_deep_and_long);
+  g_test_add_func ("/vm-config/sizes", test_sizes);
+  g_test_add_func ("/vm-config/limits", test_limits);
+  g_test_add_func ("/vm-config/spec", test_spec);
+  return g_test_run ();
+}
