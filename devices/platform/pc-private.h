@@ -44,6 +44,10 @@ pc_place (Pc *pc, unsigned slot, unsigned function)
   return (PciPlace){ pc->bus, PCI_DEVFN (slot, function) };
 }
 
+/* A Pc without a machine; pc_build (board, pc, error) solders it onto a board. pc_free after the board's end. */
+Pc *pc_alloc (MachineSpec *spec);
+bool pc_build (Board *board, void *data, GError **error);
+
 /* First address above all RAM. */
 uint64_t pc_ram_end (const MachineSpec *spec);
 
@@ -58,6 +62,7 @@ bool pc_load_bios (Pc *pc, GError **error);
 void pc_describe_to_firmware (Pc *pc);
 
 /* pc-start.c: what firmware would have done, for a kernel that is booted directly. */
+void pc_set_up_pci (Pc *pc); /* chip set, BARs, interrupt lines */
 void pc_prepare (Board *board, CpuStart *start, void *data);
 
 G_END_DECLS

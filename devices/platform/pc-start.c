@@ -142,6 +142,14 @@ enable_function (PciDevice *pci, void *data)
   pci_bus_config_write (pci->bus, pci->devfn, PCI_COMMAND, command, 2);
 }
 
+void
+pc_set_up_pci (Pc *pc)
+{
+  set_up_chips (pc);
+  place_resources (pc);
+  pci_bus_foreach (pc->bus, enable_function, NULL);
+}
+
 /* --- tables --- */
 
 typedef struct {
@@ -228,9 +236,7 @@ start_kernel (Pc *pc, CpuStart *start, GError **error)
     .display = pc->svga != NULL,
   };
 
-  set_up_chips (pc);
-  place_resources (pc);
-  pci_bus_foreach (pc->bus, enable_function, NULL);
+  pc_set_up_pci (pc);
   place_bios_data (pc);
   place_smbios (pc);
   if (!place_acpi (pc, &machine, &machine.rsdp, error))

@@ -29,7 +29,7 @@ static bool pc_add_debug_ports (Pc *pc, GError **error);
 static bool pc_add_nics (Pc *pc, GError **error);
 static IrqPin pc_route_pci (void *data, unsigned slot, unsigned pin);
 
-static bool
+bool
 pc_build (Board *board, void *data, GError **error)
 {
   Pc *pc = data;
@@ -218,6 +218,17 @@ pc_add_nics (Pc *pc, GError **error)
 /* --- the Pc --- */
 
 Pc *
+pc_alloc (MachineSpec *spec)
+{
+  Pc *pc = g_new0 (Pc, 1);
+
+  pc->spec = machine_spec_ref (spec);
+  pc->input = input_hub_new ();
+  pc->boot_order = g_string_new (NULL);
+  return pc;
+}
+
+Pc *
 pc_new (MachineSpec *spec, MachineEventFunc on_event, void *data, GError **error)
 {
   g_autoptr (Pc) pc = NULL;
@@ -226,10 +237,7 @@ pc_new (MachineSpec *spec, MachineEventFunc on_event, void *data, GError **error
   if (!machine_spec_check (spec, error))
     return NULL;
 
-  pc = g_new0 (Pc, 1);
-  pc->spec = machine_spec_ref (spec);
-  pc->input = input_hub_new ();
-  pc->boot_order = g_string_new (NULL);
+  pc = pc_alloc (spec);
   if (spec->kernel)
     {
       pc->kernel = boot_kernel_load (spec->kernel, spec->initrd, spec->append,

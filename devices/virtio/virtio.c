@@ -256,7 +256,8 @@ check_state (const void *object, const void *incoming, GError **error)
 {
   const VirtioDevice *vdev = object, *other = incoming;
 
-  if (other->driver_features & ~vdev->features)
+  /* Until FEATURES_OK is set, what the guest wrote means nothing. */
+  if ((other->status & VIRTIO_STATUS_FEATURES_OK) && (other->driver_features & ~vdev->features))
     {
       g_set_error (error, VMM_ERROR, VMM_ERROR_STATE,
                    "The saved state of %s uses features 0x%" PRIx64 " that this machine's device lacks",
