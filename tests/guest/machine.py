@@ -17,6 +17,7 @@ import tempfile
 import time
 
 import screentext
+import tap
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BONSAI_BUILD", TREE / "build"))
@@ -58,16 +59,11 @@ class Machine:
             subprocess.run(["cp", "--sparse=always", disk, self.disk], check=True)
         ARTEFACTS.mkdir(parents=True, exist_ok=True)
 
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, kind, value, traceback):
+    def close(self):
+        """Ends it, and keeps what it said on its serial line."""
         try:
-            if value is not None and self.is_alive():
-                self.keep_picture("failed")
-        finally:
             self.destroy()
+        finally:
             if self.serial and self.serial.exists():
                 shutil.copy(self.serial, ARTEFACTS / f"{self.name}-serial.log")
             shutil.rmtree(self.scratch, ignore_errors=True)
@@ -164,7 +160,7 @@ class BonsaiMachine(Machine):
         self.bonsai("type", self.name, text)
 
     def move(self, x, y):
-        self.bonsai("mouse", self.name, "move", x, y)
+        self.bonsai("mouse", "--", self.name, "move", x, y)
 
     def click(self, button):
         self.bonsai("mouse", self.name, "click", button)
@@ -190,7 +186,7 @@ class QemuMachine(Machine):
 
     KEYS = {" ": "spc", "\n": "ret", "-": "minus", "=": "equal", "/": "slash", ".": "dot", ",": "comma",
             ";": "semicolon", "'": "apostrophe", "[": "bracket_left", "]": "bracket_right", "\\": "backslash",
-            "`": "grave_accent", "enter": "ret", "escape": "esc", "control": "ctrl", "space": "spc"}
+            "`": "grave_accent", "escape": "esc", "control": "ctrl", "space": "spc"}
     SHIFTED = dict(zip('~!@#$%^&*()_+{}|:"<>?', "`1234567890-=[]\\;',./"))
 
     def __init__(self, *args, **options):
@@ -278,6 +274,25 @@ class QemuMachine(Machine):
         if self.process and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
             self.process.wait()
+
+
+class MachineStory(tap.Story):
+    """A story about self.machine, which set_up() makes and starts."""
+
+    machine = None
+
+    def tear_down(self):
+        if self.machine:
+            self.machine.close()
+
+    def recover(self):
+        if self.machine.is_alive():
+            self.machine.keep_picture("failed")
+        self.come_back()
+
+    def come_back(self):
+        """Makes the guest usable after a failed step, or raises."""
+        raise AssertionError("a step before did not succeed")
 
 
 def machine(*args, **options):

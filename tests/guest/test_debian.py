@@ -3,9 +3,11 @@
 """Debian on a disk: SeaBIOS, GRUB, kernel, login, and what a user does next."""
 
 import re
+import time
 
 import tap
 from debian import Debian
+from machine import MachineStory
 from receiver import Receiver
 
 # Lines at level "error" or worse that no hardware of ours causes.
@@ -15,7 +17,7 @@ INNOCENT = [
 ]
 
 
-class Boot(tap.Story):
+class Boot(MachineStory):
     """The way to a shell; subclasses say with how many processors."""
 
     cpus = 1
@@ -25,11 +27,7 @@ class Boot(tap.Story):
         self.machine = self.debian.machine
         self.machine.start()
 
-    def tear_down(self):
-        self.machine.__exit__(None, None, None)
-
-    def recover(self):
-        self.machine.keep_picture("failed")
+    def come_back(self):
         self.debian.recover()
 
     def boot_to_shell(self):
@@ -121,7 +119,6 @@ class OneProcessor(Boot):
 
     def test_clock(self):
         """The clock is the host's, and time passes as it does there."""
-        import time
         now = int(self.debian.output("date +%s").split()[-1])
         assert abs(now - time.time()) < 60, f"the guest's clock says {now}, the host's {time.time():.0f}"
 

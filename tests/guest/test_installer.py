@@ -1,0 +1,86 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Debian's installer from a CD: the graphical menu and the first screens."""
+
+import guests
+import tap
+from machine import MachineStory, machine
+from PIL import Image, ImageChops
+
+
+class Installer(MachineStory):
+    """isolinux, vesamenu and the installer's kernel."""
+
+    def set_up(self):
+        self.machine = machine("installer", memory=1536, cdrom=guests.directory("installer") / "installer.iso")
+        self.machine.start()
+
+    def picture(self):
+        with Image.open(self.machine.screenshot()) as image:
+            return image.convert("RGB")
+
+    def still_picture(self, seconds=30):
+        """The screen once it no longer changes."""
+        pictures = [self.picture()]
+
+        def still():
+            pictures.append(self.picture())
+            return pictures[-1].size == pictures[-2].size and not self.difference(*pictures[-2:])
+
+        self.machine.wait_until(still, "picture that stands still", seconds)
+        return pictures[-1]
+
+    @staticmethod
+    def difference(one, other):
+        return ImageChops.difference(one, other).getbbox()
+
+    def wait_change(self, before, what):
+        """Waits until the screen differs from a picture and stands still again."""
+        self.machine.wait_until(
+            lambda: (now := self.picture()).size != before.size or self.difference(now, before), what, 30)
+        return self.still_picture()
+
+    def test_menu(self):
+        """The CD boots to its graphical menu with Debian's splash."""
+        self.machine.wait_until(lambda: self.picture().size == (640, 480)
+                                and len(self.picture().getcolors(1 << 24)) > 16, "graphical menu", 60)
+        self.menu = self.still_picture()
+        self.machine.keep_picture("menu")
+
+    def test_arrows(self):
+        """The arrow keys move the selection, and back."""
+        self.machine.key("down")
+        second = self.wait_change(self.menu, "move of the selection")
+        self.machine.keep_picture("second-entry")
+        bars = self.difference(self.menu, second)
+        assert bars[3] - bars[1] < 80, f"more than two lines of the menu changed: {bars}"
+        self.machine.key("down")
+        third = self.wait_change(second, "move of the selection")
+        self.machine.keep_picture("third-entry")
+        assert self.difference(second, third)[1] > bars[1], "the selection did not move down"
+        self.machine.key("up")
+        self.wait_change(third, "move of the selection")
+        self.machine.key("up")
+        back = self.wait_change(second, "move of the selection")
+        assert not self.difference(self.menu, back), "the first entry looks different after coming back to it"
+
+    def test_text_installer(self):
+        """Enter on the text entry starts the installer to its first question."""
+        self.machine.key("down")
+        second = self.wait_change(self.menu, "move of the selection")
+        self.machine.key("down")
+        self.wait_change(second, "move of the selection")
+        self.machine.key("ret")
+        self.machine.wait_text(r"Select a language", 240)
+        self.machine.keep_picture("language")
+
+    def test_text_keys(self):
+        """Its list follows the keyboard, too."""
+        before = self.still_picture()
+        self.machine.key("down")
+        self.wait_change(before, "move of the selection")
+        self.machine.keep_picture("language-down")
+
+
+if __name__ == "__main__":
+    tap.main()
