@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/app/fake-session.h"
+
+#include "app/base/error.h"
+
+#include <unistd.h>
+
+static void fake_session_iface_init (BonsaiSessionInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE (FakeSession, fake_session, G_TYPE_OBJECT,
+                               G_IMPLEMENT_INTERFACE (BONSAI_TYPE_SESSION, fake_session_iface_init))
+
+void
+fake_session_set_state (FakeSession *self, BonsaiState state, BonsaiReason reason, const char *message)
+{
+  self->state = state;
+  self->reason = reason;
+  g_free (self->message);
+  self->message = g_strdup (message);
+  g_signal_emit_by_name (self, "changed");
+}
+
+static const char *
+get_uuid (BonsaiSession *session)
+{
+  return FAKE_SESSION (session)->uuid;
+}
+
+static const char *
+get_name (BonsaiSession *session)
+{
+  return "Fake “one”";
+}
+
+static BonsaiState
+get_state (BonsaiSession *session)
+{
+  return FAKE_SESSION (session)->state;
+}
+
+static BonsaiReason
+get_reason (BonsaiSession *session)
+{
+  return FAKE_SESSION (session)->reason;
+}
+
+static const char *
+get_message (BonsaiSession *session)
+{
+  return FAKE_SESSION (session)->message;
+}
+
+static int
+get_exit_status (BonsaiSession *session)
+{
+  return FAKE_SESSION (session)->exit_status;
+}
+
+static int
+get_pid (BonsaiSession *session)
+{
+  return getpid ();
+}
+
+static bool
+get_console_open (BonsaiSession *session)
+{
+  return FAKE_SESSION (session)->console_open;
+}
+
+static void
+control (BonsaiSession *session, BonsaiControl what, unsigned timeout_ms, GTask *task)
+{
+  FakeSession *self = FAKE_SESSION (session);
+
+  g_string_append_printf (self->log, "control %d %u\n", what, timeout_ms);
+  if (what == BONSAI_CONTROL_SHUTDOWN)
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_TIMED_OUT, "It sleeps “on”");
+  else
+    {
+      fake_session_set_state (self, what == BONSAI_CONTROL_PAUSE ? BONSAI_STATE_PAUSED : BONSAI_STATE_RUNNING,
+                              BONSAI_REASON_USER, "asked");
+      g_task_return_boolean (task, TRUE);
+    }
+  g_object_unref (task);
+}
+
+static void
+input (BonsaiSession *session, const BonsaiInput *event)
+{
+  g_string_append_printf (FAKE_SESSION (session)->log, "input %d %u %d %d %d\n", event->kind, event->code, event->down,
+                          event->x, event->y);
+}
+
+/* A picture whose pixels tell their places. */
+static void
+grab (BonsaiSession *session, int max_width, int max_height, GTask *task)
+{
+  int width = max_width != 0 ? max_width : 1023;
+  Surface *surface = surface_new (width, 300);
+
+  for (int y = 0; y < surface->height; y++)
+    for (int x = 0; x < surface->width; x++)
+      ((uint32_t *) ((char *) surface->pixels + (gsize) y * surface->stride))[x] = (uint32_t) (y << 12 | x);
+  g_task_return_pointer (task, surface, (GDestroyNotify) surface_unref);
+  g_object_unref (task);
+}
+
+static void
+watch (BonsaiSession *session, bool active)
+{
+  FAKE_SESSION (session)->n_watchers += active ? 1 : -1;
+}
+
+static void
+change_medium (BonsaiSession *session, const char *drive, const char *path, bool force, GTask *task)
+{
+  g_string_append_printf (FAKE_SESSION (session)->log, "medium %s %s %d\n", drive, path, force);
+  g_task_return_boolean (task, TRUE);
+  g_object_unref (task);
+}
+
+static void
+show_console (BonsaiSession *session, bool show, GTask *task)
+{
+  FAKE_SESSION (session)->console_open = show;
+  g_signal_emit_by_name (session, "changed");
+  g_task_return_boolean (task, TRUE);
+  g_object_unref (task);
+}
+
+static void
+fake_session_iface_init (BonsaiSessionInterface *iface)
+{
+  iface->get_uuid = get_uuid;
+  iface->get_name = get_name;
+  iface->get_state = get_state;
+  iface->get_reason = get_reason;
+  iface->get_message = get_message;
+  iface->get_exit_status = get_exit_status;
+  iface->get_pid = get_pid;
+  iface->get_console_open = get_console_open;
+  iface->control = control;
+  iface->input = input;
+  iface->grab = grab;
+  iface->watch = watch;
+  iface->change_medium = change_medium;
+  iface->show_console = show_console;
+}
+
+static void
+fake_session_finalize (GObject *object)
+{
+  FakeSession *self = FAKE_SESSION (object);
+
+  g_free (self->uuid);
+  g_free (self->message);
+  g_string_free (self->log, TRUE);
+  G_OBJECT_CLASS (fake_session_parent_class)->finalize (object);
+}
+
+static void
+fake_session_class_init (FakeSessionClass *klass)
+{
+  G_OBJECT_CLASS (klass)->finalize = fake_session_finalize;
+}
+
+static void
+fake_session_init (FakeSession *self)
+{
+  self->uuid = g_uuid_string_random ();
+  self->state = BONSAI_STATE_RUNNING;
+  self->log = g_string_new (NULL);
+}
+
+FakeSession *
+fake_session_new (void)
+{
+  return g_object_new (FAKE_TYPE_SESSION, NULL);
+}

@@ -1,0 +1,332 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A session seen from another process: over its socket. */
+#include "app/base/error.h"
+#include "app/session/remote-session.h"
+#include "app/session/runtime-dir.h"
+#include "app/session/session-server.h"
+#include "tests/app/fake-session.h"
+#include "tests/app/scratch.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NOBODY 65534
+
+typedef struct {
+  FakeSession *fake;
+  SessionServer *server;
+  BonsaiSession *remote;
+} Fixture;
+
+static void
+keep_result (GObject *source, GAsyncResult *result, gpointer data)
+{
+  *(GAsyncResult **) data = g_object_ref (result);
+}
+
+static RemoteSession *
+connect_to (const char *uuid, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  remote_session_connect_async (uuid, NULL, keep_result, &result);
+  wait_until (result != NULL);
+  return remote_session_connect_finish (result, error);
+}
+
+static void
+set_up (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  fixture->fake = fake_session_new ();
+  fixture->server = session_server_new (BONSAI_SESSION (fixture->fake), &error);
+  g_assert_no_error (error);
+  fixture->remote = BONSAI_SESSION (connect_to (fixture->fake->uuid, &error));
+  g_assert_no_error (error);
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer data)
+{
+  g_clear_object (&fixture->remote);
+  g_clear_pointer (&fixture->server, session_server_free);
+  g_assert_finalize_object (fixture->fake);
+}
+
+static gboolean
+control (Fixture *fixture, BonsaiControl what, unsigned timeout_ms, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  bonsai_session_control_async (fixture->remote, what, timeout_ms, NULL, keep_result, &result);
+  wait_until (result != NULL);
+  return bonsai_session_control_finish (fixture->remote, result, error);
+}
+
+static void
+test_properties (Fixture *fixture, gconstpointer data)
+{
+  g_assert_cmpstr (bonsai_session_get_uuid (fixture->remote), ==, fixture->fake->uuid);
+  g_assert_cmpstr (bonsai_session_get_name (fixture->remote), ==, "Fake “one”");
+  g_assert_cmpint (bonsai_session_get_state (fixture->remote), ==, BONSAI_STATE_RUNNING);
+  g_assert_cmpint (bonsai_session_get_pid (fixture->remote), ==, getpid ());
+  g_assert_null (bonsai_session_get_message (fixture->remote));
+
+  fake_session_set_state (fixture->fake, BONSAI_STATE_PAUSED, BONSAI_REASON_IO_ERROR, "disk0 is full");
+  wait_until (bonsai_session_get_state (fixture->remote) == BONSAI_STATE_PAUSED);
+  g_assert_cmpint (bonsai_session_get_reason (fixture->remote), ==, BONSAI_REASON_IO_ERROR);
+  g_assert_cmpstr (bonsai_session_get_message (fixture->remote), ==, "disk0 is full");
+}
+
+static void
+test_control (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (control (fixture, BONSAI_CONTROL_PAUSE, 0, &error));
+  wait_until (bonsai_session_get_state (fixture->remote) == BONSAI_STATE_PAUSED);
+  g_assert_true (control (fixture, BONSAI_CONTROL_RESUME, 0, &error));
+  g_assert_false (control (fixture, BONSAI_CONTROL_SHUTDOWN, 7000, &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_TIMED_OUT);
+  g_assert_cmpstr (error->message, ==, "It sleeps “on”");
+  g_assert_cmpstr (fixture->fake->log->str, ==, "control 0 0\ncontrol 1 0\ncontrol 2 7000\n");
+}
+
+static void
+test_input (Fixture *fixture, gconstpointer data)
+{
+  static const BonsaiInput events[] = {
+    { .kind = BONSAI_INPUT_KEY, .code = 4, .down = true }, { .kind = BONSAI_INPUT_KEY, .code = 4 },
+    { .kind = BONSAI_INPUT_MOTION, .x = -5, .y = 6 },      { .kind = BONSAI_INPUT_POSITION, .x = 1, .y = 32767 },
+    { .kind = BONSAI_INPUT_BUTTON, .code = 2, .down = 1 }, { .kind = BONSAI_INPUT_WHEEL, .x = 1, .y = -1 },
+    { .kind = BONSAI_INPUT_RELEASE_ALL },
+  };
+  g_autoptr (GString) expected = g_string_new (NULL);
+
+  for (unsigned round = 0; round < 50; round++)
+    for (unsigned i = 0; i < G_N_ELEMENTS (events); i++)
+      {
+        bonsai_session_input (fixture->remote, &events[i]);
+        g_string_append_printf (expected, "input %d %u %d %d %d\n", events[i].kind, events[i].code, events[i].down,
+                                events[i].x, events[i].y);
+      }
+  wait_until (fixture->fake->log->len >= expected->len);
+  g_assert_cmpstr (fixture->fake->log->str, ==, expected->str);
+}
+
+static void
+test_grab (Fixture *fixture, gconstpointer data)
+{
+  static const int widths[] = { 0, 320 };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (widths); i++)
+    {
+      g_autoptr (GAsyncResult) result = NULL;
+      g_autoptr (Surface) surface = NULL;
+      g_autoptr (GError) error = NULL;
+
+      bonsai_session_grab_async (fixture->remote, widths[i], widths[i], NULL, keep_result, &result);
+      wait_until (result != NULL);
+      surface = bonsai_session_grab_finish (fixture->remote, result, &error);
+      g_assert_no_error (error);
+      g_assert_cmpint (surface->width, ==, widths[i] != 0 ? widths[i] : 1023);
+      g_assert_cmpint (surface->height, ==, 300);
+      for (int y = 0; y < surface->height; y++)
+        for (int x = 0; x < surface->width; x++)
+          g_assert_cmphex (((uint32_t *) ((char *) surface->pixels + (gsize) y * surface->stride))[x], ==,
+                           (uint32_t) (y << 12 | x));
+    }
+}
+
+static void
+count_up (int *n)
+{
+  (*n)++;
+}
+
+/* A watcher that goes without a word watches no longer. */
+static void
+test_watch (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (BonsaiSession) other = BONSAI_SESSION (connect_to (fixture->fake->uuid, NULL));
+  int n_changes = 0;
+
+  g_signal_connect_swapped (fixture->remote, "thumbnail-changed", G_CALLBACK (count_up), &n_changes);
+  bonsai_session_watch (fixture->remote, true);
+  bonsai_session_watch (other, true);
+  bonsai_session_watch (other, true);
+  wait_until (fixture->fake->n_watchers == 3);
+  g_signal_emit_by_name (fixture->fake, "thumbnail-changed");
+  wait_until (n_changes == 1);
+  g_clear_object (&other);
+  wait_until (fixture->fake->n_watchers == 1);
+  bonsai_session_watch (fixture->remote, false);
+  wait_until (fixture->fake->n_watchers == 0);
+}
+
+static void
+test_medium_and_console (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GAsyncResult) changed = NULL, ejected = NULL, shown = NULL;
+  g_autoptr (GError) error = NULL;
+
+  bonsai_session_change_medium_async (fixture->remote, "cd1", "/a b.iso", true, NULL, keep_result, &changed);
+  wait_until (changed != NULL);
+  g_assert_true (bonsai_session_change_medium_finish (fixture->remote, changed, &error));
+  bonsai_session_change_medium_async (fixture->remote, NULL, NULL, false, NULL, keep_result, &ejected);
+  wait_until (ejected != NULL);
+  g_assert_true (bonsai_session_change_medium_finish (fixture->remote, ejected, &error));
+  g_assert_cmpstr (fixture->fake->log->str, ==, "medium cd1 /a b.iso 1\nmedium (null) (null) 0\n");
+
+  g_assert_false (bonsai_session_get_console_open (fixture->remote));
+  bonsai_session_show_console_async (fixture->remote, true, NULL, keep_result, &shown);
+  wait_until (shown != NULL);
+  g_assert_true (bonsai_session_show_console_finish (fixture->remote, shown, &error));
+  wait_until (bonsai_session_get_console_open (fixture->remote));
+}
+
+/* The end is told before the connection goes. */
+static void
+test_end (Fixture *fixture, gconstpointer data)
+{
+  fixture->fake->exit_status = 33;
+  fake_session_set_state (fixture->fake, BONSAI_STATE_CRASHED, BONSAI_REASON_TRIPLE_FAULT, "Triple fault");
+  g_clear_pointer (&fixture->server, session_server_free);
+  wait_until (bonsai_session_get_state (fixture->remote) == BONSAI_STATE_CRASHED);
+  g_assert_cmpint (bonsai_session_get_reason (fixture->remote), ==, BONSAI_REASON_TRIPLE_FAULT);
+  g_assert_cmpint (bonsai_session_get_exit_status (fixture->remote), ==, 33);
+}
+
+static void
+test_host_lost (Fixture *fixture, gconstpointer data)
+{
+  g_clear_pointer (&fixture->server, session_server_free);
+  wait_until (bonsai_session_get_state (fixture->remote) == BONSAI_STATE_CRASHED);
+  g_assert_cmpint (bonsai_session_get_reason (fixture->remote), ==, BONSAI_REASON_HOST_LOST);
+}
+
+static void
+test_nobody_there (void)
+{
+  g_autofree char *uuid = g_uuid_string_random ();
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (connect_to (uuid, &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING);
+}
+
+/* Runs in a process of user @uid: speaks D-Bus's greeting (D-Bus specification 0.38, "Authentication
+ * Protocol") and says whether it was let in. 0: refused, 1: let in, 2: did not even get to the socket. */
+static int
+knock_as (const char *path, uid_t uid)
+{
+  g_autofree char *digits = g_strdup_printf ("%u", uid);
+  g_autoptr (GString) greeting = g_string_new_len ("\0AUTH EXTERNAL ", 15);
+  struct sockaddr_un address = { .sun_family = AF_UNIX };
+  int fd = socket (AF_UNIX, SOCK_STREAM, 0);
+  char answer[64] = "";
+
+  for (const char *at = digits; *at != '\0'; at++)
+    g_string_append_printf (greeting, "%02x", *at);
+  g_string_append (greeting, "\r\n");
+  if (uid != geteuid () && (setgid (uid) < 0 || setuid (uid) < 0))
+    return 3;
+  g_strlcpy (address.sun_path, path, sizeof address.sun_path);
+  if (connect (fd, (struct sockaddr *) &address, sizeof address) < 0)
+    return errno == EACCES ? 2 : 3;
+  if (write (fd, greeting->str, greeting->len) < 0 || read (fd, answer, sizeof answer - 1) < 0)
+    return 0;
+  return g_str_has_prefix (answer, "OK") ? 1 : 0;
+}
+
+static int
+knock (const char *path, uid_t uid)
+{
+  pid_t pid = fork (), ended = 0;
+  int status;
+
+  if (pid == 0)
+    _exit (knock_as (path, uid));
+  /* The server accepts on this thread. */
+  wait_until (ended == pid || (ended = waitpid (pid, &status, WNOHANG)) == pid);
+  g_assert_true (WIFEXITED (status));
+  return WEXITSTATUS (status);
+}
+
+/* Another user doesn't get through the folder; and with the folder open, not past the greeting. */
+static void
+test_other_user (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *folder = runtime_dir_path (), *path = runtime_dir_socket (fixture->fake->uuid);
+  struct stat st;
+
+  g_assert_cmpint (stat (folder, &st), ==, 0);
+  g_assert_cmpint (st.st_mode & 0777, ==, 0700);
+  g_assert_cmpint (knock (path, geteuid ()), ==, 1);
+  if (geteuid () != 0)
+    {
+      g_test_skip ("needs root, to become another user");
+      return;
+    }
+  g_assert_cmpint (knock (path, NOBODY), ==, 2);
+  for (char *at = strchr (path + 1, '/'); at != NULL; at = strchr (at + 1, '/'))
+    {
+      *at = '\0';
+      if (g_str_has_prefix (path, g_getenv ("BONSAI_TEST_SCRATCH")))
+        chmod (path, 0755);
+      *at = '/';
+    }
+  chmod (path, 0777);
+  g_assert_cmpint (knock (path, NOBODY), ==, 0);
+  chmod (folder, 0700);
+}
+
+/* A folder that others may enter is refused. */
+static void
+test_open_folder (void)
+{
+  g_autofree char *folder = runtime_dir_path ();
+  g_autoptr (GError) error = NULL;
+  g_autoptr (FakeSession) fake = fake_session_new ();
+
+  g_assert_true (runtime_dir_ensure (&error));
+  g_assert_cmpint (chmod (folder, 0770), ==, 0);
+  g_assert_null (session_server_new (BONSAI_SESSION (fake), &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED);
+  g_assert_cmpint (chmod (folder, 0700), ==, 0);
+}
+
+int
+main (int argc, char **argv)
+{
+  static const struct {
+    const char *path;
+    void (*test) (Fixture *, gconstpointer);
+  } tests[] = {
+    { "/session/properties", test_properties },
+    { "/session/control", test_control },
+    { "/session/input", test_input },
+    { "/session/grab", test_grab },
+    { "/session/watch", test_watch },
+    { "/session/medium-and-console", test_medium_and_console },
+    { "/session/end", test_end },
+    { "/session/host-lost", test_host_lost },
+    { "/session/other-user", test_other_user },
+  };
+  g_autoptr (Scratch) scratch = scratch_new ();
+
+  scratch_env (scratch, "XDG_RUNTIME_DIR");
+  g_setenv ("BONSAI_TEST_SCRATCH", scratch, TRUE);
+  g_test_init (&argc, &argv, NULL);
+  for (unsigned i = 0; i < G_N_ELEMENTS (tests); i++)
+    g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);
+  g_test_add_func ("/session/nobody-there", test_nobody_there);
+  g_test_add_func ("/session/open-folder", test_open_folder);
+  return g_test_run ();
+}
