@@ -1,0 +1,329 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line, end to end: real bundles, real machines on this host's KVM.
+
+Usage: test-cli.py BONSAI
+"""
+
+import json
+import os
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import tempfile
+import time
+import zlib
+
+BONSAI = os.path.abspath(sys.argv[1])
+INVADERS = "/boot/invaders.exec"
+OK, USAGE, ERROR, TRIPLE_FAULT, TIMEOUT = 0, 2, 4, 6, 10
+
+scratch = tempfile.mkdtemp(prefix="bonsai-cli-")
+os.environ.update(
+    BONSAI_LIBRARY=scratch + "/library",
+    XDG_RUNTIME_DIR=scratch + "/run",
+    XDG_DATA_HOME=scratch + "/data",
+    G_DEBUG="fatal-criticals",
+    LC_ALL="C.UTF-8",
+)
+os.mkdir(scratch + "/run", 0o700)
+
+
+def bonsai(*arguments, status=OK, timeout=60):
+    """Runs it, checks its exit status, returns what it printed on both."""
+    done = subprocess.run([BONSAI, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                          timeout=timeout)
+    shown = f"bonsai {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
+    assert done.returncode == status, f"expected status {status}: {shown}"
+    return done.stdout + done.stderr
+
+
+def show(name):
+    return json.loads(bonsai("show", name, "--json"))
+
+
+def wait_for(what, condition, seconds=20):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not within {seconds} s"
+        time.sleep(0.1)
+
+
+def read_png(path):
+    """Width, height and the rows' bytes of an 8-bit RGB or RGBA picture."""
+    with open(path, "rb") as file:
+        assert file.read(8) == b"\x89PNG\r\n\x1a\n", path
+        data = b""
+        while True:
+            length, kind = struct.unpack(">I4s", file.read(8))
+            chunk = file.read(length)
+            file.read(4)
+            if kind == b"IHDR":
+                width, height, depth, colour = struct.unpack(">IIBB", chunk[:10])
+                assert depth == 8 and colour in (2, 6), (depth, colour)
+            elif kind == b"IDAT":
+                data += chunk
+            elif kind == b"IEND":
+                return width, height, zlib.decompress(data)
+
+
+def multiboot(path, code):
+    """A kernel by Multiboot 0.6.96, section 3.1: its header with load addresses, then @code at 1 MiB."""
+    header = 0x100000
+    entry = header + 32
+    flags = 1 << 16
+    fields = [0x1BADB002, flags, -(0x1BADB002 + flags) & 0xFFFFFFFF, header, header, 0, 0, entry]
+    with open(path, "wb") as file:
+        file.write(struct.pack("<8I", *fields) + code)
+    return path
+
+
+# cli; lidt [0]; ud2: with no interrupt table the fault has nowhere to go.
+CRASH = b"\xfa\x0f\x01\x1d\x00\x00\x50\x00\x0f\x0b"
+# mov al, 21; out 0xf4, al; hlt
+DEBUG_EXIT = b"\xb0\x15\xe6\xf4\xf4\xeb\xfd"
+# cli; hlt; jmp
+SLEEP = b"\xfa\xf4\xeb\xfd"
+
+
+def test_usage():
+    """Mistakes in usage end with status 2, help with 0"""
+    bonsai("frobnicate", status=USAGE)
+    bonsai("show", status=USAGE)
+    bonsai("show", "a", "b", status=USAGE)
+    bonsai("run", "--nonsense", status=USAGE)
+    bonsai("run", "--cpus", "-1", status=USAGE)
+    bonsai("run", "--initrd", "/x", status=USAGE)
+    assert "Usage" in bonsai("--help")
+    verbs = [line.split()[0] for line in bonsai("--help").splitlines() if line.startswith("  ")]
+    for verb in verbs:
+        assert verb in bonsai(verb, "--help"), verb
+
+
+def test_host():
+    """The host is described, also as JSON"""
+    report = json.loads(bonsai("host", "--json"))
+    assert report["kvm"] in ("hardware", "pvm"), report
+    assert report["memory-total"] > 0
+
+
+def test_create():
+    """A machine is made with its disk, listed and shown"""
+    made = json.loads(bonsai("create", "First one", "--memory", "64M", "--disk", "8M", "--cdrom", "", "--json"))
+    assert os.path.getsize(made["path"] + "/disks/disk0.img") == 8 << 20
+    assert [vm["name"] for vm in json.loads(bonsai("list", "--json"))] == ["First one"]
+    config = show("First one")["config"]
+    assert config["memory"] == "64M" and [disk["id"] for disk in config["disks"]] == ["disk0", "cd0"]
+    assert len(os.listdir(scratch + "/library")) == 1
+
+
+def test_create_refused():
+    """What can't be is refused, and nothing stays behind"""
+    before = os.listdir(scratch + "/library")
+    assert "this host has" in bonsai("create", "Big", "--memory", "500T", status=ERROR)
+    assert "not a size" in bonsai("create", "Odd", "--memory", "lots", status=ERROR)
+    assert "no file" in bonsai("create", "Odd", "--kernel", "/nonexistent", status=ERROR)
+    bonsai("create", "First one", status=ERROR)
+    bonsai("create", "Odd", "--disk", "9000T", status=ERROR)
+    assert os.listdir(scratch + "/library") == before
+
+
+def test_hand_edited():
+    """A mistake in vm.json is told with its line, and undone by hand"""
+    path = show("First one")["path"] + "/vm.json"
+    with open(path) as file:
+        good = file.read()
+    with open(path, "w") as file:
+        file.write(good.replace('"64M"', '"sixty"'))
+    broken = json.loads(bonsai("list", "--json"))[0]
+    assert broken["state"] == "broken" and "vm.json:5:" in broken["message"], broken
+    assert "memory" in bonsai("start", "first-one", "--headless", status=ERROR)
+    with open(path, "wb") as file:
+        file.write(os.urandom(10000))
+    assert json.loads(bonsai("list", "--json"))[0]["state"] == "broken"
+    with open(path, "w") as file:
+        file.write(good)
+    assert show("First one")["state"] == "stopped"
+
+
+def test_delete():
+    """Deleting can be undone until it is purged"""
+    item = json.loads(bonsai("delete", "First one", "--json"))["deleted"]
+    assert json.loads(bonsai("list", "--json")) == []
+    assert json.loads(bonsai("list", "--deleted", "--json")) == [item]
+    bonsai("undelete", "First one")
+    assert show("First one")["state"] == "stopped"
+    bonsai("delete", "First one")
+    bonsai("purge", "--all")
+    bonsai("undelete", "First one", status=ERROR)
+
+
+def test_life():
+    """A machine runs in a process of its own and does what every verb says"""
+    bonsai("create", "Game", "--memory", "64M", "--kernel", INVADERS)
+    bonsai("start", "Game", "--headless")
+    running = show("Game")
+    assert running["state"] == "running" and running["pid"] > 1
+    assert "running" in bonsai("start", "Game", "--headless", status=ERROR)
+    assert "running" in bonsai("delete", "Game", status=ERROR)
+    bonsai("pause", "Game")
+    assert show("Game")["state"] == "paused"
+    bonsai("pause", "Game")
+    bonsai("resume", "Game")
+    assert show("Game")["state"] == "running"
+    bonsai("reset", "Game")
+    bonsai("shutdown", "Game", "--timeout", "1", status=TIMEOUT)
+    assert show("Game")["state"] == "running"
+    bonsai("stop", "Game")
+    stopped = show("Game")
+    assert stopped["state"] == "stopped" and stopped["reason"] == "user", stopped
+    assert os.path.exists(stopped["path"] + "/screenshot.png")
+    assert "not running" in bonsai("pause", "Game", status=ERROR)
+
+
+def test_keys():
+    """The game is played by key and type"""
+    bonsai("start", "Game", "--headless")
+    first, second = scratch + "/1.png", scratch + "/2.png"
+
+    def ship(path):
+        """The columns in the lowest eighth of the picture that are not black."""
+        bonsai("screenshot", "Game", path)
+        width, height, rows = read_png(path)
+        stride = len(rows) // height
+        size = (stride - 1) // width
+        return {x for y in range(height * 7 // 8, height) for x in range(width)
+                if any(rows[y * stride + 1 + x * size:][:3])}
+
+    try:
+        wait_for("the ship", lambda: ship(first))
+        bonsai("pause", "Game")
+        before = ship(first)
+        bonsai("resume", "Game")
+        bonsai("key", "Game", "left", "left", "left", "left", "left", "left")
+        bonsai("pause", "Game")
+        after = ship(second)
+        assert after and min(after) < min(before), (min(before), min(after or {-1}))
+        bonsai("resume", "Game")
+        bonsai("type", "Game", "abc XYZ")
+        bonsai("mouse", "Game", "move", "-5", "7")
+        bonsai("mouse", "Game", "click", "right")
+        bonsai("mouse", "Game", "wheel", "-1")
+        bonsai("mouse", "Game", "click", "wrong", status=USAGE)
+        bonsai("key", "Game", "no-such-key", status=USAGE)
+        bonsai("type", "Game", "日", status=USAGE)
+    finally:
+        bonsai("stop", "Game")
+
+
+def test_cd():
+    """A CD-ROM drive's medium changes while the machine runs"""
+    disc = scratch + "/disc.iso"
+    with open(disc, "wb") as file:
+        file.truncate(1 << 20)
+    bonsai("create", "Drive", "--memory", "64M", "--kernel", multiboot(scratch + "/sleep", SLEEP), "--cdrom", "")
+    bonsai("start", "Drive", "--headless")
+    try:
+        bonsai("cd", "Drive", "insert", disc)
+        bonsai("cd", "Drive", "eject")
+        bonsai("cd", "Drive", "insert", scratch, status=ERROR)
+        bonsai("cd", "Drive", "insert", "/nonexistent", status=ERROR)
+        bonsai("cd", "Drive", "insert", disc, "--drive", "cd7", status=ERROR)
+    finally:
+        bonsai("stop", "Drive")
+
+
+def test_host_killed():
+    """A killed host process is told as such, and the machine starts again"""
+    bonsai("start", "Game", "--headless")
+    os.kill(show("Game")["pid"], signal.SIGKILL)
+    wait_for("the news", lambda: show("Game")["state"] == "crashed")
+    assert show("Game")["reason"] == "host-lost"
+    bonsai("start", "Game", "--headless")
+    bonsai("stop", "Game")
+
+
+def test_crash_is_remembered():
+    """How a guest crashed is remembered until the next start"""
+    bonsai("create", "Crash", "--memory", "64M", "--kernel", multiboot(scratch + "/crash", CRASH))
+    bonsai("start", "Crash", "--foreground", "--headless", status=TRIPLE_FAULT)
+    crashed = show("Crash")
+    assert crashed["state"] == "crashed" and crashed["reason"] == "triple-fault", crashed
+    assert crashed["exit-status"] == TRIPLE_FAULT and crashed["message"]
+
+
+def test_missing_files():
+    """A start without its files names the file"""
+    bonsai("create", "Gone", "--memory", "64M", "--kernel", multiboot(scratch + "/gone", SLEEP), "--disk", "1M")
+    path = show("Gone")["path"]
+    os.rename(scratch + "/gone", scratch + "/gone.away")
+    assert scratch + "/gone" in bonsai("start", "Gone", "--headless", status=ERROR)
+    os.rename(scratch + "/gone.away", scratch + "/gone")
+    os.unlink(path + "/disks/disk0.img")
+    assert "disk0.img" in bonsai("start", "Gone", "--headless", status=ERROR)
+    os.mkdir(path + "/disks/disk0.img")
+    assert "disk0.img" in bonsai("start", "Gone", "--foreground", "--headless", status=ERROR)
+    assert show("Gone")["state"] == "stopped"
+
+
+def test_noise():
+    """Random bytes as kernel or CD end in a message or in a guest that does nothing"""
+    noise = scratch + "/noise"
+    with open(noise, "wb") as file:
+        file.write(os.urandom(10000))
+    bonsai("run", "--kernel", noise, "--headless", status=ERROR)
+    bonsai("run", "--cdrom", noise, "--memory", "64M", "--headless", "--timeout", "2", status=TIMEOUT)
+
+
+def test_run_statuses():
+    """bonsai run ends as its guest does"""
+    picture = scratch + "/x.png"
+    bonsai("run", "--kernel", scratch + "/crash", "--headless", "--memory", "64M", status=TRIPLE_FAULT)
+    bonsai("run", "--kernel", multiboot(scratch + "/exit", DEBUG_EXIT), "--headless", "--memory", "64M", "--debug-exit",
+           status=21 << 1 | 1)
+    bonsai("run", "--kernel", INVADERS, "--headless", "--memory", "64M", "--timeout", "2", "--screenshot-on-exit",
+           picture, status=TIMEOUT)
+    assert read_png(picture)[:2] == (720, 400)
+    bonsai("run", "--kernel", INVADERS, "--memory", "900T", "--headless", status=ERROR)
+
+
+def test_run_is_met():
+    """A machine without a bundle is met by its name, and ends cleanly by a signal"""
+    run = subprocess.Popen([BONSAI, "run", "--kernel", INVADERS, "--headless", "--memory", "64M", "--name", "stray"])
+    try:
+        wait_for("stray", lambda: any(vm["name"] == "stray" for vm in json.loads(bonsai("list", "--json"))))
+        bonsai("pause", "stray")
+        bonsai("screenshot", "stray", scratch + "/stray.png")
+        bonsai("resume", "stray")
+        bonsai("key", "stray", "left")
+        run.send_signal(signal.SIGTERM)
+        assert run.wait(20) == OK
+        bonsai("pause", "stray", status=ERROR)
+    finally:
+        run.kill()
+        run.wait()
+
+
+def main():
+    tests = [value for name, value in globals().items() if name.startswith("test_")]
+    print(f"TAP version 13\n1..{len(tests)}")
+    failures = 0
+    for number, test in enumerate(tests, 1):
+        try:
+            test()
+            print(f"ok {number} - {test.__doc__}", flush=True)
+        except (AssertionError, subprocess.TimeoutExpired, OSError, KeyError, ValueError) as failure:
+            failures += 1
+            print(f"not ok {number} - {test.__doc__}")
+            for line in f"{type(failure).__name__}: {failure}".splitlines():
+                print("#", line, flush=True)
+    for name in os.listdir(scratch + "/library") if os.path.isdir(scratch + "/library") else []:
+        if name.endswith(".bonsai"):
+            subprocess.run([BONSAI, "stop", name], capture_output=True, timeout=60)
+    shutil.rmtree(scratch)
+    return 1 if failures else 0
+
+
+sys.exit(main())
