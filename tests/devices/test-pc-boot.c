@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The PC on the host's KVM, whatever its kind: firmware runs to its boot search, again after a reset, and a
+ * state taken meanwhile fits into another machine. */
+#include "devices/platform/pc.h"
+
+#include "vmm/base/error.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <poll.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define PATIENCE_S 60
+
+typedef struct {
+  char *folder, *fifo;
+  int log; /* the debug console's reading end */
+  GString *text;
+  MachineSpec *spec;
+  Pc *pc;
+  GMutex lock;
+  GCond changed;
+  unsigned n_resets;
+  bool ended;
+  MachineReason reason;
+} Fixture;
+
+static void
+on_event (Machine *machine, const MachineEvent *event, void *data)
+{
+  Fixture *f = data;
+
+  g_mutex_lock (&f->lock);
+  f->n_resets += event->was_reset;
+  f->ended = event->state == MACHINE_ENDED;
+  f->reason = event->reason;
+  g_cond_broadcast (&f->changed);
+  g_mutex_unlock (&f->lock);
+}
+
+static void
+fixture_set_up (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  f->folder = g_dir_make_tmp ("bonsai-boot-XXXXXX", NULL);
+  f->fifo = g_build_filename (f->folder, "log", NULL);
+  g_assert_cmpint (mkfifo (f->fifo, 0600), ==, 0);
+  f->log = open (f->fifo, O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  g_assert_cmpint (f->log, >=, 0);
+  f->text = g_string_new (NULL);
+  f->spec = machine_spec_new ();
+  f->spec->memory = 64 << 20;
+  f->spec->debugcon = g_strdup (f->fifo);
+  g_ptr_array_set_size (f->spec->nics, 0);
+  machine_spec_add_disk (f->spec, DISK_KIND_CDROM, DISK_BUS_AHCI, NULL, true);
+  f->pc = pc_new (f->spec, on_event, f, &error);
+  g_assert_no_error (error);
+}
+
+static void
+fixture_tear_down (Fixture *f, gconstpointer data)
+{
+  pc_free (f->pc);
+  machine_spec_unref (f->spec);
+  close (f->log);
+  g_unlink (f->fifo);
+  g_rmdir (f->folder);
+  g_free (f->fifo);
+  g_free (f->folder);
+  g_string_free (f->text, TRUE);
+  g_mutex_clear (&f->lock);
+  g_cond_clear (&f->changed);
+}
+
+/* Reads the firmware's log until it says @sign, and forgets it up to there. */
+static void
+wait_for (Fixture *f, const char *sign)
+{
+  gint64 end = g_get_monotonic_time () + PATIENCE_S * G_TIME_SPAN_SECOND;
+  const char *found;
+
+  while (!(found = strstr (f->text->str, sign)))
+    {
+      struct pollfd poller = { .fd = f->log, .events = POLLIN };
+      gint64 left = (end - g_get_monotonic_time ()) / 1000;
+      char piece[4096];
+      ssize_t n;
+
+      if (left <= 0 || poll (&poller, 1, left) <= 0)
+        g_error ("The firmware did not say \"%s\", but this:\n%s", sign, f->text->str);
+      n = read (f->log, piece, sizeof piece);
+      if (n > 0)
+        g_string_append_len (f->text, piece, n);
+    }
+  g_string_erase (f->text, 0, found - f->text->str + strlen (sign));
+}
+
+static void
+test_firmware (Fixture *f, gconstpointer unused)
+{
+  machine_run (pc_machine (f->pc));
+  wait_for (f, "SeaBIOS (version");
+  wait_for (f, "Found QEMU fw_cfg");
+  wait_for (f, "using q35 mmconfig at 0xb0000000");
+  wait_for (f, "Copying SMBIOS");
+  wait_for (f, "Start SeaVGABIOS");
+  wait_for (f, "AHCI controller at 00:1f.2");
+  wait_for (f, "PS2 keyboard initialized");
+  wait_for (f, "enter handle_19");
+
+  machine_reset (pc_machine (f->pc));
+  wait_for (f, "SeaBIOS (version");
+  wait_for (f, "enter handle_19");
+  g_assert_cmpuint (f->n_resets, ==, 1);
+}
+
+static void
+wait_state (Fixture *f, MachineState from, MachineState to)
+{
+  g_assert_cmpint (machine_wait_while (pc_machine (f->pc), from, PATIENCE_S * 1000), ==, to);
+}
+
+static void
+test_state (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (GBytes) state = NULL;
+  g_autoptr (GBytes) again = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Pc) twin = NULL;
+
+  machine_run (pc_machine (f->pc));
+  wait_for (f, "Start SeaVGABIOS");
+  machine_pause (pc_machine (f->pc));
+  wait_state (f, MACHINE_RUNNING, MACHINE_PAUSED);
+  state = machine_save (pc_machine (f->pc), &error);
+  g_assert_no_error (error);
+
+  g_free (f->spec->debugcon);
+  f->spec->debugcon = g_strdup ("/dev/null");
+  twin = pc_new (f->spec, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (
+    machine_load (pc_machine (twin), g_bytes_get_data (state, NULL), g_bytes_get_size (state), &error));
+  g_assert_no_error (error);
+  again = machine_save (pc_machine (twin), &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (g_bytes_get_size (again), ==, g_bytes_get_size (state));
+
+  /* The first one goes on as if nothing had been. */
+  machine_run (pc_machine (f->pc));
+  wait_for (f, "enter handle_19");
+}
+
+static void
+test_medium (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *disc = g_build_filename (f->folder, "disc.iso", NULL);
+  g_autofree char *content = g_malloc0 (1 << 20);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (g_file_set_contents (disc, content, 1 << 20, NULL));
+  g_assert_true (pc_change_medium (f->pc, "cd0", disc, false, &error));
+  g_assert_no_error (error);
+  g_assert_true (pc_change_medium (f->pc, "cd0", NULL, false, &error));
+  g_assert_false (pc_change_medium (f->pc, "cd1", disc, false, &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_INVALID);
+  g_clear_error (&error);
+  g_assert_false (pc_change_medium (f->pc, "cd0", f->folder, false, &error));
+  g_assert_nonnull (error);
+  g_unlink (disc);
+}
+
+/* Nothing is left behind when a part can't be had. */
+static void
+test_failures (Fixture *f, gconstpointer unused)
+{
+  g_autoptr (GError) error = NULL;
+
+  machine_spec_add_disk (f->spec, DISK_KIND_DISK, DISK_BUS_AHCI, f->folder, false);
+  g_assert_null (pc_new (f->spec, NULL, NULL, &error));
+  g_assert_nonnull (strstr (error->message, f->folder));
+  g_clear_error (&error);
+
+  ((DiskSpec *)f->spec->disks->pdata[1])->bus = DISK_BUS_VIRTIO;
+  g_assert_null (pc_new (f->spec, NULL, NULL, &error));
+  g_assert_nonnull (strstr (error->message, f->folder));
+  g_clear_error (&error);
+
+  g_ptr_array_set_size (f->spec->disks, 0);
+  f->spec->serial[0] = (SerialSpec){ SERIAL_FILE, g_strdup ("/no/such/folder/file") };
+  g_assert_null (pc_new (f->spec, NULL, NULL, &error));
+  g_assert_nonnull (strstr (error->message, "/no/such/folder/file"));
+  g_clear_error (&error);
+
+  f->spec->serial[0].kind = SERIAL_NONE;
+  f->spec->memory = UINT64_C (1) << 40;
+  g_assert_null (pc_new (f->spec, NULL, NULL, &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_RESOURCE);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+#define ADD(name, func) g_test_add (name, Fixture, NULL, fixture_set_up, func, fixture_tear_down)
+  ADD ("/pc-boot/firmware", test_firmware);
+  ADD ("/pc-boot/state", test_state);
+  ADD ("/pc-boot/medium", test_medium);
+  ADD ("/pc-boot/failures", test_failures);
+#undef ADD
+  return g_test_run ();
+}
