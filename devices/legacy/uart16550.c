@@ -418,10 +418,10 @@ uart_unrealize (Device *device)
 {
   Uart *uart = (Uart *)device;
 
+  if (uart->out_watch)
+    tx_flush (device);
   device_watch_free (uart->in_watch);
   device_watch_free (uart->out_watch);
-  if (uart->out_fd >= 0)
-    tx_flush (device);
   if (uart->close_fds && uart->in_fd >= 0 && uart->in_fd != uart->out_fd)
     close (uart->in_fd);
   if (uart->close_fds && uart->out_fd >= 0)
