@@ -415,8 +415,9 @@ describe_job (void *data)
   Wish *wish = data;
   ConsoleWindow *window = wish->window;
 
-  wish->text = window->how ? g_strdup (window->how)
-                           : g_strdup_printf ("opengl %s", window->host->renderer ? window->host->renderer : "");
+  g_autofree char *renderer = window->how ? NULL : painter_gl_renderer (window->painter);
+
+  wish->text = window->how ? g_strdup (window->how) : g_strdup_printf ("opengl %s", renderer);
 }
 
 char *

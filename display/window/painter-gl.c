@@ -297,6 +297,13 @@ painter_gl_probe (void)
   return renderer;
 }
 
+char *
+painter_gl_renderer (Painter *base)
+{
+  SDL_GL_MakeCurrent (base->window, ((GlPainter *) base)->context);
+  return g_strdup ((const char *) glGetString (GL_RENDERER));
+}
+
 bool
 painter_gl_is_software (const char *renderer)
 {

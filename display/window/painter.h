@@ -50,6 +50,9 @@ Painter *painter_gl_new (SDL_Window *window, GError **error);
 /* The name of the OpenGL renderer that windows get, or NULL if there is none. (transfer full) */
 char *painter_gl_probe (void);
 
+/* The name of the one that draws @painter, which painter_gl_new made. (transfer full) */
+char *painter_gl_renderer (Painter *painter);
+
 /* Whether such a renderer is a program on the processor. */
 bool painter_gl_is_software (const char *renderer);
 

@@ -20,7 +20,8 @@ typedef struct {
   InputHub *hub;
   InputSink *keyboard, *mouse, *tablet;
   ConsoleHost *host;
-  ConsoleWindow *window;
+  GPtrArray *windows;
+  ConsoleWindow *window; /* the newest, which commands are for */
 
   GMutex lock; /* of the made-up device */
   Surface *surface;
@@ -198,6 +199,21 @@ open_window (Probe *probe, const char *title, const char *wm_class)
   return window;
 }
 
+static void
+push_window (Probe *probe, const char *title, const char *wm_class)
+{
+  probe->window = open_window (probe, title, wm_class);
+  g_ptr_array_add (probe->windows, probe->window);
+}
+
+static void
+pop_window (Probe *probe)
+{
+  console_window_free (probe->window);
+  g_ptr_array_set_size (probe->windows, (int) probe->windows->len - 1);
+  probe->window = g_ptr_array_index (probe->windows, probe->windows->len - 1);
+}
+
 /* --- commands --- */
 
 static long
@@ -279,9 +295,9 @@ run_window_command (Probe *probe, char **words, const char *rest, int a, int b)
   else if (strcmp (verb, "cycle") == 0)
     open_and_close (probe, a);
   else if (strcmp (verb, "open") == 0)
-    probe->window = open_window (probe, rest, words[1]);
+    push_window (probe, rest, words[1]);
   else if (strcmp (verb, "close") == 0)
-    g_clear_pointer (&probe->window, console_window_free);
+    pop_window (probe);
   else
     g_error ("unknown command %s", verb);
 }
@@ -345,6 +361,7 @@ static void
 stop (Probe *probe)
 {
   console_host_free (probe->host);
+  g_ptr_array_unref (probe->windows);
   animate (probe, NULL, 0);
   screen_set_source (probe->screen, NULL, NULL);
   g_main_loop_quit (probe->loop);
@@ -367,7 +384,8 @@ main (int argc, char **argv)
   char line[512];
 
   start (&probe);
-  probe.window = open_window (&probe, "Probe", "bonsai-probe");
+  probe.windows = g_ptr_array_new ();
+  push_window (&probe, "Probe", "bonsai-probe");
   say ("ready");
   while (fgets (line, sizeof line, stdin))
     run_command (&probe, g_strchomp (line));

@@ -1,0 +1,396 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""test-console.py PROBE ARTEFACTS: works console windows of the probe as a user would, with xdotool, in an X
+session without a screen, and looks at the pixels that come out. BONSAI_CONSOLE is
+"surface" or "opengl". Prints TAP."""
+import os
+import queue
+import re
+import subprocess
+import sys
+import threading
+import time
+import traceback
+
+LIMIT = 15  # seconds for anything to happen
+RED, GREEN, BLUE, WHITE, BLACK = (255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 255), (0, 0, 0)
+MAGENTA = (255, 0, 255)
+
+
+def run(*command):
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def xdo(*words):
+    return run("xdotool", *[str(word) for word in words])
+
+
+def until(look, what):
+    """Asks again until the answer is true: X tells no one when a window manager is done."""
+    end = time.monotonic() + LIMIT
+    while time.monotonic() < end:
+        answer = look()
+        if answer:
+            return answer
+        time.sleep(0.02)
+    raise AssertionError("never saw " + what)
+
+
+class Picture:
+    def __init__(self, window):
+        data = subprocess.run(["import", "-window", window, "-depth", "8", "ppm:-"], check=True,
+                              capture_output=True).stdout
+        header = re.match(rb"P6\s+(\d+)\s+(\d+)\s+255\s", data)
+        self.width, self.height = int(header.group(1)), int(header.group(2))
+        self.pixels = data[header.end():]
+
+    def at(self, x, y):
+        if x >= self.width or y >= self.height:
+            return None
+        start = (y * self.width + x) * 3
+        return tuple(self.pixels[start:start + 3])
+
+
+class Probe:
+    def __init__(self, path, log):
+        self.log, self.heard = log, []
+        self.lines = queue.Queue()
+        self.process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        threading.Thread(target=self.listen, daemon=True).start()
+        self.expect("ready")
+
+    def listen(self):
+        for line in self.process.stdout:
+            self.lines.put(line.rstrip("\n"))
+        self.lines.put(None)
+
+    def next(self):
+        line = self.lines.get(timeout=LIMIT)
+        assert line is not None, "the probe died"
+        print("# probe:", line, flush=True)
+        return line
+
+    def expect(self, wanted):
+        """Reads on until a line that matches; returns what came before and the line."""
+        lines = []
+        while True:
+            try:
+                lines.append(self.next())
+            except queue.Empty:
+                raise AssertionError(f"never heard “{wanted}”, but {lines}") from None
+            if re.fullmatch(wanted, lines[-1]):
+                return lines
+
+    def tell(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        return self.expect("done " + command.split()[0])[:-1]
+
+    def usage(self):
+        text = self.tell("usage")[-1]
+        return [float(number) for number in re.match(r"usage (\S+) s cpu, (\d+) KiB, (\d+) ref", text).groups()]
+
+    def end(self):
+        self.process.stdin.close()
+        return self.process.wait(LIMIT)
+
+
+class Session:
+    def __init__(self, path, artefacts):
+        self.artefacts = artefacts
+        os.makedirs(artefacts, exist_ok=True)
+        self.manager = subprocess.Popen(["openbox", "--sm-disable"], stderr=subprocess.DEVNULL)
+        until(lambda: "_NET_SUPPORTING_WM_CHECK(WINDOW)" in run("xprop", "-root"), "the window manager")
+        self.probe = Probe(path, artefacts)
+        self.window = self.find("bonsai-probe")
+        self.root = run("xwininfo", "-root").split("Window id: ")[1].split()[0]
+
+    def find(self, wm_class):
+        return until(lambda: subprocess.run(["xdotool", "search", "--onlyvisible", "--class", wm_class], text=True,
+                                            capture_output=True).stdout.split(), "a window " + wm_class)[-1]
+
+    def focus(self):
+        xdo("windowactivate", "--sync", self.window)
+
+    def click(self, x=100, y=100):
+        xdo("mousemove", "--window", self.window, x, y, "click", 1)
+
+    def size(self):
+        picture = re.findall(r"(?:WIDTH|HEIGHT)=(\d+)", xdo("getwindowgeometry", "--shell", self.window))
+        return tuple(int(number) for number in picture)
+
+    def title(self):
+        return run("xdotool", "getwindowname", self.window)
+
+    def keep(self, name):
+        subprocess.run(["import", "-window", "root", os.path.join(self.artefacts, name + ".png")], check=True)
+
+    def until_pixels(self, *pixels):
+        def look():
+            picture = Picture(self.window)
+            self.wrong = [f"{picture.at(x, y)} at {x},{y}, not {colour}" for x, y, colour in pixels
+                          if picture.at(x, y) != colour]
+            return not self.wrong
+        try:
+            until(look, "the right pixels")
+        except AssertionError:
+            raise AssertionError("; ".join(self.wrong)) from None
+
+    def until_pixel(self, x, y, colour):
+        self.until_pixels((x, y, colour))
+
+    def end(self):
+        status = self.probe.end()
+        self.manager.kill()
+        return status
+
+
+# --- tests; each starts where the one before left off ---
+
+def test_the_picture_has_the_right_colours(s):
+    s.probe.tell("mode 640 480")
+    until(lambda: s.size() == (640, 480), "a window of the guest's size")
+    s.until_pixels((10, 10, RED), (630, 10, GREEN), (10, 470, BLUE), (630, 470, WHITE), (319, 239, RED),
+                   (320, 240, WHITE), (160, 120, BLACK), (157, 117, RED), (158, 118, BLACK))
+    s.keep("1-colours")
+
+
+def test_a_small_change_is_shown(s):
+    s.probe.tell("dot 40 50")
+    s.until_pixels((45, 55, MAGENTA), (39, 55, RED), (50, 55, RED))
+
+
+def test_keys_arrive_by_place(s):
+    s.focus()
+    names = {"a": "a", "z": "z", "F12": "f12", "Pause": "pause", "Print": "print", "Super_L": "super",
+             "Super_R": "super-r", "Menu": "menu", "KP_Enter": "kp-enter", "Home": "home", "Num_Lock": "num-lock",
+             "Scroll_Lock": "scroll-lock", "94": "less", "backslash": "backslash",
+             "Escape": "esc", "Delete": "delete", "KP_Add": "kp-add"}
+    s.click()  # captured: no window manager's chord gets in between
+    s.probe.tell("usage")
+    for keysym, name in names.items():
+        xdo("key", keysym)
+        s.probe.expect(f"key {name} down")
+        s.probe.expect(f"key {name} up")
+
+
+def test_a_foreign_layout_changes_nothing(s):
+    run("setxkbmap", "de", "nodeadkeys")
+    try:
+        for keycode, name in ((29, "y"), (52, "z"), (94, "less"), (49, "grave"), (21, "equal"), (108, "alt-r")):
+            xdo("key", keycode)
+            s.probe.expect(f"key {name} down")
+            s.probe.expect(f"key {name} up")
+        run("setxkbmap", "de")
+        for keycode, name in ((49, "grave"), (21, "equal"), (38, "a")):
+            xdo("key", keycode)
+            s.probe.expect(f"key {name} down")
+            s.probe.expect(f"key {name} up")
+    finally:
+        run("setxkbmap", "us")
+
+
+def test_the_window_manager_gets_no_captured_keys(s):
+    xdo("key", "alt+Tab")
+    heard = s.probe.expect("key alt up")
+    assert "key tab down" in heard, heard
+    xdo("key", "alt+F4")
+    heard = s.probe.expect("key alt up")
+    assert "key f4 down" in heard, heard
+    assert "press Ctrl+Alt" in s.title(), s.title()
+
+
+def test_relative_motion(s):
+    xdo("mousemove_relative", "--", 7, -3)
+    s.probe.expect("motion 7 -3")
+    xdo("click", 3)
+    s.probe.expect("button 1 down")
+    s.probe.expect("button 1 up")
+    xdo("click", 5)
+    s.probe.expect("wheel 0 -1")
+
+
+def test_the_chord_releases(s):
+    xdo("keydown", "Control_L", "keydown", "Alt_L")
+    s.keep("2-captured")
+    xdo("keyup", "Control_L", "keyup", "Alt_L")
+    s.probe.expect("key alt up")
+    until(lambda: s.title() == "Probe", "the plain title")
+    xdo("mousemove_relative", 3, 3)
+    assert not [line for line in s.probe.tell("usage") if "motion" in line]
+
+
+def test_focus_loss_releases_keys(s):
+    s.probe.tell("open other-window")
+    other = s.find("other-window")
+    until(lambda: run("xdotool", "getactivewindow") == other, "the new window active")
+    s.focus()
+    s.probe.tell("usage")
+    xdo("keydown", "q", "keydown", "Shift_L")
+    s.probe.expect("key shift down")
+    xdo("windowactivate", "--sync", other)
+    heard = s.probe.expect("key q up") + s.probe.expect("key shift up")
+    assert not [line for line in heard if "down" in line]
+    xdo("keyup", "q", "keyup", "Shift_L")
+    # Shift is held and so holds in the other window as well; q is not typed there.
+    assert not [line for line in s.probe.tell("usage") if "key q" in line]
+    s.probe.tell("close")
+    s.focus()
+
+
+def test_a_held_key_comes_once(s):
+    xdo("keydown", "k")
+    time.sleep(1)  # X repeats it by now
+    xdo("keyup", "k")
+    heard = s.probe.expect("key k up")
+    assert heard.count("key k down") == 1, heard
+
+
+def test_an_absolute_pointer_needs_no_capture(s):
+    s.probe.tell("tablet 1")
+    xdo("mousemove", "--window", s.window, 0, 0)
+    s.probe.expect("position 0 0")
+    xdo("mousemove", "--window", s.window, 639, 479)
+    s.probe.expect("position 32767 32767")
+    s.click(320, 240)
+    s.probe.expect("position 164.. 164..")
+    s.probe.expect("button 0 down")
+    s.probe.expect("button 0 up")
+    s.probe.tell("tablet 0")
+    xdo("key", "ctrl+alt")
+    s.probe.expect("key alt up")
+
+
+def test_scaling(s):
+    xdo("windowsize", "--sync", s.window, 1000, 700)
+    # To fit: 933 x 700, from x = 33
+    s.until_pixels((20, 350, BLACK), (35, 10, RED), (964, 690, WHITE), (970, 690, BLACK), (498, 100, RED),
+                   (501, 100, GREEN))
+    s.keep("3-fit")
+    s.probe.tell("mode 320 200")
+    s.probe.tell("scale integer")
+    # Three times: 960 x 600 at (20, 50)
+    s.until_pixels((20, 50, RED), (19, 50, BLACK), (979, 50, GREEN), (980, 50, BLACK), (499, 349, RED),
+                   (500, 350, WHITE), (20 + 78 * 3, 50 + 48 * 3, BLACK), (20 + 78 * 3 - 1, 50 + 48 * 3, RED))
+    s.keep("4-integer")
+    s.probe.tell("scale none")
+    s.until_pixels((339, 260, BLACK), (340, 250, RED))
+    s.probe.tell("dot 0 0")
+    s.until_pixel(345, 255, MAGENTA)
+    assert s.size() == (1000, 700), "the window left the size that the user gave it"
+    s.probe.tell("scale fit")
+    s.until_pixels((10, 40, MAGENTA), (990, 40, GREEN), (990, 30, BLACK))
+
+
+def test_the_pause_message_is_shown(s):
+    before = Picture(s.window)
+    s.probe.tell("state Paused|The disk image is full. Free some space, then resume.")
+    until(lambda: s.title() == "Probe — Paused", "the state in the title")
+    until(lambda: Picture(s.window).at(330, 350) != before.at(330, 350), "the message")
+    s.keep("5-paused")
+    s.probe.tell("running")
+    until(lambda: Picture(s.window).pixels == before.pixels, "the picture without the message")
+    assert s.title() == "Probe"
+
+
+def test_chords(s):
+    s.focus()
+    xdo("key", "ctrl+alt+p")
+    s.probe.expect("action pause")
+    s.probe.expect("key alt up")
+    xdo("key", "ctrl+alt+End")
+    heard = s.probe.expect("key alt up")
+    assert heard.index("key ctrl down") < heard.index("key alt down") < heard.index("key delete down"), heard
+    assert "key end down" not in heard
+
+
+def test_full_screen_and_back(s):
+    screen = tuple(int(n) for n in re.search(r"-geometry (\d+)x(\d+)", run("xwininfo", "-root")).groups())
+    xdo("key", "ctrl+alt+f")
+    s.probe.expect("key alt up")
+    until(lambda: s.size() == screen, "full screen")
+    s.until_pixel(screen[0] // 2 + 30, screen[1] - 20, WHITE)
+    s.keep("6-full-screen")
+    xdo("key", "alt+Tab")
+    assert "key tab down" in s.probe.expect("key alt up")
+    xdo("key", "ctrl+alt+f")
+    s.probe.expect("key alt up")
+    until(lambda: s.size() == (1000, 700), "the size before")
+    xdo("key", "ctrl+alt")
+    s.probe.expect("key alt up")
+
+
+def test_the_guest_cursor_is_drawn(s):
+    s.probe.tell("mode 500 350")
+    s.until_pixel(10, 10, RED)
+    s.probe.tell("cursor 250 100")
+    s.until_pixel(500, 200, MAGENTA)
+    s.probe.tell("cursor 50 100")
+    s.until_pixel(100, 200, MAGENTA)
+    s.until_pixel(497, 200, RED)
+    s.probe.tell("cursor -1 0")
+    s.until_pixel(100, 200, RED)
+
+
+def test_closing_asks(s):
+    run("wmctrl", "-i", "-c", s.window)
+    s.probe.expect("close requested")
+    assert s.size() == (1000, 700)
+
+
+def test_nothing_changes_nothing_is_done(s):
+    s.probe.tell("usage")
+    time.sleep(5)  # a hint may be on show, the screen awake
+    cpu, _, refreshes = s.probe.usage()
+    time.sleep(3)  # the measuring window itself
+    later, _, refreshes_later = s.probe.usage()
+    assert later - cpu <= 0.005, f"{later - cpu:.3f} s of processor time in 3 s"
+    assert refreshes_later - refreshes <= 240  # the source calls no rest: only that it does not run away
+
+
+def test_a_hundred_windows_come_and_go(s):
+    s.probe.tell("cycle 20")  # caches fill
+    _, before, _ = s.probe.usage()
+    s.probe.tell("cycle 100")
+    _, after, _ = s.probe.usage()
+    print(f"# {before:.0f} KiB before, {after:.0f} KiB after 100 windows")
+    assert after - before < 4096, f"{after - before} KiB more after 100 windows"
+
+
+def test_two_windows_work_side_by_side(s):
+    first = s.window
+    s.probe.tell("open second-window")
+    second = s.find("second-window")
+    s.window = second
+    until(lambda: s.size() == (500, 350), "the second window")
+    s.until_pixel(10, 10, RED)
+    s.probe.tell("dot 0 0")
+    s.until_pixel(5, 5, MAGENTA)
+    s.keep("7-two-windows")
+    s.window = first
+    s.until_pixel(5, 5, MAGENTA)
+    s.window = second
+    s.probe.tell("close")
+    s.window = first
+    s.focus()
+    xdo("key", "b")
+    s.probe.expect("key b up")
+
+
+def main():
+    session = Session(sys.argv[1], sys.argv[2])
+    print("# drawn by", session.probe.tell("describe")[-1])
+    tests = [(name, test) for name, test in globals().items() if name.startswith("test_")]
+    print(f"1..{len(tests) + 1}", flush=True)
+    for number, (name, test) in enumerate(tests, 1):
+        try:
+            test(session)
+            print(f"ok {number} {name[5:].replace('_', ' ')}", flush=True)
+        except Exception:
+            session.keep("failed-" + name)
+            print("# " + traceback.format_exc().replace("\n", "\n# "))
+            print(f"not ok {number} {name[5:].replace('_', ' ')}", flush=True)
+    print("ok" if session.end() == 0 else "not ok", len(tests) + 1, "the probe ends well")
+
+
+main()
