@@ -106,6 +106,17 @@ void bench_fuzz (Bench *bench, uint32_t seed, unsigned n);
 typedef void (*BenchFuzzStep) (Bench *bench, GRand *rand, void *data);
 void bench_fuzz_with (Bench *bench, uint32_t seed, unsigned n, BenchFuzzStep step, void *data);
 
+/**
+ * bench_play:
+ * @data: @size bytes of anything
+ * @step: (nullable): what the device's bus offers besides registers, such as configuration accesses
+ *
+ * Plays the guest that @data describes: accesses to the device's regions, writes to memory, passing time,
+ * resets. The same bytes are always the same guest, so that a fuzzer can search for bad ones.
+ */
+typedef void (*BenchPlayStep) (Bench *bench, uint16_t offset, uint32_t value);
+void bench_play (Bench *bench, const uint8_t *data, size_t size, BenchPlayStep step);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Bench, bench_free)
 
 G_END_DECLS

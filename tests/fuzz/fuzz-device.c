@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* A hostile guest on one device, FUZZ_DEVICE; the input is what it does (bench_play). */
+#include "tests/fuzz/fuzz.h"
+
+#include "devices/graphics/svga.h"
+#include "devices/legacy/i8042.h"
+#include "devices/legacy/rtc.h"
+#include "devices/legacy/uart16550.h"
+#include "devices/storage/ahci.h"
+#include "devices/virtio/virtio-blk.h"
+#include "devices/virtio/virtio-net.h"
+#include "devices/virtio/virtio-rng.h"
+#include "tests/devices/pci-bench.h"
+
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define DISK_SIZE (64 << 10)
+
+static PciPlace
+place (Bench *bench)
+{
+  return (PciPlace){ pci_bench_bus_new (bench), PCI_DEVFN (3, 0) };
+}
+
+/* A disk that lives as long as the bench. */
+static Image *
+disk (Bench *bench, bool read_only)
+{
+  ImageOptions options = { .read_only = read_only };
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = NULL;
+  int fd = memfd_create ("fuzz-disk", MFD_CLOEXEC);
+  Image *image;
+
+  g_assert_cmpint (ftruncate (fd, DISK_SIZE), ==, 0);
+  path = g_strdup_printf ("/proc/self/fd/%d", fd);
+  image = image_open (bench_board (bench)->loop, path, &options, &error);
+  close (fd);
+  g_assert_no_error (error);
+  return image;
+}
+
+G_GNUC_UNUSED static void
+setup_uart16550 (Bench *bench, void *data)
+{
+  bench_add (bench, &uart16550_class, NULL,
+             &(UartConfig){ .base = 0x3f8, .gsi = 4, .in_fd = -1, .out_fd = -1 });
+}
+
+G_GNUC_UNUSED static void
+setup_rtc (Bench *bench, void *data)
+{
+  bench_add (bench, &rtc_class, NULL, &(RtcConfig){ .ram_below_4g = BENCH_RAM_SIZE, .n_cpus = 1 });
+}
+
+G_GNUC_UNUSED static void
+setup_i8042 (Bench *bench, void *data)
+{
+  bench_add (bench, &i8042_class, NULL, &(I8042Config){ .hub = NULL });
+}
+
+G_GNUC_UNUSED static void
+setup_svga (Bench *bench, void *data)
+{
+  bench_add (bench, &svga_class, NULL, &(SvgaConfig){ .place = place (bench), .video_memory_mib = 4 });
+}
+
+G_GNUC_UNUSED static void
+setup_ahci (Bench *bench, void *data)
+{
+  AhciConfig config = { .place = place (bench) };
+
+  config.ports[0] = (AhciPortConfig){ AHCI_PORT_DISK, disk (bench, false), "disk0", false };
+  config.ports[1] = (AhciPortConfig){ AHCI_PORT_CDROM, disk (bench, true), "cd0", true };
+  bench_add (bench, &ahci_class, NULL, &config);
+}
+
+G_GNUC_UNUSED static void
+setup_virtio_blk (Bench *bench, void *data)
+{
+  bench_add (bench, &virtio_blk_class, NULL,
+             &(VirtioBlkConfig){ .place = place (bench), .image = disk (bench, false), .serial = "disk0" });
+}
+
+G_GNUC_UNUSED static void
+setup_virtio_net (Bench *bench, void *data)
+{
+  bench_add (bench, &virtio_net_class, NULL,
+             &(VirtioNetConfig){
+               .place = place (bench), .id = "net0", .mac = "52:54:00:12:34:56", .network = "none" });
+}
+
+G_GNUC_UNUSED static void
+setup_virtio_rng (Bench *bench, void *data)
+{
+  bench_add (bench, &virtio_rng_class, NULL, &(VirtioRngConfig){ .place = place (bench) });
+}
+
+static void
+config_access (Bench *bench, uint16_t offset, uint32_t value)
+{
+  pci_bench_write_config (bench, offset % PCI_CONFIG_SIZE & ~3u, value, 4);
+}
+
+int
+LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
+{
+  g_autoptr (Bench) bench = bench_new_with (FUZZ_SETUP, NULL);
+
+  if (FUZZ_ON_PCI)
+    pci_bench_map (bench);
+  bench_play (bench, data, size, FUZZ_ON_PCI ? config_access : NULL);
+  return 0;
+}
