@@ -75,7 +75,6 @@ set_hints (void)
     { SDL_HINT_NO_SIGNAL_HANDLERS, "1" },
     { SDL_HINT_QUIT_ON_LAST_WINDOW_CLOSE, "0" },
     { SDL_HINT_VIDEO_ALLOW_SCREENSAVER, "1" },
-    { SDL_HINT_FRAMEBUFFER_ACCELERATION, "0" },
     { SDL_HINT_MOUSE_FOCUS_CLICKTHROUGH, "1" },
     { SDL_HINT_VIDEO_MINIMIZE_ON_FOCUS_LOSS, "0" },
     { SDL_HINT_ALLOW_ALT_TAB_WHILE_GRABBED, "0" },
@@ -117,6 +116,8 @@ start_video (const char *wanted, GError **error)
       SDL_QuitSubSystem (SDL_INIT_EVENTS);
       return false;
     }
+  /* SDL has no window memory of its own on Wayland: it draws that with OpenGL, too. */
+  SDL_SetHint (SDL_HINT_FRAMEBUFFER_ACCELERATION, strcmp (got, "wayland") == 0 ? "1" : "0");
   SDL_StopTextInput ();
   SDL_EventState (SDL_DROPFILE, SDL_DISABLE);
   return true;

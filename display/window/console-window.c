@@ -195,6 +195,9 @@ wants_gl (ConsoleHost *host)
 
   if (g_strcmp0 (forced, "surface") == 0)
     return false;
+  /* There even window memory is drawn by OpenGL: software or not, ours sends less. */
+  if (g_strcmp0 (SDL_GetCurrentVideoDriver (), "wayland") == 0)
+    return true;
   if (!host->probed)
     {
       host->renderer = painter_gl_probe ();
@@ -414,7 +417,6 @@ describe_job (void *data)
 {
   Wish *wish = data;
   ConsoleWindow *window = wish->window;
-
   g_autofree char *renderer = window->how ? NULL : painter_gl_renderer (window->painter);
 
   wish->text = window->how ? g_strdup (window->how) : g_strdup_printf ("opengl %s", renderer);
