@@ -143,8 +143,9 @@ Virtq *virtio_add_queue (VirtioDevice *vdev, unsigned max_size); /* a power of t
 bool virtio_realized (VirtioDevice *vdev, GError **error);
 void virtio_unrealize (Device *device);
 
-/* First step of an unrealize with a backend, under the lock: no kick comes any more, and chains that the backend
- * still holds are forgotten (pushing them does nothing). Then wait for the backend, then virtio_unrealize. */
+/* First step of an unrealize with a backend, under the lock: no kick comes any more, and chains that the
+ * backend still holds are forgotten (pushing them does nothing). Then wait for the backend, then
+ * virtio_unrealize. */
 void virtio_abandon (VirtioDevice *vdev);
 
 /* DeviceClass members. A class with more to do calls these from its own. */
