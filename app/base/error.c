@@ -23,7 +23,7 @@ bonsai_error_quark (void)
   static gsize quark;
 
   g_dbus_error_register_error_domain ("bonsai-error-quark", &quark, names, G_N_ELEMENTS (names));
-  return (GQuark) quark;
+  return (GQuark)quark;
 }
 
 static BonsaiError

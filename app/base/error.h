@@ -22,6 +22,7 @@ typedef enum {
 GQuark bonsai_error_quark (void);
 
 /* Stores "<format>: <strerror>" with the code that fits @saved_errno. Returns: always FALSE. */
-gboolean bonsai_set_errno_error (GError **error, int saved_errno, const char *format, ...) G_GNUC_PRINTF (3, 4);
+gboolean bonsai_set_errno_error (GError **error, int saved_errno, const char *format, ...)
+  G_GNUC_PRINTF (3, 4);
 
 G_END_DECLS

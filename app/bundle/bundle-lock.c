@@ -13,7 +13,8 @@ struct BundleLock {
   int fd;
 };
 
-/* Open file description locks tell nobody who has them (fcntl_locking(2)), so the holder writes its number. */
+/* Open file description locks tell nobody who has them (fcntl_locking(2)), so the holder writes its number.
+ */
 static int
 read_holder (int fd)
 {
@@ -65,7 +66,7 @@ bundle_lock (const char *path, GError **error)
       return NULL;
     }
   if (ftruncate (fd, 0) == 0)
-    dprintf (fd, "%d\n", (int) getpid ());
+    dprintf (fd, "%d\n", (int)getpid ());
 
   lock = g_new (BundleLock, 1);
   lock->fd = fd;

@@ -41,7 +41,8 @@ string_member (JsonObject *object, const char *name)
 {
   JsonNode *node = json_object_get_member (object, name);
 
-  return node != NULL && json_node_get_value_type (node) == G_TYPE_STRING ? json_node_get_string (node) : NULL;
+  return node != NULL && json_node_get_value_type (node) == G_TYPE_STRING ? json_node_get_string (node)
+                                                                          : NULL;
 }
 
 void
@@ -65,7 +66,7 @@ bundle_read_run (const char *path, BundleRun *run)
   run->message = g_strdup (string_member (object, "message"));
   status = json_object_get_member (object, "exit-status");
   if (status != NULL && json_node_get_value_type (status) == G_TYPE_INT64)
-    run->exit_status = (int) json_node_get_int (status);
+    run->exit_status = (int)json_node_get_int (status);
 }
 
 void

@@ -46,7 +46,7 @@ write_all (int fd, const char *content, gsize length)
       if (n <= 0)
         return false;
       content += n;
-      length -= (gsize) n;
+      length -= (gsize)n;
     }
   return true;
 }
@@ -65,11 +65,11 @@ sync_folder (const char *path, GError **error)
   return bonsai_set_errno_error (error, saved_errno, "Can't flush the folder %s", path);
 }
 
-/* Creates, writes, flushes. On failure nothing stays. */
+/* Fills the XXXXXX in @path, creates, writes, flushes. On failure nothing stays. */
 static bool
-write_new_file (const char *path, const char *content, gsize length, GError **error)
+write_new_file (char *path, const char *content, gsize length, GError **error)
 {
-  int fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+  int fd = g_mkstemp_full (path, O_WRONLY | O_CLOEXEC, 0644);
   int saved_errno;
 
   if (fd < 0)
@@ -85,9 +85,8 @@ write_new_file (const char *path, const char *content, gsize length, GError **er
 bool
 bundle_replace_file (const char *path, const char *content, gsize length, GError **error)
 {
-  g_autofree char *uuid = g_uuid_string_random ();
   g_autofree char *folder = g_path_get_dirname (path);
-  g_autofree char *temporary = g_strdup_printf ("%s.%.8s.new", path, uuid);
+  g_autofree char *temporary = g_strconcat (path, ".XXXXXX.new", NULL);
 
   if (!write_new_file (temporary, content, length, error))
     return false;
@@ -176,8 +175,8 @@ check_disk_size (const char *path, uint64_t size, GError **error)
 
   if (size < 1024 * 1024 || size % 512 != 0 || size > 64ull << 40)
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "A disk of %s for %s is not possible; it can have 1M to 64T",
-                   text, path);
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
+                   "A disk of %s for %s is not possible; it can have 1M to 64T", text, path);
       return false;
     }
   return true;
@@ -196,7 +195,8 @@ make_disks (const char *folder, const VmConfig *config, GError **error)
       if (g_path_is_absolute (disk->path))
         {
           g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
-                       "%s: a new disk image is made inside the machine's folder; give a relative path", disk->path);
+                       "%s: a new disk image is made inside the machine's folder; give a relative path",
+                       disk->path);
           return false;
         }
       path = g_build_filename (folder, disk->path, NULL);
@@ -257,8 +257,8 @@ bundle_move_in (const char *from, const char *parent, const char *slug, GError *
 {
   for (unsigned n = 1; n < 10000; n++)
     {
-      g_autofree char *name = n == 1 ? g_strconcat (slug, BUNDLE_SUFFIX, NULL)
-                                     : g_strdup_printf ("%s-%u" BUNDLE_SUFFIX, slug, n);
+      g_autofree char *name =
+        n == 1 ? g_strconcat (slug, BUNDLE_SUFFIX, NULL) : g_strdup_printf ("%s-%u" BUNDLE_SUFFIX, slug, n);
       g_autofree char *to = g_build_filename (parent, name, NULL);
 
       if (rename_to_new (from, to))
@@ -271,7 +271,8 @@ bundle_move_in (const char *from, const char *parent, const char *slug, GError *
       bonsai_set_errno_error (error, errno, "Can't move %s to %s", from, to);
       return NULL;
     }
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_EXISTS, "%s holds too many machines named like “%s”", parent, slug);
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_EXISTS, "%s holds too many machines named like “%s”", parent,
+               slug);
   return NULL;
 }
 

@@ -39,14 +39,13 @@ position_at (Reader *reader, const char *at)
       reader->mark = reader->line_start;
       reader->mark_column = 1;
     }
-  reader->mark_column += (guint) g_utf8_strlen (reader->mark, at - reader->mark);
+  reader->mark_column += (guint)g_utf8_strlen (reader->mark, at - reader->mark);
   reader->mark = at;
   return (Position){ reader->line, reader->mark_column };
 }
 
 /* Returns: always NULL. */
-static void *G_GNUC_PRINTF (3, 4)
-fail_at (Reader *reader, const char *at, const char *format, ...)
+static void *G_GNUC_PRINTF (3, 4) fail_at (Reader *reader, const char *at, const char *format, ...)
 {
   Position position = position_at (reader, at);
   g_autofree char *message = NULL;
@@ -71,7 +70,7 @@ describe_next (const Reader *reader)
   c = g_utf8_get_char (reader->at);
   if (!g_unichar_isprint (c))
     return g_strdup_printf ("character U+%04X", c);
-  return g_strdup_printf ("“%.*s”", (int) (g_utf8_next_char (reader->at) - reader->at), reader->at);
+  return g_strdup_printf ("“%.*s”", (int)(g_utf8_next_char (reader->at) - reader->at), reader->at);
 }
 
 static void *
@@ -115,7 +114,7 @@ read_hex4 (Reader *reader, gunichar *unit)
     {
       if (reader->at == reader->end || !g_ascii_isxdigit (*reader->at))
         return false;
-      *unit = *unit << 4 | (gunichar) g_ascii_xdigit_value (*reader->at);
+      *unit = *unit << 4 | (gunichar)g_ascii_xdigit_value (*reader->at);
     }
   return true;
 }
@@ -131,7 +130,8 @@ read_unicode_escape (Reader *reader, GString *string)
     return fail_at (reader, start, "“\\u” needs four hexadecimal digits") != NULL;
   if (c >= 0xd800 && c < 0xdc00)
     {
-      if (!take (reader, '\\') || !take (reader, 'u') || !read_hex4 (reader, &low) || low < 0xdc00 || low > 0xdfff)
+      if (!take (reader, '\\') || !take (reader, 'u') || !read_hex4 (reader, &low) || low < 0xdc00
+          || low > 0xdfff)
         return fail_at (reader, start, "half a surrogate pair") != NULL;
       c = 0x10000 + ((c - 0xd800) << 10) + (low - 0xdc00);
     }
@@ -166,7 +166,7 @@ read_string (Reader *reader)
   g_autoptr (GString) string = g_string_new (NULL);
   const char *start = reader->at;
 
-  for (reader->at++; reader->at < reader->end; )
+  for (reader->at++; reader->at < reader->end;)
     {
       if (take (reader, '"'))
         return g_string_free (g_steal_pointer (&string), FALSE);
@@ -175,7 +175,7 @@ read_string (Reader *reader)
           if (!read_escape (reader, string))
             return NULL;
         }
-      else if ((guchar) *reader->at < 0x20)
+      else if ((guchar)*reader->at < 0x20)
         return fail_at (reader, *reader->at == '\n' ? start : reader->at,
                         "the string has no closing quote on its line");
       else
@@ -238,7 +238,7 @@ read_word (Reader *reader)
     {
       gsize length = strlen (words[i]);
 
-      if ((gsize) (reader->end - reader->at) >= length && memcmp (reader->at, words[i], length) == 0)
+      if ((gsize)(reader->end - reader->at) >= length && memcmp (reader->at, words[i], length) == 0)
         {
           reader->at += length;
           if (i == 2)
@@ -405,7 +405,8 @@ check_encoding (Reader *reader)
 
   if (reader->end - reader->at > JSON_TEXT_MAX_LENGTH)
     {
-      g_set_error (reader->error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "%s: larger than 1 MiB", reader->text->file);
+      g_set_error (reader->error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "%s: larger than 1 MiB",
+                   reader->text->file);
       return false;
     }
   if (g_utf8_validate_len (reader->at, reader->end - reader->at, &bad))
@@ -416,7 +417,7 @@ check_encoding (Reader *reader)
         reader->line++;
         reader->line_start = at + 1;
       }
-  fail_at (reader, bad, "not text in UTF-8 (byte 0x%02x)", (guchar) *bad);
+  fail_at (reader, bad, "not text in UTF-8 (byte 0x%02x)", (guchar)*bad);
   return false;
 }
 
@@ -425,8 +426,15 @@ json_text_parse (const char *text, gsize length, const char *file, GError **erro
 {
   g_autoptr (JsonText) result = g_new0 (JsonText, 1);
   g_autoptr (GString) pointer = g_string_new (NULL);
-  Reader reader = { .text = result, .at = text, .end = text + length, .line_start = text, .line = 1,
-                    .mark = text, .mark_column = 1, .pointer = pointer, .error = error };
+  Reader reader = { .text = result,
+                    .at = text,
+                    .end = text + length,
+                    .line_start = text,
+                    .line = 1,
+                    .mark = text,
+                    .mark_column = 1,
+                    .pointer = pointer,
+                    .error = error };
 
   result->file = g_strdup (file);
   result->positions = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);

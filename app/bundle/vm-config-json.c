@@ -24,8 +24,7 @@ static const char *const disk_kinds[] = { [DISK_KIND_DISK] = "disk", [DISK_KIND_
 static const char *const disk_buses[] = { [DISK_BUS_VIRTIO] = "virtio", [DISK_BUS_AHCI] = "ahci", NULL };
 
 /* Returns: always false. */
-static bool G_GNUC_PRINTF (3, 4)
-fail (const Section *section, const char *name, const char *format, ...)
+static bool G_GNUC_PRINTF (3, 4) fail (const Section *section, const char *name, const char *format, ...)
 {
   g_autofree char *pointer = g_strdup_printf ("%s/%s", section->pointer, name);
   g_autofree char *message = NULL;
@@ -80,7 +79,7 @@ read_unsigned (const Section *section, const char *name, unsigned *value)
   number = json_node_get_int (node);
   if (number < 0 || number > G_MAXINT)
     return fail (section, name, "%" G_GINT64_FORMAT " is out of range", number);
-  *value = (unsigned) number;
+  *value = (unsigned)number;
   return true;
 }
 
@@ -136,7 +135,7 @@ read_choice (const Section *section, const char *name, const char *const *choice
         *value = i;
         return true;
       }
-  all = g_strjoinv ("” or “", (char **) choices);
+  all = g_strjoinv ("” or “", (char **)choices);
   return fail (section, name, "“%s” is unknown; it must be “%s”", word, all);
 }
 
@@ -257,8 +256,8 @@ read_version (const Section *section)
   if (version == 0)
     return fail (section, "bonsai", "must be the schema's version, %d", SCHEMA_VERSION);
   if (version > SCHEMA_VERSION)
-    return fail (section, "bonsai", "version %u was written by a newer Bonsai; this one knows version %d", version,
-                 SCHEMA_VERSION);
+    return fail (section, "bonsai", "version %u was written by a newer Bonsai; this one knows version %d",
+                 version, SCHEMA_VERSION);
   return true;
 }
 

@@ -7,15 +7,15 @@
 #include <stdarg.h>
 #include <string.h>
 
-#define MIB (1024ull * 1024)
-#define DEFAULT_MEMORY (512 * MIB)
+#define MIB                  (1024ull * 1024)
+#define DEFAULT_MEMORY       (512 * MIB)
 #define DEFAULT_VIDEO_MEMORY 16
-#define MAX_MEMORY (16ull << 40)
-#define MAX_CPUS 255
-#define MAX_DISKS 32
-#define MAX_NICS 8
-#define MAX_SERIALS 2
-#define MAX_NAME 200
+#define MAX_MEMORY           (16ull << 40)
+#define MAX_CPUS             255
+#define MAX_DISKS            32
+#define MAX_NICS             8
+#define MAX_SERIALS          2
+#define MAX_NAME             200
 
 G_DEFINE_BOXED_TYPE (VmConfig, vm_config, vm_config_copy, vm_config_free)
 
@@ -57,9 +57,9 @@ vm_config_new_empty (void)
 {
   VmConfig *config = g_new0 (VmConfig, 1);
 
-  config->disks = g_ptr_array_new_with_free_func ((GDestroyNotify) vm_disk_free);
-  config->nics = g_ptr_array_new_with_free_func ((GDestroyNotify) vm_nic_free);
-  config->serials = g_ptr_array_new_with_free_func ((GDestroyNotify) vm_serial_free);
+  config->disks = g_ptr_array_new_with_free_func ((GDestroyNotify)vm_disk_free);
+  config->nics = g_ptr_array_new_with_free_func ((GDestroyNotify)vm_nic_free);
+  config->serials = g_ptr_array_new_with_free_func ((GDestroyNotify)vm_serial_free);
   config->video_memory = DEFAULT_VIDEO_MEMORY;
   return config;
 }
@@ -252,8 +252,7 @@ vm_config_add_serial (VmConfig *config, const char *path)
 /* --- checks --- */
 
 /* Collects where and what. Returns: always false. */
-static bool G_GNUC_PRINTF (3, 4)
-complain (VmComplaint *complaint, char *pointer, const char *format, ...)
+static bool G_GNUC_PRINTF (3, 4) complain (VmComplaint *complaint, char *pointer, const char *format, ...)
 {
   va_list args;
 
@@ -310,7 +309,7 @@ check_path (const char *path, const char *pointer, VmComplaint *complaint)
   if (path[0] == '\0')
     return complain (complaint, g_strdup (pointer), "empty");
   parts = g_strsplit (path, "/", -1);
-  if (g_strv_contains ((const char *const *) parts, ".."))
+  if (g_strv_contains ((const char *const *)parts, ".."))
     return complain (complaint, g_strdup (pointer),
                      "“%s” leaves the machine's folder; give the absolute path instead", path);
   return true;
@@ -319,7 +318,8 @@ check_path (const char *path, const char *pointer, VmComplaint *complaint)
 static bool
 check_id (const char *id, const char *kind, unsigned index, VmComplaint *complaint)
 {
-  if (id == NULL || id[0] == '\0' || strlen (id) > 32 || strspn (id, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen (id))
+  if (id == NULL || id[0] == '\0' || strlen (id) > 32
+      || strspn (id, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen (id))
     return complain (complaint, g_strdup_printf ("/%s/%u/id", kind, index),
                      "must be 1 to 32 of a-z, 0-9 and “-”");
   return true;
@@ -369,7 +369,7 @@ check_nics (const VmConfig *config, VmComplaint *complaint)
       if (!check_id (nic->id, "networks", i, complaint))
         return false;
       for (unsigned j = 0; j < i; j++)
-        if (strcmp (((VmNic *) g_ptr_array_index (config->nics, j))->id, nic->id) == 0)
+        if (strcmp (((VmNic *)g_ptr_array_index (config->nics, j))->id, nic->id) == 0)
           return complain (complaint, g_strdup_printf ("/networks/%u/id", i), "“%s” is there twice", nic->id);
       if (g_strcmp0 (nic->network, "nat") != 0 && g_strcmp0 (nic->network, "none") != 0)
         return complain (complaint, g_strdup_printf ("/networks/%u/network", i), "must be “nat” or “none”");

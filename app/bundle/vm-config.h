@@ -22,7 +22,7 @@ typedef struct {
   char *id; /* "disk0", "cd0": unique, stays when others are removed */
   DiskKind kind;
   DiskBus bus;
-  char *path;      /* relative: inside the bundle; absolute: elsewhere; NULL: an empty CD-ROM drive */
+  char *path; /* relative: inside the bundle; absolute: elsewhere; NULL: an empty CD-ROM drive */
   bool read_only;
   uint64_t create; /* bytes of a new image to make at @path when the bundle is created; not saved; 0: none */
   JsonObject *extra; /* private */
@@ -36,7 +36,7 @@ typedef struct {
 } VmNic;
 
 typedef struct {
-  char *path; /* file that takes the port's output, as VmDisk.path; NULL: nothing is plugged in */
+  char *path;        /* file that takes the port's output, as VmDisk.path; NULL: nothing is plugged in */
   JsonObject *extra; /* private */
 } VmSerial;
 
@@ -46,18 +46,19 @@ struct VmConfig {
   char *notes;     /* (nullable) */
   uint64_t memory; /* bytes, a multiple of 1 MiB */
   unsigned cpus;
-  char *kernel, *initrd, *append; /* (nullable): direct boot; paths as VmDisk.path */
-  GPtrArray *disks;   /* of VmDisk, in boot order; CD-ROM drives are disks, too */
-  GPtrArray *nics;    /* of VmNic */
-  GPtrArray *serials; /* of VmSerial, at most 2 */
-  unsigned video_memory; /* MiB, a power of two 1..256 */
+  char *kernel, *initrd, *append;                 /* (nullable): direct boot; paths as VmDisk.path */
+  GPtrArray *disks;                               /* of VmDisk, in boot order; CD-ROM drives are disks, too */
+  GPtrArray *nics;                                /* of VmNic */
+  GPtrArray *serials;                             /* of VmSerial, at most 2 */
+  unsigned video_memory;                          /* MiB, a power of two 1..256 */
   JsonObject *extra, *boot_extra, *display_extra; /* private */
 };
 
 #define VM_TYPE_CONFIG (vm_config_get_type ())
 GType vm_config_get_type (void);
 
-/* A machine with @name, a new UUID, 512 MiB, one CPU, a NAT network card, 16 MiB of video memory, no disks. */
+/* A machine with @name, a new UUID, 512 MiB, one CPU, a NAT network card, 16 MiB of video memory, no disks.
+ */
 VmConfig *vm_config_new (const char *name);
 VmConfig *vm_config_copy (const VmConfig *config);
 void vm_config_free (VmConfig *config);

@@ -4,8 +4,8 @@
 #include "app/base/error.h"
 #include "app/bundle/vm-config.h"
 
-#define MIB (1024ull * 1024)
-#define GIB (1024 * MIB)
+#define MIB             (1024ull * 1024)
+#define GIB             (1024 * MIB)
 #define ENGINE_MAX_CPUS 255
 
 static uint64_t

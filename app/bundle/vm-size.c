@@ -22,7 +22,7 @@ shift_for_suffix (const char *suffix)
   suffix++;
   if (unit != units && (g_ascii_strcasecmp (suffix, "iB") == 0 || g_ascii_strcasecmp (suffix, "B") == 0))
     suffix += strlen (suffix);
-  return suffix[0] == '\0' ? (int) (unit - units) * 10 : -1;
+  return suffix[0] == '\0' ? (int)(unit - units) * 10 : -1;
 }
 
 uint64_t
@@ -32,9 +32,10 @@ vm_parse_size (const char *text, GError **error)
   guint64 number = g_ascii_isdigit (text[0]) ? g_ascii_strtoull (text, &end, 10) : 0;
   int shift = end != NULL ? shift_for_suffix (end + strspn (end, " ")) : -1;
 
-  if (shift < 0 || number == 0 || number > (guint64) G_MAXINT64 >> shift)
+  if (shift < 0 || number == 0 || number > (guint64)G_MAXINT64 >> shift)
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "“%s” is not a size; write it like 512M or 2G", text);
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "“%s” is not a size; write it like 512M or 2G",
+                   text);
       return 0;
     }
   return number << shift;
@@ -50,5 +51,5 @@ vm_format_size (uint64_t bytes)
       bytes /= 1024;
       unit++;
     }
-  return g_strdup_printf ("%" G_GUINT64_FORMAT "%c", (guint64) bytes, units[unit]);
+  return g_strdup_printf ("%" G_GUINT64_FORMAT "%c", (guint64)bytes, units[unit]);
 }

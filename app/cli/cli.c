@@ -16,13 +16,14 @@
 static void
 complain_about_usage (const Verb *verb, const char *message)
 {
-  g_printerr ("bonsai %s: %s\nUsage: bonsai %s [OPTION…] %s\n", verb->name, message, verb->name, verb->arguments);
+  g_printerr ("bonsai %s: %s\nUsage: bonsai %s [OPTION…] %s\n", verb->name, message, verb->name,
+              verb->arguments);
 }
 
 static bool
 print_help (const char *name, const char *value, gpointer data, GError **error)
 {
-  *(bool *) data = true;
+  *(bool *)data = true;
   return true;
 }
 
@@ -35,7 +36,8 @@ cli_parse (const Verb *verb, const GOptionEntry *entries, int *argc, char ***arg
   GOptionGroup *group;
   bool wants_help = false;
   const GOptionEntry help[] = {
-    { "help", 'h', G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, (gpointer) print_help, "Show this help", NULL },
+    { "help", 'h', G_OPTION_FLAG_NO_ARG, G_OPTION_ARG_CALLBACK, (gpointer)print_help, "Show this help",
+      NULL },
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (GError) error = NULL;
@@ -160,7 +162,7 @@ cli_wait_clear (CliWait *wait)
 static gboolean
 set_flag (gpointer data)
 {
-  *(bool *) data = true;
+  *(bool *)data = true;
   return G_SOURCE_REMOVE;
 }
 
@@ -200,7 +202,8 @@ cli_find_vm (BonsaiLibrary *library, const char *key, GError **error)
 
   if (vm == NULL)
     g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND,
-                 "There is no machine named “%s” in %s; see “bonsai list”", key, bonsai_library_get_folder (library));
+                 "There is no machine named “%s” in %s; see “bonsai list”", key,
+                 bonsai_library_get_folder (library));
   return vm;
 }
 
@@ -223,8 +226,8 @@ cli_list_strays (BonsaiLibrary *library)
 
   for (unsigned i = 0; uuids[i] != NULL; i++)
     {
-      BonsaiSession *session
-        = bonsai_library_find (library, uuids[i]) == NULL ? connect_to (uuids[i], NULL) : NULL;
+      BonsaiSession *session =
+        bonsai_library_find (library, uuids[i]) == NULL ? connect_to (uuids[i], NULL) : NULL;
 
       if (session != NULL)
         g_ptr_array_add (strays, session);
@@ -250,7 +253,8 @@ cli_find_session (const char *key, GError **error)
     {
       BonsaiSession *session = g_ptr_array_index (strays, i);
 
-      if (g_str_equal (bonsai_session_get_name (session), key) || g_str_equal (bonsai_session_get_uuid (session), key))
+      if (g_str_equal (bonsai_session_get_name (session), key)
+          || g_str_equal (bonsai_session_get_uuid (session), key))
         return g_object_ref (session);
     }
   if (vm != NULL)

@@ -21,8 +21,8 @@ struct Verb {
 };
 
 extern const Verb verb_cd, verb_create, verb_delete, verb_host, verb_key, verb_list, verb_mouse, verb_pause,
-  verb_purge, verb_reset, verb_resume, verb_run, verb_screenshot, verb_show, verb_shutdown, verb_start, verb_stop,
-  verb_type, verb_undelete;
+  verb_purge, verb_reset, verb_resume, verb_run, verb_screenshot, verb_show, verb_shutdown, verb_start,
+  verb_stop, verb_type, verb_undelete;
 
 /**
  * cli_parse:
@@ -82,7 +82,8 @@ int cli_control (const Verb *verb, int argc, char **argv, BonsaiControl control)
 
 /* --- input --- */
 
-/* "ctrl+alt+delete", "f1", "kp-enter" → usages, in the order to press. Returns: how many, or 0 with @error set. */
+/* "ctrl+alt+delete", "f1", "kp-enter" → usages, in the order to press. Returns: how many, or 0 with @error
+ * set. */
 unsigned cli_parse_chord (const char *text, KeyUsage *usages, unsigned max, GError **error);
 
 /* Runs the main loop for @ms: a guest takes key strokes no faster than a keyboard makes them. */

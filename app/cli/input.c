@@ -31,7 +31,8 @@ cli_parse_chord (const char *text, KeyUsage *usages, unsigned max, GError **erro
     n = split_chord (text, "-", usages, max);
   if (n == 0)
     g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
-                 "“%s” is no key; write a, f1, ret, kp-enter or ctrl+alt+delete (bonsai(1) lists them)", text);
+                 "“%s” is no key; write a, f1, ret, kp-enter or ctrl+alt+delete (bonsai(1) lists them)",
+                 text);
   return n;
 }
 

@@ -10,15 +10,16 @@
 #include <unistd.h>
 
 static const Verb *const verbs[] = {
-  &verb_create,   &verb_list,   &verb_show,  &verb_start,  &verb_shutdown, &verb_stop, &verb_reset,
-  &verb_pause,    &verb_resume, &verb_key,   &verb_type,   &verb_mouse,    &verb_cd,   &verb_screenshot,
-  &verb_delete,   &verb_undelete, &verb_purge, &verb_run,  &verb_host,
+  &verb_create, &verb_list,     &verb_show,  &verb_start, &verb_shutdown, &verb_stop, &verb_reset,
+  &verb_pause,  &verb_resume,   &verb_key,   &verb_type,  &verb_mouse,    &verb_cd,   &verb_screenshot,
+  &verb_delete, &verb_undelete, &verb_purge, &verb_run,   &verb_host,
 };
 
 static void
 print_help (void)
 {
-  g_print ("Usage: bonsai [VERB …]\n\nMachines, their guests and their windows. Without a verb the desktop app opens.\n\n");
+  g_print ("Usage: bonsai [VERB …]\n\nMachines, their guests and their windows. Without a verb the desktop "
+           "app opens.\n\n");
   for (unsigned i = 0; i < G_N_ELEMENTS (verbs); i++)
     g_print ("  %-11s %s\n", verbs[i]->name, verbs[i]->summary);
   g_print ("\n“bonsai VERB --help” has the options, bonsai(1) the rest.\n");
@@ -33,7 +34,7 @@ open_desktop (void)
 
   if (program == NULL)
     return cli_fail (error);
-  execl (program, "bonsai-desktop", (char *) NULL);
+  execl (program, "bonsai-desktop", (char *)NULL);
   g_printerr ("bonsai: can't start %s: %s\n", program, g_strerror (errno));
   return EXIT_STATUS_ERROR;
 }

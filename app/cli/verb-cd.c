@@ -31,4 +31,5 @@ run_cd (const Verb *verb, int argc, char **argv)
   return EXIT_STATUS_OK;
 }
 
-const Verb verb_cd = { "cd", "NAME insert FILE | eject", "Change the medium in a running machine's CD-ROM drive", run_cd };
+const Verb verb_cd = { "cd", "NAME insert FILE | eject",
+                       "Change the medium in a running machine's CD-ROM drive", run_cd };

@@ -17,8 +17,9 @@ typedef struct {
 static void
 options_clear (Options *options)
 {
-  char **strings[] = { &options->memory, &options->disk,    &options->cdrom, &options->kernel, &options->initrd,
-                       &options->append, &options->network, &options->notes, &options->ready,  &options->disk_bus };
+  char **strings[] = { &options->memory, &options->disk,    &options->cdrom,   &options->kernel,
+                       &options->initrd, &options->append,  &options->network, &options->notes,
+                       &options->ready,  &options->disk_bus };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (strings); i++)
     g_free (*strings[i]);
@@ -70,10 +71,11 @@ add_disks (VmConfig *config, const Options *options, GError **error)
     }
   for (unsigned i = 0; i < config->disks->len; i++)
     if (g_strcmp0 (options->disk_bus, "ahci") == 0)
-      ((VmDisk *) g_ptr_array_index (config->disks, i))->bus = DISK_BUS_AHCI;
+      ((VmDisk *)g_ptr_array_index (config->disks, i))->bus = DISK_BUS_AHCI;
   if (options->cdrom != NULL)
     {
-      g_autofree char *path = options->cdrom[0] != '\0' ? g_canonicalize_filename (options->cdrom, NULL) : NULL;
+      g_autofree char *path =
+        options->cdrom[0] != '\0' ? g_canonicalize_filename (options->cdrom, NULL) : NULL;
 
       if (!check_file (path, error))
         return false;
@@ -91,7 +93,7 @@ apply (VmConfig *config, const Options *options, GError **error)
       return false;
     }
   if (options->cpus != 0)
-    config->cpus = (unsigned) options->cpus;
+    config->cpus = (unsigned)options->cpus;
   if (options->notes != NULL)
     vm_config_set (&config->notes, options->notes);
   set_absolute (&config->kernel, options->kernel);
@@ -101,7 +103,7 @@ apply (VmConfig *config, const Options *options, GError **error)
   if (!check_file (config->kernel, error) || !check_file (config->initrd, error))
     return false;
   for (unsigned i = 0; options->network != NULL && i < config->nics->len; i++)
-    vm_config_set (&((VmNic *) g_ptr_array_index (config->nics, i))->network, options->network);
+    vm_config_set (&((VmNic *)g_ptr_array_index (config->nics, i))->network, options->network);
   return add_disks (config, options, error);
 }
 
@@ -125,8 +127,8 @@ ready_config (const char *id, const HostReport *host, GError **error)
       if (g_str_equal (guest->id, id))
         return ready_guest_config (guest, error);
     }
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "No ready guest is called “%s”; see “bonsai create --list-ready”",
-               id);
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND,
+               "No ready guest is called “%s”; see “bonsai create --list-ready”", id);
   return NULL;
 }
 
@@ -215,15 +217,19 @@ run_create (const Verb *verb, int argc, char **argv)
     { "memory", 'm', 0, G_OPTION_ARG_STRING, &options.memory, "Memory (512M)", "SIZE" },
     { "cpus", 'c', 0, G_OPTION_ARG_INT, &options.cpus, "Virtual processors (1)", "N" },
     { "disk", 'd', 0, G_OPTION_ARG_STRING, &options.disk, "Make a new disk of this size", "SIZE" },
-    { "existing-disk", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.existing, "Use a raw disk image that exists", "FILE" },
-    { "disk-bus", 0, 0, G_OPTION_ARG_STRING, &options.disk_bus, "Where disks sit: virtio or ahci (virtio)", "BUS" },
-    { "cdrom", 0, 0, G_OPTION_ARG_FILENAME, &options.cdrom, "A CD-ROM drive with this medium; \"\": empty", "FILE" },
+    { "existing-disk", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.existing,
+      "Use a raw disk image that exists", "FILE" },
+    { "disk-bus", 0, 0, G_OPTION_ARG_STRING, &options.disk_bus, "Where disks sit: virtio or ahci (virtio)",
+      "BUS" },
+    { "cdrom", 0, 0, G_OPTION_ARG_FILENAME, &options.cdrom, "A CD-ROM drive with this medium; \"\": empty",
+      "FILE" },
     { "kernel", 0, 0, G_OPTION_ARG_FILENAME, &options.kernel, "Boot this kernel directly", "FILE" },
     { "initrd", 0, 0, G_OPTION_ARG_FILENAME, &options.initrd, "The kernel's initial RAM disk", "FILE" },
     { "append", 0, 0, G_OPTION_ARG_STRING, &options.append, "The kernel's command line", "TEXT" },
     { "network", 0, 0, G_OPTION_ARG_STRING, &options.network, "nat or none (nat)", "KIND" },
     { "notes", 0, 0, G_OPTION_ARG_STRING, &options.notes, "Whatever its owner wants to remember", "TEXT" },
-    { "ready", 0, 0, G_OPTION_ARG_STRING, &options.ready, "A guest from this host's packages; best: the best one", "ID" },
+    { "ready", 0, 0, G_OPTION_ARG_STRING, &options.ready,
+      "A guest from this host's packages; best: the best one", "ID" },
     { "list-ready", 0, 0, G_OPTION_ARG_NONE, &options.list_ready, "List those guests", NULL },
     { "json", 0, 0, G_OPTION_ARG_NONE, &options.json, "Print JSON", NULL },
     G_OPTION_ENTRY_NULL,
@@ -235,7 +241,8 @@ run_create (const Verb *verb, int argc, char **argv)
     return cli_usage (verb, "the machine needs a name");
   if (options.cpus < 0)
     return cli_usage (verb, "--cpus must be 1 or more");
-  if (options.disk_bus != NULL && !g_str_equal (options.disk_bus, "virtio") && !g_str_equal (options.disk_bus, "ahci"))
+  if (options.disk_bus != NULL && !g_str_equal (options.disk_bus, "virtio")
+      && !g_str_equal (options.disk_bus, "ahci"))
     return cli_usage (verb, "--disk-bus must be virtio or ahci");
   return create (&options, argc > 1 ? argv[1] : NULL);
 }

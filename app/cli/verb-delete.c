@@ -35,5 +35,6 @@ run_delete (const Verb *verb, int argc, char **argv)
   return EXIT_STATUS_OK;
 }
 
-const Verb verb_delete = { "delete", "NAME", "Move a machine to the trash, from where “bonsai undelete” brings it back",
+const Verb verb_delete = { "delete", "NAME",
+                           "Move a machine to the trash, from where “bonsai undelete” brings it back",
                            run_delete };

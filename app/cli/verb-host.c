@@ -31,8 +31,8 @@ print_json (const HostReport *report)
   cli_add_string (builder, "cpu-model", report->cpu_model);
   cli_add_int (builder, "cpus", report->n_cpus);
   cli_add_int (builder, "max-vcpus", report->max_vcpus);
-  cli_add_int (builder, "memory-total", (gint64) report->memory_total);
-  cli_add_int (builder, "memory-available", (gint64) report->memory_available);
+  cli_add_int (builder, "memory-total", (gint64)report->memory_total);
+  cli_add_int (builder, "memory-available", (gint64)report->memory_available);
   json_builder_set_member_name (builder, "findings");
   json_builder_begin_array (builder);
   for (guint i = 0; i < report->findings->len; i++)
@@ -58,7 +58,8 @@ print_text (const HostReport *report)
   g_autofree char *available = g_format_size_full (report->memory_available, G_FORMAT_SIZE_IEC_UNITS);
 
   g_print ("KVM:        %s\n", meanings[report->kind]);
-  g_print ("Processor:  %s, %u online; a machine may have %u\n", report->cpu_model, report->n_cpus, report->max_vcpus);
+  g_print ("Processor:  %s, %u online; a machine may have %u\n", report->cpu_model, report->n_cpus,
+           report->max_vcpus);
   g_print ("Memory:     %s, %s available\n", total, available);
   for (guint i = 0; i < report->findings->len; i++)
     {

@@ -34,10 +34,10 @@ run_key (const Verb *verb, int argc, char **argv)
 
       for (unsigned k = 0; k < n; k++)
         cli_send_key (session, usages[k], true);
-      cli_pace ((unsigned) hold);
+      cli_pace ((unsigned)hold);
       while (n-- > 0)
         cli_send_key (session, usages[n], false);
-      cli_pace ((unsigned) hold);
+      cli_pace ((unsigned)hold);
     }
   return cli_finish_input (session);
 }

@@ -15,7 +15,7 @@ add_vm (JsonBuilder *builder, BonsaiVm *vm)
   cli_add_string (builder, "path", bonsai_vm_get_path (vm));
   if (config != NULL)
     {
-      cli_add_int (builder, "memory", (gint64) config->memory);
+      cli_add_int (builder, "memory", (gint64)config->memory);
       cli_add_int (builder, "cpus", config->cpus);
     }
   json_builder_end_object (builder);
@@ -55,7 +55,7 @@ print_json (BonsaiLibrary *library, GPtrArray *strays)
 static void
 print_line (const char *name, BonsaiState state, const char *memory, const char *cpus, const char *message)
 {
-  int pad = 24 - (int) g_utf8_strlen (name, -1);
+  int pad = 24 - (int)g_utf8_strlen (name, -1);
 
   g_print ("%s%*s %-9s %7s %4s  %s\n", name, MAX (pad, 0), "", bonsai_state_name (state), memory, cpus,
            message != NULL ? message : "");
@@ -72,7 +72,8 @@ print_table (BonsaiLibrary *library, GPtrArray *strays)
       g_autofree char *memory = config != NULL ? vm_format_size (config->memory) : g_strdup ("");
       g_autofree char *cpus = config != NULL ? g_strdup_printf ("%u", config->cpus) : g_strdup ("");
 
-      print_line (bonsai_vm_get_name (vm), bonsai_vm_get_state (vm), memory, cpus, bonsai_vm_get_state_text (vm));
+      print_line (bonsai_vm_get_name (vm), bonsai_vm_get_state (vm), memory, cpus,
+                  bonsai_vm_get_state_text (vm));
     }
   for (guint i = 0; i < strays->len; i++)
     {

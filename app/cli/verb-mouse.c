@@ -21,11 +21,11 @@ parse_int (const char *text, gint64 min, gint64 max, int *value)
 
   if (!g_ascii_string_to_signed (text, 10, min, max, &number, NULL))
     {
-      g_printerr ("bonsai mouse: “%s” is not a number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT "\n", text, min,
-                  max);
+      g_printerr ("bonsai mouse: “%s” is not a number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT "\n",
+                  text, min, max);
       return false;
     }
-  *value = (int) number;
+  *value = (int)number;
   return true;
 }
 
@@ -34,7 +34,8 @@ move (BonsaiSession *session, char **arguments)
 {
   BonsaiInput input = { .kind = BONSAI_INPUT_MOTION };
 
-  if (!parse_int (arguments[0], -32767, 32767, &input.x) || !parse_int (arguments[1], -32767, 32767, &input.y))
+  if (!parse_int (arguments[0], -32767, 32767, &input.x)
+      || !parse_int (arguments[1], -32767, 32767, &input.y))
     return false;
   bonsai_session_input (session, &input);
   return true;
@@ -73,7 +74,8 @@ click (BonsaiSession *session, char **arguments)
         input.code++;
       if (buttons[input.code] == NULL)
         {
-          g_printerr ("bonsai mouse: a button is left, right, middle, side or extra, not “%s”\n", arguments[0]);
+          g_printerr ("bonsai mouse: a button is left, right, middle, side or extra, not “%s”\n",
+                      arguments[0]);
           return false;
         }
     }

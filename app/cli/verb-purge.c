@@ -23,4 +23,5 @@ run_purge (const Verb *verb, int argc, char **argv)
   return EXIT_STATUS_OK;
 }
 
-const Verb verb_purge = { "purge", "NAME | --all", "Remove deleted machines and their disks for good", run_purge };
+const Verb verb_purge = { "purge", "NAME | --all", "Remove deleted machines and their disks for good",
+                          run_purge };

@@ -13,7 +13,8 @@
 #include <string.h>
 
 typedef struct {
-  char *kernel, *initrd, *append, *memory, *debugcon, *screenshot, *name, *trace, *trace_file, *network, *disk_bus;
+  char *kernel, *initrd, *append, *memory, *debugcon, *screenshot, *name, *trace, *trace_file, *network,
+    *disk_bus;
   char **disks, **cdroms, **serials;
   int cpus, timeout;
   gboolean debug_exit, headless, no_display;
@@ -22,8 +23,8 @@ typedef struct {
 static void
 options_clear (Options *options)
 {
-  char *strings[] = { options->kernel,     options->initrd, options->append,  options->memory,
-                      options->debugcon,   options->name,   options->trace,   options->screenshot,
+  char *strings[] = { options->kernel,     options->initrd,  options->append,  options->memory,
+                      options->debugcon,   options->name,    options->trace,   options->screenshot,
                       options->trace_file, options->network, options->disk_bus };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (strings); i++)
@@ -61,7 +62,8 @@ add_drives (MachineSpec *spec, const Options *options)
 static void
 add_serials (MachineSpec *spec, const Options *options)
 {
-  for (unsigned i = 0; i < G_N_ELEMENTS (spec->serial) && options->serials != NULL && options->serials[i] != NULL; i++)
+  for (unsigned i = 0;
+       i < G_N_ELEMENTS (spec->serial) && options->serials != NULL && options->serials[i] != NULL; i++)
     {
       bool is_stdio = g_str_equal (options->serials[i], "stdio");
 
@@ -75,7 +77,7 @@ static void
 set_network (MachineSpec *spec, const char *network)
 {
   for (unsigned i = 0; network != NULL && i < spec->nics->len; i++)
-    set (&((NicSpec *) g_ptr_array_index (spec->nics, i))->network, network);
+    set (&((NicSpec *)g_ptr_array_index (spec->nics, i))->network, network);
 }
 
 static MachineSpec *
@@ -95,7 +97,7 @@ make_spec (const Options *options, GError **error)
       g_prefix_error (error, "--memory: ");
       return NULL;
     }
-  spec->n_cpus = options->cpus != 0 ? (unsigned) options->cpus : spec->n_cpus;
+  spec->n_cpus = options->cpus != 0 ? (unsigned)options->cpus : spec->n_cpus;
   if (!vm_limits_check (host, spec->memory, spec->n_cpus, error))
     return NULL;
   spec->firmware = options->kernel != NULL ? FIRMWARE_NONE : FIRMWARE_BIOS;
@@ -193,7 +195,7 @@ wait_for_end (Run *run, const Options *options)
   g_unix_signal_add (SIGTERM, on_signal, run);
   g_unix_signal_add (SIGHUP, on_signal, run);
   if (options->timeout > 0)
-    g_timeout_add_seconds ((guint) options->timeout, on_timeout, run);
+    g_timeout_add_seconds ((guint)options->timeout, on_timeout, run);
 
   /* A crash stays on show until its window is closed, unless the time is up. */
   while (bonsai_state_is_alive (bonsai_session_get_state (run->session))
@@ -269,9 +271,11 @@ check_options (const Verb *verb, const Options *options)
     return cli_usage (verb, "--cpus must be 1 to 255");
   if (options->timeout < 0 || options->timeout > 864000)
     return cli_usage (verb, "--timeout must be 1 to 864000 seconds");
-  if (options->network != NULL && !g_str_equal (options->network, "nat") && !g_str_equal (options->network, "none"))
+  if (options->network != NULL && !g_str_equal (options->network, "nat")
+      && !g_str_equal (options->network, "none"))
     return cli_usage (verb, "--network must be nat or none");
-  if (options->disk_bus != NULL && !g_str_equal (options->disk_bus, "virtio") && !g_str_equal (options->disk_bus, "ahci"))
+  if (options->disk_bus != NULL && !g_str_equal (options->disk_bus, "virtio")
+      && !g_str_equal (options->disk_bus, "ahci"))
     return cli_usage (verb, "--disk-bus must be virtio or ahci");
   if (options->serials != NULL && g_strv_length (options->serials) > 2)
     return cli_usage (verb, "a machine has two serial ports");
@@ -286,24 +290,35 @@ run_run (const Verb *verb, int argc, char **argv)
   g_auto (Options) options = { 0 };
   int status;
   const GOptionEntry entries[] = {
-    { "kernel", 'k', 0, G_OPTION_ARG_FILENAME, &options.kernel, "Boot a bzImage, PVH or Multiboot kernel directly", "FILE" },
-    { "initrd", 'i', 0, G_OPTION_ARG_FILENAME, &options.initrd, "Its initial RAM disk, or Multiboot module", "FILE" },
+    { "kernel", 'k', 0, G_OPTION_ARG_FILENAME, &options.kernel,
+      "Boot a bzImage, PVH or Multiboot kernel directly", "FILE" },
+    { "initrd", 'i', 0, G_OPTION_ARG_FILENAME, &options.initrd, "Its initial RAM disk, or Multiboot module",
+      "FILE" },
     { "append", 'a', 0, G_OPTION_ARG_STRING, &options.append, "Its command line", "TEXT" },
-    { "disk", 'd', 0, G_OPTION_ARG_FILENAME_ARRAY, &options.disks, "A raw disk image or block device; may be repeated", "FILE" },
-    { "disk-bus", 0, 0, G_OPTION_ARG_STRING, &options.disk_bus, "Where disks sit: virtio or ahci (virtio)", "BUS" },
-    { "cdrom", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.cdroms, "A CD-ROM drive with this medium; \"\": empty", "FILE" },
+    { "disk", 'd', 0, G_OPTION_ARG_FILENAME_ARRAY, &options.disks,
+      "A raw disk image or block device; may be repeated", "FILE" },
+    { "disk-bus", 0, 0, G_OPTION_ARG_STRING, &options.disk_bus, "Where disks sit: virtio or ahci (virtio)",
+      "BUS" },
+    { "cdrom", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.cdroms,
+      "A CD-ROM drive with this medium; \"\": empty", "FILE" },
     { "memory", 'm', 0, G_OPTION_ARG_STRING, &options.memory, "Memory (512M)", "SIZE" },
     { "cpus", 'c', 0, G_OPTION_ARG_INT, &options.cpus, "Virtual processors (1)", "N" },
     { "network", 0, 0, G_OPTION_ARG_STRING, &options.network, "nat or none (nat)", "KIND" },
-    { "serial", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.serials, "A serial port: stdio, or a file for its output", "WHERE" },
-    { "debugcon", 0, 0, G_OPTION_ARG_FILENAME, &options.debugcon, "A file for what is written to port 0x402", "FILE" },
+    { "serial", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.serials,
+      "A serial port: stdio, or a file for its output", "WHERE" },
+    { "debugcon", 0, 0, G_OPTION_ARG_FILENAME, &options.debugcon, "A file for what is written to port 0x402",
+      "FILE" },
     { "debug-exit", 0, 0, G_OPTION_ARG_NONE, &options.debug_exit, "Add the debug-exit port 0xf4", NULL },
-    { "screenshot-on-exit", 0, 0, G_OPTION_ARG_FILENAME, &options.screenshot, "Keep the last picture", "FILE.png" },
-    { "timeout", 't', 0, G_OPTION_ARG_INT, &options.timeout, "Power off after this time, with status 10", "SECONDS" },
+    { "screenshot-on-exit", 0, 0, G_OPTION_ARG_FILENAME, &options.screenshot, "Keep the last picture",
+      "FILE.png" },
+    { "timeout", 't', 0, G_OPTION_ARG_INT, &options.timeout, "Power off after this time, with status 10",
+      "SECONDS" },
     { "headless", 0, 0, G_OPTION_ARG_NONE, &options.headless, "Without a console window", NULL },
     { "no-display", 0, 0, G_OPTION_ARG_NONE, &options.no_display, "Without a display adapter", NULL },
-    { "name", 'n', 0, G_OPTION_ARG_STRING, &options.name, "A name, by which the other verbs find it (bonsai)", "NAME" },
-    { "trace", 0, 0, G_OPTION_ARG_STRING, &options.trace, "Trace what devices do: \"ahci*,*:guest-error\"", "PATTERN" },
+    { "name", 'n', 0, G_OPTION_ARG_STRING, &options.name, "A name, by which the other verbs find it (bonsai)",
+      "NAME" },
+    { "trace", 0, 0, G_OPTION_ARG_STRING, &options.trace, "Trace what devices do: \"ahci*,*:guest-error\"",
+      "PATTERN" },
     { "trace-file", 0, 0, G_OPTION_ARG_FILENAME, &options.trace_file, "Where to (standard error)", "FILE" },
     G_OPTION_ENTRY_NULL,
   };

@@ -37,5 +37,5 @@ run_screenshot (const Verb *verb, int argc, char **argv)
   return EXIT_STATUS_OK;
 }
 
-const Verb verb_screenshot = { "screenshot", "NAME FILE.png", "Save a running machine's screen as a PNG picture",
-                               run_screenshot };
+const Verb verb_screenshot = { "screenshot", "NAME FILE.png",
+                               "Save a running machine's screen as a PNG picture", run_screenshot };

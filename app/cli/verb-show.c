@@ -48,7 +48,8 @@ print_config (const VmConfig *config)
     {
       const VmDisk *disk = g_ptr_array_index (config->disks, i);
 
-      g_print ("%s    %-8s %s%s\n", i == 0 ? "Disks:" : "      ", disk->id, disk->path != NULL ? disk->path : "(empty)",
+      g_print ("%s    %-8s %s%s\n", i == 0 ? "Disks:" : "      ", disk->id,
+               disk->path != NULL ? disk->path : "(empty)",
                disk->read_only && disk->kind == DISK_KIND_DISK ? " (read-only)" : "");
     }
   for (guint i = 0; i < config->nics->len; i++)
@@ -68,7 +69,8 @@ print_text (BonsaiVm *vm)
   BonsaiSession *session = bonsai_vm_get_session (vm);
 
   g_print ("Name:     %s\n", bonsai_vm_get_name (vm));
-  g_print ("State:    %s%s%s\n", bonsai_state_name (bonsai_vm_get_state (vm)), why[0] != '\0' ? ": " : "", why);
+  g_print ("State:    %s%s%s\n", bonsai_state_name (bonsai_vm_get_state (vm)), why[0] != '\0' ? ": " : "",
+           why);
   if (session != NULL)
     g_print ("Process:  %d\n", bonsai_session_get_pid (session));
   if (bonsai_vm_get_uuid (vm) != NULL)
@@ -104,4 +106,5 @@ run_show (const Verb *verb, int argc, char **argv)
   return EXIT_STATUS_OK;
 }
 
-const Verb verb_show = { "show", "NAME", "Show a machine: what it is made of, what it does and why", run_show };
+const Verb verb_show = { "show", "NAME", "Show a machine: what it is made of, what it does and why",
+                         run_show };

@@ -24,14 +24,16 @@ run_shutdown (const Verb *verb, int argc, char **argv)
   session = cli_find_session (argv[1], &error);
   if (session == NULL)
     return cli_fail (error);
-  bonsai_session_control_async (session, BONSAI_CONTROL_SHUTDOWN, (unsigned) timeout * 1000, NULL, cli_wait_ready,
-                                &wait);
+  bonsai_session_control_async (session, BONSAI_CONTROL_SHUTDOWN, (unsigned)timeout * 1000, NULL,
+                                cli_wait_ready, &wait);
   if (bonsai_session_control_finish (session, cli_wait (&wait), &error))
     return EXIT_STATUS_OK;
-  status = g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_TIMED_OUT) ? EXIT_STATUS_TIMEOUT : EXIT_STATUS_ERROR;
+  status =
+    g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_TIMED_OUT) ? EXIT_STATUS_TIMEOUT : EXIT_STATUS_ERROR;
   cli_fail (error);
   return status;
 }
 
-const Verb verb_shutdown = { "shutdown", "NAME", "Ask a guest to shut down (ACPI power button), and wait until it is off",
+const Verb verb_shutdown = { "shutdown", "NAME",
+                             "Ask a guest to shut down (ACPI power button), and wait until it is off",
                              run_shutdown };

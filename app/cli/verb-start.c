@@ -104,7 +104,8 @@ run_start (const Verb *verb, int argc, char **argv)
   int status_fd = -1, status;
   const GOptionEntry entries[] = {
     { "headless", 0, 0, G_OPTION_ARG_NONE, &headless, "Without a console window", NULL },
-    { "foreground", 0, 0, G_OPTION_ARG_NONE, &foreground, "Run it in this process, and end as it ends", NULL },
+    { "foreground", 0, 0, G_OPTION_ARG_NONE, &foreground, "Run it in this process, and end as it ends",
+      NULL },
     { "status-fd", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT, &status_fd, NULL, "FD" },
     G_OPTION_ENTRY_NULL,
   };
@@ -127,5 +128,7 @@ run_start (const Verb *verb, int argc, char **argv)
   return run_in_background (vm, flags);
 }
 
-const Verb verb_start = { "start", "NAME", "Start a machine in the background, with a window; or show the window of one that runs",
-                          run_start };
+const Verb verb_start = {
+  "start", "NAME", "Start a machine in the background, with a window; or show the window of one that runs",
+  run_start
+};

@@ -18,7 +18,8 @@ check_text (const char *text)
   for (const char *at = text; *at != '\0'; at = g_utf8_next_char (at))
     if (!key_usage_for_char (g_utf8_get_char (at), &usage, &shift))
       {
-        g_printerr ("bonsai type: a US keyboard has no key for “%.*s”\n", (int) (g_utf8_next_char (at) - at), at);
+        g_printerr ("bonsai type: a US keyboard has no key for “%.*s”\n", (int)(g_utf8_next_char (at) - at),
+                    at);
         return false;
       }
   return true;
@@ -65,9 +66,9 @@ run_type (const Verb *verb, int argc, char **argv)
   if (session == NULL)
     return cli_fail (error);
   for (const char *at = argv[2]; *at != '\0'; at = g_utf8_next_char (at))
-    type_char (session, g_utf8_get_char (at), (unsigned) delay);
+    type_char (session, g_utf8_get_char (at), (unsigned)delay);
   if (enter)
-    type_char (session, '\n', (unsigned) delay);
+    type_char (session, '\n', (unsigned)delay);
   return cli_finish_input (session);
 }
 

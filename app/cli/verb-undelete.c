@@ -35,5 +35,6 @@ run_undelete (const Verb *verb, int argc, char **argv)
   return EXIT_STATUS_OK;
 }
 
-const Verb verb_undelete = { "undelete", "NAME", "Bring a deleted machine back; the last deleted one of that name",
+const Verb verb_undelete = { "undelete", "NAME",
+                             "Bring a deleted machine back; the last deleted one of that name",
                              run_undelete };

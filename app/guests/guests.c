@@ -14,16 +14,16 @@ typedef enum { BY_KERNEL, BY_CDROM, BY_LINUX } Way;
 typedef struct {
   const char *id, *name, *summary, *package, *file;
   Way way;
-  bool on_pvm; /* also runs on KVM without VT-x or AMD-V */
+  bool on_pvm;     /* also runs on KVM without VT-x or AMD-V */
   unsigned memory; /* MiB */
 } Known;
 
 /* Best first. */
 static const Known known[] = {
-  { "linux", "Small Linux", "Debian's kernel with busybox, at the prompt in a few seconds", "linux-image-amd64", NULL,
-    BY_LINUX, false, 512 },
-  { "invaders", "GRUB Invaders", "A game that needs no operating system: arrows move, space shoots", "grub-invaders",
-    "/boot/invaders.exec", BY_KERNEL, true, 64 },
+  { "linux", "Small Linux", "Debian's kernel with busybox, at the prompt in a few seconds",
+    "linux-image-amd64", NULL, BY_LINUX, false, 512 },
+  { "invaders", "GRUB Invaders", "A game that needs no operating system: arrows move, space shoots",
+    "grub-invaders", "/boot/invaders.exec", BY_KERNEL, true, 64 },
   { "grub", "GRUB Rescue", "The boot loader's own prompt, from a CD", "grub-rescue-pc",
     "/usr/lib/grub-rescue/grub-rescue-cdrom.iso", BY_CDROM, true, 128 },
   { "memtest", "Memtest86+", "The memory tester, at work on the machine's memory", "memtest86+",
@@ -68,7 +68,7 @@ look_for (const Known *entry, HostKvmKind kind)
 GPtrArray *
 ready_guests_list (const HostReport *report)
 {
-  GPtrArray *guests = g_ptr_array_new_with_free_func ((GDestroyNotify) ready_guest_free);
+  GPtrArray *guests = g_ptr_array_new_with_free_func ((GDestroyNotify)ready_guest_free);
 
   /* Those that can be used now come first. */
   for (unsigned pass = 0; pass < 2; pass++)

@@ -41,15 +41,15 @@ add_entry (Initrd *initrd, const char *path, unsigned mode, const void *content,
 {
   /* c_magic, c_ino, c_mode, c_uid, c_gid, c_nlink, c_mtime, c_filesize, c_maj, c_min, c_rmaj, c_rmin,
    * c_namesize, c_chksum */
-  g_autofree char *header
-    = g_strdup_printf ("070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", ++initrd->n_entries, mode, 0u, 0u,
-                       1u, 0u, (unsigned) length, 0u, 0u, 0u, 0u, (unsigned) strlen (path) + 1, 0u);
+  g_autofree char *header =
+    g_strdup_printf ("070701%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X%08X", ++initrd->n_entries, mode,
+                     0u, 0u, 1u, 0u, (unsigned)length, 0u, 0u, 0u, 0u, (unsigned)strlen (path) + 1, 0u);
 
-  g_byte_array_append (initrd->bytes, (const guint8 *) header, (guint) strlen (header));
-  g_byte_array_append (initrd->bytes, (const guint8 *) path, (guint) strlen (path) + 1);
+  g_byte_array_append (initrd->bytes, (const guint8 *)header, (guint)strlen (header));
+  g_byte_array_append (initrd->bytes, (const guint8 *)path, (guint)strlen (path) + 1);
   pad (initrd);
   if (length > 0)
-    g_byte_array_append (initrd->bytes, content, (guint) length);
+    g_byte_array_append (initrd->bytes, content, (guint)length);
   pad (initrd);
 }
 
@@ -87,5 +87,5 @@ bool
 initrd_save (Initrd *initrd, const char *path, GError **error)
 {
   add_entry (initrd, "TRAILER!!!", 0, NULL, 0);
-  return bundle_replace_file (path, (const char *) initrd->bytes->data, initrd->bytes->len, error);
+  return bundle_replace_file (path, (const char *)initrd->bytes->data, initrd->bytes->len, error);
 }

@@ -13,46 +13,45 @@
 #define MODULES "/lib/modules"
 
 /* What Bonsai's PC needs of a modular kernel; what they need is found out. */
-static const char *const modules[] = { "virtio_pci", "virtio_blk", "virtio_net", "virtio-rng", "evdev", "psmouse", "button" };
+static const char *const modules[] = { "virtio_pci", "virtio_blk", "virtio_net", "virtio-rng",
+                                       "evdev",      "psmouse",    "button" };
 
-static const char init_script[]
-  = "#!/bin/busybox sh\n"
-    "/bin/busybox mount -t proc proc /proc\n"
-    "/bin/busybox mount -t sysfs sys /sys\n"
-    "/bin/busybox mount -t devtmpfs dev /dev\n"
-    "/bin/busybox --install -s /bin\n"
-    "export PATH=/bin\n"
-    "for module in $(cat /modules/order); do insmod /modules/$module 2>/dev/null; done\n"
-    "hostname bonsai\n"
-    "ip link set lo up\n"
-    "ip link set eth0 up 2>/dev/null && udhcpc -q -b -i eth0 -s /etc/udhcpc >/dev/null 2>&1 &\n"
-    "exec init\n";
+static const char init_script[] =
+  "#!/bin/busybox sh\n"
+  "/bin/busybox mount -t proc proc /proc\n"
+  "/bin/busybox mount -t sysfs sys /sys\n"
+  "/bin/busybox mount -t devtmpfs dev /dev\n"
+  "/bin/busybox --install -s /bin\n"
+  "export PATH=/bin\n"
+  "for module in $(cat /modules/order); do insmod /modules/$module 2>/dev/null; done\n"
+  "hostname bonsai\n"
+  "ip link set lo up\n"
+  "ip link set eth0 up 2>/dev/null && udhcpc -q -b -i eth0 -s /etc/udhcpc >/dev/null 2>&1 &\n"
+  "exec init\n";
 
-static const char inittab[]
-  = "tty1::respawn:-/bin/sh\n"
-    "tty2::askfirst:-/bin/sh\n"
-    "::respawn:/bin/acpid -f -c /etc/acpi -l /dev/null\n"
-    "::ctrlaltdel:/bin/reboot\n"
-    "::shutdown:/bin/sync\n";
+static const char inittab[] = "tty1::respawn:-/bin/sh\n"
+                              "tty2::askfirst:-/bin/sh\n"
+                              "::respawn:/bin/acpid -f -c /etc/acpi -l /dev/null\n"
+                              "::ctrlaltdel:/bin/reboot\n"
+                              "::shutdown:/bin/sync\n";
 
 static const char power_button[] = "#!/bin/sh\nexec poweroff\n";
 
-static const char udhcpc_script[]
-  = "#!/bin/sh\n"
-    "[ \"$1\" = bound ] || [ \"$1\" = renew ] || exit 0\n"
-    "ip addr flush dev $interface\n"
-    "ip addr add $ip/${mask:-24} dev $interface\n"
-    "[ -z \"$router\" ] || ip route replace default via ${router%% *}\n"
-    "for server in $dns; do echo nameserver $server; done > /etc/resolv.conf\n";
+static const char udhcpc_script[] =
+  "#!/bin/sh\n"
+  "[ \"$1\" = bound ] || [ \"$1\" = renew ] || exit 0\n"
+  "ip addr flush dev $interface\n"
+  "ip addr add $ip/${mask:-24} dev $interface\n"
+  "[ -z \"$router\" ] || ip route replace default via ${router%% *}\n"
+  "for server in $dns; do echo nameserver $server; done > /etc/resolv.conf\n";
 
-static const char profile[]
-  = "export PATH=/bin PS1='bonsai:\\w# ' HOME=/root\n"
-    "[ \"$(tty)\" = /dev/tty1 ] && clear\n"
-    "echo\n"
-    "echo \"A small Linux, $(uname -r), on Bonsai.\"\n"
-    "echo \"Look around: free, lspci, ip addr, top. To switch off: poweroff\"\n"
-    "echo\n"
-    "cd /root\n";
+static const char profile[] = "export PATH=/bin PS1='bonsai:\\w# ' HOME=/root\n"
+                              "[ \"$(tty)\" = /dev/tty1 ] && clear\n"
+                              "echo\n"
+                              "echo \"A small Linux, $(uname -r), on Bonsai.\"\n"
+                              "echo \"Look around: free, ps, ip addr, top. To switch off: poweroff\"\n"
+                              "echo\n"
+                              "cd /root\n";
 
 /* The newest kernel whose modules are there, by Debian's order of names. (transfer full) or NULL */
 static char *
@@ -105,7 +104,8 @@ is_module (const char *path, const char *name)
 
 /* Adds a module after those it depends on (modules.dep(5): "path: path path …", last first). */
 static bool
-add_module (Initrd *initrd, GString *order, const char *folder, char **lines, const char *name, GError **error)
+add_module (Initrd *initrd, GString *order, const char *folder, char **lines, const char *name,
+            GError **error)
 {
   for (unsigned i = 0; lines[i] != NULL; i++)
     {
@@ -159,7 +159,8 @@ add_text (Initrd *initrd, const char *path, unsigned mode, const char *text)
 static bool
 build_initrd (const char *version, const char *path, GError **error)
 {
-  static const char *const folders[] = { "bin", "dev", "proc", "sys", "etc", "etc/acpi", "etc/acpi/PWRF", "modules", "root", "tmp", "run" };
+  static const char *const folders[] = { "bin",           "dev",     "proc", "sys", "etc", "etc/acpi",
+                                         "etc/acpi/PWRF", "modules", "root", "tmp", "run" };
   g_autoptr (Initrd) initrd = initrd_new ();
 
   for (unsigned i = 0; i < G_N_ELEMENTS (folders); i++)

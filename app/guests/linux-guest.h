@@ -11,7 +11,8 @@ G_BEGIN_DECLS
  * Both are kept in the user's data folder, so that the machine outlives a kernel's update.
  */
 
-/* Whether kernel, its modules and busybox are there. @package: (out): what is missing, else what it is from. */
+/* Whether kernel, its modules and busybox are there. @package: (out): what is missing, else what it is from.
+ */
 bool linux_guest_is_installed (const char **package);
 
 /* Makes both files if they aren't there yet. Returns: false with @error set. */

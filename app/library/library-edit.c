@@ -29,8 +29,8 @@ check_name_is_free (BonsaiLibrary *self, const char *name, GError **error)
 {
   if (!name_is_taken (self, name))
     return true;
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_EXISTS, "There is a machine named “%s” already; choose another name",
-               name);
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_EXISTS,
+               "There is a machine named “%s” already; choose another name", name);
   return false;
 }
 
@@ -163,7 +163,7 @@ trash_item_free (gpointer data)
 static int
 compare_newest_first (gconstpointer a, gconstpointer b)
 {
-  const TrashItem *left = *(TrashItem *const *) a, *right = *(TrashItem *const *) b;
+  const TrashItem *left = *(TrashItem *const *)a, *right = *(TrashItem *const *)b;
 
   if (left->when.tv_sec != right->when.tv_sec)
     return left->when.tv_sec < right->when.tv_sec ? 1 : -1;
@@ -196,7 +196,7 @@ bonsai_library_list_trash (BonsaiLibrary *self)
     }
   g_ptr_array_sort (items, compare_newest_first);
   for (guint i = 0; i < items->len; i++)
-    g_strv_builder_add (names, ((TrashItem *) g_ptr_array_index (items, i))->name);
+    g_strv_builder_add (names, ((TrashItem *)g_ptr_array_index (items, i))->name);
   return g_strv_builder_end (names);
 }
 
@@ -207,7 +207,7 @@ find_in_trash (BonsaiLibrary *self, const char *key, GError **error)
   g_autofree char *trash = trash_folder (self);
   g_auto (GStrv) items = bonsai_library_list_trash (self);
 
-  if (g_strv_contains ((const char *const *) items, key))
+  if (g_strv_contains ((const char *const *)items, key))
     return g_strdup (key);
   for (unsigned i = 0; items[i] != NULL; i++)
     {
@@ -261,7 +261,8 @@ purge_one (const char *path, GError **error)
   bundle_remove_tree (path);
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
     return true;
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_FAILED, "Can't remove all of %s; are its files yours?", path);
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_FAILED, "Can't remove all of %s; are its files yours?",
+               path);
   return false;
 }
 

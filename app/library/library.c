@@ -68,7 +68,7 @@ insert_sorted (BonsaiLibrary *self, BonsaiVm *vm)
 
   while (position < self->vms->len && compare (g_ptr_array_index (self->vms, position), vm) < 0)
     position++;
-  g_ptr_array_insert (self->vms, (int) position, g_object_ref (vm));
+  g_ptr_array_insert (self->vms, (int)position, g_object_ref (vm));
   g_list_model_items_changed (G_LIST_MODEL (self), position, 0, 1);
 }
 
@@ -163,10 +163,11 @@ find_conflicts (BonsaiLibrary *self)
       g_autofree char *text = NULL;
 
       if (owner != NULL)
-        text = g_strdup_printf ("It has the same UUID as “%s” (%s); give it another in %s/vm.json: uuidgen makes one",
-                                bonsai_vm_get_name (owner), bonsai_vm_get_path (owner), bonsai_vm_get_path (vm));
+        text = g_strdup_printf (
+          "It has the same UUID as “%s” (%s); give it another in %s/vm.json: uuidgen makes one",
+          bonsai_vm_get_name (owner), bonsai_vm_get_path (owner), bonsai_vm_get_path (vm));
       else if (uuid != NULL)
-        g_hash_table_insert (owners, (gpointer) uuid, vm);
+        g_hash_table_insert (owners, (gpointer)uuid, vm);
       bonsai_vm_set_conflict (vm, text);
     }
 }
@@ -197,7 +198,7 @@ bonsai_library_refresh (BonsaiLibrary *self)
         bonsai_library_forget (self, vm);
     }
   g_hash_table_iter_init (&iter, present);
-  while (g_hash_table_iter_next (&iter, (gpointer *) &path, NULL))
+  while (g_hash_table_iter_next (&iter, (gpointer *)&path, NULL))
     add (self, path);
   find_conflicts (self);
 }

@@ -21,7 +21,8 @@ G_DECLARE_FINAL_TYPE (BonsaiLibrary, bonsai_library, BONSAI, LIBRARY, GObject)
 BonsaiLibrary *bonsai_library_new (const char *folder, GError **error);
 const char *bonsai_library_get_folder (BonsaiLibrary *library);
 
-/* The SDL video driver for console windows ("x11", "wayland"); NULL: SDL's choice. Before the first window. */
+/* The SDL video driver for console windows ("x11", "wayland"); NULL: SDL's choice. Before the first window.
+ */
 void bonsai_library_set_video_driver (BonsaiLibrary *library, const char *driver);
 
 /* By UUID, name, or bundle folder name. (nullable) (transfer none) */
@@ -43,8 +44,8 @@ gboolean bonsai_library_rename (BonsaiLibrary *library, BonsaiVm *vm, const char
  * Returns: (transfer full): what bonsai_library_undelete takes, or NULL with @error set. */
 char *bonsai_library_delete (BonsaiLibrary *library, BonsaiVm *vm, GError **error);
 
-/* Brings it back. @item: from delete or list_trash; or the name or UUID of a deleted machine, the last deleted
- * of that name. (transfer none) */
+/* Brings it back. @item: from delete or list_trash; or the name or UUID of a deleted machine, the last
+ * deleted of that name. (transfer none) */
 BonsaiVm *bonsai_library_undelete (BonsaiLibrary *library, const char *item, GError **error);
 
 /* What is in the trash, newest first: items for undelete and purge. (transfer full) */

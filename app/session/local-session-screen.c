@@ -5,7 +5,7 @@
 #include "app/base/error.h"
 #include "app/bundle/bundle.h"
 
-#define GRAB_TIMEOUT_MS 2000
+#define GRAB_TIMEOUT_MS       2000
 #define THUMBNAIL_INTERVAL_MS 500
 
 /* --- pictures --- */
@@ -31,13 +31,14 @@ grab_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
   if (surface == NULL && self->last_picture != NULL)
     surface = surface_ref (self->last_picture);
   if (surface == NULL)
-    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_FAILED, "%s has shown no picture%s", self->spec->name,
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_FAILED, "%s has shown no picture%s",
+                             self->spec->name,
                              self->spec->video_memory == 0 ? ": it has no display" : " yet");
   else if (size->max_width > 0 && size->max_height > 0)
     g_task_return_pointer (task, surface_thumbnail (surface, size->max_width, size->max_height),
-                           (GDestroyNotify) surface_unref);
+                           (GDestroyNotify)surface_unref);
   else
-    g_task_return_pointer (task, g_steal_pointer (&surface), (GDestroyNotify) surface_unref);
+    g_task_return_pointer (task, g_steal_pointer (&surface), (GDestroyNotify)surface_unref);
 }
 
 void
@@ -232,14 +233,15 @@ open_window (LocalSession *self, GError **error)
     }
   if (self->consoles == NULL || pc == NULL || pc_screen (pc) == NULL)
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s has no screen to show", self->spec->name);
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s has no screen to show",
+                   self->spec->name);
       return false;
     }
   host = consoles_get_host (self->consoles, error);
   if (host == NULL)
     return false;
-  self->window = console_window_new (host, self->spec->name, NULL, pc_screen (pc), pc_input (pc),
-                                     &window_ops, self->relay, error);
+  self->window = console_window_new (host, self->spec->name, NULL, pc_screen (pc), pc_input (pc), &window_ops,
+                                     self->relay, error);
   if (self->window == NULL)
     return false;
   local_session_update_window (self);

@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #define LAST_GRAB_TIMEOUT_MS 2000
-#define SHUTDOWN_TIMEOUT_MS 60000
+#define SHUTDOWN_TIMEOUT_MS  60000
 
 static void local_session_iface_init (BonsaiSessionInterface *iface);
 
@@ -45,7 +45,7 @@ reason_of (MachineReason reason)
     [MACHINE_REASON_ENGINE_ERROR] = BONSAI_REASON_ENGINE_ERROR,
   };
 
-  return (unsigned) reason < G_N_ELEMENTS (reasons) ? reasons[reason] : BONSAI_REASON_NONE;
+  return (unsigned)reason < G_N_ELEMENTS (reasons) ? reasons[reason] : BONSAI_REASON_NONE;
 }
 
 static int
@@ -96,7 +96,7 @@ machine_event_free (gpointer data)
 {
   MachineEvent *event = data;
 
-  g_free ((char *) event->message);
+  g_free ((char *)event->message);
   g_free (event);
 }
 
@@ -170,7 +170,8 @@ end (LocalSession *self, const MachineEvent *event)
 
   outcome->state = crashed ? BONSAI_STATE_CRASHED : BONSAI_STATE_STOPPED;
   outcome->reason = reason;
-  outcome->message = g_strdup (event->message != NULL ? event->message : default_message (event->state, reason));
+  outcome->message =
+    g_strdup (event->message != NULL ? event->message : default_message (event->state, reason));
   self->exit_status = exit_status_of (event);
   self->ended = true;
   local_session_stop_watching (self);
@@ -254,7 +255,8 @@ built (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 void
-local_session_start_async (LocalSession *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+local_session_start_async (LocalSession *self, GCancellable *cancellable, GAsyncReadyCallback callback,
+                           gpointer data)
 {
   GTask *task = g_task_new (self, cancellable, callback, data);
   g_autoptr (GTask) build = g_task_new (self, NULL, built, task);
@@ -288,7 +290,8 @@ shut_down (LocalSession *self, unsigned timeout_ms, GTask *task)
     machine_run (pc_machine (self->pc));
   pc_press_power_button (self->pc);
   set_state (self, BONSAI_STATE_STOPPING, BONSAI_REASON_USER, "Waiting for the guest to shut down");
-  session_waiters_add (self->waiters, task, SESSION_WAIT_ENDED, timeout_ms != 0 ? timeout_ms : SHUTDOWN_TIMEOUT_MS);
+  session_waiters_add (self->waiters, task, SESSION_WAIT_ENDED,
+                       timeout_ms != 0 ? timeout_ms : SHUTDOWN_TIMEOUT_MS);
 }
 
 static void
@@ -300,7 +303,8 @@ local_session_control (BonsaiSession *session, BonsaiControl control, unsigned t
 
   if (machine == NULL || !bonsai_state_is_alive (self->state))
     {
-      g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->spec->name);
+      g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running",
+                               self->spec->name);
       g_object_unref (task);
       return;
     }
@@ -347,17 +351,17 @@ local_session_input (BonsaiSession *session, const BonsaiInput *input)
     {
     case BONSAI_INPUT_KEY:
       if (input->code <= 0xff)
-        input_hub_key (hub, (KeyUsage) input->code, input->down);
+        input_hub_key (hub, (KeyUsage)input->code, input->down);
       break;
     case BONSAI_INPUT_MOTION:
       input_hub_motion (hub, input->x, input->y);
       break;
     case BONSAI_INPUT_POSITION:
-      input_hub_position (hub, (unsigned) CLAMP (input->x, 0, 32767), (unsigned) CLAMP (input->y, 0, 32767));
+      input_hub_position (hub, (unsigned)CLAMP (input->x, 0, 32767), (unsigned)CLAMP (input->y, 0, 32767));
       break;
     case BONSAI_INPUT_BUTTON:
       if (input->code <= POINTER_EXTRA)
-        input_hub_button (hub, (PointerButton) input->code, input->down);
+        input_hub_button (hub, (PointerButton)input->code, input->down);
       break;
     case BONSAI_INPUT_WHEEL:
       input_hub_wheel (hub, input->x, input->y);
@@ -420,7 +424,8 @@ first_cdrom (MachineSpec *spec)
 }
 
 static void
-local_session_change_medium (BonsaiSession *session, const char *drive, const char *path, bool force, GTask *task)
+local_session_change_medium (BonsaiSession *session, const char *drive, const char *path, bool force,
+                             GTask *task)
 {
   LocalSession *self = LOCAL_SESSION (session);
   Medium *medium;
@@ -429,7 +434,8 @@ local_session_change_medium (BonsaiSession *session, const char *drive, const ch
     drive = first_cdrom (self->spec);
   if (drive == NULL)
     {
-      g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "%s has no CD-ROM drive", self->spec->name);
+      g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "%s has no CD-ROM drive",
+                               self->spec->name);
       g_object_unref (task);
       return;
     }

@@ -15,8 +15,8 @@ G_DECLARE_FINAL_TYPE (LocalSession, local_session, LOCAL, SESSION, GObject)
 LocalSession *local_session_new (MachineSpec *spec, Consoles *consoles);
 
 /* Builds the machine and lets it run. Once. */
-void local_session_start_async (LocalSession *session, GCancellable *cancellable, GAsyncReadyCallback callback,
-                                gpointer data);
+void local_session_start_async (LocalSession *session, GCancellable *cancellable,
+                                GAsyncReadyCallback callback, gpointer data);
 gboolean local_session_start_finish (LocalSession *session, GAsyncResult *result, GError **error);
 
 /* How the screen looked when the machine ended. (nullable) (transfer none) */

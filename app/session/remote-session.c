@@ -44,7 +44,8 @@ get_property (RemoteSession *self, const char *name, const char *type)
 {
   g_autoptr (GVariant) value = g_dbus_proxy_get_cached_property (self->proxy, name);
 
-  return value != NULL && g_variant_is_of_type (value, G_VARIANT_TYPE (type)) ? g_steal_pointer (&value) : NULL;
+  return value != NULL && g_variant_is_of_type (value, G_VARIANT_TYPE (type)) ? g_steal_pointer (&value)
+                                                                              : NULL;
 }
 
 static char *
@@ -154,13 +155,15 @@ bus_ready (GObject *source, GAsyncResult *result, gpointer data)
 static gboolean
 check_peer (GSocketConnection *stream, GError **error)
 {
-  g_autoptr (GCredentials) credentials = g_socket_get_credentials (g_socket_connection_get_socket (stream), error);
+  g_autoptr (GCredentials) credentials =
+    g_socket_get_credentials (g_socket_connection_get_socket (stream), error);
 
   if (credentials == NULL)
     return FALSE;
   if (g_credentials_get_unix_user (credentials, NULL) == geteuid ())
     return TRUE;
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED, "The process that runs this machine is another user's");
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+               "The process that runs this machine is another user's");
   return FALSE;
 }
 
@@ -169,8 +172,8 @@ socket_ready (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GTask) task = data;
   g_autoptr (GError) error = NULL;
-  g_autoptr (GSocketConnection) stream
-    = g_socket_client_connect_finish (G_SOCKET_CLIENT (source), result, &error);
+  g_autoptr (GSocketConnection) stream =
+    g_socket_client_connect_finish (G_SOCKET_CLIENT (source), result, &error);
 
   if (stream == NULL)
     {
@@ -248,8 +251,8 @@ remote_session_control (BonsaiSession *session, BonsaiControl control, unsigned 
 {
   RemoteSession *self = REMOTE_SESSION (session);
   static const char *const methods[] = {
-    [BONSAI_CONTROL_PAUSE] = "Pause",         [BONSAI_CONTROL_RESUME] = "Resume",
-    [BONSAI_CONTROL_SHUTDOWN] = "Shutdown",   [BONSAI_CONTROL_POWER_OFF] = "PowerOff",
+    [BONSAI_CONTROL_PAUSE] = "Pause",       [BONSAI_CONTROL_RESUME] = "Resume",
+    [BONSAI_CONTROL_SHUTDOWN] = "Shutdown", [BONSAI_CONTROL_POWER_OFF] = "PowerOff",
     [BONSAI_CONTROL_RESET] = "Reset",
   };
 
@@ -262,7 +265,8 @@ remote_session_control (BonsaiSession *session, BonsaiControl control, unsigned 
 static void
 call_and_forget (RemoteSession *self, const char *method, GVariant *parameters)
 {
-  g_dbus_proxy_call (self->proxy, method, parameters, G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, NULL, NULL, NULL);
+  g_dbus_proxy_call (self->proxy, method, parameters, G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, NULL, NULL,
+                     NULL);
 }
 
 static void
@@ -297,10 +301,9 @@ gboolean
 remote_session_sync (RemoteSession *self, GError **error)
 {
   /* Answered in the order of the calls before it. */
-  g_autoptr (GVariant) reply
-    = g_dbus_proxy_call_sync (self->proxy, "org.freedesktop.DBus.Properties.Get",
-                              g_variant_new ("(ss)", SESSION_INTERFACE, "State"), G_DBUS_CALL_FLAGS_NONE,
-                              CALL_TIMEOUT_MS, NULL, error);
+  g_autoptr (GVariant) reply = g_dbus_proxy_call_sync (self->proxy, "org.freedesktop.DBus.Properties.Get",
+                                                       g_variant_new ("(ss)", SESSION_INTERFACE, "State"),
+                                                       G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, NULL, error);
 
   return reply != NULL;
 }
@@ -309,20 +312,21 @@ remote_session_sync (RemoteSession *self, GError **error)
 static Surface *
 surface_from_memfd (int fd, int width, int height, GError **error)
 {
-  gsize row = (gsize) width * 4;
+  gsize row = (gsize)width * 4;
   g_autoptr (Surface) surface = NULL;
 
   if (width < 1 || height < 1 || width > MAX_SIDE || height > MAX_SIDE)
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_FAILED, "The host sent a picture of %d×%d", width, height);
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_FAILED, "The host sent a picture of %d×%d", width,
+                   height);
       return NULL;
     }
   surface = surface_new (width, height);
   for (int y = 0; y < height; y++)
     {
-      char *to = (char *) surface->pixels + (gsize) y * surface->stride;
+      char *to = (char *)surface->pixels + (gsize)y * surface->stride;
 
-      if (pread (fd, to, row, (off_t) (y * row)) != (ssize_t) row)
+      if (pread (fd, to, row, (off_t)(y * row)) != (ssize_t)row)
         {
           g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_FAILED, "The host sent half a picture");
           return NULL;
@@ -358,7 +362,7 @@ grab_done (GObject *source, GAsyncResult *result, gpointer data)
   if (fd >= 0)
     close (fd);
   if (surface != NULL)
-    g_task_return_pointer (task, surface, (GDestroyNotify) surface_unref);
+    g_task_return_pointer (task, surface, (GDestroyNotify)surface_unref);
   else if (error != NULL)
     g_task_return_error (task, error);
   else
@@ -371,8 +375,8 @@ remote_session_grab (BonsaiSession *session, int max_width, int max_height, GTas
   RemoteSession *self = REMOTE_SESSION (session);
 
   g_dbus_proxy_call_with_unix_fd_list (self->proxy, "Grab", g_variant_new ("(ii)", max_width, max_height),
-                                       G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, NULL, g_task_get_cancellable (task),
-                                       grab_done, task);
+                                       G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, NULL,
+                                       g_task_get_cancellable (task), grab_done, task);
 }
 
 static void
@@ -382,10 +386,12 @@ remote_session_watch (BonsaiSession *session, bool active)
 }
 
 static void
-remote_session_change_medium (BonsaiSession *session, const char *drive, const char *path, bool force, GTask *task)
+remote_session_change_medium (BonsaiSession *session, const char *drive, const char *path, bool force,
+                              GTask *task)
 {
   call (REMOTE_SESSION (session), "ChangeMedium",
-        g_variant_new ("(ssb)", drive != NULL ? drive : "", path != NULL ? path : "", force), CALL_TIMEOUT_MS, task);
+        g_variant_new ("(ssb)", drive != NULL ? drive : "", path != NULL ? path : "", force), CALL_TIMEOUT_MS,
+        task);
 }
 
 static void
@@ -484,7 +490,7 @@ static void
 remote_session_class_init (RemoteSessionClass *klass)
 {
   /* Registers the names that our errors have on D-Bus. */
-  (void) BONSAI_ERROR;
+  (void)BONSAI_ERROR;
   G_OBJECT_CLASS (klass)->finalize = remote_session_finalize;
 }
 

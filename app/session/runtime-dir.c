@@ -24,11 +24,13 @@ runtime_dir_ensure (GError **error)
   struct stat st;
 
   if (g_mkdir_with_parents (path, 0700) < 0 || lstat (path, &st) < 0)
-    return bonsai_set_errno_error (error, errno, "Can't create the folder %s, where machines that run are met", path);
+    return bonsai_set_errno_error (error, errno,
+                                   "Can't create the folder %s, where machines that run are met", path);
   if (S_ISDIR (st.st_mode) && st.st_uid == geteuid () && (st.st_mode & 077) == 0)
     return TRUE;
   g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
-               "%s must be a folder of yours that nobody else may enter; remove it, or: chmod 700 %s", path, path);
+               "%s must be a folder of yours that nobody else may enter; remove it, or: chmod 700 %s", path,
+               path);
   return FALSE;
 }
 

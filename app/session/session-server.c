@@ -12,7 +12,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#define SESSION_PATH "/org/bonsaivm/Session"
+#define SESSION_PATH    "/org/bonsaivm/Session"
 #define MAX_CONNECTIONS 64
 
 struct SessionServer {
@@ -29,13 +29,10 @@ update_properties (SessionServer *server)
   BonsaiSession *session = server->session;
   const char *message = bonsai_session_get_message (session);
 
-  g_object_set (server->skeleton,
-                "state", bonsai_state_name (bonsai_session_get_state (session)),
-                "reason", bonsai_reason_name (bonsai_session_get_reason (session)),
-                "message", message != NULL ? message : "",
-                "exit-status", bonsai_session_get_exit_status (session),
-                "console-open", bonsai_session_get_console_open (session),
-                NULL);
+  g_object_set (server->skeleton, "state", bonsai_state_name (bonsai_session_get_state (session)), "reason",
+                bonsai_reason_name (bonsai_session_get_reason (session)), "message",
+                message != NULL ? message : "", "exit-status", bonsai_session_get_exit_status (session),
+                "console-open", bonsai_session_get_console_open (session), NULL);
 }
 
 /* --- methods that answer later --- */
@@ -134,13 +131,14 @@ change_medium_done (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static gboolean
-on_change_medium (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, const char *drive, const char *path,
-                  gboolean force, gpointer data)
+on_change_medium (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, const char *drive,
+                  const char *path, gboolean force, gpointer data)
 {
   SessionServer *server = data;
 
-  bonsai_session_change_medium_async (server->session, drive[0] != '\0' ? drive : NULL, path[0] != '\0' ? path : NULL,
-                                      force, NULL, change_medium_done, answer_new (server, invocation));
+  bonsai_session_change_medium_async (server->session, drive[0] != '\0' ? drive : NULL,
+                                      path[0] != '\0' ? path : NULL, force, NULL, change_medium_done,
+                                      answer_new (server, invocation));
   return TRUE;
 }
 
@@ -158,7 +156,8 @@ on_show_console (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation,
 {
   SessionServer *server = data;
 
-  bonsai_session_show_console_async (server->session, show, NULL, show_console_done, answer_new (server, invocation));
+  bonsai_session_show_console_async (server->session, show, NULL, show_console_done,
+                                     answer_new (server, invocation));
   return TRUE;
 }
 
@@ -168,15 +167,15 @@ on_show_console (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation,
 static int
 memfd_of_surface (Surface *surface, GError **error)
 {
-  gsize row = (gsize) surface->width * 4;
+  gsize row = (gsize)surface->width * 4;
   int fd = memfd_create ("bonsai-picture", MFD_CLOEXEC | MFD_ALLOW_SEALING);
   int saved_errno;
 
   for (int y = 0; fd >= 0 && y < surface->height; y++)
     {
-      const char *at = (const char *) surface->pixels + (gsize) y * surface->stride;
+      const char *at = (const char *)surface->pixels + (gsize)y * surface->stride;
 
-      if (pwrite (fd, at, row, (off_t) (y * row)) != (ssize_t) row)
+      if (pwrite (fd, at, row, (off_t)(y * row)) != (ssize_t)row)
         goto failed;
     }
   if (fd >= 0 && fcntl (fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) == 0)
@@ -206,8 +205,8 @@ grab_done (GObject *source, GAsyncResult *result, gpointer data)
   else
     {
       fds = g_unix_fd_list_new_from_array (&fd, 1);
-      bonsai_bus_session1_complete_grab (answer->skeleton, answer->invocation, fds, surface->width, surface->height,
-                                         g_variant_new_handle (0));
+      bonsai_bus_session1_complete_grab (answer->skeleton, answer->invocation, fds, surface->width,
+                                         surface->height, g_variant_new_handle (0));
     }
   answer_free (answer);
 }
@@ -251,16 +250,19 @@ take_input (SessionServer *server, GDBusMethodInvocation *invocation, BonsaiInpu
 }
 
 static gboolean
-on_key (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, unsigned usage, gboolean down, gpointer data)
+on_key (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, unsigned usage, gboolean down,
+        gpointer data)
 {
-  return take_input (data, invocation, (BonsaiInput){ .kind = BONSAI_INPUT_KEY, .code = usage, .down = down });
+  return take_input (data, invocation,
+                     (BonsaiInput){ .kind = BONSAI_INPUT_KEY, .code = usage, .down = down });
 }
 
 static gboolean
 on_button (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, unsigned button, gboolean down,
            gpointer data)
 {
-  return take_input (data, invocation, (BonsaiInput){ .kind = BONSAI_INPUT_BUTTON, .code = button, .down = down });
+  return take_input (data, invocation,
+                     (BonsaiInput){ .kind = BONSAI_INPUT_BUTTON, .code = button, .down = down });
 }
 
 static gboolean
@@ -276,9 +278,11 @@ on_position (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, int
 }
 
 static gboolean
-on_wheel (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, int horizontal, int vertical, gpointer data)
+on_wheel (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, int horizontal, int vertical,
+          gpointer data)
 {
-  return take_input (data, invocation, (BonsaiInput){ .kind = BONSAI_INPUT_WHEEL, .x = horizontal, .y = vertical });
+  return take_input (data, invocation,
+                     (BonsaiInput){ .kind = BONSAI_INPUT_WHEEL, .x = horizontal, .y = vertical });
 }
 
 static gboolean
@@ -333,7 +337,8 @@ on_connection_closed (GDBusConnection *connection, gboolean by_peer, GError *err
 
   stop_watching_for (server, connection);
   g_signal_handlers_disconnect_by_data (connection, server);
-  g_dbus_interface_skeleton_unexport_from_connection (G_DBUS_INTERFACE_SKELETON (server->skeleton), connection);
+  g_dbus_interface_skeleton_unexport_from_connection (G_DBUS_INTERFACE_SKELETON (server->skeleton),
+                                                      connection);
   g_hash_table_remove (server->connections, connection);
 }
 
@@ -345,8 +350,8 @@ on_new_connection (GDBusServer *bus, GDBusConnection *connection, gpointer data)
 
   if (g_hash_table_size (server->connections) >= MAX_CONNECTIONS)
     return FALSE;
-  if (!g_dbus_interface_skeleton_export (G_DBUS_INTERFACE_SKELETON (server->skeleton), connection, SESSION_PATH,
-                                         &error))
+  if (!g_dbus_interface_skeleton_export (G_DBUS_INTERFACE_SKELETON (server->skeleton), connection,
+                                         SESSION_PATH, &error))
     {
       g_warning ("%s", error->message);
       return FALSE;
@@ -412,8 +417,8 @@ session_server_new (BonsaiSession *session, GError **error)
   server->socket = g_steal_pointer (&path);
   server->connections = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
   server->skeleton = bonsai_bus_session1_skeleton_new ();
-  g_object_set (server->skeleton, "uuid", bonsai_session_get_uuid (session), "name", bonsai_session_get_name (session),
-                "pid", bonsai_session_get_pid (session), NULL);
+  g_object_set (server->skeleton, "uuid", bonsai_session_get_uuid (session), "name",
+                bonsai_session_get_name (session), "pid", bonsai_session_get_pid (session), NULL);
   update_properties (server);
   connect_methods (server);
   g_signal_connect_swapped (session, "changed", G_CALLBACK (update_properties), server);
@@ -435,7 +440,7 @@ session_server_free (SessionServer *server)
   g_unlink (server->socket);
 
   g_hash_table_iter_init (&iter, server->connections);
-  while (g_hash_table_iter_next (&iter, (gpointer *) &connection, NULL))
+  while (g_hash_table_iter_next (&iter, (gpointer *)&connection, NULL))
     {
       g_signal_handlers_disconnect_by_data (connection, server);
       stop_watching_for (server, connection);

@@ -47,8 +47,7 @@ session_waiters_new (void (*timed_out) (gpointer data), gpointer data)
 }
 
 /* Takes the waiter off the list and fails its task. */
-static void G_GNUC_PRINTF (3, 4)
-fail_waiter (Waiter *waiter, BonsaiError code, const char *format, ...)
+static void G_GNUC_PRINTF (3, 4) fail_waiter (Waiter *waiter, BonsaiError code, const char *format, ...)
 {
   g_autoptr (GTask) task = g_object_ref (waiter->task);
   g_autofree char *message = NULL;
@@ -139,8 +138,8 @@ settle (SessionWaiters *waiters, unsigned wanted, unsigned lost, const char *mes
       if ((wanted & 1u << waiter->wait) != 0)
         g_task_return_boolean (waiter->task, TRUE);
       else
-        g_task_return_new_error (waiter->task, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "The machine has ended: %s",
-                                 message != NULL ? message : "it is off");
+        g_task_return_new_error (waiter->task, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING,
+                                 "The machine has ended: %s", message != NULL ? message : "it is off");
     }
 }
 

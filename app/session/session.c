@@ -7,7 +7,8 @@ static void
 bonsai_session_default_init (BonsaiSessionInterface *iface)
 {
   g_signal_new ("changed", BONSAI_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
-  g_signal_new ("thumbnail-changed", BONSAI_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  g_signal_new ("thumbnail-changed", BONSAI_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
+                0);
 }
 
 const char *

@@ -60,7 +60,8 @@ struct _BonsaiSessionInterface {
   void (*input) (BonsaiSession *session, const BonsaiInput *input);
   void (*grab) (BonsaiSession *session, int max_width, int max_height, GTask *task);
   void (*watch) (BonsaiSession *session, bool active);
-  void (*change_medium) (BonsaiSession *session, const char *drive, const char *path, bool force, GTask *task);
+  void (*change_medium) (BonsaiSession *session, const char *drive, const char *path, bool force,
+                         GTask *task);
   void (*show_console) (BonsaiSession *session, bool show, GTask *task);
   bool (*get_console_open) (BonsaiSession *session);
 };
@@ -85,16 +86,17 @@ gboolean bonsai_session_control_finish (BonsaiSession *session, GAsyncResult *re
 void bonsai_session_input (BonsaiSession *session, const BonsaiInput *input);
 
 /* The present screen; scaled down to fit @max_width x @max_height if these are not 0. */
-void bonsai_session_grab_async (BonsaiSession *session, int max_width, int max_height, GCancellable *cancellable,
-                                GAsyncReadyCallback callback, gpointer data);
+void bonsai_session_grab_async (BonsaiSession *session, int max_width, int max_height,
+                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 Surface *bonsai_session_grab_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 
 /* "thumbnail-changed" is emitted while watched, at most twice a second. Calls nest. */
 void bonsai_session_watch (BonsaiSession *session, bool active);
 
 /* @drive: "cd0"; NULL: the first CD-ROM drive. @path: absolute; NULL ejects. */
-void bonsai_session_change_medium_async (BonsaiSession *session, const char *drive, const char *path, bool force,
-                                         GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+void bonsai_session_change_medium_async (BonsaiSession *session, const char *drive, const char *path,
+                                         bool force, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                         gpointer data);
 gboolean bonsai_session_change_medium_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 
 /* Opens and raises the console window, or closes it; the machine runs on. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/session/state.h"
 
-G_DEFINE_ENUM_TYPE (BonsaiState, bonsai_state,
-                    G_DEFINE_ENUM_VALUE (BONSAI_STATE_STOPPED, "stopped"),
+G_DEFINE_ENUM_TYPE (BonsaiState, bonsai_state, G_DEFINE_ENUM_VALUE (BONSAI_STATE_STOPPED, "stopped"),
                     G_DEFINE_ENUM_VALUE (BONSAI_STATE_STARTING, "starting"),
                     G_DEFINE_ENUM_VALUE (BONSAI_STATE_RUNNING, "running"),
                     G_DEFINE_ENUM_VALUE (BONSAI_STATE_PAUSED, "paused"),
@@ -10,8 +9,7 @@ G_DEFINE_ENUM_TYPE (BonsaiState, bonsai_state,
                     G_DEFINE_ENUM_VALUE (BONSAI_STATE_CRASHED, "crashed"),
                     G_DEFINE_ENUM_VALUE (BONSAI_STATE_BROKEN, "broken"))
 
-G_DEFINE_ENUM_TYPE (BonsaiReason, bonsai_reason,
-                    G_DEFINE_ENUM_VALUE (BONSAI_REASON_NONE, "none"),
+G_DEFINE_ENUM_TYPE (BonsaiReason, bonsai_reason, G_DEFINE_ENUM_VALUE (BONSAI_REASON_NONE, "none"),
                     G_DEFINE_ENUM_VALUE (BONSAI_REASON_USER, "user"),
                     G_DEFINE_ENUM_VALUE (BONSAI_REASON_IO_ERROR, "io-error"),
                     G_DEFINE_ENUM_VALUE (BONSAI_REASON_GUEST_OFF, "guest-off"),
@@ -67,13 +65,16 @@ const char *
 bonsai_state_label (BonsaiState state)
 {
   static const char *const labels[] = {
-    [BONSAI_STATE_STOPPED] = "Off",           [BONSAI_STATE_STARTING] = "Starting",
-    [BONSAI_STATE_RUNNING] = "Running",       [BONSAI_STATE_PAUSED] = "Paused",
-    [BONSAI_STATE_STOPPING] = "Shutting down", [BONSAI_STATE_CRASHED] = "Crashed",
+    [BONSAI_STATE_STOPPED] = "Off",
+    [BONSAI_STATE_STARTING] = "Starting",
+    [BONSAI_STATE_RUNNING] = "Running",
+    [BONSAI_STATE_PAUSED] = "Paused",
+    [BONSAI_STATE_STOPPING] = "Shutting down",
+    [BONSAI_STATE_CRASHED] = "Crashed",
     [BONSAI_STATE_BROKEN] = "Broken",
   };
 
-  return (unsigned) state < G_N_ELEMENTS (labels) ? labels[state] : "Unknown";
+  return (unsigned)state < G_N_ELEMENTS (labels) ? labels[state] : "Unknown";
 }
 
 gboolean

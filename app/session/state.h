@@ -38,8 +38,8 @@ GType bonsai_reason_get_type (void);
 /* "running", "guest-off": stable names for vm.json's neighbours, D-Bus and --json. */
 const char *bonsai_state_name (BonsaiState state);
 const char *bonsai_reason_name (BonsaiReason reason);
-BonsaiState bonsai_state_from_name (const char *name);    /* STOPPED if unknown */
-BonsaiReason bonsai_reason_from_name (const char *name);  /* NONE if unknown */
+BonsaiState bonsai_state_from_name (const char *name);   /* STOPPED if unknown */
+BonsaiReason bonsai_reason_from_name (const char *name); /* NONE if unknown */
 
 /* "Running", "Paused", "Shutting down": for people. */
 const char *bonsai_state_label (BonsaiState state);

@@ -20,7 +20,7 @@ picture_load_png (const char *path)
   image.format = G_BYTE_ORDER == G_LITTLE_ENDIAN ? PNG_FORMAT_BGRA : PNG_FORMAT_ARGB;
   if (image.width <= MAX_SIDE && image.height <= MAX_SIDE)
     {
-      surface = surface_new ((int) image.width, (int) image.height);
+      surface = surface_new ((int)image.width, (int)image.height);
       if (!png_image_finish_read (&image, NULL, surface->pixels, surface->stride, NULL))
         g_clear_pointer (&surface, surface_unref);
     }
@@ -62,7 +62,8 @@ bonsai_vm_refresh_thumbnail (BonsaiVm *self)
       return;
     }
   self->grabbing = true;
-  bonsai_session_grab_async (self->session, THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT, NULL, grabbed, g_object_ref (self));
+  bonsai_session_grab_async (self->session, THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT, NULL, grabbed,
+                             g_object_ref (self));
 }
 
 Surface *
@@ -71,11 +72,13 @@ bonsai_vm_get_thumbnail (BonsaiVm *self)
   if (!self->picture_looked_for)
     {
       g_autofree char *path = g_build_filename (self->path, "screenshot.png", NULL);
-      g_autoptr (Surface) picture = g_file_test (path, G_FILE_TEST_IS_REGULAR) ? picture_load_png (path) : NULL;
+      g_autoptr (Surface) picture =
+        g_file_test (path, G_FILE_TEST_IS_REGULAR) ? picture_load_png (path) : NULL;
 
       self->picture_looked_for = true;
       g_clear_pointer (&self->thumbnail, surface_unref);
-      self->thumbnail = picture != NULL ? surface_thumbnail (picture, THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT) : NULL;
+      self->thumbnail =
+        picture != NULL ? surface_thumbnail (picture, THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT) : NULL;
     }
   return self->thumbnail != NULL ? surface_ref (self->thumbnail) : NULL;
 }

@@ -27,12 +27,12 @@ struct _BonsaiVm {
   bool console_open;
 
   BundleRun last_run;
-  bool starting;           /* a start of ours is under way */
-  BonsaiSession *session;  /* alive; or ended, with a window that still shows why */
+  bool starting;          /* a start of ours is under way */
+  BonsaiSession *session; /* alive; or ended, with a window that still shows why */
   bool session_ended;
-  SessionServer *server;   /* hosted here */
-  BundleLock *lock;        /* hosted here */
-  GCancellable *meeting;   /* connecting to another host */
+  SessionServer *server; /* hosted here */
+  BundleLock *lock;      /* hosted here */
+  GCancellable *meeting; /* connecting to another host */
 
   unsigned n_watchers;
   bool grabbing, grab_again;

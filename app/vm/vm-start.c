@@ -22,12 +22,12 @@
 static void
 keep_picture_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  g_autofree char *path = g_build_filename (((BonsaiVm *) source)->path, "screenshot.png", NULL);
+  g_autofree char *path = g_build_filename (((BonsaiVm *)source)->path, "screenshot.png", NULL);
   g_autoptr (GError) error = NULL;
 
   if (!surface_save_png (data, path, &error))
     g_info ("%s", error->message);
-  g_task_return_pointer (task, surface_thumbnail (data, 320, 180), (GDestroyNotify) surface_unref);
+  g_task_return_pointer (task, surface_thumbnail (data, 320, 180), (GDestroyNotify)surface_unref);
 }
 
 static void
@@ -72,7 +72,7 @@ bonsai_vm_conclude_run (BonsaiVm *self)
     {
       g_autoptr (GTask) task = g_task_new (self, NULL, picture_kept, NULL);
 
-      g_task_set_task_data (task, surface_ref (picture), (GDestroyNotify) surface_unref);
+      g_task_set_task_data (task, surface_ref (picture), (GDestroyNotify)surface_unref);
       g_task_run_in_thread (task, keep_picture_in_thread);
     }
   else
@@ -214,7 +214,8 @@ status_read (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GTask) task = data;
   BonsaiVm *self = g_task_get_source_object (task);
-  g_autofree char *line = g_data_input_stream_read_line_finish_utf8 (G_DATA_INPUT_STREAM (source), result, NULL, NULL);
+  g_autofree char *line =
+    g_data_input_stream_read_line_finish_utf8 (G_DATA_INPUT_STREAM (source), result, NULL, NULL);
 
   if (g_strcmp0 (line, "ok") == 0)
     {
@@ -231,7 +232,8 @@ status_read (GObject *source, GAsyncResult *result, gpointer data)
     }
   else
     g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_FAILED,
-                             "The machine's process ended before it said why; see %s/log/host.log", self->path);
+                             "The machine's process ended before it said why; see %s/log/host.log",
+                             self->path);
 }
 
 static void
@@ -290,7 +292,8 @@ start_own_process (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
       return;
     }
   lines = g_data_input_stream_new (stream);
-  g_data_input_stream_read_line_async (lines, G_PRIORITY_DEFAULT, g_task_get_cancellable (task), status_read, task);
+  g_data_input_stream_read_line_async (lines, G_PRIORITY_DEFAULT, g_task_get_cancellable (task), status_read,
+                                       task);
 }
 
 /* --- either --- */

@@ -63,7 +63,8 @@ outlook_of_bundle (BonsaiVm *self)
       g_free (outlook.text);
       outlook.state = BONSAI_STATE_CRASHED;
       outlook.reason = BONSAI_REASON_HOST_LOST;
-      outlook.text = g_strdup ("The process that ran it ended without a word; its disks are as after a power cut");
+      outlook.text =
+        g_strdup ("The process that ran it ended without a word; its disks are as after a power cut");
     }
   return outlook;
 }
@@ -339,7 +340,8 @@ bonsai_vm_get_console_open (BonsaiVm *self)
 /* --- what is asked of a running one --- */
 
 static GTask *
-task_for (BonsaiVm *self, gpointer tag, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+task_for (BonsaiVm *self, gpointer tag, GCancellable *cancellable, GAsyncReadyCallback callback,
+          gpointer data)
 {
   GTask *task = g_task_new (self, cancellable, callback, data);
 
@@ -353,7 +355,8 @@ require_session (BonsaiVm *self, GTask *task)
 {
   if (bonsai_vm_get_session (self) != NULL)
     return true;
-  g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "“%s” is not running", bonsai_vm_get_name (self));
+  g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "“%s” is not running",
+                           bonsai_vm_get_name (self));
   g_object_unref (task);
   return false;
 }
@@ -371,8 +374,8 @@ control_done (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 void
-bonsai_vm_control_async (BonsaiVm *self, BonsaiControl control, unsigned timeout_ms, GCancellable *cancellable,
-                         GAsyncReadyCallback callback, gpointer data)
+bonsai_vm_control_async (BonsaiVm *self, BonsaiControl control, unsigned timeout_ms,
+                         GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
 {
   GTask *task = task_for (self, bonsai_vm_control_async, cancellable, callback, data);
 
@@ -394,13 +397,14 @@ screenshot_done (GObject *source, GAsyncResult *result, gpointer data)
   Surface *surface = bonsai_session_grab_finish (BONSAI_SESSION (source), result, &error);
 
   if (surface != NULL)
-    g_task_return_pointer (task, surface, (GDestroyNotify) surface_unref);
+    g_task_return_pointer (task, surface, (GDestroyNotify)surface_unref);
   else
     g_task_return_error (task, error);
 }
 
 void
-bonsai_vm_screenshot_async (BonsaiVm *self, GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+bonsai_vm_screenshot_async (BonsaiVm *self, GCancellable *cancellable, GAsyncReadyCallback callback,
+                            gpointer data)
 {
   GTask *task = task_for (self, bonsai_vm_screenshot_async, cancellable, callback, data);
 
@@ -427,8 +431,8 @@ show_console_done (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 void
-bonsai_vm_show_console_async (BonsaiVm *self, gboolean show, GCancellable *cancellable, GAsyncReadyCallback callback,
-                              gpointer data)
+bonsai_vm_show_console_async (BonsaiVm *self, gboolean show, GCancellable *cancellable,
+                              GAsyncReadyCallback callback, gpointer data)
 {
   GTask *task = task_for (self, bonsai_vm_show_console_async, cancellable, callback, data);
 
@@ -501,7 +505,7 @@ bonsai_vm_dispose (GObject *object)
   bonsai_vm_drop_session (self);
   if (self->lock != NULL)
     {
-      BundleRun run = { BONSAI_STATE_STOPPED, BONSAI_REASON_USER, 0, (char *) "It was powered off" };
+      BundleRun run = { BONSAI_STATE_STOPPED, BONSAI_REASON_USER, 0, (char *)"It was powered off" };
 
       bundle_write_run (self->path, &run, NULL);
     }
@@ -540,7 +544,8 @@ bonsai_vm_class_init (BonsaiVmClass *klass)
   properties[PROP_NAME] = g_param_spec_string ("name", NULL, NULL, NULL, flags);
   properties[PROP_PATH] = g_param_spec_string ("path", NULL, NULL, NULL, flags);
   properties[PROP_CONFIG] = g_param_spec_boxed ("config", NULL, NULL, VM_TYPE_CONFIG, flags);
-  properties[PROP_STATE] = g_param_spec_enum ("state", NULL, NULL, BONSAI_TYPE_STATE, BONSAI_STATE_STOPPED, flags);
+  properties[PROP_STATE] =
+    g_param_spec_enum ("state", NULL, NULL, BONSAI_TYPE_STATE, BONSAI_STATE_STOPPED, flags);
   properties[PROP_STATE_TEXT] = g_param_spec_string ("state-text", NULL, NULL, "", flags);
   properties[PROP_CONSOLE_OPEN] = g_param_spec_boolean ("console-open", NULL, NULL, FALSE, flags);
   g_object_class_install_properties (object_class, N_PROPS, properties);

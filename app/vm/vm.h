@@ -51,8 +51,8 @@ void bonsai_vm_start_async (BonsaiVm *vm, BonsaiStartFlags flags, GCancellable *
 gboolean bonsai_vm_start_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
 
 /* As bonsai_session_control_async; BONSAI_ERROR_NOT_RUNNING if it does not run. */
-void bonsai_vm_control_async (BonsaiVm *vm, BonsaiControl control, unsigned timeout_ms, GCancellable *cancellable,
-                              GAsyncReadyCallback callback, gpointer data);
+void bonsai_vm_control_async (BonsaiVm *vm, BonsaiControl control, unsigned timeout_ms,
+                              GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 gboolean bonsai_vm_control_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
 
 /* The whole screen now. (transfer full) */

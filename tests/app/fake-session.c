@@ -88,8 +88,8 @@ control (BonsaiSession *session, BonsaiControl what, unsigned timeout_ms, GTask 
 static void
 input (BonsaiSession *session, const BonsaiInput *event)
 {
-  g_string_append_printf (FAKE_SESSION (session)->log, "input %d %u %d %d %d\n", event->kind, event->code, event->down,
-                          event->x, event->y);
+  g_string_append_printf (FAKE_SESSION (session)->log, "input %d %u %d %d %d\n", event->kind, event->code,
+                          event->down, event->x, event->y);
 }
 
 /* A picture whose pixels tell their places. */
@@ -101,8 +101,8 @@ grab (BonsaiSession *session, int max_width, int max_height, GTask *task)
 
   for (int y = 0; y < surface->height; y++)
     for (int x = 0; x < surface->width; x++)
-      ((uint32_t *) ((char *) surface->pixels + (gsize) y * surface->stride))[x] = (uint32_t) (y << 12 | x);
-  g_task_return_pointer (task, surface, (GDestroyNotify) surface_unref);
+      ((uint32_t *)((char *)surface->pixels + (gsize)y * surface->stride))[x] = (uint32_t)(y << 12 | x);
+  g_task_return_pointer (task, surface, (GDestroyNotify)surface_unref);
   g_object_unref (task);
 }
 

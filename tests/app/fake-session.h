@@ -21,4 +21,5 @@ struct _FakeSession {
 };
 
 FakeSession *fake_session_new (void);
-void fake_session_set_state (FakeSession *session, BonsaiState state, BonsaiReason reason, const char *message);
+void fake_session_set_state (FakeSession *session, BonsaiState state, BonsaiReason reason,
+                             const char *message);

@@ -14,16 +14,16 @@ typedef char Scratch;
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Scratch, scratch_free)
 
 /* Waits, iterating the default main context, until @condition; fails the test after ten seconds. */
-#define wait_until(condition)                                            \
-  do                                                                     \
-    {                                                                    \
-      gint64 deadline_ = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;  \
-      guint tick_ = g_timeout_add (20, (GSourceFunc) scratch_tick, NULL); \
-      while (!(condition) && g_get_monotonic_time () < deadline_)        \
-        g_main_context_iteration (NULL, TRUE);                           \
-      g_source_remove (tick_);                                           \
-      g_assert_true (condition);                                         \
-    }                                                                    \
+#define wait_until(condition)                                                                                \
+  do                                                                                                         \
+    {                                                                                                        \
+      gint64 deadline_ = g_get_monotonic_time () + 10 * G_USEC_PER_SEC;                                      \
+      guint tick_ = g_timeout_add (20, (GSourceFunc)scratch_tick, NULL);                                     \
+      while (!(condition) && g_get_monotonic_time () < deadline_)                                            \
+        g_main_context_iteration (NULL, TRUE);                                                               \
+      g_source_remove (tick_);                                                                               \
+      g_assert_true (condition);                                                                             \
+    }                                                                                                        \
   while (0)
 
 gboolean scratch_tick (gpointer data);

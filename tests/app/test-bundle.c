@@ -40,8 +40,12 @@ static void
 test_slug (void)
 {
   static const char *const slugs[][2] = {
-    { "Web server #2", "web-server-2" }, { "  ..  ", "machine" }, { "../etc", "etc" }, { "日本", "machine" },
-    { "Größe", "grosse" },               { "a/b", "a-b" },
+    { "Web server #2", "web-server-2" },
+    { "  ..  ", "machine" },
+    { "../etc", "etc" },
+    { "日本", "machine" },
+    { "Größe", "grosse" },
+    { "a/b", "a-b" },
   };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (slugs); i++)
@@ -185,7 +189,8 @@ test_killed_while_saving (void)
 
       if (pid == 0)
         save_for_ever (path);
-      g_usleep ((gulong) g_test_rand_int_range (500, 15000)); /* the moment of the kill, not a wait for anything */
+      g_usleep (
+        (gulong)g_test_rand_int_range (500, 15000)); /* the moment of the kill, not a wait for anything */
       kill (pid, SIGKILL);
       waitpid (pid, &status, 0);
       g_assert_true (WIFSIGNALED (status));
@@ -204,7 +209,7 @@ try_lock (const char *path)
 {
   g_autoptr (GError) error = NULL;
   BundleLock *lock = bundle_lock (path, &error);
-  g_autofree char *text = g_strdup_printf ("in use by process %d", (int) getppid ());
+  g_autofree char *text = g_strdup_printf ("in use by process %d", (int)getppid ());
 
   if (lock != NULL)
     return 0;
@@ -238,7 +243,7 @@ static void
 test_last_run (void)
 {
   g_autoptr (Scratch) scratch = scratch_new ();
-  BundleRun run = { BONSAI_STATE_CRASHED, BONSAI_REASON_TRIPLE_FAULT, 6, (char *) "The guest crashed" };
+  BundleRun run = { BONSAI_STATE_CRASHED, BONSAI_REASON_TRIPLE_FAULT, 6, (char *)"The guest crashed" };
   g_auto (BundleRun) back = { 0 };
   g_autofree char *file = g_build_filename (scratch, "last-run.json", NULL);
 

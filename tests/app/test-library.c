@@ -63,7 +63,7 @@ count_change (GListModel *model, guint position, guint removed, guint added, gpo
 {
   int *items = data;
 
-  *items += (int) added - (int) removed;
+  *items += (int)added - (int)removed;
 }
 
 static void

@@ -26,7 +26,7 @@ typedef struct {
 static void
 keep_result (GObject *source, GAsyncResult *result, gpointer data)
 {
-  *(GAsyncResult **) data = g_object_ref (result);
+  *(GAsyncResult **)data = g_object_ref (result);
 }
 
 static RemoteSession *
@@ -102,9 +102,12 @@ static void
 test_input (Fixture *fixture, gconstpointer data)
 {
   static const BonsaiInput events[] = {
-    { .kind = BONSAI_INPUT_KEY, .code = 4, .down = true }, { .kind = BONSAI_INPUT_KEY, .code = 4 },
-    { .kind = BONSAI_INPUT_MOTION, .x = -5, .y = 6 },      { .kind = BONSAI_INPUT_POSITION, .x = 1, .y = 32767 },
-    { .kind = BONSAI_INPUT_BUTTON, .code = 2, .down = 1 }, { .kind = BONSAI_INPUT_WHEEL, .x = 1, .y = -1 },
+    { .kind = BONSAI_INPUT_KEY, .code = 4, .down = true },
+    { .kind = BONSAI_INPUT_KEY, .code = 4 },
+    { .kind = BONSAI_INPUT_MOTION, .x = -5, .y = 6 },
+    { .kind = BONSAI_INPUT_POSITION, .x = 1, .y = 32767 },
+    { .kind = BONSAI_INPUT_BUTTON, .code = 2, .down = 1 },
+    { .kind = BONSAI_INPUT_WHEEL, .x = 1, .y = -1 },
     { .kind = BONSAI_INPUT_RELEASE_ALL },
   };
   g_autoptr (GString) expected = g_string_new (NULL);
@@ -113,8 +116,8 @@ test_input (Fixture *fixture, gconstpointer data)
     for (unsigned i = 0; i < G_N_ELEMENTS (events); i++)
       {
         bonsai_session_input (fixture->remote, &events[i]);
-        g_string_append_printf (expected, "input %d %u %d %d %d\n", events[i].kind, events[i].code, events[i].down,
-                                events[i].x, events[i].y);
+        g_string_append_printf (expected, "input %d %u %d %d %d\n", events[i].kind, events[i].code,
+                                events[i].down, events[i].x, events[i].y);
       }
   wait_until (fixture->fake->log->len >= expected->len);
   g_assert_cmpstr (fixture->fake->log->str, ==, expected->str);
@@ -139,8 +142,8 @@ test_grab (Fixture *fixture, gconstpointer data)
       g_assert_cmpint (surface->height, ==, 300);
       for (int y = 0; y < surface->height; y++)
         for (int x = 0; x < surface->width; x++)
-          g_assert_cmphex (((uint32_t *) ((char *) surface->pixels + (gsize) y * surface->stride))[x], ==,
-                           (uint32_t) (y << 12 | x));
+          g_assert_cmphex (((uint32_t *)((char *)surface->pixels + (gsize)y * surface->stride))[x], ==,
+                           (uint32_t)(y << 12 | x));
     }
 }
 
@@ -238,7 +241,7 @@ knock_as (const char *path, uid_t uid)
   if (uid != geteuid () && (setgid (uid) < 0 || setuid (uid) < 0))
     return 3;
   g_strlcpy (address.sun_path, path, sizeof address.sun_path);
-  if (connect (fd, (struct sockaddr *) &address, sizeof address) < 0)
+  if (connect (fd, (struct sockaddr *)&address, sizeof address) < 0)
     return errno == EACCES ? 2 : 3;
   if (write (fd, greeting->str, greeting->len) < 0 || read (fd, answer, sizeof answer - 1) < 0)
     return 0;

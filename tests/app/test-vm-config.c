@@ -5,24 +5,24 @@
 
 #include <string.h>
 
-static const char full[]
-  = "{\n"
-    "  \"bonsai\": 1,\n"
-    "  \"colour\": \"green\",\n"
-    "  \"uuid\": \"0b9f9a0e-6b0a-4c39-a8c7-6f3d1a5b7c11\",\n"
-    "  \"name\": \"Größe “1”\",\n"
-    "  \"memory\": \"1536M\",\n"
-    "  \"cpus\": 3,\n"
-    "  \"boot\": { \"kernel\": \"/k\", \"append\": \"quiet\", \"dream\": [1, {\"deep\": true}] },\n"
-    "  \"disks\": [\n"
-    "    { \"id\": \"disk0\", \"path\": \"disks/a.img\", \"mood\": 1.5 },\n"
-    "    { \"id\": \"cd0\", \"kind\": \"cdrom\" }\n"
-    "  ],\n"
-    "  \"networks\": [ { \"id\": \"net0\", \"mac\": \"52:54:00:00:00:01\", \"vlan\": 7 } ],\n"
-    "  \"serial\": [ { \"path\": \"log/s.txt\", \"parity\": null } ],\n"
-    "  \"display\": { \"video-memory\": 32, \"heads\": 2 },\n"
-    "  \"future\": { \"list\": [null, -1, \"x\"] }\n"
-    "}\n";
+static const char full[] =
+  "{\n"
+  "  \"bonsai\": 1,\n"
+  "  \"colour\": \"green\",\n"
+  "  \"uuid\": \"0b9f9a0e-6b0a-4c39-a8c7-6f3d1a5b7c11\",\n"
+  "  \"name\": \"Größe “1”\",\n"
+  "  \"memory\": \"1536M\",\n"
+  "  \"cpus\": 3,\n"
+  "  \"boot\": { \"kernel\": \"/k\", \"append\": \"quiet\", \"dream\": [1, {\"deep\": true}] },\n"
+  "  \"disks\": [\n"
+  "    { \"id\": \"disk0\", \"path\": \"disks/a.img\", \"mood\": 1.5 },\n"
+  "    { \"id\": \"cd0\", \"kind\": \"cdrom\" }\n"
+  "  ],\n"
+  "  \"networks\": [ { \"id\": \"net0\", \"mac\": \"52:54:00:00:00:01\", \"vlan\": 7 } ],\n"
+  "  \"serial\": [ { \"path\": \"log/s.txt\", \"parity\": null } ],\n"
+  "  \"display\": { \"video-memory\": 32, \"heads\": 2 },\n"
+  "  \"future\": { \"list\": [null, -1, \"x\"] }\n"
+  "}\n";
 
 static VmConfig *
 parse (const char *text, GError **error)
@@ -59,8 +59,10 @@ test_round_trip (void)
   g_autoptr (VmConfig) config = parse (full, &error);
   g_autoptr (VmConfig) copy = vm_config_copy (config), again = NULL;
   g_autofree char *first = vm_config_to_json (copy), *second = NULL;
-  static const char *const kept[] = { "\"colour\" : \"green\"", "\"deep\" : true", "\"mood\" : 1.5", "\"vlan\" : 7",
-                                      "\"parity\" : null", "\"heads\" : 2", "\"future\"" };
+  static const char *const kept[] = {
+    "\"colour\" : \"green\"", "\"deep\" : true", "\"mood\" : 1.5", "\"vlan\" : 7",
+    "\"parity\" : null",      "\"heads\" : 2",   "\"future\""
+  };
 
   again = parse (first, &error);
   g_assert_no_error (error);
@@ -103,10 +105,13 @@ static const Mistake mistakes[] = {
   { "quote", "\"green\"", "\"green", "the string has no closing quote on its line" },
   { "twice", "\"colour\"", "\"cpus\"", "vm.json:7:3: “cpus” is there twice" },
   { "missing", "\"name\"", "\"nom\"", "vm.json:1:1: name: missing" },
-  { "newer", "\"bonsai\": 1", "\"bonsai\": 2", "vm.json:2:13: bonsai: version 2 was written by a newer Bonsai" },
+  { "newer", "\"bonsai\": 1", "\"bonsai\": 2",
+    "vm.json:2:13: bonsai: version 2 was written by a newer Bonsai" },
   { "uuid", "0b9f9a0e", "xxxx", "vm.json:4:11: uuid: must be a UUID" },
-  { "escape", "disks/a.img", "disks/../../a.img", "vm.json:10:30: disks[0].path: “disks/../../a.img” leaves" },
-  { "kind", "\"cdrom\"", "\"tape\"", "vm.json:11:28: disks[1].kind: “tape” is unknown; it must be “disk” or “cdrom”" },
+  { "escape", "disks/a.img", "disks/../../a.img",
+    "vm.json:10:30: disks[0].path: “disks/../../a.img” leaves" },
+  { "kind", "\"cdrom\"", "\"tape\"",
+    "vm.json:11:28: disks[1].kind: “tape” is unknown; it must be “disk” or “cdrom”" },
   { "id", "\"cd0\"", "\"disk0\"", "vm.json:11:13: disks[1].id: “disk0” is there twice" },
   { "disk-path", "\"path\": \"disks/a.img\"", "\"pfad\": 1", "vm.json:10:5: disks[0].path: missing" },
   { "mac", "52:54:00:00:00:01", "53:54:00:00:00:01", "networks[0].mac: must be the address of one card" },
@@ -140,8 +145,8 @@ test_random_bytes (void)
       g_autoptr (GError) error = NULL;
 
       for (gsize i = 0; i < sizeof bytes; i++)
-        bytes[i] = (guint8) g_test_rand_int ();
-      g_assert_null (vm_config_parse ((char *) bytes, sizeof bytes, "vm.json", &error));
+        bytes[i] = (guint8)g_test_rand_int ();
+      g_assert_null (vm_config_parse ((char *)bytes, sizeof bytes, "vm.json", &error));
       g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID);
     }
 }
@@ -160,18 +165,18 @@ test_damaged (void)
 
       for (int n = g_test_rand_int_range (1, 4); n > 0; n--)
         {
-          gsize at = (gsize) g_test_rand_int_range (0, (int) text->len);
+          gsize at = (gsize)g_test_rand_int_range (0, (int)text->len);
 
           switch (g_test_rand_int_range (0, 3))
             {
             case 0:
-              text->str[at] = (char) g_test_rand_int ();
+              text->str[at] = (char)g_test_rand_int ();
               break;
             case 1:
-              g_string_erase (text, (gssize) at, 1);
+              g_string_erase (text, (gssize)at, 1);
               break;
             default:
-              g_string_insert_c (text, (gssize) at, "{}[]\",:0-e\\"[g_test_rand_int_range (0, 11)]);
+              g_string_insert_c (text, (gssize)at, "{}[]\",:0-e\\"[g_test_rand_int_range (0, 11)]);
             }
         }
       config = vm_config_parse (text->str, text->len, "vm.json", &error);
@@ -211,10 +216,21 @@ test_sizes (void)
     const char *text;
     uint64_t bytes;
   } sizes[] = {
-    { "512M", 512ull << 20 }, { "2G", 2ull << 30 },      { "1024", 1024ull << 20 }, { "7B", 7 },
-    { "4 KiB", 4096 },        { "1T", 1ull << 40 },      { "3gb", 3ull << 30 },     { "", 0 },
-    { "M", 0 },               { "-1M", 0 },              { "1X", 0 },               { "0G", 0 },
-    { "1MM", 0 },             { "99999999999999T", 0 },  { "1.5G", 0 },
+    { "512M", 512ull << 20 },
+    { "2G", 2ull << 30 },
+    { "1024", 1024ull << 20 },
+    { "7B", 7 },
+    { "4 KiB", 4096 },
+    { "1T", 1ull << 40 },
+    { "3gb", 3ull << 30 },
+    { "", 0 },
+    { "M", 0 },
+    { "-1M", 0 },
+    { "1X", 0 },
+    { "0G", 0 },
+    { "1MM", 0 },
+    { "99999999999999T", 0 },
+    { "1.5G", 0 },
   };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (sizes); i++)
