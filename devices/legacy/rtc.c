@@ -85,6 +85,7 @@ rtc_now_us (const Rtc *rtc)
 static uint8_t
 encode (const Rtc *rtc, int value)
 {
+  value = (value % 100 + 100) % 100; /* a guest may set the clock to before the common era */
   return (rtc->cmos[RTC_B] & B_BINARY) ? value : (value / 10) << 4 | value % 10;
 }
 

@@ -56,10 +56,11 @@ read_header (const BootKernel *kernel, const Elf *elf, unsigned index, Header *h
 {
   size_t least = elf->is_64 ? sizeof (Elf64_Phdr) : sizeof (Elf32_Phdr);
   uint64_t at = elf->table + (uint64_t)index * elf->entry_size;
-  const uint8_t *p = kernel->data + at;
+  const uint8_t *p;
 
   if (elf->entry_size < least || elf->table > kernel->size || at > kernel->size || least > kernel->size - at)
     return false;
+  p = kernel->data + at;
   header->type = load_le32 (p);
   if (elf->is_64)
     {
