@@ -73,7 +73,6 @@ struct Svga {
   uint8_t *memory; /* vram's */
   uint64_t memory_size;
   uint8_t edid[128];
-  BusRegion *vram_region; /* takes what KVM can't write by itself */
 
   /* VGA registers. */
   uint8_t misc, feature;

@@ -71,38 +71,6 @@ mmio_write (Device *device, uint64_t offset, uint64_t value, unsigned size)
 
 static const BusOps mmio_ops = { mmio_read, mmio_write, 4 };
 
-/* --- BAR0, where KVM hands accesses over instead of doing them: the memory is being remapped, or watched --- */
-
-static uint64_t
-vram_read (Device *device, uint64_t offset, unsigned size)
-{
-  return load_le (SVGA (device)->memory + offset, size);
-}
-
-static void
-vram_write (Device *device, uint64_t offset, uint64_t value, unsigned size)
-{
-  Svga *svga = SVGA (device);
-
-  store_le (svga->memory + offset, size, value);
-  svga_memory_written (svga, offset, size);
-}
-
-static const BusOps vram_ops = { vram_read, vram_write, 8 };
-
-static void
-bar_mapped (PciDevice *pci, unsigned bar, bool mapped)
-{
-  Svga *svga = SVGA (pci);
-
-  if (bar != 0)
-    return;
-  if (svga->vram_region)
-    device_remove_region (&pci->device, pci->device.board->mmio, svga->vram_region);
-  svga->vram_region = mapped ? device_add_mmio (&pci->device, &vram_ops, pci->bars[0].address, svga->memory_size, 0)
-                             : NULL;
-}
-
 /* --- the device's life --- */
 
 static bool
@@ -157,7 +125,6 @@ svga_realize (Device *device, const void *config, GError **error)
   if (!pci_realize (&svga->pci, &c->place, &identity, error) || !add_banks (svga, c->video_memory_mib, error)
       || !add_rom (svga, error))
     return false;
-  svga->pci.bar_mapped = bar_mapped;
   pci_add_memory_bar (&svga->pci, 0, PCI_BAR_MEM32, true, svga->vram);
   pci_add_bar (&svga->pci, 2, PCI_BAR_MEM32, SVGA_MMIO_SIZE, &mmio_ops);
 

@@ -64,6 +64,12 @@ svga_bench_memory (Bench *bench)
 }
 
 void
+svga_bench_draw (Bench *bench, unsigned offset, uint64_t value, unsigned size)
+{
+  g_assert_true (guest_write (bench_board (bench)->memory, SVGA_LFB + offset, &value, size));
+}
+
+void
 seq_set (Bench *bench, unsigned index, uint8_t value)
 {
   bench_out16 (bench, 0x3c4, index | value << 8);

@@ -15,6 +15,8 @@ G_BEGIN_DECLS
 Bench *svga_bench_new (void);
 Screen *svga_bench_screen (Bench *bench);
 uint8_t *svga_bench_memory (Bench *bench);
+/* A write to the linear frame buffer. */
+void svga_bench_draw (Bench *bench, unsigned offset, uint64_t value, unsigned size);
 
 /* Registers. */
 void seq_set (Bench *bench, unsigned index, uint8_t value);

@@ -533,7 +533,7 @@ test_vbe_modes (void)
 
       vbe_set_mode (bench, 640, 480, bpp, 0);
       for (unsigned n = 0; n < 1024 * 600 * bytes; n += 8)
-        bench_write64 (bench, SVGA_LFB + n, noise (n) * UINT64_C (0x123456789abcdf1) + n);
+        svga_bench_draw (bench, n, noise (n) * UINT64_C (0x123456789abcdf1) + n, 8);
       check_vbe (bench, 640, 480, bpp, 640 * bytes, 0);
       vbe_set (bench, VBE_VIRT_WIDTH, 1024);
       vbe_set (bench, VBE_X_OFFSET, 100);
@@ -579,7 +579,7 @@ test_borrowed_surface (void)
   grabbed = svga_bench_grab (bench);
   surface = screen_viewer_take (viewer, &damage);
   g_assert_true ((uint8_t *)surface->pixels == svga_bench_memory (bench));
-  bench_write32 (bench, SVGA_LFB + 640 * 4 + 8, 0x00abcdef);
+  svga_bench_draw (bench, 640 * 4 + 8, 0x00abcdef, 4);
   screen_viewer_free (viewer);
   bench_free (bench);
   screen_unref (screen);
@@ -697,7 +697,7 @@ test_damage (void)
 
   vbe_set_mode (bench, 640, 480, 32, 0);
   looker_take (&looker, bench);
-  bench_write32 (bench, SVGA_LFB + 2560 * 200, 0xffffff);
+  svga_bench_draw (bench, 2560 * 200, 0xffffff, 4);
   rect = looker_take (&looker, bench);
   g_assert_cmpint (rect.y, >=, 198);
   g_assert_cmpint (rect.y + rect.height, <=, 203);
@@ -739,7 +739,7 @@ test_wake_from_rest (void)
 
   vbe_set_mode (bench, 640, 480, 32, 0);
   have_rest (&looker, bench);
-  bench_write32 (bench, SVGA_LFB + 1000, 0x123456);
+  svga_bench_draw (bench, 1000, 0x123456, 4);
   g_assert_true (bench_run_until (bench, has_changed, &looker));
   screen_viewer_free (looker.viewer);
 }

@@ -50,6 +50,11 @@ handle_mmio (Vcpu *vcpu)
   uint64_t address = run->mmio.phys_addr;
   uint8_t *data = run->mmio.data;
   unsigned left = MIN (run->mmio.len, (unsigned) sizeof run->mmio.data);
+  GuestMemory *memory = vcpu->set->board->memory;
+
+  /* Memory after all, that KVM could not reach itself: its slot was on the move, or a write to it is watched. */
+  if (run->mmio.is_write ? guest_write (memory, address, data, left) : guest_read (memory, address, data, left))
+    return;
 
   while (left)
     {

@@ -90,9 +90,8 @@ void memory_bank_set_dirty (MemoryBank *bank, uint64_t offset, uint64_t size);
  *   memory_bank_set_dirty); on the writer's thread, device locks may be held, so it must not take any
  *
  * Waits for a write without polling and without cost in between: a frame buffer that nobody draws on. vCPUs are
- * stopped by a read-only view of the bank's memory: KVM_RUN fails with EFAULT, or (KVM of kind PVM) hands the
- * write over as MMIO, for which the device keeps a bus region under the bank. Replaces an earlier watch; NULL
- * @func ends it.
+ * stopped by a read-only view of the bank's memory, so it must not be memory that holds the guest's page tables.
+ * Replaces an earlier watch; NULL @func ends it.
  */
 void memory_bank_watch_write (MemoryBank *bank, MemoryBankFunc func, void *data);
 

@@ -6,7 +6,8 @@
 /*
  * The hypervisor sees a watched bank through a mapping of its own, which is read-only while the watch lasts:
  * a vCPU's write then fails in KVM_RUN, whatever the instruction, and is done again when the watch has ended.
- * A read-only slot would not do: KVM emulates writes to those, and knows but a part of the instructions.
+ * A read-only slot would not do: KVM emulates writes to those, and knows but a part of the instructions. (KVM of kind
+ * PVM, which emulates anyhow, hands the write over as MMIO; the engine then does it.)
  *
  * Order of locks: the map lock, the watch lock; nothing is called with either.
  */
@@ -113,8 +114,7 @@ guest_memory_watch_generation (GuestMemory *memory)
 static void
 end_any_watch (MemoryBank *bank, void *data)
 {
-  if (atomic_load (&bank->watched))
-    end_watch (bank);
+  end_watch (bank);
 }
 
 bool

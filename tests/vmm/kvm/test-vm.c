@@ -185,6 +185,39 @@ test_dirty_pages (void)
   g_assert_false (memory_bank_take_dirty (guest->ram, bitmap));
 }
 
+static void
+note_write (MemoryBank *bank, void *data)
+{
+  g_atomic_int_inc ((int *) data);
+}
+
+/* A watch ends with the first write, which is done all the same, and the guest runs on. */
+static void
+test_watched_write (void)
+{
+  enum { FRAMES = 4 * GUEST_RAM_SIZE };
+  g_autoptr (Guest) guest = guest_new (&(GuestConfig) { GUEST_CODE_OF (count), .start.rdi = FRAMES });
+  MemoryBank *bank
+    = guest_memory_add_bank (machine_board (guest->machine)->memory, "frames", 65536, BANK_RAM, NULL);
+  int n = 0;
+
+  g_assert_true (memory_bank_map (bank, FRAMES));
+  machine_run (guest->machine);
+  guest_wait_count (guest, 10);
+  for (int round = 1; round <= 20; round++)
+    {
+      memory_bank_watch_write (bank, note_write, &n);
+      guest_wait_count (guest, guest_count_now (guest) + 10);
+      g_assert_cmpint (g_atomic_int_get (&n), ==, round);
+    }
+  memory_bank_watch_write (bank, note_write, &n);
+  memory_bank_watch_write (bank, NULL, NULL);
+  machine_pause (guest->machine);
+  guest_wait_state (guest, MACHINE_PAUSED);
+  g_assert_cmpint (g_atomic_int_get (&n), <=, 21);
+  g_assert_cmpuint (guest->gaps, ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -196,5 +229,6 @@ main (int argc, char **argv)
   g_test_add ("/vm/route-numbers", Fixture, NULL, set_up, test_route_numbers, tear_down);
   g_test_add ("/vm/route-threads", Fixture, NULL, set_up, test_route_threads, tear_down);
   g_test_add_func ("/vm/dirty-pages", test_dirty_pages);
+  g_test_add_func ("/vm/watched-write", test_watched_write);
   return g_test_run ();
 }
