@@ -50,7 +50,7 @@ struct ConsoleWindow {
   /* the window itself (console-window.c) */
   int wanted_width, wanted_height; /* what we asked for, in points */
   bool user_sized;
-  bool fullscreen, grab_announced;
+  bool fullscreen, leaving_fullscreen, grab_announced;
 
   /* input (console-input.c) */
   SDL_Cursor *host_cursor;

@@ -84,7 +84,7 @@ void
 console_window_follow_mode (ConsoleWindow *window)
 {
   SDL_Rect usable;
-  int width, height, top, left;
+  int width, height, shown_width, shown_height, top, left;
 
   if (window->user_sized || window->fullscreen || SDL_GetWindowFlags (window->sdl) & SDL_WINDOW_MAXIMIZED)
     return;
@@ -92,7 +92,8 @@ console_window_follow_mode (ConsoleWindow *window)
   view_window_size (window->surface_width, window->surface_height, usable.w, usable.h, &width, &height);
   width = MAX (width, MIN_WIDTH);
   height = MAX (height, MIN_HEIGHT);
-  if (width == window->wanted_width && height == window->wanted_height)
+  SDL_GetWindowSize (window->sdl, &shown_width, &shown_height);
+  if (width == shown_width && height == shown_height)
     return;
   window->wanted_width = width;
   window->wanted_height = height;
@@ -106,9 +107,8 @@ set_fullscreen (ConsoleWindow *window, bool fullscreen)
   if (window->fullscreen == fullscreen)
     return;
   window->fullscreen = fullscreen;
+  window->leaving_fullscreen = !fullscreen;
   SDL_SetWindowFullscreen (window->sdl, fullscreen ? SDL_WINDOW_FULLSCREEN_DESKTOP : 0);
-  if (!fullscreen)
-    console_window_follow_mode (window);
 }
 
 void
@@ -129,7 +129,13 @@ window_resized (ConsoleWindow *window, int width, int height)
 {
   if (window->fullscreen)
     return;
-  if (width != window->wanted_width || height != window->wanted_height)
+  if (window->leaving_fullscreen)
+    {
+      /* The size from before; the guest may have changed its mode since. */
+      window->leaving_fullscreen = false;
+      console_window_follow_mode (window);
+    }
+  else if (width != window->wanted_width || height != window->wanted_height)
     window->user_sized = true;
 }
 

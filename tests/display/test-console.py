@@ -367,8 +367,14 @@ def test_two_windows_work_side_by_side(s):
     s.probe.tell("dot 0 0")
     s.until_pixel(5, 5, MAGENTA)
     s.keep("7-two-windows")
+    s.probe.tell("fullscreen 1")
+    until(lambda: s.size()[0] > 1000, "full screen")
+    s.probe.tell("mode 600 400")
+    s.until_pixel(100, 100, RED)
+    s.probe.tell("fullscreen 0")
+    until(lambda: s.size() == (600, 400), "the new mode's size")
     s.window = first
-    s.until_pixel(5, 5, MAGENTA)
+    s.until_pixels((5, 30, RED), (5, 5, BLACK))
     s.window = second
     s.probe.tell("close")
     s.window = first
