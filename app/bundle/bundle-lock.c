@@ -2,10 +2,10 @@
 #include "app/bundle/bundle.h"
 
 #include "app/base/error.h"
+#include "app/bundle/bundle-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -25,6 +25,16 @@ read_holder (int fd)
   return pid > 0 ? pid : -1;
 }
 
+/* Always as long as before, so that it needs no new room. */
+static bool
+write_holder (int fd, int pid)
+{
+  char text[16];
+  int length = g_snprintf (text, sizeof text, "%10d\n", pid);
+
+  return pwrite (fd, text, (size_t)length, 0) == length;
+}
+
 static int
 open_lock_file (const char *path, int flags)
 {
@@ -42,6 +52,19 @@ set_busy_error (const char *path, int holder, GError **error)
     g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY, "%s is in use by process %d", name, holder);
   else
     g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY, "%s is in use by another process", name);
+}
+
+gboolean
+bundle_make_lock (const char *path, GError **error)
+{
+  int fd = open_lock_file (path, O_CREAT);
+  bool done = fd >= 0 && write_holder (fd, 0);
+
+  if (!done)
+    bonsai_set_errno_error (error, errno, "Can't write %s/lock", path);
+  if (fd >= 0)
+    close (fd);
+  return done;
 }
 
 BundleLock *
@@ -65,8 +88,8 @@ bundle_lock (const char *path, GError **error)
       close (fd);
       return NULL;
     }
-  if (ftruncate (fd, 0) == 0)
-    dprintf (fd, "%d\n", (int)getpid ());
+  if (!write_holder (fd, getpid ()))
+    g_info ("%s: the lock's holder can't be told", path);
 
   lock = g_new (BundleLock, 1);
   lock->fd = fd;

@@ -67,19 +67,19 @@ sync_folder (const char *path, GError **error)
 
 /* Fills the XXXXXX in @path, creates, writes, flushes. On failure nothing stays. */
 static bool
-write_new_file (char *path, const char *content, gsize length, GError **error)
+write_new_file (char *path, const char *name, const char *content, gsize length, GError **error)
 {
   int fd = g_mkstemp_full (path, O_WRONLY | O_CLOEXEC, 0644);
   int saved_errno;
 
   if (fd < 0)
-    return bonsai_set_errno_error (error, errno, "Can't create %s", path);
+    return bonsai_set_errno_error (error, errno, "Can't write a new %s", name);
   if (write_all (fd, content, length) && fsync (fd) == 0)
     return g_close (fd, error);
   saved_errno = errno;
   close (fd);
   unlink (path);
-  return bonsai_set_errno_error (error, saved_errno, "Can't write %s; the old one is unharmed", path);
+  return bonsai_set_errno_error (error, saved_errno, "Can't write a new %s (an old one is unharmed)", name);
 }
 
 bool
@@ -88,7 +88,7 @@ bundle_replace_file (const char *path, const char *content, gsize length, GError
   g_autofree char *folder = g_path_get_dirname (path);
   g_autofree char *temporary = g_strconcat (path, ".XXXXXX.new", NULL);
 
-  if (!write_new_file (temporary, content, length, error))
+  if (!write_new_file (temporary, path, content, length, error))
     return false;
   if (rename (temporary, path) < 0)
     {
@@ -212,6 +212,7 @@ static bool
 fill_folder (const char *folder, const VmConfig *config, GError **error)
 {
   return make_folder (folder, "disks", error) && make_folder (folder, "log", error)
+         && bundle_make_lock (folder, error)
          && make_disks (folder, config, error) && bundle_save (folder, config, error);
 }
 

@@ -186,7 +186,10 @@ static void
 meet (BonsaiVm *self)
 {
   if (self->config == NULL || self->starting || self->lock != NULL || self->meeting != NULL
-      || (self->session != NULL && !self->session_ended) || !bonsai_state_is_alive (self->last_run.state))
+      || (self->session != NULL && !self->session_ended))
+    return;
+  /* The lock tells also when a full disk kept the run from being recorded. */
+  if (!bonsai_state_is_alive (self->last_run.state) && bundle_lock_holder (self->path) == 0)
     return;
   self->meeting = g_cancellable_new ();
   remote_session_connect_async (self->config->uuid, self->meeting, met, g_object_ref (self));

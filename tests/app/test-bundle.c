@@ -201,7 +201,7 @@ test_killed_while_saving (void)
     }
   /* A later save clears up what the killed ones left. */
   g_assert_true (bundle_save (path, config, &error));
-  g_assert_cmpuint (count_entries (path), ==, 3); /* vm.json, disks, log */
+  g_assert_cmpuint (count_entries (path), ==, 4); /* vm.json, disks, log, lock */
 }
 
 static int
