@@ -74,6 +74,12 @@ svga_mode_get (const Svga *svga, SvgaMode *mode)
     {
       SvgaMode blank = { .kind = SVGA_BLANK, .width = mode->width, .height = mode->height };
 
+      /* Before the BIOS sets the first mode there is no size. */
+      if (mode->height == 1)
+        {
+          blank.width = 720;
+          blank.height = 400;
+        }
       memcpy (mode, &blank, sizeof blank);
     }
 }
