@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Machines of the library that run in this process. Needs KVM, of any kind. */
+#include "app/base/error.h"
+#include "app/bundle/bundle.h"
+#include "app/library/library.h"
+#include "tests/app/scratch.h"
+
+#include <glib/gstdio.h>
+#include <string.h>
+
+/* Multiboot 0.6.96, section 3.1: a header with load addresses, then the code, at 1 MiB. */
+#define LOAD_ADDRESS 0x100000u
+#define MAGIC        0x1badb002u
+#define FLAGS        0x10000u
+
+static const guint8 sleep_code[] = { 0xfa, 0xf4, 0xeb, 0xfd }; /* cli; hlt; jmp */
+/* cli; lidt of zeroes; ud2: the fault has nowhere to go */
+static const guint8 crash_code[] = { 0xfa, 0x0f, 0x01, 0x1d, 0x00, 0x00, 0x50, 0x00, 0x0f, 0x0b };
+
+typedef struct {
+  char *scratch;
+  BonsaiLibrary *library;
+} Fixture;
+
+static void
+set_up (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  fixture->scratch = scratch_new ();
+  fixture->library = bonsai_library_new (fixture->scratch, &error);
+  g_assert_no_error (error);
+}
+
+static void
+tear_down (Fixture *fixture, gconstpointer data)
+{
+  g_assert_finalize_object (fixture->library);
+  scratch_free (fixture->scratch);
+}
+
+static BonsaiVm *
+create (Fixture *fixture, const char *name, const guint8 *code, gsize length)
+{
+  guint32 header[8] = { MAGIC, FLAGS, -(MAGIC + FLAGS), LOAD_ADDRESS, LOAD_ADDRESS, 0, 0, LOAD_ADDRESS + 32 };
+  g_autoptr (GByteArray) kernel = g_byte_array_new ();
+  g_autoptr (VmConfig) config = vm_config_new (name);
+  g_autoptr (GError) error = NULL;
+  BonsaiVm *vm;
+
+  g_byte_array_append (kernel, (const guint8 *)header, sizeof header);
+  g_byte_array_append (kernel, code, (guint)length);
+  config->kernel = g_build_filename (fixture->scratch, name, NULL);
+  config->memory = 64 << 20;
+  g_assert_true (g_file_set_contents (config->kernel, (char *)kernel->data, kernel->len, NULL));
+  vm = bonsai_library_create (fixture->library, config, &error);
+  g_assert_no_error (error);
+  return vm;
+}
+
+static void
+keep_result (GObject *source, GAsyncResult *result, gpointer data)
+{
+  *(GAsyncResult **)data = g_object_ref (result);
+}
+
+static gboolean
+start (BonsaiVm *vm, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  bonsai_vm_start_async (vm, BONSAI_START_HEADLESS, NULL, keep_result, &result);
+  wait_until (result != NULL);
+  return bonsai_vm_start_finish (vm, result, error);
+}
+
+static gboolean
+control (BonsaiVm *vm, BonsaiControl what, unsigned timeout_ms, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  bonsai_vm_control_async (vm, what, timeout_ms, NULL, keep_result, &result);
+  wait_until (result != NULL);
+  return bonsai_vm_control_finish (vm, result, error);
+}
+
+static void
+test_life (Fixture *fixture, gconstpointer data)
+{
+  BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (start (vm, &error));
+  g_assert_no_error (error);
+  g_assert_cmpint (bonsai_vm_get_state (vm), ==, BONSAI_STATE_RUNNING);
+  g_assert_true (bonsai_vm_is_hosted_here (vm));
+  g_assert_cmpuint (bonsai_library_count_hosted (fixture->library), ==, 1);
+  g_assert_false (start (vm, &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY);
+  g_clear_error (&error);
+
+  g_assert_true (control (vm, BONSAI_CONTROL_PAUSE, 0, &error));
+  g_assert_cmpint (bonsai_vm_get_state (vm), ==, BONSAI_STATE_PAUSED);
+  g_assert_true (control (vm, BONSAI_CONTROL_RESUME, 0, &error));
+  g_assert_true (control (vm, BONSAI_CONTROL_RESET, 0, &error));
+  g_assert_false (control (vm, BONSAI_CONTROL_SHUTDOWN, 200, &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_TIMED_OUT);
+  g_clear_error (&error);
+  g_assert_cmpint (bonsai_vm_get_state (vm), ==, BONSAI_STATE_RUNNING);
+
+  g_assert_true (control (vm, BONSAI_CONTROL_POWER_OFF, 0, &error));
+  wait_until (!bonsai_vm_is_hosted_here (vm));
+  g_assert_cmpint (bonsai_vm_get_state (vm), ==, BONSAI_STATE_STOPPED);
+  g_assert_cmpint (bonsai_vm_get_reason (vm), ==, BONSAI_REASON_USER);
+  g_assert_false (control (vm, BONSAI_CONTROL_PAUSE, 0, &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING);
+  g_clear_error (&error);
+
+  /* And again. */
+  g_assert_true (start (vm, &error));
+  g_assert_true (control (vm, BONSAI_CONTROL_POWER_OFF, 0, &error));
+  wait_until (!bonsai_vm_is_hosted_here (vm));
+}
+
+/* One crashes its guest; the other does not notice. */
+static void
+test_side_by_side (Fixture *fixture, gconstpointer data)
+{
+  BonsaiVm *sleeper = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
+  BonsaiVm *crasher = create (fixture, "crasher", crash_code, sizeof crash_code);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (start (sleeper, &error));
+  for (unsigned round = 0; round < 3; round++)
+    {
+      /* It may be over before the start is told. */
+      if (!start (crasher, &error))
+        g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING);
+      g_clear_error (&error);
+      wait_until (!bonsai_vm_is_hosted_here (crasher));
+      g_assert_cmpint (bonsai_vm_get_state (crasher), ==, BONSAI_STATE_CRASHED);
+      g_assert_cmpint (bonsai_vm_get_reason (crasher), ==, BONSAI_REASON_TRIPLE_FAULT);
+      g_assert_cmpstr (bonsai_vm_get_state_text (crasher), !=, "");
+      g_assert_cmpint (bonsai_vm_get_state (sleeper), ==, BONSAI_STATE_RUNNING);
+    }
+  g_assert_true (control (sleeper, BONSAI_CONTROL_PAUSE, 0, &error));
+  g_assert_true (control (sleeper, BONSAI_CONTROL_RESUME, 0, &error));
+  g_assert_true (control (sleeper, BONSAI_CONTROL_POWER_OFF, 0, &error));
+  wait_until (!bonsai_vm_is_hosted_here (sleeper));
+}
+
+static void
+count_up (int *n)
+{
+  (*n)++;
+}
+
+/* Somebody who looks gets a picture; the last one stays. */
+static void
+test_thumbnail (Fixture *fixture, gconstpointer data)
+{
+  BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
+  g_autoptr (Surface) before = bonsai_vm_get_thumbnail (vm), live = NULL, after = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *file = g_build_filename (bonsai_vm_get_path (vm), "screenshot.png", NULL);
+  int n_changes = 0;
+
+  g_assert_null (before);
+  g_signal_connect_swapped (vm, "thumbnail-changed", G_CALLBACK (count_up), &n_changes);
+  bonsai_vm_watch (vm, TRUE);
+  g_assert_true (start (vm, &error));
+  wait_until (n_changes > 0);
+  live = bonsai_vm_get_thumbnail (vm);
+  g_assert_cmpint (live->width, <=, 320);
+  g_assert_cmpint (live->height, <=, 180);
+  g_assert_true (control (vm, BONSAI_CONTROL_POWER_OFF, 0, &error));
+  wait_until (!bonsai_vm_is_hosted_here (vm));
+  after = bonsai_vm_get_thumbnail (vm);
+  g_assert_nonnull (after);
+  g_assert_true (g_file_test (file, G_FILE_TEST_IS_REGULAR));
+  bonsai_vm_watch (vm, FALSE);
+}
+
+/* Letting go of a library with a machine that runs pulls its plug, and leaves a bundle that says so. */
+static void
+test_library_goes (Fixture *fixture, gconstpointer data)
+{
+  BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
+  g_autofree char *path = g_strdup (bonsai_vm_get_path (vm));
+  g_auto (BundleRun) run = { 0 };
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (start (vm, &error));
+  g_assert_finalize_object (fixture->library);
+  g_assert_cmpint (bundle_lock_holder (path), ==, 0);
+  bundle_read_run (path, &run);
+  g_assert_cmpint (run.state, ==, BONSAI_STATE_STOPPED);
+  g_assert_cmpint (run.reason, ==, BONSAI_REASON_USER);
+  fixture->library = bonsai_library_new (fixture->scratch, &error);
+}
+
+static void
+test_failed_start (Fixture *fixture, gconstpointer data)
+{
+  BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
+  g_autofree char *kernel = g_build_filename (fixture->scratch, "sleeper", NULL);
+  g_autoptr (VmConfig) config = vm_config_copy (bonsai_vm_get_config (vm));
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpint (g_remove (kernel), ==, 0);
+  g_assert_false (start (vm, &error));
+  g_assert_nonnull (strstr (error->message, kernel));
+  g_assert_false (bonsai_vm_is_hosted_here (vm));
+  g_assert_cmpint (bonsai_vm_get_state (vm), ==, BONSAI_STATE_STOPPED);
+  g_assert_nonnull (strstr (bonsai_vm_get_state_text (vm), kernel));
+  g_clear_error (&error);
+
+  config->memory = 8ull << 40;
+  g_assert_true (bonsai_vm_save_config (vm, config, &error));
+  g_assert_false (start (vm, &error));
+  g_assert_nonnull (strstr (error->message, "this host has"));
+}
+
+int
+main (int argc, char **argv)
+{
+  static const struct {
+    const char *path;
+    void (*test) (Fixture *, gconstpointer);
+  } tests[] = {
+    { "/vm/life", test_life },
+    { "/vm/side-by-side", test_side_by_side },
+    { "/vm/thumbnail", test_thumbnail },
+    { "/vm/library-goes", test_library_goes },
+    { "/vm/failed-start", test_failed_start },
+  };
+  g_autoptr (Scratch) scratch = scratch_new ();
+
+  scratch_env (scratch, "XDG_RUNTIME_DIR");
+  g_test_init (&argc, &argv, NULL);
+  for (unsigned i = 0; i < G_N_ELEMENTS (tests); i++)
+    g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);
+  return g_test_run ();
+}
