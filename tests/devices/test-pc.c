@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * The whole PC on a board without KVM: its map, its state, and a guest that writes random values
- * to every port, register and configuration space. The one argument is the number of accesses.
+ * to every port, register and configuration space. Arguments: the number of accesses, a seed.
  */
 #include "devices/platform/pc-private.h"
 
@@ -17,6 +17,7 @@
 #define DISK_SIZE (1 << 20)
 
 static unsigned n_accesses = 100000;
+static uint32_t seed = 0xb05a1;
 
 typedef struct {
   MachineSpec *spec;
@@ -267,7 +268,7 @@ test_fuzz (Fixture *f, gconstpointer unused)
 {
   g_autoptr (Bench) bench = bench_new_with (setup, f);
 
-  bench_fuzz_with (bench, 0xb05a1, n_accesses, mad_step, f);
+  bench_fuzz_with (bench, seed, n_accesses, mad_step, f);
 }
 
 int
@@ -276,6 +277,8 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   if (argc > 1)
     n_accesses = strtoul (argv[1], NULL, 10);
+  if (argc > 2)
+    seed = strtoul (argv[2], NULL, 0);
 #define ADD(name, func) g_test_add (name, Fixture, NULL, fixture_set_up, func, fixture_tear_down)
   ADD ("/pc/slots", test_slots);
   ADD ("/pc/bars", test_bars);
