@@ -180,10 +180,7 @@ start (Run *run, Consoles *consoles, GError **error)
 
   /* Better before the guest runs than after. */
   if (consoles != NULL && consoles_get_host (consoles, error) == NULL)
-    {
-      g_prefix_error (error, "No window can be opened (--headless does without): ");
-      return false;
-    }
+    return false;
   local_session_start_async (LOCAL_SESSION (run->session), NULL, cli_wait_ready, &wait);
   return local_session_start_finish (LOCAL_SESSION (run->session), cli_wait (&wait), error);
 }
