@@ -371,7 +371,7 @@ boot_make_map (const BootMachine *machine, BootMapEntry map[BOOT_MAP_MAX])
   map[n++] = (BootMapEntry){ 0x100000, machine->tables - 0x100000, BOOT_MAP_RAM };
   map[n++] = (BootMapEntry){ machine->tables, machine->ram_low - machine->tables, BOOT_MAP_ACPI };
   map[n++] = (BootMapEntry){ PC_ECAM_BASE, PC_ECAM_SIZE, BOOT_MAP_RESERVED };
-  map[n++] = (BootMapEntry){ PC_PAGES_OF_KVM, 0x4000, BOOT_MAP_RESERVED };
+  map[n++] = (BootMapEntry){ PC_PAGES_OF_KVM, PC_PAGES_OF_KVM_SIZE, BOOT_MAP_RESERVED };
   if (machine->ram_high)
     map[n++] = (BootMapEntry){ HIGH_RAM_START, machine->ram_high, BOOT_MAP_RAM };
   return n;

@@ -42,22 +42,28 @@ pc_load_bios (Pc *pc, GError **error)
 
 /* --- fw_cfg --- */
 
-/* Entries of etc/e820: address, size, type 1 (RAM), as int 0x15 function 0xe820 gives them. */
+/* Entries of etc/e820: address, size, type (1 RAM, 2 reserved), as int 0x15 function 0xe820 gives them. */
+static void
+append_range (GByteArray *map, uint64_t address, uint64_t size, uint32_t type)
+{
+  uint8_t entry[20];
+
+  store_le64 (entry, address);
+  store_le64 (entry + 8, size);
+  store_le32 (entry + 16, type);
+  g_byte_array_append (map, entry, sizeof entry);
+}
+
 static void
 add_memory_map (Pc *pc)
 {
-  uint8_t map[2][20] = { { 0 } };
-  bool high = pc->ram_high != NULL;
+  g_autoptr (GByteArray) map = g_byte_array_new ();
 
-  store_le64 (map[0] + 8, memory_bank_size (pc->ram_low));
-  store_le32 (map[0] + 16, 1);
-  if (high)
-    {
-      store_le64 (map[1], HIGH_RAM_START);
-      store_le64 (map[1] + 8, memory_bank_size (pc->ram_high));
-      store_le32 (map[1] + 16, 1);
-    }
-  fw_cfg_add_file (pc->fw_cfg, "etc/e820", map, high ? 40 : 20);
+  append_range (map, 0, memory_bank_size (pc->ram_low), 1);
+  append_range (map, PC_PAGES_OF_KVM, PC_PAGES_OF_KVM_SIZE, 2);
+  if (pc->ram_high)
+    append_range (map, HIGH_RAM_START, memory_bank_size (pc->ram_high), 1);
+  fw_cfg_add_file (pc->fw_cfg, "etc/e820", map->data, map->len);
 }
 
 static void

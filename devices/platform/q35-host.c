@@ -16,8 +16,9 @@
 #define SMRAM_OPEN   (1 << 6)
 #define SMRAM_LOCKED (1 << 4)
 
-/* Pieces of the RAM bank, by alias slot: below 640 KiB, above 1 MiB, one per PAM segment. */
-enum { ALIAS_BASE = 1, ALIAS_ABOVE_1M = 2, ALIAS_PAM = 3 };
+/* Pieces of the RAM bank, by alias slot: below 640 KiB, above 1 MiB, one per PAM segment; and of the BIOS
+ * bank. */
+enum { ALIAS_BASE = 1, ALIAS_ABOVE_1M = 2, ALIAS_PAM = 3, ALIAS_BIOS = 1 };
 
 typedef struct {
   PciDevice pci;
@@ -68,51 +69,83 @@ segment_mode (const Q35Host *self, unsigned segment)
   return pam[1 + segment / 2] >> (segment % 2 * 4) & 3;
 }
 
-/* The BIOS's alias slots are numbered by segment from 0xe0000. */
-static void
-q35_show_bios (Q35Host *self, unsigned segment, bool show)
-{
-  uint32_t start = segment_start (segment);
-  unsigned slot;
+/* Neighbours with the same mode are shown as one piece: each change of KVM's memory map costs. */
+typedef struct {
+  uint32_t start, size;
+  uint8_t mode;
+} PamPiece;
 
-  if (!self->bios || start < BIOS_ALIAS)
-    return;
-  slot = 1 + segment - segment_at (BIOS_ALIAS);
-  if (show)
-    memory_bank_map_alias (self->bios, slot, start,
-                           memory_bank_size (self->bios) - BIOS_ALIAS_SIZE + (start - BIOS_ALIAS),
-                           segment_size (segment), BANK_ROM);
-  else
-    memory_bank_unmap_alias (self->bios, slot);
+static unsigned
+join_segments (const uint8_t modes[N_PAM_SEGMENTS], PamPiece pieces[N_PAM_SEGMENTS])
+{
+  unsigned n = 0;
+
+  for (unsigned i = 0; i < N_PAM_SEGMENTS; i++)
+    {
+      /* Without reads RAM is not there; the BIOS begins in the middle. */
+      uint8_t mode = modes[i] & Q35_PAM_READ ? modes[i] : 0;
+      bool apart = mode == 0 && segment_start (i) == BIOS_ALIAS;
+
+      if (n > 0 && pieces[n - 1].mode == mode && !apart)
+        pieces[n - 1].size += segment_size (i);
+      else
+        pieces[n++] = (PamPiece){ segment_start (i), segment_size (i), mode };
+    }
+  return n;
+}
+
+/* Alias slots are named by a piece's first segment. */
+static void
+hide_piece (Q35Host *self, const PamPiece *piece)
+{
+  unsigned segment = segment_at (piece->start);
+
+  if (piece->mode)
+    memory_bank_unmap_alias (self->ram, ALIAS_PAM + segment);
+  else if (self->bios && piece->start >= BIOS_ALIAS)
+    memory_bank_unmap_alias (self->bios, ALIAS_BIOS + segment - segment_at (BIOS_ALIAS));
 }
 
 static void
-q35_show_segment (Q35Host *self, unsigned segment, uint8_t mode)
+show_piece (Q35Host *self, const PamPiece *piece)
 {
-  uint32_t start = segment_start (segment);
+  unsigned segment = segment_at (piece->start);
 
-  if (self->segments_placed && self->shown[segment] == mode)
-    return;
-  TRACE (self, "pam", "address=0x%05x mode=%u", start, mode);
-  if (mode & Q35_PAM_READ)
-    {
-      q35_show_bios (self, segment, false);
-      memory_bank_map_alias (self->ram, ALIAS_PAM + segment, start, start, segment_size (segment),
-                             mode & Q35_PAM_WRITE ? BANK_RAM : BANK_ROM);
-    }
-  else
-    {
-      memory_bank_unmap_alias (self->ram, ALIAS_PAM + segment);
-      q35_show_bios (self, segment, true);
-    }
-  self->shown[segment] = mode;
+  TRACE (self, "pam", "address=0x%05x size=0x%05x mode=%u", piece->start, piece->size, piece->mode);
+  if (piece->mode)
+    memory_bank_map_alias (self->ram, ALIAS_PAM + segment, piece->start, piece->start, piece->size,
+                           piece->mode & Q35_PAM_WRITE ? BANK_RAM : BANK_ROM);
+  else if (self->bios && piece->start >= BIOS_ALIAS)
+    memory_bank_map_alias (self->bios, ALIAS_BIOS + segment - segment_at (BIOS_ALIAS), piece->start,
+                           memory_bank_size (self->bios) - BIOS_ALIAS_SIZE + (piece->start - BIOS_ALIAS),
+                           piece->size, BANK_ROM);
+}
+
+static bool
+has_piece (const PamPiece *pieces, unsigned n, const PamPiece *wanted)
+{
+  for (unsigned i = 0; i < n; i++)
+    if (pieces[i].start == wanted->start && pieces[i].size == wanted->size && pieces[i].mode == wanted->mode)
+      return true;
+  return false;
 }
 
 static void
 q35_update_segments (Q35Host *self)
 {
+  PamPiece before[N_PAM_SEGMENTS], after[N_PAM_SEGMENTS];
+  unsigned n_before = self->segments_placed ? join_segments (self->shown, before) : 0;
+  unsigned n_after;
+
   for (unsigned i = 0; i < N_PAM_SEGMENTS; i++)
-    q35_show_segment (self, i, segment_mode (self, i));
+    self->shown[i] = segment_mode (self, i);
+  n_after = join_segments (self->shown, after);
+  for (unsigned i = 0; i < n_before; i++)
+    if (!has_piece (after, n_after, &before[i]))
+      hide_piece (self, &before[i]);
+  for (unsigned i = 0; i < n_after; i++)
+    if (!has_piece (before, n_before, &after[i]))
+      show_piece (self, &after[i]);
   self->segments_placed = true;
 }
 
