@@ -17,7 +17,7 @@ struct _LocalSession {
 
   GRWLock pc_lock; /* writers: building and freeing; readers: other threads that use it */
   Pc *pc;          /* NULL before the start and after the end */
-  Surface *last_picture;
+  Surface *last_picture; /* under pc_lock as well */
   bool ended; /* pc is on its way out: only a reader of pc_lock may use it */
 
   BonsaiState state;

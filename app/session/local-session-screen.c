@@ -26,10 +26,10 @@ grab_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
   screen = self->pc != NULL ? pc_screen (self->pc) : NULL;
   if (screen != NULL)
     surface = screen_grab (screen, GRAB_TIMEOUT_MS);
-  g_rw_lock_reader_unlock (&self->pc_lock);
-
   if (surface == NULL && self->last_picture != NULL)
     surface = surface_ref (self->last_picture);
+  g_rw_lock_reader_unlock (&self->pc_lock);
+
   if (surface == NULL)
     g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_FAILED, "%s has shown no picture%s",
                              self->spec->name,

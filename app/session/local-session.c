@@ -123,12 +123,18 @@ static void
 bury (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
   LocalSession *self = source;
+  Surface *picture = NULL;
   Screen *screen;
 
   g_rw_lock_reader_lock (&self->pc_lock);
   screen = self->pc != NULL ? pc_screen (self->pc) : NULL;
-  self->last_picture = screen != NULL ? screen_grab (screen, LAST_GRAB_TIMEOUT_MS) : NULL;
+  if (screen != NULL)
+    picture = screen_grab (screen, LAST_GRAB_TIMEOUT_MS);
   g_rw_lock_reader_unlock (&self->pc_lock);
+
+  g_rw_lock_writer_lock (&self->pc_lock);
+  self->last_picture = picture;
+  g_rw_lock_writer_unlock (&self->pc_lock);
   if (GPOINTER_TO_INT (data))
     local_session_free_pc (self);
   g_task_return_boolean (task, TRUE);
