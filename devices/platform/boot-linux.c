@@ -31,6 +31,7 @@ enum {
   SETUP_VERSION = 0x206,
   SETUP_LOADER = 0x210,
   SETUP_LOAD_FLAGS = 0x211,
+  SETUP_CODE32 = 0x214,
   SETUP_RAMDISK = 0x218,
   SETUP_RAMDISK_SIZE = 0x21c,
   SETUP_COMMAND_LINE = 0x228,
@@ -118,6 +119,10 @@ boot_linux_parse (BootKernel *kernel, bool *found, GError **error)
   kernel->long_mode = version >= 0x20c && (load_le16 (data + SETUP_XLOAD_FLAGS) & XLF_KERNEL_64);
   if (kernel->long_mode && kernel->size - setup_size <= ENTRY_64)
     return boot_refuse (kernel, error, "it has no 64-bit entry. Make a new copy of it.");
+  if (!kernel->long_mode && load_le32 (data + SETUP_CODE32) == 0)
+    return boot_refuse (
+      kernel, error,
+      "it starts in real mode only and calls the BIOS. Boot it by a boot loader on a disk or a CD.");
   return check_command_line (kernel, version, error) && place_kernel (kernel, version, setup_size, error);
 }
 

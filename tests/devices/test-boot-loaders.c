@@ -98,6 +98,7 @@ make_linux (void)
   memcpy (data + 0x202, "HdrS", 4);
   store_le16 (data + 0x206, 0x20f);
   data[0x211] = 1;
+  store_le32 (data + 0x214, 0x100000);
   store_le32 (data + 0x22c, 0x7fffffff);
   store_le32 (data + 0x230, 0x200000);
   data[0x234] = 1;
@@ -367,6 +368,10 @@ test_refusals (Fixture *f, gconstpointer unused)
   refused (f, f->kernel, "/no/such/file", NULL, RAM_SIZE, "/no/such/file");
   refused (f, f->kernel, NULL, long_line, RAM_SIZE, "command line");
   refused (f, f->kernel, NULL, NULL, 2 << 20, "more memory");
+  store_le16 (bzimage + 0x206, 0x207);
+  store_le32 (bzimage + 0x214, 0);
+  write_kernel (f, bzimage, KERNEL_SIZE);
+  refused (f, f->kernel, NULL, NULL, RAM_SIZE, "real mode");
   write_kernel (f, bzimage, 0xf00);
   refused (f, f->kernel, NULL, NULL, RAM_SIZE, "cut short");
 }
