@@ -6,6 +6,8 @@
 #include "devices/legacy/i8042.h"
 #include "devices/legacy/rtc.h"
 #include "devices/legacy/uart16550.h"
+#include "devices/platform/fw-cfg.h"
+#include "devices/platform/ich9-lpc.h"
 #include "devices/storage/ahci.h"
 #include "devices/virtio/virtio-blk.h"
 #include "devices/virtio/virtio-net.h"
@@ -95,6 +97,18 @@ G_GNUC_UNUSED static void
 setup_virtio_rng (Bench *bench, void *data)
 {
   bench_add (bench, &virtio_rng_class, NULL, &(VirtioRngConfig){ .place = place (bench) });
+}
+
+G_GNUC_UNUSED static void
+setup_fw_cfg (Bench *bench, void *data)
+{
+  fw_cfg_add_file (bench_add (bench, &fw_cfg_class, NULL, NULL), "etc/file", "0123456789", 10);
+}
+
+G_GNUC_UNUSED static void
+setup_ich9_lpc (Bench *bench, void *data)
+{
+  bench_add (bench, &ich9_lpc_class, NULL, &(Ich9LpcConfig){ .place = place (bench) });
 }
 
 static void
