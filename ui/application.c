@@ -4,6 +4,8 @@
 #include "ui/error-dialog.h"
 #include "ui/library-window.h"
 
+#include <glib-unix.h>
+
 #ifdef GDK_WINDOWING_WAYLAND
 #include <gdk/wayland/gdkwayland.h>
 #endif
@@ -111,6 +113,14 @@ on_quit (GSimpleAction *action, GVariant *parameter, gpointer data)
     g_application_quit (G_APPLICATION (application));
 }
 
+/* Asked to end, as by a session's log-out: the machines here lose their power, and their disks are closed. */
+static gboolean
+on_end_signal (gpointer application)
+{
+  g_application_quit (application);
+  return G_SOURCE_CONTINUE;
+}
+
 static void
 bonsai_application_startup (GApplication *application)
 {
@@ -128,6 +138,8 @@ bonsai_application_startup (GApplication *application)
   gtk_application_set_accels_for_action (GTK_APPLICATION (application), "win.undo-delete",
                                          (const char *[]){ "<Control>z", NULL });
   gtk_window_set_default_icon_name ("org.bonsaivm.Bonsai");
+  g_unix_signal_add (SIGTERM, on_end_signal, application);
+  g_unix_signal_add (SIGINT, on_end_signal, application);
 }
 
 static void

@@ -81,6 +81,19 @@ read_fields (BonsaiCreateWizard *self)
                   : 0;
 }
 
+/* What is yet to be filled in is no mistake. */
+static void
+show_problem (BonsaiCreateWizard *self, const char *problem)
+{
+  const char *entered = self->page == PAGE_SOURCE ? self->draft->path : self->draft->name;
+  GtkWidget *label = GTK_WIDGET (self->problem_label);
+
+  gtk_label_set_text (self->problem_label, problem ? problem : "");
+  gtk_widget_set_visible (label, problem != NULL);
+  gtk_widget_remove_css_class (label, *entered ? "dim-label" : "error");
+  gtk_widget_add_css_class (label, *entered ? "error" : "dim-label");
+}
+
 /* Says at once what is missing on this page, and lets go on only without a problem. */
 static void
 check_page (BonsaiCreateWizard *self)
@@ -94,8 +107,7 @@ check_page (BonsaiCreateWizard *self)
   fine = self->page == PAGE_SOURCE ? vm_draft_check_source (self->draft, &error)
                                    : vm_draft_check (self->draft, self->host, &error);
   gtk_widget_set_sensitive (GTK_WIDGET (self->next_button), fine);
-  gtk_label_set_text (self->problem_label, fine ? "" : error->message);
-  gtk_widget_set_visible (GTK_WIDGET (self->problem_label), !fine);
+  show_problem (self, fine ? NULL : error->message);
 }
 
 static void
@@ -350,7 +362,6 @@ add_guests (BonsaiCreateWizard *self)
       gtk_widget_set_valign (check, GTK_ALIGN_CENTER);
       g_object_set_data (G_OBJECT (check), "guest", guest);
       gtk_check_button_set_group (GTK_CHECK_BUTTON (check), self->cdrom_check);
-      gtk_accessible_update_property (GTK_ACCESSIBLE (check), GTK_ACCESSIBLE_PROPERTY_LABEL, guest->name, -1);
       adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), guest->name);
       set_subtitle (ADW_ACTION_ROW (row), guest->summary);
       adw_action_row_add_prefix (ADW_ACTION_ROW (row), check);

@@ -4,6 +4,8 @@
 Nothing here sleeps for a fixed time: wait() looks again until what was promised is there.
 """
 import os
+import re
+import signal
 import subprocess
 import sys
 import time
@@ -16,8 +18,9 @@ from gi.repository import Atspi  # noqa: E402
 LIMIT = float(os.environ.get("BONSAI_TEST_PATIENCE", "30"))
 
 
-def wait(what, predicate, limit=LIMIT):
+def wait(what, predicate, limit=None):
     """Looks until predicate() is true; returns its value."""
+    limit = LIMIT if limit is None else limit
     end = time.monotonic() + limit
     while True:
         value = predicate()
@@ -28,125 +31,59 @@ def wait(what, predicate, limit=LIMIT):
         time.sleep(0.05)
 
 
+# --- the X display ---
+
 def xdotool(*args):
-    return subprocess.run(["xdotool", *args], capture_output=True, text=True).stdout.split()
+    return subprocess.run(["xdotool", *map(str, args)], capture_output=True, text=True).stdout.split()
 
 
-class App:
-    """A running program and its accessible tree."""
+def xprop(window, name):
+    out = subprocess.run(["xprop", "-id", str(window), name], capture_output=True, text=True).stdout
+    return out.partition("=")[2].strip()
 
-    def __init__(self, argv, artefacts, env=None):
-        self.artefacts = artefacts
-        self.shots = 0
-        os.makedirs(artefacts, exist_ok=True)
-        self.log = open(os.path.join(artefacts, "app.log"), "w")
-        self.process = subprocess.Popen(argv, stdout=self.log, stderr=self.log, env=dict(os.environ, **(env or {})))
-        self.name = os.path.basename(argv[0])
-        self.root = wait(f"{self.name} on the accessibility bus", self._root)
 
-    def _root(self):
-        if self.process.poll() is not None:
-            raise AssertionError(f"{self.name} ended with status {self.process.returncode}; see {self.log.name}")
-        desktop = Atspi.get_desktop(0)
-        for i in range(desktop.get_child_count()):
-            child = desktop.get_child_at_index(i)
-            if child and child.get_process_id() == self.process.pid:
-                return child
-        return None
-
-    # --- looking ---
-
-    def all(self, role=None, name=None, start=None):
-        """Every showing accessible of that role whose name is, or begins with, name."""
-        found, queue = [], [start or self.root]
-        while queue:
-            node = queue.pop(0)
-            try:
-                n = node.get_child_count()
-                for i in range(n):
-                    child = node.get_child_at_index(i)
-                    if child:
-                        queue.append(child)
-                title = (node.get_name() or "").replace("_", "")
-                if (role is None or node.get_role_name() == role) and (name is None or title.startswith(name)):
-                    states = node.get_state_set()
-                    if states.contains(Atspi.StateType.VISIBLE):
-                        found.append(node)
-            except Exception:  # it vanished while we looked
-                continue
-        return found
-
-    def find(self, role, name, limit=LIMIT):
-        def look():
-            nodes = self.all(role, name)
-            return nodes[0] if nodes else None
-
-        try:
-            return wait(f"the {role} “{name}”", look, limit)
-        except AssertionError:
-            self.dump()
-            raise
-
-    def gone(self, role, name):
-        wait(f"the {role} “{name}” to go", lambda: not self.all(role, name))
-
-    def dump(self):
-        path = os.path.join(self.artefacts, "tree.txt")
-        with open(path, "w") as out:
-            def walk(node, depth):
-                try:
-                    print("  " * depth + f"{node.get_role_name()} “{node.get_name()}”", file=out)
-                    for i in range(node.get_child_count()):
-                        walk(node.get_child_at_index(i), depth + 1)
-                except Exception:
-                    pass
-
-            walk(self.root, 0)
-        self.screenshot("failure")
-
-    def screenshot(self, name, window="root"):
-        self.shots += 1
-        path = os.path.join(self.artefacts, f"{self.shots:02d}-{name}.png")
-        subprocess.run(["import", "-window", window, path], check=True)
-        return path
-
-    # --- acting ---
-
-    def act(self, node, action=0):
-        iface = node.get_action_iface()
-        assert iface and iface.get_n_actions() > action, f"{node.get_role_name()} “{node.get_name()}” has no action"
-        iface.do_action(action)
-
-    def click(self, role, name):
-        def ready():
-            node = self.find(role, name)
-            return node if node.get_state_set().contains(Atspi.StateType.SENSITIVE) else None
-
-        self.act(wait(f"“{name}” to be clickable", ready))
-
-    def type_into(self, name, text):
-        node = self.find("text", name)
-        iface = node.get_editable_text_iface()
-        iface.set_text_contents(text)
-
-    def set_value(self, name, value):
-        self.find("spin button", name).get_value_iface().set_current_value(value)
-
-    def quit(self):
-        if self.process.poll() is None:
-            self.process.terminate()
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                raise AssertionError(f"{self.name} did not end within 20 s of SIGTERM")
-        self.log.close()
+def windows_of_class(wm_class):
+    """X window ids on screen of that class, oldest first."""
+    return sorted(xdotool("search", "--onlyvisible", "--class", f"^{wm_class}$"), key=int)
 
 
 def window_of_class(wm_class):
-    """X window id of a window of that class that is on screen, or None."""
-    ids = xdotool("search", "--onlyvisible", "--class", wm_class)
-    return ids[-1] if ids else None
+    windows = windows_of_class(wm_class)
+    return windows[-1] if windows else None
+
+
+def title_of(window):
+    return xprop(window, "_NET_WM_NAME").strip('"')
+
+
+def active_title():
+    active = xdotool("getactivewindow")
+    return title_of(active[0]) if active else ""
+
+
+def activate(window):
+    """Gives a window the keyboard and the front, as a click on its title does."""
+    xdotool("windowactivate", window)
+    wait(f"the window {title_of(window)} to come to front", lambda: xdotool("getactivewindow") == [str(window)])
+
+
+def close_window(window):
+    """What the window's close button does."""
+    subprocess.run(["wmctrl", "-i", "-c", hex(int(window))], check=True)
+
+
+def press(*keys):
+    for key in keys:
+        xdotool("key", key)
+
+
+def type_text(text):
+    xdotool("type", "--delay", "30", text)
+
+
+def screen_of(window, path):
+    """A picture of the window's part of the screen; whether there was one to take."""
+    return subprocess.run(["import", "-window", str(window), path], capture_output=True).returncode == 0
 
 
 def pixels_differ(a, b):
@@ -158,20 +95,237 @@ def pixels_differ(a, b):
         return float("inf")  # of different size
 
 
-class Tap:
-    """Runs test functions and prints the Test Anything Protocol."""
+class App:
+    """A running program and its accessible tree."""
 
-    def run(self, tests):
-        print(f"1..{len(tests)}", flush=True)
-        failed = 0
-        for number, test in enumerate(tests, 1):
-            title = (test.__doc__ or test.__name__).strip().splitlines()[0]
+    def __init__(self, argv, artefacts, env=None):
+        self.artefacts = artefacts
+        self.argv, self.env = argv, dict(os.environ, **(env or {}))
+        self.name = os.path.basename(argv[0])
+        self.shots = 0
+        os.makedirs(artefacts, exist_ok=True)
+        for name in os.listdir(artefacts):
+            if name.endswith((".png", ".txt", ".log")):
+                os.remove(os.path.join(artefacts, name))
+        self.log = open(os.path.join(artefacts, "app.log"), "w")
+        self.launch()
+
+    def launch(self):
+        self.process = subprocess.Popen(self.argv, stdout=self.log, stderr=self.log, env=self.env)
+        self.root = wait(f"{self.name} on the accessibility bus", self._root)
+
+    def _root(self):
+        self.check_alive()
+        desktop = Atspi.get_desktop(0)
+        for i in range(desktop.get_child_count()):
+            child = desktop.get_child_at_index(i)
+            if child and child.get_process_id() == self.process.pid:
+                return child
+        return None
+
+    def check_alive(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"{self.name} ended with status {self.process.returncode}; see {self.log.name}")
+
+    # --- looking ---
+
+    def walk(self, start=None):
+        """Every accessible below start that is visible with all that contains it."""
+        queue = [start or self.root]
+        while queue:
+            node = queue.pop(0)
             try:
-                test()
-                print(f"ok {number} - {title}", flush=True)
-            except Exception as error:  # noqa: BLE001
-                failed += 1
-                print(f"not ok {number} - {title}", flush=True)
-                for line in str(error).splitlines() or [repr(error)]:
-                    print(f"# {line}", flush=True)
-        sys.exit(1 if failed else 0)
+                children = [node.get_child_at_index(i) for i in range(node.get_child_count())]
+                visible = [c for c in children if c and c.get_state_set().contains(Atspi.StateType.VISIBLE)]
+            except Exception:  # it vanished while we looked
+                continue
+            queue.extend(visible)
+            yield from visible
+
+    @staticmethod
+    def title(node):
+        """Its name; GTK 4.8 says that of a button with a mnemonic twice, first with the underline."""
+        name = node.get_name() or ""
+        half = len(name) // 2
+        return name[half + 1:] if name.startswith("_") and name[1:half] == name[half + 1:] else name.replace("_", "")
+
+    def all(self, role=None, name=None, start=None):
+        """Every accessible of that role whose name is, or begins with, name: those that are it first."""
+        found = []
+        for node in self.walk(start):
+            try:
+                title = self.title(node)
+                if (role is None or node.get_role_name() == role) and (name is None or title.startswith(name)):
+                    found.append((title != name, node))
+            except Exception:
+                continue
+        return [node for _, node in sorted(found, key=lambda entry: entry[0])]
+
+    def find(self, role, name, limit=None):
+        def look():
+            self.check_alive()
+            nodes = self.all(role, name)
+            return nodes[0] if nodes else None
+
+        return wait(f"the {role} “{name}”", look, limit)
+
+    def gone(self, role, name):
+        wait(f"the {role} “{name}” to go", lambda: not self.all(role, name))
+
+    def has(self, node, state):
+        return node.get_state_set().contains(state)
+
+    def focused(self):
+        for node in self.walk():
+            if node.get_state_set().contains(Atspi.StateType.FOCUSED):
+                return node
+        return None
+
+    def dump(self, name="tree"):
+        with open(os.path.join(self.artefacts, f"{name}.txt"), "w") as out:
+            def walk(node, depth):
+                try:
+                    states = node.get_state_set()
+                    hidden = "" if states.contains(Atspi.StateType.VISIBLE) else " (hidden)"
+                    print("  " * depth + f"{node.get_role_name()} “{node.get_name()}”{hidden}", file=out)
+                    for i in range(node.get_child_count()):
+                        walk(node.get_child_at_index(i), depth + 1)
+                except Exception:
+                    pass
+
+            walk(self.root, 0)
+
+    def screenshot(self, name, window="root"):
+        """Keeps a picture as artefact, when the app has drawn what it was told."""
+        self.shots += 1
+        path = os.path.join(self.artefacts, f"{self.shots:02d}-{name}.png")
+        scratch = os.path.join(self.artefacts, ".before.png")
+        self.still(window, path, scratch)
+        return path
+
+    def still(self, window, path, scratch):
+        """Takes pictures until two in a row are alike (animations are over), at most twenty."""
+        wait("a picture of the window", lambda: screen_of(window, path))
+        for _ in range(20):
+            os.replace(path, scratch)
+            wait("a picture of the window", lambda: screen_of(window, path))
+            if pixels_differ(scratch, path) < 50:
+                break
+        os.remove(scratch)
+
+    def glance(self, window):
+        """A picture for comparing that is not kept."""
+        path = os.path.join(self.artefacts, ".glance.png")
+        return path if screen_of(window, path) else None
+
+    # --- acting ---
+
+    def act(self, node, action=0):
+        iface = node.get_action_iface()
+        assert iface and iface.get_n_actions() > action, f"{node.get_role_name()} “{node.get_name()}” has no action"
+        iface.do_action(action)
+
+    def ready(self, role, name):
+        def look():
+            node = self.find(role, name)
+            return node if self.has(node, Atspi.StateType.SENSITIVE) else None
+
+        return wait(f"“{name}” to be clickable", look)
+
+    def click(self, role, name):
+        self.act(self.ready(role, name))
+
+    def frame_of(self, node):
+        while node.get_role_name() not in ("frame", "dialog", "window", "alert"):
+            node = node.get_parent()
+        return node
+
+    def window_of(self, node):
+        """X window that holds the accessible: GTK names both alike."""
+        title = self.frame_of(node).get_name()
+        for window in xdotool("search", "--onlyvisible", "--pid", self.process.pid):
+            if title_of(window) == title:
+                return window
+        raise AssertionError(f"no window on screen is called “{title}”")
+
+    def place(self, node):
+        """Its middle on the screen, and the window's top and bottom edge. GTK 4.8 counts from the window's drawn
+        edge, without the shadow."""
+        window = self.window_of(node)
+        geometry = dict(line.split("=") for line in xdotool("getwindowgeometry", "--shell", window) if "=" in line)
+        left, _, top, bottom = (int(n) for n in re.findall(r"\d+", xprop(window, "_GTK_FRAME_EXTENTS")) or (0,) * 4)
+        box = node.get_component_iface().get_extents(Atspi.CoordType.WINDOW)
+        x, y, height = int(geometry["X"]) + left, int(geometry["Y"]) + top, int(geometry["HEIGHT"]) - top - bottom
+        return x + box.x + box.width // 2, y + box.y + box.height // 2, y, y + height
+
+    def scroll_to(self, node, margin=64):
+        """Turns the wheel until the accessible is in the window, clear of header and footer."""
+        for _ in range(50):
+            x, y, top, bottom = self.place(node)
+            if top + margin <= y <= bottom - margin:
+                break
+            xdotool("mousemove", x, (top + bottom) // 2, "click", 4 if y < top + margin else 5)
+            time.sleep(0.05)  # what shows next is asked again, so this only spares turns
+        return x, y
+
+    def click_at(self, role, name, button=1):
+        """Clicks with the mouse: for what offers no action, and to prove that the mouse works."""
+        node = self.ready(role, name)
+        x, y = self.scroll_to(node)
+        xdotool("mousemove", x, y, "click", button)
+        return node
+
+    def choose(self, name):
+        """Picks a radio button (in GTK 4.8 a check box without an action) with the mouse."""
+        self.click_at("check box", name)
+        wait(f"“{name}” to be chosen", lambda: self.has(self.find("check box", name), Atspi.StateType.CHECKED))
+
+    def type_into(self, name, text):
+        self.find("text", name).get_editable_text_iface().set_text_contents(text)
+
+    def set_value(self, name, value):
+        self.find("spin button", name).get_value_iface().set_current_value(value)
+
+    def quit(self):
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                raise AssertionError(f"{self.name} did not end within 20 s of SIGTERM")
+
+    def has_quit(self):
+        """The app ended by itself, and well."""
+        wait(f"{self.name} to end", lambda: self.process.poll() is not None)
+        assert self.process.returncode == 0, f"{self.name} ended with status {self.process.returncode}"
+
+
+def run(app, tests):
+    """Runs steps in order and reports them in TAP. A step needs those before it: the first failure ends it."""
+    print(f"1..{len(tests)}", flush=True)
+    failed = None
+    for number, test in enumerate(tests, 1):
+        title = (test.__doc__ or test.__name__).strip().splitlines()[0]
+        if failed:
+            print(f"not ok {number} - {title}\n# not tried: step {failed} failed", flush=True)
+            continue
+        try:
+            test()
+            print(f"ok {number} - {title}", flush=True)
+        except Exception as error:  # noqa: BLE001
+            failed = number
+            print(f"not ok {number} - {title}", flush=True)
+            for line in str(error).splitlines() or [repr(error)]:
+                print(f"# {line}", flush=True)
+            app.dump()
+            screen_of("root", os.path.join(app.artefacts, "failure.png"))
+    try:
+        app.quit()
+    except AssertionError as error:
+        print(f"# {error}", flush=True)
+        failed = failed or len(tests)
+    for name in os.listdir(app.artefacts):
+        if name.startswith("."):
+            os.remove(os.path.join(app.artefacts, name))
+    sys.exit(1 if failed else 0)

@@ -8,12 +8,24 @@ import os
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
-from desktop import App, Tap, pixels_differ, wait, window_of_class, xdotool  # noqa: E402
+from desktop import (App, activate, pixels_differ, press, run, title_of, wait, window_of_class)  # noqa: E402
 
 GUEST = "GRUB Invaders"
 MACHINE = "Saturday game"
 program, artefacts = sys.argv[1], sys.argv[2]
 app = App([program], artefacts)
+
+
+def console():
+    return wait("the console window", lambda: window_of_class("bonsai"))
+
+
+def changes(before, window, pixels):
+    def look():
+        now = app.glance(window)
+        return now and pixels < pixels_differ(before, now) < float("inf")
+
+    return look
 
 
 def library_is_empty():
@@ -22,22 +34,72 @@ def library_is_empty():
     app.screenshot("empty-library")
 
 
-def wizard_makes_a_machine():
-    """The wizard leads from a source to a summary, and checks each page."""
+def wizard_checks_the_source():
+    """The wizard names at once what is wrong with a file."""
     app.click("push button", "Create a Machine…")
     app.find("label", "What Shall It Run?")
     app.screenshot("wizard-source")
-    app.click("check box", "Installation Medium")
+    app.choose("Installation Medium")
+    app.find("alert", "Choose an ISO image.")
+    app.screenshot("wizard-installation-medium")
     app.type_into("File", "/nowhere.iso")
-    app.find("label", "Can't open “/nowhere.iso”")
+    app.find("alert", "Can't open “/nowhere.iso”")
     app.screenshot("wizard-missing-file")
-    app.click("check box", GUEST)
+    app.type_into("File", __file__)
+    app.find("alert", f"“{__file__}” is not an ISO image.")
+    app.choose("Disk Image")
+    app.type_into("File", "/usr")
+    app.find("alert", "“/usr” is a folder.")
+    app.screenshot("wizard-disk-image")
+    app.choose("Kernel")
+    app.type_into("File", __file__)
+    app.type_into("Initial RAM Disk", "/nowhere.img")
+    app.find("alert", "Can't open “/nowhere.img”")
+    app.screenshot("wizard-kernel")
+
+
+def next_page(title):
     app.click("push button", "Next")
+    app.find("label", title)
+
+
+def previous_page(title):
+    app.click("push button", "Back")
+    app.find("label", title)
+
+
+def summary_says(name):
+    """Goes on from the first page to the summary, and back."""
+    next_page("Name and Size")
+    next_page("Summary")
+    app.find("label", name)
+    previous_page("Name and Size")
+    previous_page("What Shall It Run?")
+
+
+def wizard_goes_back_and_forth():
+    """What was filled in stays; a name that nobody touched follows the source."""
+    app.type_into("Initial RAM Disk", "")
+    summary_says("test-main-job")
+    app.choose(GUEST)
+    summary_says(GUEST)
+    next_page("Name and Size")
+    app.type_into("Name", "")
+    app.find("alert", "Give the machine a name.")
+    app.screenshot("wizard-no-name")
     app.type_into("Name", MACHINE)
+    previous_page("What Shall It Run?")
+    summary_says(MACHINE)
+    next_page("Name and Size")
     app.set_value("Memory", 64)
     app.screenshot("wizard-details")
-    app.click("push button", "Next")
+    next_page("Summary")
+
+
+def wizard_makes_a_machine():
+    """Its summary tells what will be; Create makes and starts it."""
     app.find("label", MACHINE)
+    app.find("label", "64.0")
     app.screenshot("wizard-summary")
     app.click("push button", "Create")
     app.find("list item", f"{MACHINE}, Running")
@@ -45,20 +107,31 @@ def wizard_makes_a_machine():
 
 def console_shows_the_guest():
     """The console window opens by itself and shows the guest's screen."""
-    window = wait("the console window", lambda: window_of_class("bonsai"))
-    first = app.screenshot("console", window)
-    wait("the game to draw", lambda: pixels_differ(first, app.screenshot("console-drawn", window)) > 1000)
+    window = console()
+    assert title_of(window).startswith(MACHINE), title_of(window)
+    wait("the game to draw", lambda: drawn(window))
+    app.screenshot("console", window)
+
+
+def drawn(window):
+    """Whether more than a cursor is on the guest's screen: many pixels that aren't black."""
+    picture = app.glance(window)
+    black = os.path.join(artefacts, ".black.png")
+    return picture and os.system(f"convert {picture} -fill black -colorize 100 {black}") == 0 and \
+        pixels_differ(picture, black) > 3000
 
 
 def keyboard_reaches_the_guest():
     """Keys typed into the console window change what the guest shows."""
-    window = window_of_class("bonsai")
-    xdotool("windowactivate", "--sync", window)
-    xdotool("key", "--window", window, "space")
+    window = console()
+    activate(window)
     before = app.screenshot("before-keys", window)
-    for key in ("Left", "Left", "space", "Left", "space"):
-        xdotool("key", key)
-    wait("the ship to move", lambda: pixels_differ(before, app.screenshot("after-keys", window)) > 100)
+    press("space")
+    wait("the game to begin", changes(before, window, 1000))
+    before = app.screenshot("game", window)
+    press("Left", "Left", "Left", "Left", "space")
+    wait("the ship to move", changes(before, window, 100))
+    app.screenshot("after-keys", window)
 
 
 def thumbnail_is_live():
@@ -68,20 +141,23 @@ def thumbnail_is_live():
 
 
 def pause_and_resume():
-    """Pause says so in the list; resume goes on."""
+    """Pause says so in the list and over the screen; resume goes on."""
     app.click("push button", f"Pause {MACHINE}")
     app.find("list item", f"{MACHINE}, Paused")
+    wait("the window's title to say so", lambda: "Paused" in title_of(console()))
     app.screenshot("paused")
     app.click("push button", f"Resume {MACHINE}")
     app.find("list item", f"{MACHINE}, Running")
+    wait("the window's title to say so", lambda: "Paused" not in title_of(console()))
 
 
 def power_off():
-    """Power Off ends it."""
+    """Power Off ends it, and its window goes."""
     app.click("toggle button", f"More Actions for {MACHINE}")
     app.screenshot("menu")
     app.click("menu item", "Power Off")
     app.find("list item", f"{MACHINE}, Off")
+    wait("the console window to go", lambda: not window_of_class("bonsai"))
     app.screenshot("stopped")
 
 
@@ -96,10 +172,14 @@ def delete_and_undo():
     app.screenshot("undone")
 
 
-def app_quits():
-    """The app ends when told to."""
+def state_outlives_the_app():
+    """Quit, and open again: the machine is there as it was."""
     app.quit()
+    app.launch()
+    app.find("list item", f"{MACHINE}, Off")
+    app.screenshot("opened-again")
 
 
-Tap().run([library_is_empty, wizard_makes_a_machine, console_shows_the_guest, keyboard_reaches_the_guest,
-           thumbnail_is_live, pause_and_resume, power_off, delete_and_undo, app_quits])
+run(app, [library_is_empty, wizard_checks_the_source, wizard_goes_back_and_forth, wizard_makes_a_machine,
+          console_shows_the_guest, keyboard_reaches_the_guest, thumbnail_is_live, pause_and_resume, power_off,
+          delete_and_undo, state_outlives_the_app])
