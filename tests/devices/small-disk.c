@@ -56,15 +56,28 @@ small_disk_enter (void)
     g_error ("Can't make mounts private: %s", g_strerror (errno));
 }
 
+static char *
+mount_new (const char *kind, const char *options)
+{
+  char *path = scratch_new ();
+
+  if (mount (kind, path, kind, MS_NOSUID | MS_NODEV, options) < 0)
+    g_error ("Can't mount a %s on %s: %s", kind, path, g_strerror (errno));
+  return path;
+}
+
 char *
 small_disk_new (uint64_t size)
 {
-  char *path = scratch_new ();
   g_autofree char *options = g_strdup_printf ("size=%" G_GUINT64_FORMAT, size);
 
-  if (mount ("tmpfs", path, "tmpfs", MS_NOSUID | MS_NODEV, options) < 0)
-    g_error ("Can't mount a tmpfs on %s: %s", path, g_strerror (errno));
-  return path;
+  return mount_new ("tmpfs", options);
+}
+
+char *
+bare_disk_new (void)
+{
+  return mount_new ("ramfs", NULL);
 }
 
 void

@@ -203,6 +203,14 @@ test_msi (Fixture *f, gconstpointer data)
   g_assert_false (bench_irq (f->bench, PCI_BENCH_GSI));
 }
 
+static uint32_t
+packet (Fixture *f, const uint8_t (*cdb)[12], uint32_t length)
+{
+  return ahci_guest_packet (f->bench, CD, *cdb, length);
+}
+
+#define PACKET(f, length, ...) packet (f, &(const uint8_t[12]){ __VA_ARGS__ }, length)
+
 /* --- the disk --- */
 
 static uint32_t
@@ -395,6 +403,68 @@ test_settings (Fixture *f, gconstpointer data)
   g_assert_cmphex (run_ata (f, 0xe0, 0, 0, 0) & ERR, ==, 0); /* STANDBY IMMEDIATE */
 }
 
+typedef struct {
+  GuestCommand command;
+  bool good;
+} Try;
+
+#define SMART(action)                                                                                        \
+  {                                                                                                          \
+    .command = 0xb0, .features = (action), .lba = 0xc24f00, .data = GUEST_DATA, .length = 512                \
+  }
+
+/* What hosts ask in passing. */
+static const Try tries[] = {
+  { { .command = 0x10 }, true },                             /* RECALIBRATE */
+  { { .command = 0x40, .count = 1, .device = 0x40 }, true }, /* READ VERIFY */
+  { { .command = 0x42, .count = 1, .device = 0x40, .lba = DISK_SIZE / 512 }, false },
+  { { .command = 0x91 }, true },             /* geometry */
+  { { .command = 0xc6, .count = 8 }, true }, /* SET MULTIPLE */
+  { { .command = 0xc6, .count = 7 }, false },
+  { { .command = 0xe1 }, true },                                  /* IDLE */
+  { { .command = 0xe5 }, true },                                  /* CHECK POWER */
+  { { .command = 0xe6 }, true },                                  /* SLEEP */
+  { { .command = 0xf8 }, true },                                  /* NATIVE MAX */
+  { { .command = 0xef, .features = 0x03, .count = 0x46 }, true }, /* Ultra DMA 6 */
+  { { .command = 0xef, .features = 0x05 }, false },               /* no APM */
+  { SMART (0xd0), true },
+  { SMART (0xd1), true },
+  { SMART (0xd9), true },
+  { SMART (0xd0), false }, /* off now */
+  { SMART (0xd8), true },
+  { SMART (0x77), false },
+  { { .command = 0x2f, .count = 1, .device = 0x40, .data = GUEST_DATA, .length = 512 },
+    true }, /* log directory */
+  { { .command = 0x2f, .lba = 0x77, .count = 1, .data = GUEST_DATA, .length = 512 }, false },
+  { { .command = 0x00 }, false }, /* NOP */
+};
+
+static void
+test_small_talk (Fixture *f, gconstpointer data)
+{
+  for (unsigned i = 0; i < G_N_ELEMENTS (tries); i++)
+    {
+      bool good = !(ahci_guest_run (f->bench, DISK, &tries[i].command) & ERR);
+
+      if (good != tries[i].good)
+        g_error ("Command 0x%02x (%u) ended the other way", tries[i].command.command, i);
+      if (!good)
+        ahci_guest_recover (f->bench, DISK);
+    }
+}
+
+/* Files that others cut: the guest gets errors that its drivers know. */
+static void
+test_truncated (Fixture *f, gconstpointer data)
+{
+  g_assert_cmpint (truncate (f->disk_path, 4096), ==, 0);
+  g_assert_cmphex (run_ata (f, 0x25, 64, 1, 512), ==, 0x4051); /* UNC */
+  ahci_guest_recover (f->bench, DISK);
+  g_assert_cmpint (truncate (f->cd_path, 4096), ==, 0);
+  g_assert_cmphex (PACKET (f, 2048, 0x28, 0, 0, 0, 0, 16, 0, 0, 1), ==, 0x031100);
+  g_assert_cmphex (PACKET (f, 2048, 0x28, 0, 0, 0, 0, 1, 0, 0, 1), ==, 0);
+}
+
 static void
 test_read_only (Fixture *f, gconstpointer data)
 {
@@ -465,14 +535,6 @@ test_full_disk (Fixture *f, gconstpointer data)
 
 /* --- the CD-ROM --- */
 
-static uint32_t
-packet (Fixture *f, const uint8_t (*cdb)[12], uint32_t length)
-{
-  return ahci_guest_packet (f->bench, CD, *cdb, length);
-}
-
-#define PACKET(f, length, ...) packet (f, &(const uint8_t[12]){ __VA_ARGS__ }, length)
-
 static void
 test_cd_identify (Fixture *f, gconstpointer data)
 {
@@ -533,6 +595,24 @@ test_cd_tells_of_itself (Fixture *f, gconstpointer data)
   g_assert_cmphex (PACKET (f, 34, 0x51, 0, 0, 0, 0, 0, 0, 0, 34), ==, 0);
   g_assert_cmphex (PACKET (f, 8, 0xbd, 0, 0, 0, 0, 0, 0, 0, 0, 8), ==, 0);
   g_assert_cmphex (PACKET (f, 20, 0xad, 0, 0, 0, 0, 0, 0, 0, 0, 20), ==, 0x053002);
+}
+
+static void
+test_cd_small_talk (Fixture *f, gconstpointer data)
+{
+  static const uint8_t good[] = { 0x08, 0xe0, 0xe1, 0xe5 };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (good); i++)
+    g_assert_cmphex (ahci_guest_run (f->bench, CD, &(GuestCommand){ .command = good[i] }) & ERR, ==, 0);
+  g_assert_cmphex (ahci_guest_run (f->bench, CD, &(GuestCommand){ .command = 0x25 }) & ERR, ==, ERR);
+  ahci_guest_recover (f->bench, CD);
+  g_assert_cmphex (PACKET (f, 0, 0x2b, 0, 0, 0, 0, 50), ==, 0); /* SEEK */
+  g_assert_cmphex (PACKET (f, 0, 0x2b, 0, 0, 0, 0, 200), ==, 0x052100);
+  g_assert_cmphex (PACKET (f, 0, 0xbb), ==, 0);                                   /* SET CD SPEED */
+  g_assert_cmphex (PACKET (f, 0, 0x28, 0, 0, 0, 0, 1, 0, 0, 0), ==, 0);           /* READ of nothing */
+  g_assert_cmphex (PACKET (f, 16, 0x55, 0, 0, 0, 0, 0, 0, 0, 16), ==, 0);         /* MODE SELECT */
+  g_assert_cmphex (PACKET (f, 8, 0x4a, 0, 0, 0, 0x10, 0, 0, 0, 8), ==, 0x052400); /* not polled */
+  g_assert_cmphex (PACKET (f, 36, 0x12, 1, 0x83, 0, 36), ==, 0x052400);
 }
 
 /* The guest's own tray. */
@@ -621,11 +701,14 @@ main (int argc, char **argv)
   ADD ("disk/trim", test_trim);
   ADD ("disk/settings", test_settings);
   ADD ("disk/soft-reset", test_soft_reset);
+  ADD ("disk/small-talk", test_small_talk);
+  ADD ("disk/truncated", test_truncated);
   ADD ("disk/full-disk", test_full_disk);
   g_test_add ("/ahci/disk/read-only", Fixture, NULL, setup_read_only, test_read_only, teardown);
   ADD ("cd/identify", test_cd_identify);
   ADD ("cd/reads", test_cd_reads);
   ADD ("cd/tells-of-itself", test_cd_tells_of_itself);
+  ADD ("cd/small-talk", test_cd_small_talk);
   ADD ("cd/tray", test_cd_tray);
   ADD ("cd/change", test_cd_change);
   ADD ("state", test_state);

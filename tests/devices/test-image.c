@@ -352,6 +352,30 @@ test_full_disk (Fixture *f, gconstpointer data)
   small_disk_free (disk);
 }
 
+/* Where the file system can't zero by itself, zeroes are written; a discard is a hint and does nothing. */
+static void
+test_bare_file_system (Fixture *f, gconstpointer data)
+{
+  char *disk = bare_disk_new ();
+  g_autofree char *path = pattern_file_new (disk, "disk.img", 3 << 20);
+  g_autofree uint8_t *buffer = g_malloc (3 << 20);
+  GError *error = NULL;
+  Image *image = image_open (f->loop, path, &writable, &error);
+
+  g_assert_no_error (error);
+  for (unsigned round = 0; round < 2; round++) /* the second knows what is missing */
+    {
+      g_assert_cmpint (image_run (image, IMAGE_DISCARD, 0, NULL, 4096), ==, 0);
+      g_assert_cmpint (image_run (image, IMAGE_WRITE_ZEROES, 1000, NULL, 2500000), ==, 0);
+    }
+  g_assert_cmpint (image_run (image, IMAGE_READ, 0, buffer, 3 << 20), ==, 0);
+  assert_pattern (buffer, 0, 1000);
+  assert_all (buffer + 1000, 0, 2500000);
+  assert_pattern (buffer + 2501000, 2501000, (3 << 20) - 2501000);
+  image_close (image);
+  small_disk_free (disk);
+}
+
 static void
 test_create (Fixture *f, gconstpointer data)
 {
@@ -388,6 +412,7 @@ main (int argc, char **argv)
   ADD ("vanishing", test_vanishing);
   ADD ("truncated", test_truncated);
   ADD ("full-disk", test_full_disk);
+  ADD ("bare-file-system", test_bare_file_system);
   ADD ("create", test_create);
 #undef ADD
   return g_test_run ();
