@@ -33,7 +33,7 @@ class Debian:
         # The mark is computed by the shell, so that the line typed is not taken for it.
         self.machine.type(f"clear; {command}; echo =$?=$(({number}+1000))=\n")
         match = self.machine.wait_text(rf"=(\d+)={number + 1000}=$", seconds)
-        lines = self.machine.screen()
+        lines = self.machine.lines
         last = next(i for i, line in enumerate(lines) if line.endswith(match.group(0)))
         rest = lines[last][:-len(match.group(0))]
         return int(match.group(1)), "\n".join(lines[:last] + ([rest] if rest else []))

@@ -16,7 +16,10 @@ import subprocess
 import tempfile
 import time
 
+from PIL import Image
+
 import screentext
+import session
 import tap
 
 TREE = pathlib.Path(__file__).resolve().parents[2]
@@ -39,7 +42,7 @@ def patience(seconds):
 
 class Machine:
     """What both kinds have in common. Subclasses have start(), key(), type(), move(), click(),
-    shoot(path), state(), press_power(), destroy()."""
+    picture(), shoot(path), state(), press_power(), destroy()."""
 
     def __init__(self, name, memory=512, cpus=1, kernel=None, initrd=None, append=None,
                  disk=None, cdrom=None, network=True, serial=True):
@@ -55,6 +58,7 @@ class Machine:
         self.disk = self.scratch / "disk.raw" if disk else None
         self.serial = self.scratch / "serial.log" if serial else None
         self.pictures = 0
+        self.lines = []
         if disk:
             subprocess.run(["cp", "--sparse=always", disk, self.disk], check=True)
         ARTEFACTS.mkdir(parents=True, exist_ok=True)
@@ -69,24 +73,18 @@ class Machine:
             shutil.rmtree(self.scratch, ignore_errors=True)
 
     def is_alive(self):
-        return self.state() in ("running", "paused")
-
-    def screenshot(self):
-        """The screen's picture, as a path that is valid until the next one."""
-        path = self.scratch / "screen.png"
-        self.shoot(path)
-        return path
+        return self.state() in ("starting", "running", "paused", "stopping")
 
     def keep_picture(self, what):
         """Stores the screen among the artefacts, numbered in the order taken."""
         self.pictures += 1
         kept = ARTEFACTS / f"{self.name}-{self.pictures:02}-{what}.png"
-        shutil.copy(self.screenshot(), kept)
+        self.shoot(kept)
         return kept
 
     def screen(self):
         """The text on the screen, as lines."""
-        return screentext.read_screen(self.screenshot())
+        return screentext.read_image(self.picture())
 
     def wait_until(self, condition, what, seconds):
         """Looks until condition() returns something true, and returns that."""
@@ -100,19 +98,20 @@ class Machine:
             time.sleep(LOOK_AGAIN)
 
     def wait_text(self, pattern, seconds=60):
-        """Waits for a line that the pattern (re.search) matches; returns the match."""
-        lines = []
+        """Waits for a line that the pattern (re.search) matches; returns the match. self.lines is
+        then what the screen showed."""
 
         def look():
-            if not self.is_alive():
-                raise AssertionError(f"{self.name} ended while '{pattern}' was awaited on its screen")
-            lines[:] = self.screen()
-            return next(filter(None, (re.search(pattern, line) for line in lines)), None)
+            try:
+                self.lines = self.screen()
+            except session.Gone:
+                raise AssertionError(f"{self.name} ended while '{pattern}' was awaited on its screen") from None
+            return next(filter(None, (re.search(pattern, line) for line in self.lines)), None)
 
         try:
             return self.wait_until(look, f"'{pattern}' on the screen", seconds)
         except Timeout as timeout:
-            raise Timeout(f"{timeout}; it shows:\n" + "\n".join(line for line in lines if line)) from None
+            raise Timeout(f"{timeout}; it shows:\n" + "\n".join(filter(None, self.lines))) from None
 
     def wait_serial(self, pattern, seconds=60):
         """Waits until the serial line's output matches; returns the match."""
@@ -125,17 +124,20 @@ class Machine:
 
 
 class BonsaiMachine(Machine):
-    """On the command line, as any script would."""
+    """On the command line, as any script would; its screen is watched over its interface."""
 
     def __init__(self, *args, window=False, **options):
         super().__init__(*args, **options)
         self.window = window
         self.library = self.scratch / "library"
         self.library.mkdir()
-        self.environment = dict(os.environ, BONSAI_LIBRARY=str(self.library))
+        self.runtime = self.scratch / "run"
+        self.runtime.mkdir(mode=0o700)
+        self.environment = dict(os.environ, BONSAI_LIBRARY=str(self.library), XDG_RUNTIME_DIR=str(self.runtime))
+        self.session = None
 
     def bonsai(self, *arguments, check=True, timeout=60):
-        result = subprocess.run([BUILD / "app" / "bonsai", *map(str, arguments)], env=self.environment, text=True,
+        result = subprocess.run([BUILD / "app" / "cli" / "bonsai", *map(str, arguments)], env=self.environment, text=True,
                                 capture_output=True, timeout=patience(timeout), check=False)
         if check and result.returncode != 0:
             raise AssertionError(f"bonsai {' '.join(map(str, arguments))} ended with {result.returncode}: "
@@ -143,20 +145,31 @@ class BonsaiMachine(Machine):
         return result.stdout
 
     def start(self):
-        options = ["--memory", f"{self.memory}M", "--cpus", self.cpus]
-        for option in ("kernel", "initrd", "append", "disk", "cdrom", "serial"):
-            value = getattr(self, option)
+        options = ["--memory", f"{self.memory}M", "--cpus", self.cpus, "--network", "nat" if self.network else "none"]
+        for option, value in (("kernel", self.kernel), ("initrd", self.initrd), ("append", self.append),
+                              ("existing-disk", self.disk), ("cdrom", self.cdrom)):
             if value:
                 options += [f"--{option}", value]
-        if not self.network:
-            options += ["--network", "none"]
         self.bonsai("create", *options, self.name)
+        if self.serial:
+            self.plug_serial()
         self.bonsai("start", *([] if self.window else ["--headless"]), self.name)
+        self.session = session.Session(self.runtime, self.show()["uuid"])
+
+    def plug_serial(self):
+        """By hand, as an owner may."""
+        path = pathlib.Path(self.show()["path"], "vm.json")
+        description = json.loads(path.read_text())
+        description["serial"] = [{"path": str(self.serial)}]
+        path.write_text(json.dumps(description))
 
     def key(self, chord):
-        self.bonsai("key", self.name, chord)
+        self.session.press(chord.split("+"))
 
     def type(self, text):
+        self.session.type(text)
+
+    def type_by_command(self, text):
         self.bonsai("type", self.name, text)
 
     def move(self, x, y):
@@ -168,11 +181,17 @@ class BonsaiMachine(Machine):
     def shoot(self, path):
         self.bonsai("screenshot", self.name, path)
 
+    def picture(self):
+        return self.session.grab()
+
     def show(self):
         return json.loads(self.bonsai("show", "--json", self.name))
 
     def state(self):
-        return self.show()["state"]
+        try:
+            return self.session.get("State")
+        except session.Gone:
+            return self.show()["state"]
 
     def press_power(self):
         self.bonsai("shutdown", self.name, timeout=120)
@@ -184,10 +203,9 @@ class BonsaiMachine(Machine):
 class QemuMachine(Machine):
     """The peer: over QMP, with the devices that Bonsai's PC has."""
 
-    KEYS = {" ": "spc", "\n": "ret", "-": "minus", "=": "equal", "/": "slash", ".": "dot", ",": "comma",
-            ";": "semicolon", "'": "apostrophe", "[": "bracket_left", "]": "bracket_right", "\\": "backslash",
-            "`": "grave_accent", "escape": "esc", "control": "ctrl", "space": "spc"}
-    SHIFTED = dict(zip('~!@#$%^&*()_+{}|:"<>?', "`1234567890-=[]\\;',./"))
+    NAMES = {" ": "spc", "\n": "ret", "-": "minus", "=": "equal", "/": "slash", ".": "dot", ",": "comma",
+             ";": "semicolon", "'": "apostrophe", "[": "bracket_left", "]": "bracket_right", "\\": "backslash",
+             "`": "grave_accent"}
 
     def __init__(self, *args, **options):
         super().__init__(*args, **options)
@@ -224,7 +242,7 @@ class QemuMachine(Machine):
         while True:
             line = self.monitor.readline()
             if not line:
-                raise AssertionError("QEMU ended")
+                raise session.Gone("QEMU ended")
             answer = json.loads(line)
             if "error" in answer:
                 raise AssertionError(f"QEMU: {answer['error']['desc']}")
@@ -232,20 +250,21 @@ class QemuMachine(Machine):
                 return answer["return"]
 
     def key(self, chord):
-        names = [self.KEYS.get(name, name) for name in chord.split("+")]
-        self.press(names)
+        self.press(chord.split("+"))
 
     def press(self, names):
         for down in (True, False):
             self.command("input-send-event", events=[
-                {"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": name}}} for name in names])
+                {"type": "key", "data": {"down": down, "key": {"type": "qcode", "data": self.NAMES.get(name, name)}}}
+                for name in names])
         time.sleep(0.05)  # QEMU's i8042 drops what its 16 bytes do not hold
 
     def type(self, text):
         for character in text:
-            shift = character in self.SHIFTED or character.isupper()
-            plain = self.SHIFTED.get(character, character.lower())
-            self.press((["shift"] if shift else []) + [self.KEYS.get(plain, plain)])
+            shift = ["shift"] if character in session.SHIFTED else []
+            self.press(shift + [session.SHIFTED.get(character, character)])
+
+    type_by_command = type
 
     def move(self, x, y):
         self.command("input-send-event", events=[
@@ -258,12 +277,17 @@ class QemuMachine(Machine):
     def shoot(self, path):
         self.command("screendump", filename=str(path), format="png")
 
+    def picture(self):
+        self.shoot(self.scratch / "screen.png")
+        with Image.open(self.scratch / "screen.png") as image:
+            return image.convert("RGB")
+
     def state(self):
         if self.process.poll() is not None:
             return "stopped"
         try:
             return "running" if self.command("query-status")["running"] else "paused"
-        except (AssertionError, OSError):
+        except (session.Gone, OSError):
             return "stopped"
 
     def press_power(self):

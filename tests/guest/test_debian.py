@@ -64,10 +64,13 @@ class OneProcessor(Boot):
         self.boot_to_shell()
 
     def test_keys(self):
-        """Every printable character arrives as typed."""
+        """Every printable character arrives as typed, from the command line, too."""
         characters = "".join(map(chr, range(0x20, 0x7f))).replace("'", "")
         text = self.debian.output(f"echo '{characters}'")
         assert characters in text.replace("\n", ""), f"typed {characters}\nread {text}"
+        self.machine.type_by_command(f"clear; rev <<< '{characters}'\n")
+        self.machine.wait_until(lambda: characters[::-1].strip() in "".join(self.machine.screen()),
+                                "reversed characters on the screen", 60)
 
     def test_dhcp(self):
         """The network card gets an address by DHCP."""

@@ -2,10 +2,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Debian's installer from a CD: the graphical menu and the first screens."""
 
+from PIL import ImageChops
+
 import guests
 import tap
 from machine import MachineStory, machine
-from PIL import Image, ImageChops
 
 
 class Installer(MachineStory):
@@ -15,16 +16,12 @@ class Installer(MachineStory):
         self.machine = machine("installer", memory=1536, cdrom=guests.directory("installer") / "installer.iso")
         self.machine.start()
 
-    def picture(self):
-        with Image.open(self.machine.screenshot()) as image:
-            return image.convert("RGB")
-
     def still_picture(self, seconds=30):
         """The screen once it no longer changes."""
-        pictures = [self.picture()]
+        pictures = [self.machine.picture()]
 
         def still():
-            pictures.append(self.picture())
+            pictures.append(self.machine.picture())
             return pictures[-1].size == pictures[-2].size and not self.difference(*pictures[-2:])
 
         self.machine.wait_until(still, "picture that stands still", seconds)
@@ -37,13 +34,13 @@ class Installer(MachineStory):
     def wait_change(self, before, what):
         """Waits until the screen differs from a picture and stands still again."""
         self.machine.wait_until(
-            lambda: (now := self.picture()).size != before.size or self.difference(now, before), what, 30)
+            lambda: (now := self.machine.picture()).size != before.size or self.difference(now, before), what, 30)
         return self.still_picture()
 
     def test_menu(self):
         """The CD boots to its graphical menu with Debian's splash."""
-        self.machine.wait_until(lambda: self.picture().size == (640, 480)
-                                and len(self.picture().getcolors(1 << 24)) > 16, "graphical menu", 60)
+        self.machine.wait_until(lambda: self.machine.picture().size == (640, 480)
+                                and len(self.machine.picture().getcolors(1 << 24)) > 16, "graphical menu", 60)
         self.menu = self.still_picture()
         self.machine.keep_picture("menu")
 
