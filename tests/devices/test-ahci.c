@@ -1,119 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The AHCI controller and its drives: AHCI 1.3.1, ATA8-ACS, MMC-6. */
-#include "devices/storage/ahci.h"
-
-#include "tests/devices/ahci-guest.h"
-#include "tests/devices/small-disk.h"
+/* The AHCI controller and its disks: AHCI 1.3.1, ATA8-ACS. */
+#include "tests/devices/ahci-fixture.h"
 #include "vmm/base/bytes.h"
-#include "vmm/base/error.h"
 
 #include <unistd.h>
-
-#define DISK  0u
-#define CD    1u
-#define EMPTY 2u
-
-#define DISK_SIZE (UINT64_C (1) << 20)
-#define CD_BLOCKS 100u
-#define CD_SIZE   (2048u * CD_BLOCKS - 1024) /* the last block is half in the file */
-
-#define ERR 0x01
-
-typedef struct {
-  char *folder, *disk_path, *cd_path;
-  bool read_only;
-  Bench *bench;
-} Fixture;
-
-static Image *
-open_image (Bench *bench, const char *path, bool read_only)
-{
-  GError *error = NULL;
-  Image *image =
-    image_open (bench_board (bench)->loop, path, &(ImageOptions){ .read_only = read_only }, &error);
-
-  g_assert_no_error (error);
-  return image;
-}
-
-static void
-furnish (Bench *bench, void *data)
-{
-  Fixture *f = data;
-  const AhciConfig config = {
-    .place = { pci_bench_bus_new (bench), PCI_DEVFN (31, 2) },
-    .ports = {
-      [DISK] = { AHCI_PORT_DISK, open_image (bench, f->disk_path, f->read_only), "disk0", f->read_only },
-      [CD] = { AHCI_PORT_CDROM, open_image (bench, f->cd_path, true), "cd0", true },
-    },
-  };
-
-  bench_add (bench, &ahci_class, NULL, &config);
-  pci_bench_map (bench);
-}
-
-static void
-setup (Fixture *f, gconstpointer data)
-{
-  f->folder = scratch_new ();
-  f->disk_path = pattern_file_new (f->folder, "disk.img", DISK_SIZE);
-  f->cd_path = pattern_file_new (f->folder, "cd.iso", CD_SIZE);
-  f->bench = bench_new_with (furnish, f);
-  ahci_guest_start (f->bench, DISK);
-  ahci_guest_start (f->bench, CD);
-}
-
-static void
-setup_read_only (Fixture *f, gconstpointer data)
-{
-  f->read_only = true;
-  setup (f, data);
-}
-
-static void
-teardown (Fixture *f, gconstpointer data)
-{
-  bench_free (f->bench);
-  g_free (f->disk_path);
-  g_free (f->cd_path);
-  scratch_free (f->folder);
-}
-
-static void
-assert_pattern (Fixture *f, uint64_t address, uint64_t offset, size_t size)
-{
-  const uint8_t *p = bench_memory (f->bench, address, size);
-
-  for (size_t i = 0; i < size; i++)
-    if (p[i] != pattern_byte (offset + i))
-      g_error ("byte %zu after %" G_GUINT64_FORMAT " is 0x%02x", i, offset, p[i]);
-}
-
-static void
-assert_all (Fixture *f, uint64_t address, uint8_t value, size_t size)
-{
-  const uint8_t *p = bench_memory (f->bench, address, size);
-
-  for (size_t i = 0; i < size; i++)
-    g_assert_cmphex (p[i], ==, value);
-}
-
-static uint32_t
-port_read (Fixture *f, unsigned port, unsigned reg)
-{
-  return bench_read32 (f->bench, AHCI_PORT (port, reg));
-}
-
-static const uint8_t *
-answer (Fixture *f, size_t size)
-{
-  return bench_memory (f->bench, GUEST_DATA, size);
-}
 
 /* --- the controller --- */
 
 static void
-test_shows_itself (Fixture *f, gconstpointer data)
+test_shows_itself (AhciFixture *f, gconstpointer data)
 {
   g_assert_cmphex (pci_bench_read_config (f->bench, 0, 4), ==, 0x29228086);
   g_assert_cmphex (pci_bench_read_config (f->bench, 8, 4) >> 8, ==, 0x010601);
@@ -132,7 +27,7 @@ test_shows_itself (Fixture *f, gconstpointer data)
 
 /* 5.3: registers after HBA reset; 4.2.1: the drive's signature arrives once there is a place for it. */
 static void
-test_hba_reset (Fixture *f, gconstpointer data)
+test_hba_reset (AhciFixture *f, gconstpointer data)
 {
   const uint8_t *fis = bench_memory (f->bench, ahci_guest_fis (CD) + 0x40, 20);
 
@@ -148,7 +43,7 @@ test_hba_reset (Fixture *f, gconstpointer data)
 
 /* 10.4.2. */
 static void
-test_comreset (Fixture *f, gconstpointer data)
+test_comreset (AhciFixture *f, gconstpointer data)
 {
   bench_write32 (f->bench, AHCI_PORT (DISK, PORT_CMD), 0x10);
   bench_write32 (f->bench, AHCI_PORT (DISK, PORT_SCTL), 0x301);
@@ -169,7 +64,7 @@ test_comreset (Fixture *f, gconstpointer data)
 
 /* 10.7.1.1: cleared at the port, then at the controller; what is still pending shows again. */
 static void
-test_interrupt (Fixture *f, gconstpointer data)
+test_interrupt (AhciFixture *f, gconstpointer data)
 {
   const GuestCommand flush = { .command = 0xe7 };
 
@@ -184,7 +79,7 @@ test_interrupt (Fixture *f, gconstpointer data)
 }
 
 static void
-test_msi (Fixture *f, gconstpointer data)
+test_msi (AhciFixture *f, gconstpointer data)
 {
   const GuestCommand flush = { .command = 0xe7 };
   unsigned cap = pci_bench_capability (f->bench, 0x05, 0);
@@ -203,18 +98,10 @@ test_msi (Fixture *f, gconstpointer data)
   g_assert_false (bench_irq (f->bench, PCI_BENCH_GSI));
 }
 
-static uint32_t
-packet (Fixture *f, const uint8_t (*cdb)[12], uint32_t length)
-{
-  return ahci_guest_packet (f->bench, CD, *cdb, length);
-}
-
-#define PACKET(f, length, ...) packet (f, &(const uint8_t[12]){ __VA_ARGS__ }, length)
-
 /* --- the disk --- */
 
 static uint32_t
-run_ata (Fixture *f, uint8_t opcode, uint64_t lba, uint16_t count, uint32_t length)
+run_ata (AhciFixture *f, uint8_t opcode, uint64_t lba, uint16_t count, uint32_t length)
 {
   const GuestCommand command = {
     .command = opcode,
@@ -230,7 +117,7 @@ run_ata (Fixture *f, uint8_t opcode, uint64_t lba, uint16_t count, uint32_t leng
 }
 
 static void
-test_identify (Fixture *f, gconstpointer data)
+test_identify (AhciFixture *f, gconstpointer data)
 {
   const uint8_t *id;
   uint8_t sum = 0;
@@ -249,7 +136,7 @@ test_identify (Fixture *f, gconstpointer data)
 }
 
 static void
-test_reads (Fixture *f, gconstpointer data)
+test_reads (AhciFixture *f, gconstpointer data)
 {
   g_assert_cmphex (run_ata (f, 0x25, 10, 16, 8192) & ERR, ==, 0);
   assert_pattern (f, GUEST_DATA, 5120, 8192);
@@ -263,7 +150,7 @@ test_reads (Fixture *f, gconstpointer data)
 }
 
 static void
-test_writes (Fixture *f, gconstpointer data)
+test_writes (AhciFixture *f, gconstpointer data)
 {
   memset (bench_memory (f->bench, GUEST_DATA, 4096), 0x3c, 4096);
   g_assert_cmphex (run_ata (f, 0x35, 100, 8, 4096) & ERR, ==, 0);
@@ -275,7 +162,7 @@ test_writes (Fixture *f, gconstpointer data)
 
 /* 6.2.2: the port stops with TFES, the slot stays issued; software restarts it. */
 static void
-test_errors (Fixture *f, gconstpointer data)
+test_errors (AhciFixture *f, gconstpointer data)
 {
   g_assert_cmphex (run_ata (f, 0x25, DISK_SIZE / 512, 1, 512), ==, 0x1051); /* IDNF */
   g_assert_cmphex (port_read (f, DISK, PORT_IS) & 1 << 30, !=, 0);
@@ -301,7 +188,7 @@ test_errors (Fixture *f, gconstpointer data)
 }
 
 static void
-put_queued (Fixture *f, unsigned slot, uint64_t lba, uint16_t n)
+put_queued (AhciFixture *f, unsigned slot, uint64_t lba, uint16_t n)
 {
   const GuestCommand command = {
     .command = 0x60,
@@ -329,7 +216,7 @@ has_failed (Bench *bench, void *data)
 }
 
 static void
-test_queued (Fixture *f, gconstpointer data)
+test_queued (AhciFixture *f, gconstpointer data)
 {
   for (unsigned slot = 0; slot < 32; slot++)
     put_queued (f, slot, slot * 8, 8);
@@ -343,7 +230,7 @@ test_queued (Fixture *f, gconstpointer data)
 
 /* The log names the command that failed; the others are given up with it. */
 static void
-test_queued_error (Fixture *f, gconstpointer data)
+test_queued_error (AhciFixture *f, gconstpointer data)
 {
   const GuestCommand read_log = {
     .command = 0x2f, .lba = 0x10, .count = 1, .device = 0x40, .data = GUEST_DATA, .length = 512
@@ -363,7 +250,7 @@ test_queued_error (Fixture *f, gconstpointer data)
 }
 
 static void
-test_trim (Fixture *f, gconstpointer data)
+test_trim (AhciFixture *f, gconstpointer data)
 {
   const GuestCommand trim = { .command = 0x06,
                               .features = 1,
@@ -385,7 +272,7 @@ test_trim (Fixture *f, gconstpointer data)
 }
 
 static void
-test_settings (Fixture *f, gconstpointer data)
+test_settings (AhciFixture *f, gconstpointer data)
 {
   const GuestCommand cache_off = { .command = 0xef, .features = 0x82 };
   const GuestCommand smart_status = { .command = 0xb0, .features = 0xda, .lba = 0xc24f00 };
@@ -440,7 +327,7 @@ static const Try tries[] = {
 };
 
 static void
-test_small_talk (Fixture *f, gconstpointer data)
+test_small_talk (AhciFixture *f, gconstpointer data)
 {
   for (unsigned i = 0; i < G_N_ELEMENTS (tries); i++)
     {
@@ -453,20 +340,18 @@ test_small_talk (Fixture *f, gconstpointer data)
     }
 }
 
-/* Files that others cut: the guest gets errors that its drivers know. */
+/* A file that someone cuts: the guest gets an error that its driver knows. */
 static void
-test_truncated (Fixture *f, gconstpointer data)
+test_truncated (AhciFixture *f, gconstpointer data)
 {
   g_assert_cmpint (truncate (f->disk_path, 4096), ==, 0);
   g_assert_cmphex (run_ata (f, 0x25, 64, 1, 512), ==, 0x4051); /* UNC */
   ahci_guest_recover (f->bench, DISK);
-  g_assert_cmpint (truncate (f->cd_path, 4096), ==, 0);
-  g_assert_cmphex (PACKET (f, 2048, 0x28, 0, 0, 0, 0, 16, 0, 0, 1), ==, 0x031100);
-  g_assert_cmphex (PACKET (f, 2048, 0x28, 0, 0, 0, 0, 1, 0, 0, 1), ==, 0);
+  g_assert_cmphex (run_ata (f, 0x25, 0, 1, 512) & ERR, ==, 0);
 }
 
 static void
-test_read_only (Fixture *f, gconstpointer data)
+test_read_only (AhciFixture *f, gconstpointer data)
 {
   g_assert_cmphex (run_ata (f, 0x25, 0, 1, 512) & ERR, ==, 0);
   g_assert_cmphex (run_ata (f, 0x35, 0, 1, 512), ==, 0x0451);
@@ -474,7 +359,7 @@ test_read_only (Fixture *f, gconstpointer data)
 
 /* 10.4.1 and the ATA device's software reset: a control FIS sets SRST, another clears it. */
 static void
-test_soft_reset (Fixture *f, gconstpointer data)
+test_soft_reset (AhciFixture *f, gconstpointer data)
 {
   const GuestCommand none = { 0 };
 
@@ -494,7 +379,7 @@ test_soft_reset (Fixture *f, gconstpointer data)
 }
 
 static void
-test_full_disk (Fixture *f, gconstpointer data)
+test_full_disk (AhciFixture *f, gconstpointer data)
 {
   char *disk = small_disk_new (1 << 20);
   GuestCommand write = { .command = 0x61,
@@ -505,11 +390,10 @@ test_full_disk (Fixture *f, gconstpointer data)
                          .length = 4096,
                          .write = true };
 
-  bench_free (f->bench);
   g_free (f->disk_path);
   f->disk_path = g_build_filename (disk, "sparse.img", NULL);
   g_assert_true (image_create_raw (f->disk_path, DISK_SIZE, NULL));
-  f->bench = bench_new_with (furnish, f);
+  ahci_rebuild (f);
   ahci_guest_start (f->bench, DISK);
   small_disk_fill (disk);
 
@@ -533,141 +417,10 @@ test_full_disk (Fixture *f, gconstpointer data)
   small_disk_free (disk);
 }
 
-/* --- the CD-ROM --- */
-
-static void
-test_cd_identify (Fixture *f, gconstpointer data)
-{
-  const GuestCommand identify = { .command = 0xa1, .data = GUEST_DATA, .length = 512 };
-  const GuestCommand wrong = { .command = 0xec, .data = GUEST_DATA, .length = 512 };
-
-  g_assert_cmphex (ahci_guest_run (f->bench, CD, &identify) & ERR, ==, 0);
-  g_assert_cmphex (load_le16 (answer (f, 2)), ==, 0x85c0);
-  g_assert_cmphex (ahci_guest_run (f->bench, CD, &wrong) & ERR, ==, ERR);
-  ahci_guest_recover (f->bench, CD);
-  g_assert_cmphex (PACKET (f, 36, 0x12, 0, 0, 0, 36), ==, 0);
-  g_assert_cmphex (answer (f, 36)[0], ==, 0x05);
-  g_assert_cmpmem (answer (f, 36) + 8, 6, "Bonsai", 6);
-}
-
-static void
-test_cd_reads (Fixture *f, gconstpointer data)
-{
-  g_assert_cmphex (PACKET (f, 0, 0x00), ==, 0);
-  g_assert_cmphex (PACKET (f, 8, 0x25), ==, 0);
-  g_assert_cmpuint (load_be32 (answer (f, 8)), ==, CD_BLOCKS - 1);
-  g_assert_cmpuint (load_be32 (answer (f, 8) + 4), ==, 2048);
-  g_assert_cmphex (PACKET (f, 3 * 2048, 0x28, 0, 0, 0, 0, 16, 0, 0, 3), ==, 0);
-  assert_pattern (f, GUEST_DATA, 16 * 2048, 3 * 2048);
-  g_assert_cmphex (PACKET (f, 2048, 0xa8, 0, 0, 0, 0, 7, 0, 0, 0, 1), ==, 0);
-  assert_pattern (f, GUEST_DATA, 7 * 2048, 2048);
-  g_assert_cmphex (PACKET (f, 2048, 0xbe, 0, 0, 0, 0, 9, 0, 0, 1, 0x10), ==, 0);
-  assert_pattern (f, GUEST_DATA, 9 * 2048, 2048);
-
-  /* The file ends inside the last block. */
-  g_assert_cmphex (PACKET (f, 2048, 0x28, 0, 0, 0, 0, CD_BLOCKS - 1, 0, 0, 1), ==, 0);
-  assert_pattern (f, GUEST_DATA, (CD_BLOCKS - 1) * 2048, 1024);
-  assert_all (f, GUEST_DATA + 1024, 0, 1024);
-
-  g_assert_cmphex (PACKET (f, 2048, 0x28, 0, 0, 0, 0, CD_BLOCKS, 0, 0, 1), ==, 0x052100);
-  g_assert_cmphex (PACKET (f, 2048, 0xbe, 0, 0, 0, 0, 9, 0, 0, 1, 0xf8), ==, 0x056400);
-  g_assert_cmphex (PACKET (f, 0, 0xff), ==, 0x052000);
-}
-
-static void
-test_cd_tells_of_itself (Fixture *f, gconstpointer data)
-{
-  g_assert_cmphex (PACKET (f, 20, 0x43, 0, 0, 0, 0, 0, 0, 0, 20), ==, 0);
-  g_assert_cmpuint (load_be16 (answer (f, 20)), ==, 18);
-  g_assert_cmphex (answer (f, 20)[14], ==, 0xaa);
-  g_assert_cmpuint (load_be32 (answer (f, 20) + 16), ==, CD_BLOCKS);
-  g_assert_cmphex (PACKET (f, 20, 0x43, 2, 0, 0, 0, 0, 0, 0, 20), ==, 0); /* MSF: 100 + 150 frames */
-  g_assert_cmphex (load_be32 (answer (f, 20) + 16), ==, 0x00000319);
-  g_assert_cmphex (PACKET (f, 12, 0x43, 0, 1, 0, 0, 0, 0, 0, 12), ==, 0);
-  g_assert_cmphex (PACKET (f, 48, 0x43, 0, 2, 0, 0, 0, 0, 0, 48), ==, 0);
-  g_assert_cmpuint (load_be16 (answer (f, 48)), ==, 46);
-
-  g_assert_cmphex (PACKET (f, 128, 0x46, 0, 0, 0, 0, 0, 0, 0, 128), ==, 0);
-  g_assert_cmphex (load_be16 (answer (f, 8) + 6), ==, 0x0008); /* a CD */
-  g_assert_cmphex (PACKET (f, 36, 0x5a, 0, 0x3f, 0, 0, 0, 0, 0, 36), ==, 0);
-  g_assert_cmpuint (load_be16 (answer (f, 36)), ==, 34);
-  g_assert_cmphex (PACKET (f, 8, 0x5a, 0, 0x08, 0, 0, 0, 0, 0, 8), ==, 0x052400);
-  g_assert_cmphex (PACKET (f, 34, 0x51, 0, 0, 0, 0, 0, 0, 0, 34), ==, 0);
-  g_assert_cmphex (PACKET (f, 8, 0xbd, 0, 0, 0, 0, 0, 0, 0, 0, 8), ==, 0);
-  g_assert_cmphex (PACKET (f, 20, 0xad, 0, 0, 0, 0, 0, 0, 0, 0, 20), ==, 0x053002);
-}
-
-static void
-test_cd_small_talk (Fixture *f, gconstpointer data)
-{
-  static const uint8_t good[] = { 0x08, 0xe0, 0xe1, 0xe5 };
-
-  for (unsigned i = 0; i < G_N_ELEMENTS (good); i++)
-    g_assert_cmphex (ahci_guest_run (f->bench, CD, &(GuestCommand){ .command = good[i] }) & ERR, ==, 0);
-  g_assert_cmphex (ahci_guest_run (f->bench, CD, &(GuestCommand){ .command = 0x25 }) & ERR, ==, ERR);
-  ahci_guest_recover (f->bench, CD);
-  g_assert_cmphex (PACKET (f, 0, 0x2b, 0, 0, 0, 0, 50), ==, 0); /* SEEK */
-  g_assert_cmphex (PACKET (f, 0, 0x2b, 0, 0, 0, 0, 200), ==, 0x052100);
-  g_assert_cmphex (PACKET (f, 0, 0xbb), ==, 0);                                   /* SET CD SPEED */
-  g_assert_cmphex (PACKET (f, 0, 0x28, 0, 0, 0, 0, 1, 0, 0, 0), ==, 0);           /* READ of nothing */
-  g_assert_cmphex (PACKET (f, 16, 0x55, 0, 0, 0, 0, 0, 0, 0, 16), ==, 0);         /* MODE SELECT */
-  g_assert_cmphex (PACKET (f, 8, 0x4a, 0, 0, 0, 0x10, 0, 0, 0, 8), ==, 0x052400); /* not polled */
-  g_assert_cmphex (PACKET (f, 36, 0x12, 1, 0x83, 0, 36), ==, 0x052400);
-}
-
-/* The guest's own tray. */
-static void
-test_cd_tray (Fixture *f, gconstpointer data)
-{
-  g_assert_cmphex (PACKET (f, 0, 0x1e, 0, 0, 0, 1), ==, 0); /* lock */
-  g_assert_cmphex (PACKET (f, 0, 0x1b, 0, 0, 0, 2), ==, 0x055302);
-  g_assert_true (ahci_has_medium (bench_device (f->bench), CD));
-  g_assert_cmphex (PACKET (f, 0, 0x1e, 0, 0, 0, 0), ==, 0);
-  g_assert_cmphex (PACKET (f, 0, 0x1b, 0, 0, 0, 2), ==, 0); /* eject */
-  g_assert_false (ahci_has_medium (bench_device (f->bench), CD));
-  g_assert_cmphex (PACKET (f, 0, 0x00), ==, 0x023a02);
-  g_assert_cmphex (PACKET (f, 0, 0x1b, 0, 0, 0, 3), ==, 0); /* load */
-  g_assert_cmphex (PACKET (f, 0, 0x00), ==, 0x062800);
-  g_assert_cmphex (PACKET (f, 0, 0x00), ==, 0);
-}
-
-/* The host's hand: no disc, another disc, a locked tray. */
-static void
-test_cd_change (Fixture *f, gconstpointer data)
-{
-  g_autofree char *other = pattern_file_new (f->folder, "other.iso", 2048 * 10);
-  Device *device = bench_device (f->bench);
-  g_autoptr (GError) error = NULL;
-  Image *image;
-
-  g_assert_true (ahci_change_medium (device, CD, NULL, false, &error));
-  g_assert_cmphex (PACKET (f, 0, 0x00), ==, 0x023a01);
-  g_assert_cmphex (PACKET (f, 8, 0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), ==, 0);
-  g_assert_cmphex (load_be32 (answer (f, 8) + 4), ==, 0x03000000); /* media removal, nothing there */
-
-  image = open_image (f->bench, other, true);
-  g_assert_true (ahci_change_medium (device, CD, image, false, &error));
-  g_assert_cmphex (PACKET (f, 8, 0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), ==, 0);
-  g_assert_cmphex (load_be32 (answer (f, 8) + 4), ==, 0x02020000); /* new media, present */
-  g_assert_cmphex (PACKET (f, 8, 0x25), ==, 0x062800);
-  g_assert_cmphex (PACKET (f, 8, 0x25), ==, 0);
-  g_assert_cmpuint (load_be32 (answer (f, 8)), ==, 9);
-
-  g_assert_cmphex (PACKET (f, 0, 0x1e, 0, 0, 0, 1), ==, 0);
-  g_assert_false (ahci_change_medium (device, CD, NULL, false, &error));
-  g_assert_error (error, VMM_ERROR, VMM_ERROR_BUSY);
-  g_clear_error (&error);
-  g_assert_cmphex (PACKET (f, 8, 0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), ==, 0);
-  g_assert_cmphex (answer (f, 8)[4], ==, 1); /* eject request */
-  g_assert_true (ahci_change_medium (device, CD, NULL, true, &error));
-  g_assert_false (ahci_change_medium (device, DISK, NULL, true, &error));
-  g_assert_error (error, VMM_ERROR, VMM_ERROR_INVALID);
-}
-
 /* --- all --- */
 
 static void
-test_state (Fixture *f, gconstpointer data)
+test_state (AhciFixture *f, gconstpointer data)
 {
   run_ata (f, 0x25, 0, 1, 512);
   PACKET (f, 0, 0x1e, 0, 0, 0, 1);
@@ -676,7 +429,7 @@ test_state (Fixture *f, gconstpointer data)
 }
 
 static void
-test_fuzz (Fixture *f, gconstpointer data)
+test_fuzz (AhciFixture *f, gconstpointer data)
 {
   bench_fuzz_with (f->bench, 2922, 40000, ahci_guest_fuzz_step, NULL);
 }
@@ -686,7 +439,7 @@ main (int argc, char **argv)
 {
   small_disk_enter ();
   g_test_init (&argc, &argv, NULL);
-#define ADD(path, func) g_test_add ("/ahci/" path, Fixture, NULL, setup, func, teardown)
+#define ADD(path, func) g_test_add ("/ahci/" path, AhciFixture, NULL, ahci_setup, func, ahci_teardown)
   ADD ("shows-itself", test_shows_itself);
   ADD ("hba-reset", test_hba_reset);
   ADD ("comreset", test_comreset);
@@ -704,13 +457,7 @@ main (int argc, char **argv)
   ADD ("disk/small-talk", test_small_talk);
   ADD ("disk/truncated", test_truncated);
   ADD ("disk/full-disk", test_full_disk);
-  g_test_add ("/ahci/disk/read-only", Fixture, NULL, setup_read_only, test_read_only, teardown);
-  ADD ("cd/identify", test_cd_identify);
-  ADD ("cd/reads", test_cd_reads);
-  ADD ("cd/tells-of-itself", test_cd_tells_of_itself);
-  ADD ("cd/small-talk", test_cd_small_talk);
-  ADD ("cd/tray", test_cd_tray);
-  ADD ("cd/change", test_cd_change);
+  g_test_add ("/ahci/disk/read-only", AhciFixture, NULL, ahci_setup_read_only, test_read_only, ahci_teardown);
   ADD ("state", test_state);
   ADD ("fuzz", test_fuzz);
 #undef ADD

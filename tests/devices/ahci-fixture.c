@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "tests/devices/ahci-fixture.h"
+
+Image *
+ahci_open_image (Bench *bench, const char *path, bool read_only)
+{
+  GError *error = NULL;
+  Image *image =
+    image_open (bench_board (bench)->loop, path, &(ImageOptions){ .read_only = read_only }, &error);
+
+  g_assert_no_error (error);
+  return image;
+}
+
+static void
+furnish (Bench *bench, void *data)
+{
+  AhciFixture *f = data;
+  const AhciConfig config = {
+    .place = { pci_bench_bus_new (bench), PCI_DEVFN (31, 2) },
+    .ports = {
+      [DISK] = { AHCI_PORT_DISK, ahci_open_image (bench, f->disk_path, f->read_only), "disk0", f->read_only },
+      [CD] = { AHCI_PORT_CDROM, ahci_open_image (bench, f->cd_path, true), "cd0", true },
+    },
+  };
+
+  bench_add (bench, &ahci_class, NULL, &config);
+  pci_bench_map (bench);
+}
+
+void
+ahci_setup (AhciFixture *f, gconstpointer data)
+{
+  f->folder = scratch_new ();
+  f->disk_path = pattern_file_new (f->folder, "disk.img", DISK_SIZE);
+  f->cd_path = pattern_file_new (f->folder, "cd.iso", CD_SIZE);
+  f->bench = bench_new_with (furnish, f);
+  ahci_guest_start (f->bench, DISK);
+  ahci_guest_start (f->bench, CD);
+}
+
+void
+ahci_setup_read_only (AhciFixture *f, gconstpointer data)
+{
+  f->read_only = true;
+  ahci_setup (f, data);
+}
+
+void
+ahci_rebuild (AhciFixture *f)
+{
+  bench_free (f->bench);
+  f->bench = bench_new_with (furnish, f);
+}
+
+void
+ahci_teardown (AhciFixture *f, gconstpointer data)
+{
+  bench_free (f->bench);
+  g_free (f->disk_path);
+  g_free (f->cd_path);
+  scratch_free (f->folder);
+}
+
+void
+assert_pattern (AhciFixture *f, uint64_t address, uint64_t offset, size_t size)
+{
+  const uint8_t *p = bench_memory (f->bench, address, size);
+
+  for (size_t i = 0; i < size; i++)
+    if (p[i] != pattern_byte (offset + i))
+      g_error ("byte %zu after %" G_GUINT64_FORMAT " is 0x%02x", i, offset, p[i]);
+}
+
+void
+assert_all (AhciFixture *f, uint64_t address, uint8_t value, size_t size)
+{
+  const uint8_t *p = bench_memory (f->bench, address, size);
+
+  for (size_t i = 0; i < size; i++)
+    g_assert_cmphex (p[i], ==, value);
+}
+
+uint32_t
+port_read (AhciFixture *f, unsigned port, unsigned reg)
+{
+  return bench_read32 (f->bench, AHCI_PORT (port, reg));
+}
+
+const uint8_t *
+answer (AhciFixture *f, size_t size)
+{
+  return bench_memory (f->bench, GUEST_DATA, size);
+}
