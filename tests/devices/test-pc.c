@@ -71,19 +71,34 @@ hide_bank (MemoryBank *bank, void *data)
   memory_bank_map (bank, BANK_HIDDEN);
 }
 
+/* On the loop's thread, which outlives the board here: the screen is drawn there. */
+typedef struct {
+  Pc *pc;
+  EventLoop *loop;
+} OwnedPc;
+
 static void
-free_pc (void *pc)
+free_pc (void *data)
 {
-  pc_free (pc);
+  pc_free (((OwnedPc *)data)->pc);
+}
+
+static void
+free_owned_pc (void *data)
+{
+  loop_call_sync (((OwnedPc *)data)->loop, free_pc, data);
+  g_free (data);
 }
 
 static void
 setup (Bench *bench, void *data)
 {
   Fixture *f = data;
-  Pc *pc = bench_own (bench, pc_alloc (f->spec), free_pc);
+  Pc *pc = pc_alloc (f->spec);
+  OwnedPc *owned = bench_own (bench, g_new (OwnedPc, 1), free_owned_pc);
   g_autoptr (GError) error = NULL;
 
+  *owned = (OwnedPc){ pc, bench_board (bench)->loop };
   if (!f->pc)
     f->pc = pc;
   guest_memory_foreach (bench_board (bench)->memory, hide_bank, NULL);
