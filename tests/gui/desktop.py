@@ -42,16 +42,6 @@ def xprop(window, name):
     return out.partition("=")[2].strip()
 
 
-def windows_of_class(wm_class):
-    """X window ids on screen of that class, oldest first."""
-    return sorted(xdotool("search", "--onlyvisible", "--class", f"^{wm_class}$"), key=int)
-
-
-def window_of_class(wm_class):
-    windows = windows_of_class(wm_class)
-    return windows[-1] if windows else None
-
-
 def title_of(window):
     return xprop(window, "_NET_WM_NAME").strip('"')
 
@@ -75,6 +65,15 @@ def close_window(window):
 def press(*keys):
     for key in keys:
         xdotool("key", key)
+
+
+def hold(key, what, predicate):
+    """Keeps a key down until it has done what it should."""
+    xdotool("keydown", key)
+    try:
+        wait(what, predicate)
+    finally:
+        xdotool("keyup", key)
 
 
 def type_text(text):
@@ -195,23 +194,18 @@ class App:
 
             walk(self.root, 0)
 
-    def screenshot(self, name, window="root"):
-        """Keeps a picture as artefact, when the app has drawn what it was told."""
+    def screenshot(self, name, window="root", moving=False):
+        """Keeps a picture as artefact, unless something moves when the app has drawn what it was told."""
         self.shots += 1
         path = os.path.join(self.artefacts, f"{self.shots:02d}-{name}.png")
         scratch = os.path.join(self.artefacts, ".before.png")
-        self.still(window, path, scratch)
-        return path
-
-    def still(self, window, path, scratch):
-        """Takes pictures until two in a row are alike (animations are over), at most twenty."""
         wait("a picture of the window", lambda: screen_of(window, path))
-        for _ in range(20):
+        for _ in range(0 if moving or window != "root" else 20):
             os.replace(path, scratch)
             wait("a picture of the window", lambda: screen_of(window, path))
             if pixels_differ(scratch, path) < 50:
                 break
-        os.remove(scratch)
+        return path
 
     def glance(self, window):
         """A picture for comparing that is not kept."""
@@ -220,20 +214,21 @@ class App:
 
     # --- acting ---
 
-    def act(self, node, action=0):
-        iface = node.get_action_iface()
-        assert iface and iface.get_n_actions() > action, f"{node.get_role_name()} “{node.get_name()}” has no action"
-        iface.do_action(action)
-
-    def ready(self, role, name):
+    def ready(self, role, name, action=False):
+        """The accessible when it can be used; of a menu button and the button in it, the one that acts."""
         def look():
-            node = self.find(role, name)
-            return node if self.has(node, Atspi.StateType.SENSITIVE) else None
+            self.check_alive()
+            for node in self.all(role, name):
+                actions = node.get_action_iface() if action else None
+                if self.has(node, Atspi.StateType.SENSITIVE) and (not action or actions and actions.get_n_actions() > 0):
+                    return node
+            return None
 
-        return wait(f"“{name}” to be clickable", look)
+        return wait(f"the {role} “{name}” to be usable", look)
 
     def click(self, role, name):
-        self.act(self.ready(role, name))
+        """Does what the accessible is for, as assistive technologies do."""
+        self.ready(role, name, action=True).get_action_iface().do_action(0)
 
     def frame_of(self, node):
         while node.get_role_name() not in ("frame", "dialog", "window", "alert"):
@@ -242,11 +237,21 @@ class App:
 
     def window_of(self, node):
         """X window that holds the accessible: GTK names both alike."""
-        title = self.frame_of(node).get_name()
-        for window in xdotool("search", "--onlyvisible", "--pid", self.process.pid):
-            if title_of(window) == title:
+        return self.window(self.frame_of(node).get_name())
+
+    def windows(self):
+        """X windows on screen of this process and their titles."""
+        return {w: title_of(w) for w in xdotool("search", "--onlyvisible", "--pid", self.process.pid)}
+
+    def window(self, title):
+        return wait(f"the window “{title}”", lambda: next((w for w, t in self.windows().items() if t == title), None))
+
+    def console(self, machine):
+        """X window that shows the machine's screen, or None."""
+        for window, title in self.windows().items():
+            if title.startswith(machine):
                 return window
-        raise AssertionError(f"no window on screen is called “{title}”")
+        return None
 
     def place(self, node):
         """Its middle on the screen, and the window's top and bottom edge. GTK 4.8 counts from the window's drawn

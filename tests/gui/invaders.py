@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What GRUB Invaders shows: attackers in cyan above, the player's ship in magenta in the bottom line, its shots in red.
+
+The game looks at a key that is down, not at presses: hold keys.
+"""
+from PIL import Image
+
+MAGENTA, CYAN, RED = (170, 0, 170), (0, 170, 170), (170, 0, 0)  # of the VGA palette
+
+
+def columns(app, window, colour, part):
+    """Where on the x axis that colour is, in the lower part of the window's picture."""
+    path = app.glance(window)
+    if not path:
+        return []
+    with Image.open(path) as picture:
+        width, height = picture.size
+        strip = picture.convert("RGB").crop((0, int(height * (1 - part)), width, height))
+        return [i % width for i, pixel in enumerate(strip.getdata()) if pixel == colour]
+
+
+def drawn(app, window):
+    """Whether attackers are on screen."""
+    return len(columns(app, window, CYAN, 1)) > 100
+
+
+def ship(app, window):
+    """The ship's middle, or None while it isn't drawn."""
+    found = columns(app, window, MAGENTA, 0.12)
+    return (min(found) + max(found)) // 2 if len(found) > 10 else None
+
+
+def shots(app, window):
+    return len(columns(app, window, RED, 1)) > 0
