@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command lines of the two virtualizers, for the same machine, as far as they can agree on one."""
+import os
+import subprocess
+
+
+class Context:
+    """The build, the host, and where the guests are."""
+
+    def __init__(self, build):
+        self.build = os.path.abspath(build)
+        self.bonsai = os.path.join(self.build, "app", "cli", "bonsai")
+        self.frames = os.path.join(self.build, "tests", "bench", "count-frames")
+        with open("/proc/cpuinfo") as cpuinfo:
+            lines = cpuinfo.read().splitlines()
+        flags = next((line for line in lines if line.startswith("flags")), "")
+        self.hardware = not {"vmx", "svm"}.isdisjoint(flags.split())
+        self.model = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "?")
+
+    def describe(self):
+        kind = "hardware KVM" if self.hardware else "KVM of kind PVM"
+        return f"{self.model}, {os.cpu_count()} CPUs, {kind}, {' '.join(os.uname()[0:3:2])}"
+
+    def tiny_guest(self, name):
+        return os.path.join(self.build, "tests", "bench", "guests", name)
+
+    def guest(self, name):
+        """The directory of a guest that tests/guest builds, or None."""
+        builder = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "guest", "build-guests")
+        run = subprocess.run([builder, name], capture_output=True, text=True)
+        return run.stdout.split()[-1] if run.returncode == 0 and run.stdout.split() else None
+
+
+def bonsai_command(context, folder, serial=None, memory="64M", window=False, firmware=None, disk=None, **boot):
+    command = [context.bonsai, "run", "--memory", memory, "--network", "none"]
+    command += [] if window else ["--headless"]
+    command += ["--serial", serial] if serial else []
+    command += ["--disk", disk, "--disk-bus", "ahci"] if disk else []
+    environment = {}
+    if firmware:
+        os.symlink(firmware, os.path.join(folder, "bios-256k.bin"))
+        environment["BONSAI_FIRMWARE_PATH"] = folder
+    for option, value in boot.items():
+        command += ["--" + option, value]
+    return command, environment
+
+
+def qemu_command(context, folder, serial=None, memory="64M", window=False, firmware=None, disk=None, **boot):
+    # What Bonsai's PC hasn't got is left out of QEMU's as well.
+    command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine",
+               "q35,accel=kvm,smm=off,hpet=off,vmport=off", "-cpu", "host" if context.hardware else "qemu64",
+               "-m", memory, "-vga", "std", "-device", "virtio-rng-pci", "-display", "sdl" if window else "none"]
+    command += ["-serial", "file:" + serial] if serial else []
+    command += ["-bios", firmware] if firmware else []
+    command += ["-drive", f"file={disk},format=raw,if=none,id=disk", "-device", "ide-hd,drive=disk"] if disk else []
+    for option, value in boot.items():
+        command += ["-" + option, value]
+    return command, {}
+
+
+COMMANDS = {"bonsai": bonsai_command, "qemu": qemu_command}
