@@ -13,6 +13,7 @@ struct _BonsaiLibraryWindow {
   HostReport *host;
   char *deleted; /* the trash item that undo brings back, or NULL */
   AdwToast *undo_toast;
+  bool closing; /* when the machines here are off */
 
   AdwToastOverlay *toasts;
   GtkStack *stack;
@@ -171,14 +172,37 @@ on_undo_delete (GSimpleAction *action, GVariant *parameter, gpointer data)
 
 /* --- closing with machines that run --- */
 
+/* The window stays until the last guest is off, or one doesn't go. */
 static void
-power_off_hosted (BonsaiLibrary *library)
+close_when_idle (BonsaiLibraryWindow *self)
 {
-  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (library)); i++)
+  if (self->closing && bonsai_library_count_hosted (self->library) == 0)
+    gtk_window_destroy (GTK_WINDOW (self));
+}
+
+static void
+on_shut_down (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (BonsaiLibraryWindow) self = data;
+  g_autoptr (GError) error = NULL;
+
+  if (bonsai_vm_control_finish (BONSAI_VM (source), result, &error) || !self->closing)
+    return;
+  self->closing = false;
+  error_dialog_show (GTK_WINDOW (self), "Can’t Shut Down a Machine", error);
+}
+
+static void
+shut_down_hosted (BonsaiLibraryWindow *self)
+{
+  self->closing = true;
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (self->library)); i++)
     {
-      g_autoptr (BonsaiVm) vm = g_list_model_get_item (G_LIST_MODEL (library), i);
-      if (bonsai_vm_is_hosted_here (vm))
-        bonsai_vm_control_async (vm, BONSAI_CONTROL_SHUTDOWN, 0, NULL, NULL, NULL);
+      g_autoptr (BonsaiVm) vm = g_list_model_get_item (G_LIST_MODEL (self->library), i);
+      if (!bonsai_vm_is_hosted_here (vm))
+        continue;
+      g_signal_connect_object (vm, "notify::state", G_CALLBACK (close_when_idle), self, G_CONNECT_SWAPPED);
+      bonsai_vm_control_async (vm, BONSAI_CONTROL_SHUTDOWN, 0, NULL, on_shut_down, g_object_ref (self));
     }
 }
 
@@ -187,11 +211,14 @@ on_close_response (AdwMessageDialog *dialog, const char *response, gpointer data
 {
   BonsaiLibraryWindow *self = data;
 
-  if (g_strcmp0 (response, "cancel") == 0)
-    return;
   if (g_strcmp0 (response, "shutdown") == 0)
-    power_off_hosted (self->library);
-  gtk_window_destroy (GTK_WINDOW (self));
+    shut_down_hosted (self);
+  else if (g_strcmp0 (response, "keep") == 0)
+    {
+      /* The dialog goes after us, and would look at its parent then. */
+      gtk_window_set_transient_for (GTK_WINDOW (dialog), NULL);
+      gtk_window_destroy (GTK_WINDOW (self));
+    }
 }
 
 static gboolean
@@ -223,6 +250,7 @@ bonsai_library_window_dispose (GObject *object)
 {
   BonsaiLibraryWindow *self = BONSAI_LIBRARY_WINDOW (object);
 
+  self->closing = false;
   g_clear_weak_pointer (&self->undo_toast);
   g_clear_object (&self->library);
   g_clear_pointer (&self->host, host_report_free);

@@ -4,6 +4,7 @@
 #include "ui/application.h"
 #include "ui/error-dialog.h"
 #include "ui/thumbnail.h"
+#include "ui/vm-files.h"
 
 struct _BonsaiVmRow {
   GtkListBoxRow parent;
@@ -25,14 +26,21 @@ G_DEFINE_FINAL_TYPE (BonsaiVmRow, bonsai_vm_row, GTK_TYPE_LIST_BOX_ROW)
 
 /* --- what the buttons ask for --- */
 
+static GtkWindow *
+window_of (BonsaiVmRow *self)
+{
+  GtkRoot *root = gtk_widget_get_root (GTK_WIDGET (self));
+
+  return GTK_IS_WINDOW (root) ? GTK_WINDOW (root) : NULL;
+}
+
 static void
 show_error (BonsaiVmRow *self, const char *what, const GError *error)
 {
-  GtkRoot *root = gtk_widget_get_root (GTK_WIDGET (self));
   g_autofree char *heading = g_strdup_printf ("Can’t %s “%s”", what, bonsai_vm_get_name (self->vm));
 
   if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-    error_dialog_show (GTK_IS_WINDOW (root) ? GTK_WINDOW (root) : NULL, heading, error);
+    error_dialog_show (window_of (self), heading, error);
 }
 
 static void
@@ -118,6 +126,30 @@ on_console (GSimpleAction *action, GVariant *parameter, gpointer data)
 }
 
 static void
+on_screenshot (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  BonsaiVmRow *self = data;
+
+  vm_files_save_screenshot (window_of (self), self->vm);
+}
+
+static void
+on_insert_cd (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  BonsaiVmRow *self = data;
+
+  vm_files_insert_cd (window_of (self), self->vm);
+}
+
+static void
+on_eject_cd (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  BonsaiVmRow *self = data;
+
+  vm_files_eject_cd (window_of (self), self->vm);
+}
+
+static void
 on_delete (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   BonsaiVmRow *self = data;
@@ -131,6 +163,8 @@ static const GActionEntry row_actions[] = {
   { .name = "resume", .activate = on_resume },       { .name = "shutdown", .activate = on_shutdown },
   { .name = "power-off", .activate = on_power_off }, { .name = "reset", .activate = on_reset },
   { .name = "console", .activate = on_console },     { .name = "delete", .activate = on_delete },
+  { .name = "insert-cd", .activate = on_insert_cd }, { .name = "eject-cd", .activate = on_eject_cd },
+  { .name = "screenshot", .activate = on_screenshot },
 };
 
 /* --- what the row shows --- */
@@ -158,6 +192,9 @@ update_actions (BonsaiVmRow *self)
   enable (self, "power-off", alive);
   enable (self, "reset", running || paused);
   enable (self, "console", running || paused);
+  enable (self, "screenshot", running || paused);
+  enable (self, "insert-cd", (running || paused) && vm_files_has_cd (self->vm));
+  enable (self, "eject-cd", (running || paused) && vm_files_has_cd (self->vm));
   enable (self, "delete", !alive);
   gtk_widget_set_visible (GTK_WIDGET (self->start_button), !alive);
   gtk_widget_set_visible (GTK_WIDGET (self->pause_button), alive && !paused);
@@ -187,9 +224,12 @@ update (BonsaiVmRow *self)
   BonsaiState state = bonsai_vm_get_state (self->vm);
   const char *name = bonsai_vm_get_name (self->vm);
   const char *reason = bonsai_vm_get_state_text (self->vm);
+  bool alone = (state == BONSAI_STATE_RUNNING || state == BONSAI_STATE_PAUSED) && !bonsai_vm_get_console_open (self->vm);
   g_autofree char *label = g_strdup_printf ("%s, %s", name, bonsai_state_label (state));
   g_autofree char *menu = g_strdup_printf ("More Actions for %s", name);
 
+  if (alone && *reason == '\0')
+    reason = "Without a window: click to show its screen";
   gtk_label_set_text (self->name_label, name);
   gtk_label_set_text (self->state_label, bonsai_state_label (state));
   gtk_label_set_text (self->reason_label, reason);

@@ -44,6 +44,8 @@ release (BonsaiVm *self)
   else
     bonsai_vm_drop_session (self);
   bonsai_vm_update_state (self);
+  /* The state may have been told before the lock went: bonsai_vm_is_hosted_here has changed now. */
+  g_object_notify (G_OBJECT (self), "state");
 }
 
 static void
