@@ -79,7 +79,7 @@ class Machine:
         """Stores the screen among the artefacts, numbered in the order taken."""
         self.pictures += 1
         kept = ARTEFACTS / f"{self.name}-{self.pictures:02}-{what}.png"
-        self.shoot(kept)
+        self.picture().save(kept)
         return kept
 
     def screen(self):

@@ -5,9 +5,10 @@
 import re
 import time
 
+import screentext
 import tap
 from debian import Debian
-from machine import MachineStory
+from machine import ARTEFACTS, MachineStory
 from receiver import Receiver
 
 # Lines at level "error" or worse that no hardware of ours causes.
@@ -71,6 +72,13 @@ class OneProcessor(Boot):
         self.machine.type_by_command(f"clear; rev <<< '{characters}'\n")
         self.machine.wait_until(lambda: characters[::-1].strip() in "".join(self.machine.screen()),
                                 "reversed characters on the screen", 60)
+
+    def test_screenshot(self):
+        """The command line's screenshot is what the screen shows."""
+        self.debian.output("echo a picture")
+        path = ARTEFACTS / "screenshot.png"
+        self.machine.shoot(path)
+        assert "a picture" in screentext.read_screen(path), f"{path} does not show it"
 
     def test_dhcp(self):
         """The network card gets an address by DHCP."""

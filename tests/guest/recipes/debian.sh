@@ -2,7 +2,8 @@
 # shellcheck shell=bash disable=SC2034
 #
 # A Debian on a disk: MBR, GRUB for the BIOS, one ext4 partition, systemd, gettys on tty1 and
-# ttyS0, DHCP. User root, password bonsai. The disk is put together by hand, so no step of it
+# ttyS0, DHCP. User root, password bonsai. /etc/issue turns the console's key repeat off (DECARM): what
+# tests type on a busy host must not repeat. The disk is put together by hand, so no step of it
 # needs root or a loop device.
 
 recipe_about="disk.raw: a bootable Debian (log in as root, password bonsai)"
