@@ -187,6 +187,10 @@ show_page (BonsaiCreateWizard *self, WizardPage page)
   gtk_widget_set_visible (GTK_WIDGET (self->back_button), page != PAGE_SOURCE);
   gtk_button_set_label (self->next_button, page == PAGE_SUMMARY ? "_Create" : "_Next");
   check_page (self);
+  if (page == PAGE_DETAILS)
+    gtk_widget_grab_focus (GTK_WIDGET (self->name_row));
+  else if (page == PAGE_SUMMARY)
+    gtk_widget_grab_focus (GTK_WIDGET (self->next_button));
 }
 
 static void
@@ -373,6 +377,7 @@ add_guests (BonsaiCreateWizard *self)
     }
   gtk_widget_set_visible (GTK_WIDGET (self->guests_group), first != NULL);
   gtk_check_button_set_active (first ? first : self->cdrom_check, TRUE);
+  gtk_widget_grab_focus (GTK_WIDGET (first ? first : self->cdrom_check));
 }
 
 static void

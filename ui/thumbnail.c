@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ui/thumbnail.h"
 
-#define THUMBNAIL_WIDTH  160
-#define THUMBNAIL_HEIGHT 90
+#define THUMBNAIL_MIN_WIDTH 80
+#define THUMBNAIL_WIDTH     160
 
 struct _BonsaiThumbnail {
   GtkWidget parent;
@@ -73,7 +73,19 @@ static void
 bonsai_thumbnail_measure (GtkWidget *widget, GtkOrientation orientation, int for_size, int *minimum,
                           int *natural, int *minimum_baseline, int *natural_baseline)
 {
-  *minimum = *natural = orientation == GTK_ORIENTATION_HORIZONTAL ? THUMBNAIL_WIDTH : THUMBNAIL_HEIGHT;
+  if (orientation == GTK_ORIENTATION_HORIZONTAL)
+    {
+      *minimum = THUMBNAIL_MIN_WIDTH;
+      *natural = THUMBNAIL_WIDTH;
+    }
+  else
+    *minimum = *natural = (for_size < 0 ? THUMBNAIL_WIDTH : for_size) * 9 / 16;
+}
+
+static GtkSizeRequestMode
+bonsai_thumbnail_get_request_mode (GtkWidget *widget)
+{
+  return GTK_SIZE_REQUEST_HEIGHT_FOR_WIDTH;
 }
 
 static void
@@ -106,6 +118,7 @@ bonsai_thumbnail_class_init (BonsaiThumbnailClass *klass)
   widget_class->map = bonsai_thumbnail_map;
   widget_class->unmap = bonsai_thumbnail_unmap;
   widget_class->measure = bonsai_thumbnail_measure;
+  widget_class->get_request_mode = bonsai_thumbnail_get_request_mode;
   widget_class->size_allocate = bonsai_thumbnail_size_allocate;
   gtk_widget_class_set_css_name (widget_class, "thumbnail");
   gtk_widget_class_set_accessible_role (widget_class, GTK_ACCESSIBLE_ROLE_IMG);

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The main job for people who don't use a mouse or don't see the screen; narrow and dark windows.
+
+Usage: test-access.py BONSAI-DESKTOP ARTEFACTS
+"""
+import os
+import sys
+
+sys.path.insert(0, os.path.dirname(__file__))
+from desktop import App, Atspi, activate, press, run, type_text, wait, xdotool  # noqa: E402
+
+MACHINE = "By keys"
+USABLE = {"push button", "toggle button", "check box", "radio button", "text", "spin button", "menu item", "slider",
+          "list item", "combo box", "link"}
+program, artefacts = sys.argv[1], sys.argv[2]
+app = App([program], artefacts, {"ADW_DEBUG_COLOR_SCHEME": "prefer-dark"})
+
+
+def audit(where):
+    """Whatever can be used says what it is, in words of a person."""
+    nameless = []
+    for node in app.walk():
+        if node.get_role_name() not in USABLE or node.get_parent().get_role_name() in USABLE - {"list item"}:
+            continue  # a part of a widget that has a name
+        title = app.title(node).strip()
+        if not title or title.startswith(("Gtk", "Adw", "Bonsai")) or title.count(title.split()[0]) > 3:
+            nameless.append(f"{node.get_role_name()} “{title}” in {node.get_parent().get_role_name()} "
+                            f"“{node.get_parent().get_name()}”")
+    assert not nameless, f"{where}: " + "; ".join(nameless)
+
+
+def focused():
+    node = app.focused()
+    return app.title(node) if node else ""
+
+
+def go_to(name, key):
+    """Presses a key until the focus is there, as far round as there are things to focus."""
+    for _ in range(40):
+        before = focused()
+        if before.startswith(name):
+            return
+        press(key)
+        try:
+            wait("the focus to move", lambda: focused() != before, 1)
+        except AssertionError:
+            pass  # two neighbours may be called alike
+    raise AssertionError(f"{key} never came to “{name}”")
+
+
+def tab_to(name):
+    go_to(name, "Tab")
+
+
+def choose_by_arrows(name):
+    go_to(name, "Down")
+    press("Return")
+
+
+def everything_has_a_name():
+    """Every widget of the empty library and of the wizard's pages has a name."""
+    app.find("label", "No Machines Yet")
+    app.screenshot("dark-library")
+    press("ctrl+n")
+    app.find("label", "What Shall It Run?")
+    audit("library and wizard")
+    app.screenshot("dark-wizard")
+
+
+def escape_leaves_the_wizard():
+    """Escape closes the wizard."""
+    activate(app.window("Create a Machine"))
+    press("Escape")
+    app.gone("label", "What Shall It Run?")
+
+
+def create_by_keys():
+    """Control+N, Tab and Enter lead through the wizard."""
+    press("ctrl+n")
+    app.find("label", "What Shall It Run?")
+    activate(app.window("Create a Machine"))
+    wait("the wizard to have the focus", focused)
+    tab_to("Kernel")
+    press("space")
+    wait("the entry to have the focus", lambda: not focused())  # GTK 4.8 does not say so of an entry's inside
+    type_text("/boot/invaders.exec")
+    press("Return")
+    app.find("label", "Name and Size")
+    wait("the name to have the focus", lambda: not focused())
+    press("ctrl+a")
+    type_text(MACHINE)
+    press("Return")
+    app.find("label", "Summary")
+    app.find("label", MACHINE)
+    app.screenshot("summary-by-keys")
+    press("Return")
+    app.find("list item", f"{MACHINE}, Running")
+    wait("its window", lambda: app.console(MACHINE))
+
+
+def control_by_keys():
+    """Pause, resume and power off by Tab, Space, arrows and Enter."""
+    activate(app.window("Bonsai"))
+    tab_to(f"Pause {MACHINE}")
+    press("space")
+    app.find("list item", f"{MACHINE}, Paused")
+    tab_to(f"Resume {MACHINE}")
+    press("space")
+    app.find("list item", f"{MACHINE}, Running")
+    tab_to(f"More Actions for {MACHINE}")
+    press("space")
+    app.find("menu item", "Power Off")
+    audit("a machine that runs, and its menu")
+    choose_by_arrows("Power Off")
+    app.find("list item", f"{MACHINE}, Off")
+
+
+def narrow_window():
+    """At 360 pixels nothing is cut off."""
+    window = app.window("Bonsai")
+    xdotool("windowsize", window, 360, 600)
+    geometry = wait("a narrow window", lambda: [g for g in xdotool("getwindowgeometry", "--shell", window)
+                                                if g in ("WIDTH=360", "WIDTH=361", "WIDTH=368", "WIDTH=370")])
+    width = int(geometry[0].split("=")[1])
+    app.screenshot("narrow")
+    for name in (f"Start {MACHINE}", f"More Actions for {MACHINE}"):
+        box = app.find("push button", name).get_component_iface().get_extents(Atspi.CoordType.WINDOW)
+        assert 0 <= box.x and box.x + box.width <= width, f"“{name}” ends at {box.x + box.width} of {width}"
+
+
+def delete_by_keys():
+    """Delete by the menu, and Control+Z brings it back."""
+    tab_to(f"More Actions for {MACHINE}")
+    press("space")
+    app.find("menu item", "Delete")
+    choose_by_arrows("Delete")
+    app.find("label", "No Machines Yet")
+    wait("the machine to go", lambda: not app.all("list item", MACHINE))
+    press("ctrl+z")
+    app.find("list item", f"{MACHINE}, Off")
+
+
+run(app, [everything_has_a_name, escape_leaves_the_wizard, create_by_keys, control_by_keys, narrow_window,
+          delete_by_keys])
