@@ -279,6 +279,7 @@ console_host_new (const char *video_driver, GError **error)
   Start start = { .host = host, .video_driver = video_driver, .error = error };
   Job job = { .func = start_host, .data = &start };
 
+  host->object.functions = &console_functions;
   host->jobs = g_async_queue_new ();
   host->windows = g_ptr_array_new ();
   host->closed = g_ptr_array_new_with_free_func (g_free);

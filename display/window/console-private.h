@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "display/window/console-module.h"
 #include "display/window/console-window.h"
 #include "display/window/painter.h"
 
@@ -10,6 +11,7 @@ G_BEGIN_DECLS
 
 /* The SDL thread with its windows. Fields belong to that thread unless noted. */
 struct ConsoleHost {
+  ConsoleObject object;
   GThread *thread;
   GAsyncQueue *jobs; /* any thread pushes */
   int woken;         /* atomic: a wake-up event is on its way */
@@ -22,6 +24,7 @@ struct ConsoleHost {
 };
 
 struct ConsoleWindow {
+  ConsoleObject object;
   ConsoleHost *host;
   SDL_Window *sdl;
   Uint32 id;

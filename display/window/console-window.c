@@ -292,6 +292,7 @@ console_window_new (ConsoleHost *host, const char *title, const char *wm_class, 
   ConsoleWindow *window = g_new0 (ConsoleWindow, 1);
   Opening opening = { .window = window, .error = error };
 
+  window->object.functions = &console_functions;
   window->host = host;
   window->title = g_strdup (title);
   window->wm_class = g_strdup (wm_class);
