@@ -11,8 +11,8 @@ G_BEGIN_DECLS
 typedef struct Hypervisor Hypervisor;
 
 /*
- * GuestMemory: the guest-physical memory map's RAM and ROM. Banks are memfd-backed.
- * A bank may be visible at one guest address, or hidden (video memory whose BAR is off).
+ * GuestMemory: the guest-physical memory map's RAM and ROM. Banks named "ram-*" are private memory in huge pages, if
+ * the host has them; the others are memfd-backed. A bank may be visible at one guest address, or hidden (video memory whose BAR is off).
  *
  * Threading: creation, mapping and moving of banks: one thread at a time (the machine's map
  * lock is taken inside). Accessors: any thread, no lock; a bank's memory lives as long as
@@ -60,7 +60,7 @@ void memory_bank_unmap_alias (MemoryBank *bank, unsigned slot);
 void *memory_bank_data (MemoryBank *bank); /* host address of its first byte */
 uint64_t memory_bank_size (const MemoryBank *bank);
 uint64_t memory_bank_address (const MemoryBank *bank); /* or BANK_HIDDEN */
-int memory_bank_fd (const MemoryBank *bank);           /* the memfd, the bank's */
+int memory_bank_fd (const MemoryBank *bank);           /* the memfd, the bank's; -1 of RAM */
 const char *memory_bank_name (const MemoryBank *bank);
 
 /* Keeps the memory mapped beyond the machine's end (a console that still shows it). */
@@ -90,7 +90,8 @@ void memory_bank_set_dirty (MemoryBank *bank, uint64_t offset, uint64_t size);
  *   memory_bank_set_dirty); on the writer's thread, device locks may be held, so it must not take any
  *
  * Waits for a write without polling and without cost in between: a frame buffer that nobody draws on. vCPUs are
- * stopped by a read-only view of the bank's memory, so it must not be memory that holds the guest's page tables.
+ * stopped by a read-only view of the bank's memory, so it must not be memory that holds the guest's page tables:
+ * RAM can't be watched, @func is called at once.
  * Replaces an earlier watch; NULL @func ends it.
  */
 void memory_bank_watch_write (MemoryBank *bank, MemoryBankFunc func, void *data);

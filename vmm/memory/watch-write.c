@@ -79,7 +79,7 @@ memory_bank_watch_write (MemoryBank *bank, MemoryBankFunc func, void *data)
   bool separated = false, armed = false;
 
   g_mutex_lock (&memory->map_lock);
-  if (func && memory->hypervisor && !bank->vcpu_data)
+  if (func && memory->hypervisor && !bank->vcpu_data && bank->fd >= 0)
     separated = separate_view_locked (bank);
   g_mutex_unlock (&memory->map_lock);
 
