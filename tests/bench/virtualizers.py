@@ -3,6 +3,8 @@
 import os
 import subprocess
 
+UUID = "6f4f4bd5-6e3c-4a54-9e0f-6d1c1f6d7a01"
+
 
 class Context:
     """The build, the host, and where the guests are."""
@@ -46,10 +48,10 @@ def bonsai_command(context, folder, serial=None, memory="64M", window=False, fir
 
 
 def qemu_command(context, folder, serial=None, memory="64M", window=False, firmware=None, disk=None, **boot):
-    # What Bonsai's PC hasn't got is left out of QEMU's as well.
+    # What Bonsai's PC hasn't got is left out of QEMU's as well; what it has, SeaBIOS prints the UUID, is in it.
     command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine",
                "q35,accel=kvm,smm=off,hpet=off,vmport=off", "-cpu", "host" if context.hardware else "qemu64",
-               "-m", memory, "-vga", "std", "-device", "virtio-rng-pci", "-display", "sdl" if window else "none"]
+               "-m", memory, "-vga", "std", "-device", "virtio-rng-pci", "-uuid", UUID, "-display", "sdl" if window else "none"]
     command += ["-serial", "file:" + serial] if serial else []
     command += ["-bios", firmware] if firmware else []
     command += ["-drive", f"file={disk},format=raw,if=none,id=disk", "-device", "ide-hd,drive=disk"] if disk else []
