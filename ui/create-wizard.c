@@ -21,6 +21,7 @@ struct _BonsaiCreateWizard {
   VmDraft *draft;
   WizardPage page;
   char *suggested; /* the name proposed last: replaced only if the user left it */
+  int suggested_memory; /* MiB; likewise */
 
   GtkStack *pages;
   AdwWindowTitle *title;
@@ -124,6 +125,18 @@ suggest_name (BonsaiCreateWizard *self)
   gtk_editable_set_text (GTK_EDITABLE (self->name_row), self->suggested);
 }
 
+static void
+suggest_memory (BonsaiCreateWizard *self)
+{
+  const ReadyGuest *guest = self->draft->guest;
+  uint64_t memory = guest ? guest->memory : vm_limits_for_host (self->host).memory_default;
+
+  if (gtk_spin_button_get_value_as_int (self->memory_spin) != self->suggested_memory)
+    return;
+  self->suggested_memory = (int)(memory / MIB);
+  gtk_spin_button_set_value (self->memory_spin, self->suggested_memory);
+}
+
 static char *
 describe_source (const VmDraft *draft)
 {
@@ -202,6 +215,7 @@ choose_source (BonsaiCreateWizard *self, VmSource source, const ReadyGuest *gues
     return;
   self->draft->source = source;
   self->draft->guest = guest;
+  suggest_memory (self);
   gtk_widget_set_visible (GTK_WIDGET (self->file_group), file);
   gtk_widget_set_visible (GTK_WIDGET (self->initrd_row), source == VM_SOURCE_KERNEL);
   gtk_widget_set_visible (GTK_WIDGET (self->append_row), source == VM_SOURCE_KERNEL);
@@ -389,7 +403,8 @@ set_limits (BonsaiCreateWizard *self)
   g_autofree char *cpus_text = g_strdup_printf ("This computer has %u", self->host->n_cpus);
 
   gtk_spin_button_set_range (self->memory_spin, limits.memory_min / MIB, limits.memory_max / MIB);
-  gtk_spin_button_set_value (self->memory_spin, limits.memory_default / MIB);
+  self->suggested_memory = (int)(limits.memory_default / MIB);
+  gtk_spin_button_set_value (self->memory_spin, self->suggested_memory);
   gtk_spin_button_set_range (self->cpus_spin, 1, limits.cpus_max);
   gtk_spin_button_set_value (self->cpus_spin, limits.cpus_default);
   gtk_spin_button_set_value (self->disk_spin, limits.disk_default / GIB);

@@ -62,6 +62,7 @@ look_for (const Known *entry, HostKvmKind kind)
   guest->name = g_strdup (entry->name);
   guest->summary = g_strdup (entry->summary);
   guest->package = g_strdup (package);
+  guest->memory = entry->memory * MIB;
   return guest;
 }
 

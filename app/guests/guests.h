@@ -6,6 +6,7 @@
 
 #include <glib.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 G_BEGIN_DECLS
 
@@ -15,6 +16,7 @@ typedef struct {
   char *name;    /* "GRUB Invaders" */
   char *summary; /* what one will see */
   char *package; /* the Debian package it comes from */
+  uint64_t memory; /* bytes: what it does well with */
   bool installed;
   bool runs_here; /* on this kind of KVM */
 } ReadyGuest;

@@ -256,6 +256,7 @@ host_thread (void *data)
       SDL_VideoQuit ();
       SDL_QuitSubSystem (SDL_INIT_EVENTS);
     }
+  SDL_TLSCleanup (); /* SDL does so only in threads that it made */
   return NULL;
 }
 

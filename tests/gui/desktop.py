@@ -130,11 +130,22 @@ class App:
         if self.process.poll() is not None:
             raise AssertionError(f"{self.name} ended with status {self.process.returncode}; see {self.log.name}")
 
+    def check_sanitizers(self):
+        """Built with sanitizers, the app reports what it did wrong, and leaks of its own. Leaks of libraries that were
+        unloaded can't be suppressed by name, so those count that pass through the app's code."""
+        with open(self.log.name, errors="replace") as log:
+            reports = re.split(r"\n(?=\n|Direct leak|Indirect leak)", log.read())
+        for report in reports:
+            ours = "leak of" in report and re.search(r" in .*/(ui|app|devices|display|vmm)/", report)
+            if ours or "ERROR: AddressSanitizer" in report or "runtime error:" in report:
+                raise AssertionError(report.strip())
+
     # --- looking ---
 
     def walk(self, start=None):
         """Every accessible below start that is visible with all that contains it."""
         queue = [start or self.root]
+        self.parent = {}  # get_parent() says nothing of windows that opened a moment ago
         while queue:
             node = queue.pop(0)
             try:
@@ -145,6 +156,7 @@ class App:
             except Exception:  # it vanished while we looked
                 continue
             queue.extend(visible)
+            self.parent.update((child, node) for child in visible)
             yield from visible
 
     @staticmethod
@@ -237,8 +249,8 @@ class App:
         self.ready(role, name, action=True).get_action_iface().do_action(0)
 
     def frame_of(self, node):
-        while node.get_role_name() not in ("frame", "dialog", "window", "alert"):
-            node = node.get_parent()
+        while self.parent[node] is not self.root:
+            node = self.parent[node]
         return node
 
     def window_of(self, node):
@@ -304,7 +316,9 @@ class App:
                 self.process.wait(20)
             except subprocess.TimeoutExpired:
                 self.process.kill()
-                raise AssertionError(f"{self.name} did not end within 20 s of SIGTERM")
+                raise AssertionError(f"{self.name} did not end within 20 s of SIGTERM") from None
+            if self.process.returncode:
+                raise AssertionError(f"{self.name} ended with status {self.process.returncode}; see {self.log.name}")
 
     def has_quit(self):
         """The app ended by itself, and well."""
@@ -333,6 +347,7 @@ def run(app, tests):
             screen_of("root", os.path.join(app.artefacts, "failure.png"))
     try:
         app.quit()
+        app.check_sanitizers()
     except AssertionError as error:
         print(f"# {error}", flush=True)
         failed = failed or len(tests)

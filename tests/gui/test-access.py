@@ -20,12 +20,12 @@ def audit(where):
     """Whatever can be used says what it is, in words of a person."""
     nameless = []
     for node in app.walk():
-        if node.get_role_name() not in USABLE or node.get_parent().get_role_name() in USABLE - {"list item"}:
+        if node.get_role_name() not in USABLE or app.parent[node].get_role_name() in USABLE - {"list item"}:
             continue  # a part of a widget that has a name
         title = app.title(node).strip()
         if not title or title.startswith(("Gtk", "Adw", "Bonsai")) or title.count(title.split()[0]) > 3:
-            nameless.append(f"{node.get_role_name()} “{title}” in {node.get_parent().get_role_name()} "
-                            f"“{node.get_parent().get_name()}”")
+            nameless.append(f"{node.get_role_name()} “{title}” in {app.parent[node].get_role_name()} "
+                            f"“{app.parent[node].get_name()}”")
     assert not nameless, f"{where}: " + "; ".join(nameless)
 
 
