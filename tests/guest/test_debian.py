@@ -150,8 +150,10 @@ class TwoProcessors(Boot):
 
     def test_reboots(self):
         """Reboot from inside, five times in a row."""
-        for _ in range(5):
+        for number in range(1, 6):
             self.debian.reboot()
+            self.machine.keep_picture(f"reboot-{number}")
+            print(f"# reboot {number} done", flush=True)
 
 
 class FourProcessors(Boot):
