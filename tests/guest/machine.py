@@ -37,7 +37,7 @@ class Timeout(AssertionError):
 
 def patience(seconds):
     """A time limit on this host: BONSAI_TEST_PATIENCE stretches all of them."""
-    return seconds * float(os.environ.get("BONSAI_TEST_PATIENCE", "1"))
+    return seconds * float(os.environ.get("BONSAI_TEST_PATIENCE", "3"))
 
 
 class Machine:
