@@ -59,7 +59,7 @@ class Desktop:
         with os.fdopen(reader) as number:
             self.display = f":{number.readline().strip()}"
         self.environment = dict(os.environ, DISPLAY=self.display)
-        self.manager = subprocess.Popen(["openbox", "--config-file", "/dev/null"], env=self.environment,
+        self.manager = subprocess.Popen(["openbox"], env=self.environment,
                                         stderr=subprocess.DEVNULL)
 
     def xdotool(self, *arguments):
