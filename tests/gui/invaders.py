@@ -6,6 +6,7 @@ The game looks at a key that is down, not at presses: hold keys.
 from PIL import Image
 
 MAGENTA, CYAN, RED = (170, 0, 170), (0, 170, 170), (170, 0, 0)  # of the VGA palette
+WHITE = (255, 255, 255)  # of Bonsai's own messages: the game draws none
 
 
 def columns(app, window, colour, part):
@@ -32,3 +33,8 @@ def ship(app, window):
 
 def shots(app, window):
     return len(columns(app, window, RED, 1)) > 0
+
+
+def message(app, window):
+    """Whether a message of Bonsai's lies over the picture."""
+    return len(columns(app, window, WHITE, 1)) > 50

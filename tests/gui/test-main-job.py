@@ -9,7 +9,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
 from desktop import App, activate, hold, run, title_of, wait  # noqa: E402
-from invaders import drawn, ship, shots  # noqa: E402
+from invaders import drawn, message, ship, shots  # noqa: E402
 
 GUEST = "GRUB Invaders"
 MACHINE = "Saturday game"
@@ -129,8 +129,10 @@ def pause_and_resume():
     app.click("push button", f"Pause {MACHINE}")
     app.find("list item", f"{MACHINE}, Paused")
     wait("the window's title to say so", lambda: "Paused" in title_of(console()))
-    app.screenshot("paused", console())
     app.screenshot("library-paused")
+    activate(console())  # what lies under another window has no picture
+    wait("the message over the picture", lambda: message(app, console()))
+    app.screenshot("paused", console())
     app.click("push button", f"Resume {MACHINE}")
     app.find("list item", f"{MACHINE}, Running")
     wait("the window's title to say so", lambda: "Paused" not in title_of(console()))
