@@ -11,8 +11,9 @@ G_BEGIN_DECLS
 typedef struct Hypervisor Hypervisor;
 
 /*
- * GuestMemory: the guest-physical memory map's RAM and ROM. Banks named "ram-*" are private memory in huge pages, if
- * the host has them; the others are memfd-backed. A bank may be visible at one guest address, or hidden (video memory whose BAR is off).
+ * GuestMemory: the guest-physical memory map's RAM and ROM. Banks named "ram-*" are private memory, in
+ * huge pages if the host has them; the others are memfd-backed. A bank may be visible at one guest
+ * address, or hidden (video memory whose BAR is off).
  *
  * Threading: creation, mapping and moving of banks: one thread at a time (the machine's map
  * lock is taken inside). Accessors: any thread, no lock; a bank's memory lives as long as
