@@ -3,7 +3,7 @@
 
 #include "vmm/loop/loop.h"
 
-#include <glib.h>
+#include <gio/gio.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/uio.h>
@@ -52,10 +52,25 @@ struct ImageRequest {
   LoopIo io;
 };
 
+/* A passphrase. Never from a command line; wiped by its owner after use. */
+typedef struct {
+  const uint8_t *data;
+  size_t length;
+} ImageSecret;
+
 typedef struct {
   bool read_only;
-  bool exclusive_lock; /* OFD write lock; a second opener gets VMM_ERROR_BUSY. Read-only: shared lock */
-  const char *format;  /* (nullable): a format's name ("raw"); NULL looks at the content */
+  bool exclusive_lock; /* OFD locks: writing on the top layer, shared on those below; a second opener gets
+                          VMM_ERROR_BUSY. Read-only: shared locks */
+  const char *format;  /* (nullable): a format's name ("raw"); NULL looks at the content, and never takes for
+                          raw  what a guest could have written a format's magic to: see image_open */
+  bool direct;         /* O_DIRECT: no page cache of the host */
+  bool write_through;  /* every write is stable when it is done */
+  bool unsafe;         /* flushes do nothing: for throw-away disks */
+  bool no_discard;     /* discards do nothing */
+  bool no_backing;     /* the top layer alone: what it does not hold reads as zeroes */
+  bool lenient;        /* for info and check: opens damaged images as far as it goes, repairs nothing */
+  const ImageSecret *secret; /* (nullable): of an encrypted image */
 } ImageOptions;
 
 /* Opens @path. Errors name the path, the cause (missing, directory, FIFO, no permission, in use, a format
@@ -79,9 +94,99 @@ void image_submit (Image *image, ImageRequest *request);
 /* For tools: runs one request and waits. Not from the loop's thread. Returns 0 or -errno. */
 int image_run (Image *image, ImageRequestKind kind, uint64_t offset, void *buffer, uint64_t length);
 
+/* --- extents --- */
+
+typedef struct {
+  uint64_t offset, length; /* of the disk, bytes */
+  bool data;               /* false: reads as zeroes without looking anywhere */
+  bool encoded;            /* compressed or encrypted: @host_offset is no plain data */
+  unsigned depth;   /* which layer holds it; 0: the top. Zeroes that no layer holds: the number of layers */
+  const char *path; /* the file that holds it, or NULL */
+  uint64_t host_offset; /* where in @path, or UINT64_MAX */
+} ImageExtent;
+
+/* What lies at @offset, as long as it is of one kind, at most @length bytes. Blocking. 0 or -errno. */
+int image_extent (Image *image, uint64_t offset, uint64_t length, ImageExtent *extent);
+
+/* --- size --- */
+
+/* Grows (or, with nothing using it, shrinks) the disk; durable when it returns. Blocking, not from the loop's
+ * thread. Fine on an image in use: whoever called image_on_resize is told. */
+bool image_resize (Image *image, uint64_t size, GError **error);
+
+/* @func runs on the loop's thread after the size changed. One at a time; NULL ends it. */
+void image_on_resize (Image *image, void (*func) (Image *image, void *data), void *data);
+
+/* --- what a file says of itself --- */
+
+typedef struct {
+  char *id, *name;
+  uint64_t size;       /* of the disk then */
+  uint64_t state_size; /* bytes of saved machine state; 0: none */
+  int64_t time;        /* seconds since 1970 */
+} ImageSnapshot;
+
+typedef struct {
+  char *path, *format, *subformat; /* subformat: "dynamic", "streamOptimized", … or NULL */
+  uint64_t size;                   /* bytes of the disk */
+  uint64_t allocated;              /* bytes on the host, all its files */
+  uint64_t file_size;
+  unsigned cluster_size; /* 0: none */
+  bool encrypted, dirty, corrupt;
+  char *backing_path, *backing_format; /* as the file says; or NULL */
+  char *backing_resolved;              /* the path that is opened for it, or NULL */
+  GPtrArray *snapshots;                /* of ImageSnapshot */
+  GPtrArray *details; /* of char *: name, value, name, value …: what only this format has */
+} ImageInfo;
+
+/* Of layer @depth (0: the top). Blocking. (transfer full) */
+ImageInfo *image_info (Image *image, unsigned depth);
+void image_info_detail (ImageInfo *info, const char *name, const char *format, ...) G_GNUC_PRINTF (3, 4);
+void image_info_free (ImageInfo *info);
+unsigned image_n_layers (const Image *image);
+
+/* --- check and repair --- */
+
+typedef struct {
+  /* in */
+  bool repair;
+  GCancellable *cancellable;                                    /* (nullable) */
+  void (*progress) (uint64_t done, uint64_t total, void *data); /* (nullable) */
+  void (*finding) (const char *text, void *data); /* (nullable): one sentence for each thing found */
+  void *data;
+  /* out */
+  uint64_t corruptions, leaks; /* found; clusters or entries */
+  uint64_t repaired;           /* of them */
+  uint64_t allocated_clusters, total_clusters, compressed_clusters, fragmented_clusters;
+  uint64_t image_end; /* bytes of the file that are in use */
+} ImageCheck;
+
+/* Checks the top layer, which was opened lenient (and writable to repair). Blocking. False: it could not be
+ * checked to the end; what is found is no error. */
+bool image_check (Image *image, ImageCheck *check, GError **error);
+
+/* --- new images --- */
+
+typedef struct {
+  const char *format;    /* "qcow2" */
+  const char *subformat; /* (nullable): "fixed", "dynamic", "differencing", "monolithicSparse", … */
+  uint64_t size;         /* bytes, a multiple of 512; 0 with a backing file: its size */
+  const char *backing_path, *backing_format; /* (nullable); the format must be given with the path */
+  unsigned cluster_size;                     /* bytes; 0: the format's best */
+  bool extended_l2, lazy_refcounts;          /* qcow2 */
+  unsigned version;                          /* qcow2: 2 or 3; 0: 3 */
+  const char *compression;                   /* (nullable): "zlib" or "zstd" */
+  const char *preallocation;                 /* (nullable): "off", "metadata", "full" */
+  const ImageSecret *secret;                 /* (nullable): encrypts */
+} ImageCreateOptions;
+
+/* Makes a new image; refuses to overwrite; leaves nothing behind when it fails. Blocking. */
+bool image_create (const char *path, const ImageCreateOptions *options, GError **error);
+
 /* Makes a sparse raw file of @size bytes; refuses to overwrite. */
 bool image_create_raw (const char *path, uint64_t size, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Image, image_close)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImageInfo, image_info_free)
 
 G_END_DECLS
