@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What is measured. A row's measure(context, who) runs one of the two virtualizers once; it gives the row's number,
 and the processor time that it took where that tells more on a busy host."""
+import os
 import shutil
 import subprocess
+import tempfile
 import time
 
 from virtualizers import COMMANDS
@@ -124,6 +126,42 @@ class IdleCpu(LinuxToInit):
             return max(machine.cpu_percent(20), 0.01), None
 
 
+# --- disks ---
+
+class GuestDisk(Row):
+    """Operations per second of a virtio disk whose guest does nothing but drive it; the image is in the host's cache."""
+    unit, goal, higher_is_better, size = "1/s", 1.2, True, 1 << 30
+
+    def __init__(self, name, work, count, image="raw", goal=1.2, depth=1):
+        self.name, self.work, self.count, self.image, self.goal, self.depth = name, work, count, image, goal, depth
+
+    def make_image(self, folder):
+        """A disk that is there as a whole; "fresh" ones are made anew and hold nothing."""
+        path = os.path.join(folder, "disk0")
+        if self.image == "raw":
+            with open(path, "wb") as file:
+                for _ in range(self.size >> 20):
+                    file.write(b"\xa5" * (1 << 20))
+            return path, "raw"
+        options = "preallocation=off" if self.image == "fresh" else "preallocation=full"
+        create = ["qemu-img", "create", "-q", "-f", "qcow2"]
+        subprocess.run([*create, "-o", options, path, str(self.size)], check=True)
+        for layer in range(1, self.depth):
+            below, path = path, os.path.join(folder, f"disk{layer}")
+            subprocess.run([*create, "-b", below, "-F", "qcow2", path], check=True)
+        return path, "qcow2"
+
+    def measure(self, context, who):
+        rom = context.tiny_guest(f"bios-disk-{self.work}{'' if context.hardware else '-user'}.bin")
+        with tempfile.TemporaryDirectory(prefix="bonsai-bench-", dir=context.disk_folder) as folder:
+            path, image_format = self.make_image(folder)
+            with run(context, who, firmware=rom, fast_disk={"path": path, "format": image_format}) as machine:
+                began = machine.wait_for(b"s")
+                before = machine.cpu()
+                ended = machine.wait_for(b"e")
+                return self.count / (ended - began), (machine.cpu() - before) / self.count * 1e6
+
+
 # --- showing ---
 
 class Console(Row):
@@ -181,4 +219,12 @@ class Blink(Console):
 
 
 ROWS = [Start(), StartKernel(), Firmware(), LinuxToInit(), PortRoundTrip(), MemoryRoundTrip(), MemoryOverhead(),
-        IdleCpu(), FullScreen(), FullScreenCpu(), Blink()]
+        IdleCpu(), FullScreen(), FullScreenCpu(), Blink(),
+        GuestDisk("disk-read-1", "read-1", 50000), GuestDisk("disk-read-32", "read-32", 200000),
+        GuestDisk("disk-write-1", "write-1", 50000), GuestDisk("disk-write-32", "write-32", 200000),
+        GuestDisk("disk-read-big", "read-big", 4000), GuestDisk("disk-write-big", "write-big", 2000),
+        GuestDisk("qcow2-read-1", "read-1", 50000, "full"), GuestDisk("qcow2-read-32", "read-32", 200000, "full"),
+        GuestDisk("qcow2-write-1", "write-1", 50000, "full"), GuestDisk("qcow2-write-32", "write-32", 200000, "full"),
+        GuestDisk("fresh-write-1", "write-1", 50000, "fresh"), GuestDisk("fresh-write-32", "write-32", 200000, "fresh"),
+        GuestDisk("chain10-read-32", "read-32", 200000, "full", depth=10),
+        GuestDisk("chain50-read-32", "read-32", 200000, "full", depth=50)]

@@ -12,6 +12,7 @@ class Context:
     def __init__(self, build):
         self.build = os.path.abspath(build)
         self.bonsai = os.path.join(self.build, "app", "cli", "bonsai")
+        self.disk_folder = os.environ.get("BONSAI_BENCH_DISKS", "/var/tmp")
         self.frames = os.path.join(self.build, "tests", "bench", "count-frames")
         with open("/proc/cpuinfo") as cpuinfo:
             lines = cpuinfo.read().splitlines()
@@ -33,11 +34,13 @@ class Context:
         return run.stdout.split()[-1] if run.returncode == 0 and run.stdout.split() else None
 
 
-def bonsai_command(context, folder, serial=None, memory="64M", window=False, firmware=None, disk=None, **boot):
+def bonsai_command(context, folder, serial=None, memory="64M", window=False, firmware=None, disk=None, fast_disk=None,
+                   **boot):
     command = [context.bonsai, "run", "--memory", memory, "--network", "none"]
     command += [] if window else ["--headless"]
     command += ["--serial", serial] if serial else []
     command += ["--disk", disk, "--disk-bus", "ahci"] if disk else []
+    command += ["--disk", fast_disk["path"]] if fast_disk else []
     environment = {}
     if firmware:
         os.symlink(firmware, os.path.join(folder, "bios-256k.bin"))
@@ -47,7 +50,8 @@ def bonsai_command(context, folder, serial=None, memory="64M", window=False, fir
     return command, environment
 
 
-def qemu_command(context, folder, serial=None, memory="64M", window=False, firmware=None, disk=None, **boot):
+def qemu_command(context, folder, serial=None, memory="64M", window=False, firmware=None, disk=None, fast_disk=None,
+                 **boot):
     # What Bonsai's PC hasn't got is left out of QEMU's as well; what it has, SeaBIOS prints the UUID, is in it.
     command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine",
                "q35,accel=kvm,smm=off,hpet=off,vmport=off", "-cpu", "host" if context.hardware else "qemu64",
@@ -55,6 +59,11 @@ def qemu_command(context, folder, serial=None, memory="64M", window=False, firmw
     command += ["-serial", "file:" + serial] if serial else []
     command += ["-bios", firmware] if firmware else []
     command += ["-drive", f"file={disk},format=raw,if=none,id=disk", "-device", "ide-hd,drive=disk"] if disk else []
+    if fast_disk:
+        command += ["-object", "iothread,id=io",
+                    "-blockdev", "driver=file,node-name=file,aio=io_uring,filename=" + fast_disk["path"],
+                    "-blockdev", f"driver={fast_disk['format']},node-name=disk,file=file,discard=unmap",
+                    "-device", "virtio-blk-pci,drive=disk,iothread=io,disable-legacy=on"]
     for option, value in boot.items():
         command += ["-" + option, value]
     return command, {}

@@ -28,51 +28,8 @@ main:	place_display
 	vbe	4, 0x41
 
 #ifdef USER
-	/* Page tables at 0x1000: the first 4 GiB as they are, in pages of 2 MiB, for user mode too. */
-	movl	$0x2007, 0x1000
-	movl	$0, 0x1004
-	movl	$0x2000, %edi
-	movl	$0x3007, %eax
-1:	movl	%eax, (%edi)
-	movl	$0, 4(%edi)
-	addl	$8, %edi
-	addl	$0x1000, %eax
-	cmpl	$0x7007, %eax
-	jne	1b
-	movl	$0x3000, %edi
-	movl	$0x87, %eax
-2:	movl	%eax, (%edi)
-	movl	$0, 4(%edi)
-	addl	$8, %edi
-	addl	$0x200000, %eax
-	jnc	2b
-
-	movl	%cr4, %eax
-	orl	$0x20, %eax		/* PAE */
-	movl	%eax, %cr4
-	movl	$0x1000, %eax
-	movl	%eax, %cr3
-	movl	$0xc0000080, %ecx	/* EFER.LME */
-	rdmsr
-	orl	$0x100, %eax
-	wrmsr
-	movl	%cr0, %eax
-	orl	$0x80000000, %eax
-	movl	%eax, %cr0
-	ljmpl	$0x18, $long_mode
-
+	enter_long_mode draw
 	.code64
-long_mode:
-	movl	$0x174, %ecx		/* SYSENTER_CS: SYSEXIT's 64-bit code is 32 bytes further */
-	movl	$0x18, %eax
-	xorl	%edx, %edx
-	wrmsr
-	movl	$0x9000, %esp
-	pushq	$0x3002			/* user mode may use ports */
-	popfq
-	movl	$draw, %edx
-	movl	%esp, %ecx
-	sysexitq
 draw:
 #endif
 	xorl	%ebx, %ebx

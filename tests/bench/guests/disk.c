@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * Works a virtio disk (virtio 1.2, 5.2) as hard as it can: COUNT requests of BLOCK bytes, DEPTH at a time, at random
+ * places or one after the other. It says "s" when it begins, "e" when it has ended, "x" when the disk failed. It
+ * looks for what is done and takes no interrupts: what is measured is the way from the doorbell to the used ring.
+ */
+#include <stdint.h>
+
+#ifndef DEPTH
+#define DEPTH 1
+#endif
+#ifndef BLOCK
+#define BLOCK 4096
+#endif
+#ifndef COUNT
+#define COUNT 20000
+#endif
+#ifndef TYPE
+#define TYPE 0 /* VIRTIO_BLK_T_IN; 1: VIRTIO_BLK_T_OUT */
+#endif
+
+#define QUEUE_SIZE 128u
+#define BARS       0xe0000000u
+
+/* Where things lie in RAM: the program itself is in read-only memory. */
+#define DESC    ((volatile struct Descriptor *)0x10000)
+#define AVAIL   ((volatile struct Ring *)0x12000)
+#define USED    ((volatile struct UsedRing *)0x13000)
+#define HEADERS ((volatile struct Header *)0x14000)
+#define STATUS  ((volatile uint8_t *)0x15000)
+#define DATA    0x200000u
+
+struct Descriptor {
+  uint64_t address;
+  uint32_t length;
+  uint16_t flags, next;
+};
+
+struct Ring {
+  uint16_t flags, index;
+  uint16_t ring[QUEUE_SIZE];
+  uint16_t event;
+};
+
+struct UsedRing {
+  uint16_t flags, index;
+  struct {
+    uint32_t id, length;
+  } ring[QUEUE_SIZE];
+  uint16_t event;
+};
+
+struct Header {
+  uint32_t type, reserved;
+  uint64_t sector;
+};
+
+/* Section 4.1.4.3. */
+struct Common {
+  uint32_t device_feature_select, device_feature, driver_feature_select, driver_feature;
+  uint16_t config_msix_vector, num_queues;
+  uint8_t device_status, config_generation;
+  uint16_t queue_select, queue_size, queue_msix_vector, queue_enable, queue_notify_off;
+  uint32_t queue_desc[2], queue_driver[2], queue_device[2];
+};
+
+struct Disk {
+  volatile struct Common *common;
+  volatile uint16_t *doorbell;
+  volatile uint32_t *capacity;
+  uint32_t doorbell_step;
+};
+
+static inline void
+out8 (uint16_t port, uint8_t value)
+{
+  __asm__ volatile ("outb %0, %1" ::"a"(value), "Nd"(port));
+}
+
+static inline void
+out32 (uint16_t port, uint32_t value)
+{
+  __asm__ volatile ("outl %0, %1" ::"a"(value), "Nd"(port));
+}
+
+static inline uint32_t
+in32 (uint16_t port)
+{
+  uint32_t value;
+
+  __asm__ volatile ("inl %1, %0" : "=a"(value) : "Nd"(port));
+  return value;
+}
+
+static void
+say (char c)
+{
+  out8 (0x3f8, (uint8_t)c);
+}
+
+static void
+stop (void)
+{
+  for (;;)
+    __asm__ volatile ("pause");
+}
+
+static uint32_t
+config_read (unsigned slot, unsigned offset)
+{
+  out32 (0xcf8, 0x80000000u | slot << 11 | (offset & 0xfc));
+  return in32 (0xcfc) >> (offset & 3) * 8;
+}
+
+static void
+config_write (unsigned slot, unsigned offset, uint32_t value)
+{
+  out32 (0xcf8, 0x80000000u | slot << 11 | (offset & 0xfc));
+  out32 (0xcfc, value);
+}
+
+static unsigned
+find_slot (void)
+{
+  for (unsigned slot = 0; slot < 32; slot++)
+    if (config_read (slot, 0) == 0x10421af4)
+      return slot;
+  say ('x');
+  stop ();
+  return 0;
+}
+
+/* Every memory BAR gets a MiB of its own. */
+static void
+place_bars (unsigned slot)
+{
+  for (unsigned bar = 0; bar < 6; bar++)
+    {
+      uint32_t kind = config_read (slot, 0x10 + bar * 4);
+
+      if (kind & 1)
+        continue;
+      config_write (slot, 0x10 + bar * 4, BARS + bar * 0x100000);
+      if ((kind & 6) == 4)
+        config_write (slot, 0x10 + ++bar * 4, 0);
+    }
+  config_write (slot, 4, 6); /* memory and bus master */
+}
+
+/* Section 4.1.4: the structures' places. */
+static struct Disk
+find_structures (unsigned slot)
+{
+  struct Disk disk = { 0 };
+
+  for (unsigned cap = config_read (slot, 0x34) & 0xfc; cap != 0; cap = config_read (slot, cap + 1) & 0xfc)
+    {
+      uintptr_t place = BARS + (config_read (slot, cap + 4) & 7) * 0x100000 + config_read (slot, cap + 8);
+
+      if ((config_read (slot, cap) & 0xff) != 9)
+        continue;
+      switch (config_read (slot, cap + 3) & 0xff)
+        {
+        case 1:
+          disk.common = (void *)place;
+          break;
+        case 2:
+          disk.doorbell = (void *)place;
+          disk.doorbell_step = config_read (slot, cap + 16);
+          break;
+        case 4:
+          disk.capacity = (void *)place;
+          break;
+        }
+    }
+  return disk;
+}
+
+static void
+start_driver (struct Disk *disk)
+{
+  volatile struct Common *common = disk->common;
+
+  common->device_status = 0;
+  while (common->device_status != 0)
+    ;
+  common->device_status = 3; /* ACKNOWLEDGE, DRIVER */
+  common->driver_feature_select = 0;
+  common->driver_feature = 1u << 29; /* EVENT_IDX */
+  common->driver_feature_select = 1;
+  common->driver_feature = 1; /* VERSION_1 */
+  common->device_status = 11; /* FEATURES_OK */
+  common->queue_select = 0;
+  common->queue_size = QUEUE_SIZE;
+  common->queue_desc[0] = (uintptr_t)DESC;
+  common->queue_desc[1] = 0;
+  common->queue_driver[0] = (uintptr_t)AVAIL;
+  common->queue_driver[1] = 0;
+  common->queue_device[0] = (uintptr_t)USED;
+  common->queue_device[1] = 0;
+  disk->doorbell += common->queue_notify_off * disk->doorbell_step / 2;
+  common->queue_enable = 1;
+  common->device_status = 15; /* DRIVER_OK */
+}
+
+/* Three descriptors for each request: header, data, status. */
+static void
+lay_out (void)
+{
+  for (unsigned i = 0; i < DEPTH; i++)
+    {
+      volatile struct Descriptor *d = &DESC[i * 3];
+
+      HEADERS[i].type = TYPE;
+      d[0].address = (uintptr_t)&HEADERS[i];
+      d[0].length = 16;
+      d[0].flags = 1; /* NEXT */
+      d[0].next = i * 3 + 1;
+      d[1].address = DATA + (uint64_t)i * BLOCK;
+      d[1].length = BLOCK;
+      d[1].flags = TYPE ? 1 : 3; /* NEXT, WRITE */
+      d[1].next = i * 3 + 2;
+      d[2].address = (uintptr_t)&STATUS[i];
+      d[2].length = 1;
+      d[2].flags = 2;
+    }
+}
+
+static uint64_t
+next_block (uint64_t *state, uint64_t n_blocks)
+{
+#ifdef SEQUENTIAL
+  return (*state)++ % n_blocks;
+#else
+  *state ^= *state << 13; /* xorshift */
+  *state ^= *state >> 7;
+  *state ^= *state << 17;
+  return *state % n_blocks;
+#endif
+}
+
+static void
+run (const struct Disk *disk, uint64_t n_blocks)
+{
+  uint64_t state = 88172645463325252;
+  uint16_t made_available = 0, seen = 0;
+  unsigned submitted = 0, done = 0;
+  unsigned free_slots[DEPTH], n_free = DEPTH;
+
+  for (unsigned i = 0; i < DEPTH; i++)
+    free_slots[i] = i;
+  while (done < COUNT)
+    {
+      uint16_t before = made_available, event;
+
+      while (n_free > 0 && submitted < COUNT)
+        {
+          unsigned slot = free_slots[--n_free];
+
+          HEADERS[slot].sector = next_block (&state, n_blocks) * (BLOCK / 512);
+          STATUS[slot] = 0xff;
+          AVAIL->ring[made_available++ % QUEUE_SIZE] = slot * 3;
+          submitted++;
+        }
+      __atomic_thread_fence (__ATOMIC_SEQ_CST);
+      AVAIL->index = made_available;
+      AVAIL->event = seen + 0x7fff;
+      __atomic_thread_fence (__ATOMIC_SEQ_CST);
+      event = USED->event;
+      if ((uint16_t)(made_available - event - 1) < (uint16_t)(made_available - before))
+        *disk->doorbell = 0;
+
+      while (USED->index == seen)
+        __asm__ volatile ("pause");
+      for (; seen != USED->index; seen++, done++)
+        {
+          unsigned slot = USED->ring[seen % QUEUE_SIZE].id / 3;
+
+          if (STATUS[slot] != 0)
+            {
+              say ('x');
+              stop ();
+            }
+          free_slots[n_free++] = slot;
+        }
+    }
+}
+
+void work (void);
+
+void
+work (void)
+{
+  unsigned slot = find_slot ();
+  struct Disk disk;
+  uint64_t sectors;
+
+  place_bars (slot);
+  disk = find_structures (slot);
+  start_driver (&disk);
+  lay_out ();
+  sectors = disk.capacity[0] | (uint64_t)disk.capacity[1] << 32;
+  say ('s');
+  run (&disk, sectors / (BLOCK / 512));
+  say ('e');
+  stop ();
+}
