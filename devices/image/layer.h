@@ -109,6 +109,15 @@ struct ImageFormat {
   bool (*open) (ImageLayer *layer, const ImageOptions *options, GError **error);
   void (*close) (ImageLayer *layer); /* flushed before if that was possible; marks the image clean */
 
+  /* May be NULL. The layer below is open: whether it is the one that this layer was made on (identifiers that
+   * differ: someone changed it meanwhile). Called after open, before anything else; not when lenient. */
+  bool (*check_backing) (ImageLayer *layer, ImageLayer *below, GError **error);
+
+  /* May be NULL. Once, before the first change of the disk's content since open (a write into an allocated
+   * cluster counts): new content identifier, dirty mark. Layer's lock held; blocking, so from a worker. 0 or
+   * -errno: the change is not made, and the next one calls again. */
+  int (*begin_writing) (ImageLayer *layer);
+
   /* 0 or -errno (-EAGAIN: see above; -EIO: damaged metadata, traced). [offset, offset + length) lies in the
    * disk, length > 0. */
   int (*map) (ImageLayer *layer, uint64_t offset, uint64_t length, bool may_block, LayerExtent *extent);
@@ -133,7 +142,8 @@ struct ImageFormat {
   /* In place, whole 512-byte sectors that lie at @store_offset. */
   int (*crypt) (ImageLayer *layer, uint64_t store_offset, uint8_t *data, size_t length, bool encrypt);
   /* Stores one cluster compressed (@data: layer->cluster bytes) and links it; -EOPNOTSUPP or NULL: can't;
-   * -E2BIG: does not get smaller. The range was never written. Blocking. */
+   * -E2BIG: does not get smaller. The range was never written. Blocking. Formats that are streams
+   * (streamOptimized) take clusters in ascending order only, -ESPIPE otherwise, and have no place. */
   int (*write_compressed) (ImageLayer *layer, uint64_t offset, const uint8_t *data);
 
   bool (*resize) (ImageLayer *layer, uint64_t size, GError **error); /* blocking; durable when it returns */
