@@ -141,10 +141,14 @@ struct ImageFormat {
   int (*decode) (ImageLayer *layer, const LayerExtent *extent, uint8_t *out);
   /* In place, whole 512-byte sectors that lie at @store_offset. */
   int (*crypt) (ImageLayer *layer, uint64_t store_offset, uint8_t *data, size_t length, bool encrypt);
-  /* Stores one cluster compressed (@data: layer->cluster bytes) and links it; -EOPNOTSUPP or NULL: can't;
-   * -E2BIG: does not get smaller. The range was never written. Blocking. Formats that are streams
-   * (streamOptimized) take clusters in ascending order only, -ESPIPE otherwise, and have no place. */
-  int (*write_compressed) (ImageLayer *layer, uint64_t offset, const uint8_t *data);
+  /* Writing compressed clusters. Both NULL: the format can't.
+   * compress: the code of one cluster (@data: layer->cluster bytes) into @code (as much room). Without the
+   * layer's lock, several at a time. Its size, -E2BIG: does not get smaller, -EOPNOTSUPP: this image can't.
+   * write_code: stores a code for the cluster at @offset, which was never written, and links it. Blocking,
+   * with the layer's lock. Formats that are streams (streamOptimized) take clusters in ascending order only,
+   * -ESPIPE otherwise, and have no place; their compress never says -E2BIG. */
+  int (*compress) (ImageLayer *layer, const uint8_t *data, uint8_t *code);
+  int (*write_code) (ImageLayer *layer, uint64_t offset, const uint8_t *code, size_t size);
 
   bool (*resize) (ImageLayer *layer, uint64_t size, GError **error); /* blocking; durable when it returns */
   /* Both NULL: none. Durable and atomic when it returns. */
