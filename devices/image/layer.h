@@ -65,6 +65,8 @@ typedef enum {
   UNMAP_ABSENT,  /* the layer below shows through again: its content is the same (commit) */
 } UnmapKind;
 
+#define IMAGE_CODE_ROOM(cluster) ((cluster) + (cluster) / 16 + 64) /* for a code that doesn't get smaller */
+
 #define IMAGE_PROBE_SIZE 512u /* bytes of a file's head and of its tail that a probe sees */
 
 typedef struct {
@@ -142,8 +144,8 @@ struct ImageFormat {
   /* In place, whole 512-byte sectors that lie at @store_offset. */
   int (*crypt) (ImageLayer *layer, uint64_t store_offset, uint8_t *data, size_t length, bool encrypt);
   /* Writing compressed clusters. Both NULL: the format can't.
-   * compress: the code of one cluster (@data: layer->cluster bytes) into @code (as much room). Without the
-   * layer's lock, several at a time. Its size, -E2BIG: does not get smaller, -EOPNOTSUPP: this image can't.
+   * compress: the code of one cluster (@data: layer->cluster bytes) into @code (room for
+   * IMAGE_CODE_ROOM of it). Without the layer's lock, several at a time. Its size, -E2BIG: does not get smaller, -EOPNOTSUPP: this image can't.
    * write_code: stores a code for the cluster at @offset, which was never written, and links it. Blocking,
    * with the layer's lock. Formats that are streams (streamOptimized) take clusters in ascending order only,
    * -ESPIPE otherwise, and have no place; their compress never says -E2BIG. */
