@@ -133,36 +133,81 @@ measure (HostFile *file, const struct stat *st, GError **error)
       if (ioctl (file->fd, BLKPBSZGET, &block) < 0)
         block = 512;
     }
-  if (file->size == 0)
-    {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
-                   file->is_block_device
-                     ? "Disk “%s” has no medium; insert one, or choose another disk"
-                     : "Disk image “%s” is empty; create it with a size, or choose another one",
-                   file->path);
-      return false;
-    }
   file->block_size = block >= 512 && block <= 65536 && (block & (block - 1)) == 0 ? block : 4096;
   return true;
 }
 
+/* Since Linux 6.1 the file system says what O_DIRECT needs; before, a page is always enough. */
+static unsigned
+direct_alignment (int fd)
+{
+  unsigned alignment = 4096;
+#ifdef STATX_DIOALIGN
+  struct statx st;
+
+  if (statx (fd, "", AT_EMPTY_PATH, STATX_DIOALIGN, &st) == 0 && (st.stx_mask & STATX_DIOALIGN)
+      && st.stx_dio_offset_align > 0)
+    alignment = MAX (MAX (st.stx_dio_offset_align, st.stx_dio_mem_align), 512);
+#endif
+  return (alignment & (alignment - 1)) == 0 ? alignment : 4096;
+}
+
+/* Keeps the first descriptor for what isn't aligned. A file system without O_DIRECT is used as it is. */
+static void
+open_direct (HostFile *file)
+{
+  char link[64];
+  int fd;
+
+  g_snprintf (link, sizeof link, "/proc/self/fd/%d", file->fd);
+  fd = open (link, (file->read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC | O_NOCTTY | O_DIRECT);
+  if (fd < 0)
+    return;
+  file->buffered_fd = file->fd;
+  file->fd = fd;
+  file->alignment = direct_alignment (fd);
+}
+
 bool
-host_file_open (HostFile *file, const char *path, bool read_only, bool lock, GError **error)
+host_file_open (HostFile *file, const char *path, const StoreOptions *options, GError **error)
 {
   struct stat st;
 
-  *file = (HostFile){ .fd = -1, .read_only = read_only };
-  file->fd = open_checked (path, read_only, &st, error);
+  *file = (HostFile){ .fd = -1, .buffered_fd = -1, .read_only = options->read_only, .alignment = 1 };
+  file->fd = open_checked (path, options->read_only, &st, error);
   if (file->fd < 0)
     return false;
   file->path = g_strdup (path);
   file->is_block_device = S_ISBLK (st.st_mode);
-  if ((lock && !take_lock (file->fd, path, read_only, error)) || !measure (file, &st, error))
+  if ((options->lock && !take_lock (file->fd, path, options->read_only, error))
+      || !measure (file, &st, error))
     {
       host_file_close (file);
       return false;
     }
+  if (options->direct)
+    open_direct (file);
   return true;
+}
+
+bool
+host_file_create (HostFile *file, const char *path, GError **error)
+{
+  *file = (HostFile){ .fd = -1, .buffered_fd = -1, .block_size = 4096, .alignment = 1 };
+  file->fd = open (path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+  if (file->fd < 0 && errno == EEXIST)
+    {
+      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
+                   "“%s” exists already; choose another name, or delete it first", path);
+      return false;
+    }
+  if (file->fd < 0)
+    return vmm_set_errno_error (error, errno, "Can't create disk image “%s”", path);
+  file->path = g_strdup (path);
+  if (take_lock (file->fd, path, false, error))
+    return true;
+  host_file_close (file);
+  return false;
 }
 
 void
@@ -170,6 +215,20 @@ host_file_close (HostFile *file)
 {
   if (file->fd >= 0)
     close (file->fd);
-  file->fd = -1;
+  if (file->buffered_fd >= 0)
+    close (file->buffered_fd);
+  file->fd = file->buffered_fd = -1;
   g_clear_pointer (&file->path, g_free);
+}
+
+int
+host_file_fd (const HostFile *file, uint64_t offset, const struct iovec *iov, unsigned n_iov)
+{
+  uint64_t bits = offset;
+
+  if (file->alignment == 1)
+    return file->fd;
+  for (unsigned i = 0; i < n_iov; i++)
+    bits |= (uintptr_t)iov[i].iov_base | iov[i].iov_len;
+  return (bits & (file->alignment - 1)) == 0 ? file->fd : file->buffered_fd;
 }

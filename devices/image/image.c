@@ -1,99 +1,170 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/image/image.h"
 
-#include "devices/image/image-format.h"
-#include "vmm/base/error.h"
+#include "devices/image/image-private.h"
+#include "devices/image/ranges.h"
 #include "vmm/base/iov.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
 
-/* --- choosing a format --- */
+/* Requests of one image that block at a time. */
+#define N_WORKERS 4
 
-/* In order of probing; raw claims everything and stands last. */
-static const ImageFormat *const formats[] = { &image_raw };
+/* --- the end of a request --- */
 
-static bool
-read_probe (const HostFile *file, uint8_t *buffer, uint64_t offset, GError **error)
+void
+image_request_done (ImageRequest *request, int error)
 {
-  ssize_t n;
+  Image *image = request->image;
 
-  memset (buffer, 0, IMAGE_PROBE_SIZE);
-  do
-    n = pread (file->fd, buffer, IMAGE_PROBE_SIZE, offset);
-  while (n < 0 && errno == EINTR);
-  if (n < 0)
-    return vmm_set_errno_error (error, errno, "Can't read disk image “%s”", file->path);
-  return true;
+  request->done (request, error);
+  g_mutex_lock (&image->lock);
+  if (--image->in_flight == 0)
+    g_cond_broadcast (&image->idle);
+  g_mutex_unlock (&image->lock);
 }
 
-static const ImageFormat *
-detect (const HostFile *file, GError **error)
+void
+image_request_done_later (ImageRequest *request, int error)
 {
-  uint8_t head[IMAGE_PROBE_SIZE], tail[IMAGE_PROBE_SIZE];
-  const ImageProbe probe = { head, tail };
+  Image *image = request->image;
 
-  if (!read_probe (file, head, 0, error)
-      || !read_probe (file, tail, file->size - MIN (file->size, IMAGE_PROBE_SIZE), error))
-    return NULL;
-  for (unsigned i = 0; i < image_n_foreign; i++)
-    if (image_foreign[i].probe (&probe))
-      return &image_foreign[i];
-  for (unsigned i = 0; i < G_N_ELEMENTS (formats); i++)
-    if (formats[i]->probe (&probe))
-      return formats[i];
-  g_assert_not_reached ();
-}
-
-static const ImageFormat *
-choose_format (const HostFile *file, const char *name, GError **error)
-{
-  const ImageFormat *format = NULL;
-
-  if (name == NULL)
-    format = detect (file, error);
+  request->result = error;
+  request->next = NULL;
+  g_mutex_lock (&image->lock);
+  if (image->done_last != NULL)
+    image->done_last->next = request;
   else
     {
-      for (unsigned i = 0; i < G_N_ELEMENTS (formats); i++)
-        if (g_ascii_strcasecmp (formats[i]->name, name) == 0)
-          format = formats[i];
-      if (format == NULL)
-        g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
-                     "Disk image “%s” is said to be of format “%s”, which is not known; convert it to raw",
-                     file->path, name);
+      image->done_first = request;
+      g_source_set_ready_time (image->done_source, 0);
     }
-  if (format == NULL || format->open != NULL)
-    return format;
-  g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
-               "Disk image “%s” is a %s image, which can't be used yet; convert it to raw first", file->path,
-               format->name);
-  return NULL;
+  image->done_last = request;
+  g_mutex_unlock (&image->lock);
+}
+
+static gboolean
+dispatch_done (GSource *source, GSourceFunc callback, gpointer user_data)
+{
+  Image *image = user_data;
+  ImageRequest *request;
+
+  g_mutex_lock (&image->lock);
+  g_source_set_ready_time (source, -1);
+  request = image->done_first;
+  image->done_first = image->done_last = NULL;
+  g_mutex_unlock (&image->lock);
+
+  while (request != NULL)
+    {
+      ImageRequest *next = request->next;
+
+      image_request_done (request, request->result);
+      request = next;
+    }
+  return G_SOURCE_CONTINUE;
+}
+
+static GSourceFuncs done_source_funcs = { .dispatch = dispatch_done };
+
+/* --- its way --- */
+
+static void
+work (gpointer data, gpointer user_data)
+{
+  ImageRequest *request = data;
+  int result = image_run_slow (request);
+
+  if (request->kind != IMAGE_FLUSH)
+    ranges_release (request);
+  image_request_done_later (request, result);
+}
+
+void
+image_request_ready (ImageRequest *request)
+{
+  g_thread_pool_push (request->image->workers, request, NULL);
+}
+
+static bool
+is_identity (Image *image)
+{
+  return image->layers->len == 1 && image_top (image)->identity;
+}
+
+static int
+judge (const Image *image, const ImageRequest *request)
+{
+  uint64_t size = image_size (image);
+
+  if (request->kind == IMAGE_FLUSH)
+    return 0;
+  if (request->offset > size || request->length > size - request->offset)
+    return -EINVAL;
+  if (request->kind != IMAGE_READ && image->read_only)
+    return -EROFS;
+  if ((request->kind == IMAGE_READ || request->kind == IMAGE_WRITE)
+      && iov_size (request->iov, request->n_iov) != request->length)
+    return -EINVAL;
+  return 0;
+}
+
+static bool
+needs_no_work (const Image *image, const ImageRequest *request)
+{
+  switch (request->kind)
+    {
+    case IMAGE_FLUSH:
+      return image->read_only || image->unsafe;
+    case IMAGE_DISCARD:
+      return image->no_discard || request->length == 0;
+    default:
+      return request->length == 0;
+    }
+}
+
+void
+image_submit (Image *image, ImageRequest *request)
+{
+  int error = judge (image, request);
+
+  request->image = image;
+  g_mutex_lock (&image->lock);
+  image->in_flight++;
+  g_mutex_unlock (&image->lock);
+
+  if (error < 0 || needs_no_work (image, request))
+    image_request_done_later (request, error);
+  else if (is_identity (image))
+    image_run_identity (request);
+  else if (request->kind == IMAGE_FLUSH || ranges_hold (request, request->kind != IMAGE_READ))
+    image_request_ready (request);
 }
 
 /* --- life --- */
 
 Image *
-image_open (EventLoop *loop, const char *path, const ImageOptions *options, GError **error)
+image_new (EventLoop *loop, GPtrArray *layers, const ImageOptions *options)
 {
-  static const ImageOptions defaults = { .exclusive_lock = true };
   Image *image = g_new0 (Image, 1);
 
-  if (options == NULL)
-    options = &defaults;
   image->loop = loop;
+  image->layers = layers;
+  image->size = image_top (image)->size;
+  image->read_only = image_top (image)->read_only;
+  image->write_through = options->write_through && !options->unsafe;
+  image->unsafe = options->unsafe;
+  image->no_discard = options->no_discard;
   g_mutex_init (&image->lock);
   g_cond_init (&image->idle);
-  if (host_file_open (&image->file, path, options->read_only, options->exclusive_lock, error))
-    {
-      image->format = choose_format (&image->file, options->format, error);
-      if (image->format != NULL && image->format->open (image, error))
-        return image;
-      image->format = NULL;
-    }
-  image_close (image);
-  return NULL;
+  g_queue_init (&image->held);
+  image->workers = g_thread_pool_new (work, image, N_WORKERS, FALSE, NULL);
+
+  image->done_source = g_source_new (&done_source_funcs, sizeof (GSource));
+  g_source_set_callback (image->done_source, NULL, image, NULL);
+  g_source_set_can_recurse (image->done_source, TRUE);
+  g_source_attach (image->done_source, loop_context (loop));
+  return image;
 }
 
 static void
@@ -121,12 +192,11 @@ image_close (Image *image)
 {
   if (image == NULL)
     return;
-  if (image->format != NULL)
-    {
-      wait_until_idle (image);
-      image->format->close (image);
-    }
-  host_file_close (&image->file);
+  wait_until_idle (image);
+  g_thread_pool_free (image->workers, FALSE, TRUE);
+  g_source_destroy (image->done_source);
+  g_source_unref (image->done_source);
+  g_ptr_array_unref (image->layers);
   g_mutex_clear (&image->lock);
   g_cond_clear (&image->idle);
   g_free (image);
@@ -135,102 +205,37 @@ image_close (Image *image)
 uint64_t
 image_size (const Image *image)
 {
-  return image->size;
+  return __atomic_load_n (&image->size, __ATOMIC_ACQUIRE);
 }
 
 bool
 image_is_read_only (const Image *image)
 {
-  return image->file.read_only;
+  return image->read_only;
 }
 
 const char *
 image_path (const Image *image)
 {
-  return image->file.path;
+  return image_top (image)->store->path;
 }
 
 const char *
 image_format_name (const Image *image)
 {
-  return image->format->name;
+  return image_top (image)->format->name;
 }
 
 unsigned
 image_block_size (const Image *image)
 {
-  return image->file.block_size;
+  return image_top (image)->store->block_size;
 }
 
-/* --- requests --- */
-
-static int
-judge (const Image *image, const ImageRequest *request)
+unsigned
+image_n_layers (const Image *image)
 {
-  if (request->kind == IMAGE_FLUSH)
-    return 0;
-  if (request->offset > image->size || request->length > image->size - request->offset)
-    return -EINVAL;
-  if (request->kind != IMAGE_READ && image->file.read_only)
-    return -EROFS;
-  if ((request->kind == IMAGE_READ || request->kind == IMAGE_WRITE)
-      && iov_size (request->iov, request->n_iov) != request->length)
-    return -EINVAL;
-  return 0;
-}
-
-void
-image_submit (Image *image, ImageRequest *request)
-{
-  int error = judge (image, request);
-  bool idle = request->kind == IMAGE_FLUSH ? image->file.read_only : request->length == 0;
-
-  request->image = image;
-  request->progress = 0;
-  request->cut = NULL;
-  request->stage = 0;
-  g_mutex_lock (&image->lock);
-  image->in_flight++;
-  g_mutex_unlock (&image->lock);
-
-  if (error < 0 || idle)
-    image_request_done_later (request, error);
-  else
-    image->format->submit (image, request);
-}
-
-void
-image_request_done (ImageRequest *request, int error)
-{
-  Image *image = request->image;
-
-  request->done (request, error);
-  g_mutex_lock (&image->lock);
-  if (--image->in_flight == 0)
-    g_cond_broadcast (&image->idle);
-  g_mutex_unlock (&image->lock);
-}
-
-static gboolean
-done_on_loop (void *data)
-{
-  ImageRequest *request = data;
-
-  image_request_done (request, request->result);
-  return G_SOURCE_REMOVE;
-}
-
-/* A source of its own, so that wait_until_idle can serve it from inside any other callback. */
-void
-image_request_done_later (ImageRequest *request, int error)
-{
-  GSource *source = g_idle_source_new ();
-
-  request->result = error;
-  g_source_set_priority (source, G_PRIORITY_DEFAULT);
-  g_source_set_callback (source, done_on_loop, request, NULL);
-  g_source_attach (source, loop_context (request->image->loop));
-  g_source_unref (source);
+  return image->layers->len;
 }
 
 /* --- for tools --- */
@@ -270,44 +275,4 @@ image_run (Image *image, ImageRequestKind kind, uint64_t offset, void *buffer, u
     g_cond_wait (&run.cond, &run.lock);
   g_mutex_unlock (&run.lock);
   return run.error;
-}
-
-bool
-image_create_raw (const char *path, uint64_t size, GError **error)
-{
-  int fd, saved_errno;
-
-  if (size == 0 || size > (uint64_t)INT64_MAX || size % IMAGE_SECTOR_SIZE != 0)
-    {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
-                   "Disk image “%s” can't have %" G_GUINT64_FORMAT " bytes; choose a multiple of %u", path,
-                   size, IMAGE_SECTOR_SIZE);
-      return false;
-    }
-  fd = open (path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (fd < 0 && errno == EEXIST)
-    {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
-                   "“%s” exists already; choose another name, or delete it first", path);
-      return false;
-    }
-  if (fd < 0)
-    return vmm_set_errno_error (error, errno, "Can't create disk image “%s”", path);
-  if (ftruncate (fd, size) == 0)
-    {
-      close (fd);
-      return true;
-    }
-  saved_errno = errno;
-  close (fd);
-  unlink (path);
-  if (saved_errno == EFBIG)
-    {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_RESOURCE,
-                   "The file system can't hold a file as large as disk image “%s”; choose a smaller size, or "
-                   "another folder",
-                   path);
-      return false;
-    }
-  return vmm_set_errno_error (error, saved_errno, "Can't create disk image “%s”", path);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include "vmm/loop/loop.h"
+#include "devices/image/store.h"
 
 #include <gio/gio.h>
 #include <stdbool.h>
@@ -14,7 +14,7 @@ G_BEGIN_DECLS
  * Image: a virtual disk's content, whatever its format. Asynchronous: requests are served by an
  * EventLoop, their @done runs on that loop's thread and never inside image_submit.
  *
- * Threading: image_open: any thread. image_submit: any thread. Ops of formats: see image-format.h.
+ * Threading: image_open: any thread. image_submit: any thread. What formats do: see layer.h.
  */
 typedef struct Image Image;
 typedef struct ImageRequest ImageRequest;
@@ -43,13 +43,15 @@ struct ImageRequest {
   unsigned n_iov;
   ImageDoneFunc done;
   void *data;
-  /* private: formats' use */
+  /* private */
   Image *image;
-  uint64_t progress;
-  struct iovec *cut;
+  ImageRequest *next; /* in whichever queue it waits */
+  GList held;         /* its range among those under way: see ranges.h */
+  uint64_t first, end;
+  unsigned n_blockers;
+  bool exclusive;
   int result;
-  int stage;
-  LoopIo io;
+  StoreIo io;
 };
 
 /* A passphrase. Never from a command line; wiped by its owner after use. */

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/image/image-private.h"
+
+#include "vmm/base/iov.h"
+
+#include <errno.h>
+#include <string.h>
+
+int
+image_chain_map (Image *image, unsigned depth, uint64_t offset, uint64_t length, bool may_block,
+                 LayerExtent *extent, unsigned *holder)
+{
+  for (; depth < image->layers->len; depth++)
+    {
+      ImageLayer *layer = image_layer (image, depth);
+      int result;
+
+      if (offset >= layer->size)
+        break; /* what lies below a shorter layer can't be seen */
+      result = image_layer_map (layer, offset, length, may_block, extent);
+      if (result < 0)
+        return result;
+      length = extent->length;
+      if (extent->kind != EXTENT_ABSENT)
+        {
+          *holder = depth;
+          return 0;
+        }
+    }
+  *extent = (LayerExtent){ .kind = EXTENT_ZERO, .length = length };
+  *holder = image->layers->len;
+  return 0;
+}
+
+/* --- reading --- */
+
+/* Encrypted sectors can't be read by parts: whole ones, by way of a buffer. */
+static int
+read_encrypted (ImageLayer *layer, const LayerExtent *extent, const struct iovec *iov, unsigned n_iov,
+                uint64_t skip, uint64_t length)
+{
+  const uint64_t mask = IMAGE_SECTOR_SIZE - 1;
+  uint64_t start = extent->offset & ~mask, end = (extent->offset + length + mask) & ~mask;
+  g_autofree uint8_t *buffer = g_try_malloc (end - start);
+  int result;
+
+  if (buffer == NULL)
+    return -ENOMEM;
+  result = store_read (extent->store, start, buffer, end - start);
+  if (result == 0)
+    result = layer->format->crypt (layer, start, buffer, end - start, false);
+  if (result == 0)
+    iov_scatter (iov, n_iov, skip, buffer + (extent->offset - start), length);
+  return result;
+}
+
+static int
+read_encoded (ImageLayer *layer, const LayerExtent *extent, uint64_t offset, const struct iovec *iov,
+              unsigned n_iov, uint64_t skip, uint64_t length)
+{
+  g_autofree uint8_t *buffer = g_try_malloc (layer->cluster);
+  int result;
+
+  if (buffer == NULL)
+    return -ENOMEM;
+  result = layer->format->decode (layer, extent, buffer);
+  if (result == 0)
+    iov_scatter (iov, n_iov, skip, buffer + (offset & (layer->cluster - 1)), length);
+  return result;
+}
+
+static int
+read_plain (const LayerExtent *extent, const struct iovec *iov, unsigned n_iov, uint64_t skip,
+            uint64_t length)
+{
+  g_autofree struct iovec *slice = g_new (struct iovec, n_iov);
+  unsigned n = iov_slice (slice, n_iov, iov, n_iov, skip, length);
+
+  return store_readv (extent->store, extent->offset, slice, n);
+}
+
+#define MAX_BOUNCE (UINT64_C (1) << 20)
+
+int
+image_chain_read (Image *image, unsigned depth, uint64_t offset, const struct iovec *iov, unsigned n_iov,
+                  uint64_t skip, uint64_t length)
+{
+  while (length > 0)
+    {
+      LayerExtent extent;
+      unsigned holder;
+      uint64_t n;
+      int result = image_chain_map (image, depth, offset, length, true, &extent, &holder);
+      ImageLayer *layer = result == 0 && holder < image->layers->len ? image_layer (image, holder) : NULL;
+
+      if (result < 0)
+        return result;
+      n = extent.length;
+      if (extent.kind == EXTENT_ZERO)
+        iov_scatter (iov, n_iov, skip, NULL, n);
+      else if (extent.kind == EXTENT_ENCODED)
+        {
+          n = MIN (n, layer->cluster - (offset & (layer->cluster - 1)));
+          result = read_encoded (layer, &extent, offset, iov, n_iov, skip, n);
+        }
+      else if (layer->encrypted)
+        {
+          n = MIN (n, MAX_BOUNCE);
+          result = read_encrypted (layer, &extent, iov, n_iov, skip, n);
+        }
+      else
+        result = read_plain (&extent, iov, n_iov, skip, n);
+      if (result < 0)
+        return result;
+      offset += n;
+      skip += n;
+      length -= n;
+    }
+  return 0;
+}

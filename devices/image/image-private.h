@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "devices/image/layer.h"
+
+G_BEGIN_DECLS
+
+/*
+ * Inside the image core. A request takes this way:
+ *
+ *   image.c      image_submit: is it allowed; what needs no work
+ *   fast.c       straight to the store
+ *   ranges.c     waits for those under way that it must not meet
+ *   slow.c       a worker carries it out with blocking calls
+ *   image.c      image_request_done, on the loop's thread
+ *
+ * Lock order: a layer's lock → image->lock. Nothing is called with image->lock held.
+ */
+struct Image {
+  EventLoop *loop;
+  GPtrArray *layers; /* of ImageLayer, the top first */
+  uint64_t size;     /* atomic: image_size */
+  bool read_only, write_through, unsafe, no_discard;
+  int begun; /* atomic: format->begin_writing was called */
+
+  GMutex lock;
+  GCond idle;
+  unsigned in_flight;
+  GQueue held; /* of ImageRequest: ranges.h */
+  unsigned n_exclusive, n_waiting;
+
+  GThreadPool *workers;
+
+  GSource *done_source; /* ready while @done isn't empty */
+  ImageRequest *done_first, *done_last;
+
+  void (*resized) (Image *image, void *data);
+  void *resized_data;
+};
+
+static inline ImageLayer *
+image_layer (const Image *image, unsigned depth)
+{
+  return g_ptr_array_index (image->layers, depth);
+}
+
+static inline ImageLayer *
+image_top (const Image *image)
+{
+  return image_layer (image, 0);
+}
+
+/* --- formats.c --- */
+
+/* By @name, or by the look of it if that is NULL. What can't be used is refused by name. Never NULL without
+ * @error. @guessed_raw: nothing but the lack of any magic speaks for raw. */
+const ImageFormat *image_format_choose (ImageStore *store, const char *name, bool *guessed_raw,
+                                        GError **error);
+
+/* --- layer.c --- */
+
+/* Opens @store (transfer full, also on failure) as @format. */
+ImageLayer *image_layer_open (ImageStore *store, const ImageFormat *format, const ImageOptions *options,
+                              GError **error);
+void image_layer_close (ImageLayer *layer); /* flushes it; the last use */
+
+/* format->map under the layer's lock, cut to the layer; raw layers and ranges beyond the layer's end too. */
+int image_layer_map (ImageLayer *layer, uint64_t offset, uint64_t length, bool may_block,
+                     LayerExtent *extent);
+int image_layer_flush (ImageLayer *layer);
+
+/* --- chain.c --- */
+
+/* What lies at @offset as seen from layer @depth downwards. @extent: ZERO, DATA or ENCODED;
+ * @holder: the depth of its layer, the number of layers for zeroes that none holds. */
+int image_chain_map (Image *image, unsigned depth, uint64_t offset, uint64_t length, bool may_block,
+                     LayerExtent *extent, unsigned *holder);
+
+/* Plain bytes as seen from layer @depth downwards. Blocking. */
+int image_chain_read (Image *image, unsigned depth, uint64_t offset, const struct iovec *iov, unsigned n_iov,
+                      uint64_t skip, uint64_t length);
+
+/* --- slow.c --- */
+
+/* Carries @request out with blocking calls; its range is held as it must be. 0 or -errno. */
+int image_run_slow (ImageRequest *request);
+
+/* --- fast.c --- */
+
+/* For an image that is one raw layer: by way of the store alone. */
+void image_run_identity (ImageRequest *request);
+
+/* --- image.c --- */
+
+/* For image-open.c: @layers (transfer full) become an image. */
+Image *image_new (EventLoop *loop, GPtrArray *layers, const ImageOptions *options);
+
+void image_request_done (ImageRequest *request, int error);       /* on the loop's thread */
+void image_request_done_later (ImageRequest *request, int error); /* from anywhere: by way of the loop */
+void image_request_ready (ImageRequest *request);                 /* its turn has come: ranges.c */
+
+G_END_DECLS

@@ -1,0 +1,402 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/image/store-file.h"
+
+#include "devices/image/host-file.h"
+#include "vmm/base/iov.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define MAX_IOV 1024u
+
+/* Zeroes for hosts that can't zero a range by themselves; only ever read. */
+#define ZERO_SIZE   65536u
+#define ZERO_PIECES 16u
+static const uint8_t zeroes[ZERO_SIZE] __attribute__ ((aligned (4096)));
+
+/* What the host's file system turned out not to do; asked once per file. */
+enum {
+  NO_PUNCH = 1 << 0,
+  NO_ZERO_RANGE = 1 << 1,
+};
+
+/* How a range becomes zero, best first. */
+enum {
+  STAGE_ZERO_RANGE,
+  STAGE_PUNCH,
+  STAGE_WRITE,
+};
+
+typedef struct {
+  ImageStore store;
+  HostFile file;
+  int missing; /* atomic */
+} FileStore;
+
+/* --- one step of an operation: a system call, now or by way of the loop --- */
+
+static unsigned
+zero_pieces (StoreIo *io, uint64_t left)
+{
+  unsigned n = 0;
+
+  if (io->cut == NULL)
+    io->cut = g_new (struct iovec, ZERO_PIECES);
+  for (; n < ZERO_PIECES && left > 0; n++)
+    {
+      io->cut[n] = (struct iovec){ (void *)zeroes, MIN (left, ZERO_SIZE) };
+      left -= io->cut[n].iov_len;
+    }
+  return n;
+}
+
+static void
+prepare_transfer (FileStore *file, StoreIo *io)
+{
+  uint64_t left = io->length - io->progress;
+
+  io->io.kind = io->kind == STORE_READ ? LOOP_IO_READ : LOOP_IO_WRITE;
+  io->io.offset = io->offset + io->progress;
+  if (io->kind == STORE_ZERO)
+    {
+      io->io.n_iov = zero_pieces (io, left);
+      io->io.iov = io->cut;
+    }
+  else if (io->progress == 0 && io->n_iov <= MAX_IOV)
+    {
+      io->io.iov = io->iov;
+      io->io.n_iov = io->n_iov;
+    }
+  else
+    {
+      unsigned max = MIN (io->n_iov, MAX_IOV);
+
+      if (io->cut == NULL)
+        io->cut = g_new (struct iovec, max);
+      io->io.iov = io->cut;
+      io->io.n_iov = iov_slice (io->cut, max, io->iov, io->n_iov, io->progress, left);
+    }
+  io->io.fd = host_file_fd (&file->file, io->io.offset, io->io.iov, io->io.n_iov);
+}
+
+static void
+prepare_range (FileStore *file, StoreIo *io, int mode)
+{
+  io->io.kind = LOOP_IO_FALLOCATE;
+  io->io.fd = file->file.fd;
+  io->io.flags = mode;
+  io->io.offset = io->offset;
+  io->io.length = io->length;
+}
+
+/* False with @result: there is nothing to do. */
+static bool
+prepare (FileStore *file, StoreIo *io, int *result)
+{
+  int missing = g_atomic_int_get (&file->missing);
+
+  switch (io->kind)
+    {
+    case STORE_READ:
+    case STORE_WRITE:
+      prepare_transfer (file, io);
+      return true;
+
+    case STORE_SYNC:
+      io->io.kind = LOOP_IO_FSYNC;
+      io->io.fd = file->file.fd;
+      return true;
+
+    case STORE_PUNCH:
+      *result = -EOPNOTSUPP;
+      if (missing & NO_PUNCH)
+        return false;
+      prepare_range (file, io, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+      return true;
+
+    case STORE_ZERO:
+      if (io->stage == STAGE_ZERO_RANGE && (missing & NO_ZERO_RANGE))
+        io->stage++;
+      if (io->stage == STAGE_PUNCH && (missing & NO_PUNCH))
+        io->stage++;
+      if (io->stage == STAGE_ZERO_RANGE)
+        prepare_range (file, io, FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE);
+      else if (io->stage == STAGE_PUNCH)
+        prepare_range (file, io, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
+      else
+        prepare_transfer (file, io);
+      return true;
+    }
+  *result = -EINVAL;
+  return false;
+}
+
+/* --- and what came of it: true with @error when the operation is over --- */
+
+static bool
+transferred (FileStore *file, StoreIo *io, int result, int *error)
+{
+  uint64_t left = io->length - io->progress;
+
+  if (result == 0 && io->kind == STORE_READ && io->offset + io->progress >= store_size (io->store))
+    {
+      iov_scatter (io->iov, io->n_iov, io->progress, NULL, left);
+      result = (int)MIN (left, INT_MAX);
+      io->progress = io->length;
+    }
+  else if (result > 0)
+    io->progress += (uint64_t)result;
+
+  if (result == 0)
+    *error = -EIO; /* someone cut the file */
+  else if (result < 0)
+    *error = result;
+  else if (io->progress < io->length)
+    return false;
+  else
+    *error = 0;
+  if (*error == 0 && io->kind != STORE_READ)
+    store_grown (io->store, io->offset + io->length);
+  return true;
+}
+
+static bool
+unsupported (int result)
+{
+  /* EINVAL: a block device, and the range is not aligned to its sectors. */
+  return result == -EOPNOTSUPP || result == -ENOSYS || result == -EINVAL || result == -ENODEV;
+}
+
+static bool
+ranged (FileStore *file, StoreIo *io, int result, int *error)
+{
+  bool zero_range = io->kind == STORE_ZERO && io->stage == STAGE_ZERO_RANGE;
+
+  *error = MIN (result, 0);
+  if (!unsupported (result))
+    return true;
+  if (result != -EINVAL)
+    g_atomic_int_or (&file->missing, zero_range ? NO_ZERO_RANGE : NO_PUNCH);
+  *error = -EOPNOTSUPP;
+  if (io->kind == STORE_PUNCH)
+    return true;
+  io->stage++;
+  return false;
+}
+
+static bool
+conclude (FileStore *file, StoreIo *io, int result, int *error)
+{
+  if (result == -EINTR || result == -EAGAIN)
+    return false;
+  if (io->io.kind == LOOP_IO_READ || io->io.kind == LOOP_IO_WRITE)
+    return transferred (file, io, result, error);
+  if (io->io.kind == LOOP_IO_FALLOCATE)
+    return ranged (file, io, result, error);
+  *error = MIN (result, 0);
+  return true;
+}
+
+/* --- the class --- */
+
+static void
+step_done (LoopIo *loop_io, int result)
+{
+  StoreIo *io = loop_io->data;
+  FileStore *file = (FileStore *)io->store;
+  int error = 0;
+
+  if (conclude (file, io, result, &error) || !prepare (file, io, &error))
+    {
+      g_clear_pointer (&io->cut, g_free);
+      io->done (io, error);
+    }
+  else
+    loop_io_submit (io->store->loop, &io->io);
+}
+
+typedef struct {
+  StoreIo *io;
+  int error;
+} Failure;
+
+static void
+fail (void *data)
+{
+  Failure *failure = data;
+
+  failure->io->done (failure->io, failure->error);
+  g_free (failure);
+}
+
+static void
+file_submit (ImageStore *store, StoreIo *io)
+{
+  int error = 0;
+
+  io->io.done = step_done;
+  io->io.data = io;
+  if (prepare ((FileStore *)store, io, &error))
+    loop_io_submit (store->loop, &io->io);
+  else
+    {
+      Failure *failure = g_new (Failure, 1);
+
+      *failure = (Failure){ io, error };
+      loop_call (store->loop, fail, failure);
+    }
+}
+
+static int
+system_call (const LoopIo *io)
+{
+  ssize_t result = -1;
+
+  switch (io->kind)
+    {
+    case LOOP_IO_READ:
+      result = preadv (io->fd, io->iov, (int)io->n_iov, (off_t)io->offset);
+      break;
+    case LOOP_IO_WRITE:
+      result = pwritev (io->fd, io->iov, (int)io->n_iov, (off_t)io->offset);
+      break;
+    case LOOP_IO_FSYNC:
+      result = fdatasync (io->fd);
+      break;
+    case LOOP_IO_FALLOCATE:
+      result = fallocate (io->fd, io->flags, (off_t)io->offset, (off_t)io->length);
+      break;
+    }
+  return result < 0 ? -errno : (int)result;
+}
+
+static int
+file_run (ImageStore *store, StoreIo *io)
+{
+  FileStore *file = (FileStore *)store;
+  int error = 0;
+
+  while (prepare (file, io, &error) && !conclude (file, io, system_call (&io->io), &error))
+    continue;
+  g_clear_pointer (&io->cut, g_free);
+  return error;
+}
+
+static int
+file_resize (ImageStore *store, uint64_t size)
+{
+  FileStore *file = (FileStore *)store;
+
+  if (store->fixed_size)
+    return -EOPNOTSUPP;
+  if (size > INT64_MAX)
+    return -EFBIG;
+  if (ftruncate (file->file.fd, (off_t)size) < 0)
+    return -errno;
+  __atomic_store_n (&store->size, size, __ATOMIC_RELEASE);
+  return 0;
+}
+
+static uint64_t
+file_allocated (ImageStore *store)
+{
+  FileStore *file = (FileStore *)store;
+  struct stat st;
+
+  if (file->file.is_block_device || fstat (file->file.fd, &st) < 0)
+    return store_size (store);
+  return (uint64_t)st.st_blocks * 512;
+}
+
+static int
+file_status (ImageStore *store, uint64_t offset, uint64_t length, bool *is_data, uint64_t *end)
+{
+  FileStore *file = (FileStore *)store;
+  off_t data, hole;
+
+  *is_data = true;
+  *end = offset + length;
+  if (file->file.is_block_device)
+    return 0;
+  data = lseek (file->file.fd, (off_t)offset, SEEK_DATA);
+  if (data < 0 && errno == ENXIO) /* nothing up to the end of the file */
+    {
+      *is_data = false;
+      return 0;
+    }
+  if (data < 0)
+    return errno == EINVAL || errno == EOPNOTSUPP ? 0 : -errno;
+  if ((uint64_t)data > offset)
+    {
+      *is_data = false;
+      *end = MIN (*end, (uint64_t)data);
+      return 0;
+    }
+  hole = lseek (file->file.fd, (off_t)offset, SEEK_HOLE);
+  if (hole > 0 && (uint64_t)hole > offset)
+    *end = MIN (*end, (uint64_t)hole);
+  return 0;
+}
+
+static void
+file_close (ImageStore *store)
+{
+  FileStore *file = (FileStore *)store;
+
+  host_file_close (&file->file);
+  g_free (store->path);
+  g_free (file);
+}
+
+static const ImageStoreClass file_class = {
+  .name = "file",
+  .submit = file_submit,
+  .run = file_run,
+  .resize = file_resize,
+  .allocated = file_allocated,
+  .status = file_status,
+  .close = file_close,
+};
+
+static ImageStore *
+store_new (EventLoop *loop, const HostFile *host_file)
+{
+  FileStore *file = g_new0 (FileStore, 1);
+
+  file->file = *host_file;
+  file->store = (ImageStore){
+    .klass = &file_class,
+    .loop = loop,
+    .path = g_strdup (host_file->path),
+    .read_only = host_file->read_only,
+    .fixed_size = host_file->is_block_device,
+    .size = host_file->size,
+    .block_size = host_file->block_size,
+    .alignment = host_file->alignment,
+  };
+  return &file->store;
+}
+
+ImageStore *
+store_file_open (EventLoop *loop, const char *path, const StoreOptions *options, GError **error)
+{
+  static const StoreOptions defaults = { .lock = true };
+  HostFile host_file;
+
+  if (!host_file_open (&host_file, path, options != NULL ? options : &defaults, error))
+    return NULL;
+  return store_new (loop, &host_file);
+}
+
+ImageStore *
+store_file_create (const char *path, GError **error)
+{
+  HostFile host_file;
+
+  if (!host_file_create (&host_file, path, error))
+    return NULL;
+  return store_new (NULL, &host_file);
+}
