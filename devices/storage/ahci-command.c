@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/storage/ahci-private.h"
 
+#include "devices/storage/no-room.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/iov.h"
 
-#include <errno.h>
 #include <inttypes.h>
 
 /* AHCI 1.3.1, sections 4.2 and 5: the command list, and a command from its fetch to its end. */
@@ -152,7 +152,7 @@ ahci_submit (AhciCommand *command, ImageRequestKind kind, uint64_t offset, uint6
   };
   port->in_flight++;
   board_io_begin (port->ahci->pci.device.board);
-  image_submit (port->image, &command->io);
+  image_submit (port->kind == AHCI_PORT_CDROM ? port->drive.image : port->image, &command->io);
 }
 
 /* --- ends --- */
@@ -255,18 +255,10 @@ ahci_wait_for_room (AhciCommand *command, int error)
 {
   AhciPort *port = command->port;
   Device *device = &port->ahci->pci.device;
-  g_autofree char *message = NULL;
 
   TRACE (device, "no-room", "port=%u slot=%u error=%d", port->index, command->slot, error);
   if (port->waiting == 0)
-    {
-      message =
-        g_strdup_printf ("Disk “%s” can't be written: %s on the file system of “%s”. Make room there, then "
-                         "resume the machine; no data is lost.",
-                         port->serial, error == -EDQUOT ? "your quota is used up" : "no space is left",
-                         image_path (port->image));
-      board_request (device->board, BOARD_REQUEST_PAUSE, 0, message);
-    }
+    pause_for_room (device, port->serial, port->image, error);
   port->waiting |= 1u << command->slot;
 }
 

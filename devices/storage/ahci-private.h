@@ -2,6 +2,7 @@
 #pragma once
 
 #include "devices/storage/ahci.h"
+#include "devices/storage/scsi.h"
 
 G_BEGIN_DECLS
 
@@ -91,13 +92,9 @@ struct AhciCommand {
   void (*then) (AhciCommand *command, int error);
   uint8_t *ranges; /* TRIM: the list, (transfer full) */
   unsigned n_ranges, range;
+  ScsiTask scsi; /* of a packet */
   ImageRequest io;
 };
-
-/* SPC-4 sense, as key, additional code and qualifier. */
-typedef struct {
-  uint8_t key, asc, ascq;
-} Sense;
 
 typedef struct {
   bool write_cache, smart;
@@ -105,18 +102,11 @@ typedef struct {
   uint8_t ncq_error[14]; /* log 10h's first bytes */
 } AtaDisk;
 
-typedef struct {
-  Sense sense;
-  Sense attention; /* key 0: none */
-  bool locked, tray_open;
-  uint8_t media_event; /* MMC-6, GET EVENT STATUS NOTIFICATION: reported once */
-} AtapiDrive;
-
 struct AhciPort {
   Ahci *ahci;
   uint8_t index;
   uint8_t kind;
-  Image *image;
+  Image *image; /* a disk's; a CD-ROM's is the drive's */
   bool read_only;
   char serial[21];
 
@@ -130,7 +120,7 @@ struct AhciPort {
   uint32_t waiting; /* slots whose write found no room on the host */
 
   AtaDisk disk;
-  AtapiDrive drive;
+  ScsiUnit drive;
 
   /* Not saved. */
   uint32_t active;     /* slots issued to the drive */

@@ -193,9 +193,17 @@ plug (Ahci *ahci, unsigned index, const AhciPortConfig *config)
   port->kind = config->kind;
   if (port->kind == AHCI_PORT_EMPTY)
     return;
-  port->image = config->image;
+  if (config->kind == AHCI_PORT_DISK)
+    port->image = config->image;
   port->read_only = config->read_only || (config->image != NULL && image_is_read_only (config->image));
   g_strlcpy (port->serial, config->id != NULL ? config->id : "", sizeof port->serial);
+  port->drive = (ScsiUnit){ .device = &ahci->pci.device, .atapi = true };
+  if (config->kind == AHCI_PORT_CDROM)
+    {
+      port->drive.kind = SCSI_CDROM;
+      port->drive.image = config->image;
+    }
+  g_strlcpy (port->drive.serial, port->serial, sizeof port->drive.serial);
   port->commands = g_new0 (AhciCommand, AHCI_N_SLOTS);
   for (unsigned i = 0; i < AHCI_N_SLOTS; i++)
     {
@@ -250,6 +258,7 @@ ahci_unrealize (Device *device)
       AhciPort *port = &ahci->ports[i];
 
       g_clear_pointer (&port->image, image_close);
+      g_clear_pointer (&port->drive.image, image_close);
       for (unsigned j = 0; port->commands != NULL && j < AHCI_N_SLOTS; j++)
         {
           g_free (port->commands[j].iov);
@@ -294,30 +303,6 @@ ahci_started (Device *device)
 
 /* --- media --- */
 
-static bool
-check_drive (Ahci *ahci, unsigned index, bool force, GError **error)
-{
-  AhciPort *port = index < AHCI_N_PORTS ? &ahci->ports[index] : NULL;
-
-  if (port == NULL || port->kind != AHCI_PORT_CDROM)
-    {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
-                   "There is no CD-ROM drive at port %u of %s; choose another drive", index,
-                   ahci->pci.device.name);
-      return false;
-    }
-  if (port->drive.locked && port->image != NULL && !port->drive.tray_open && !force)
-    {
-      port->drive.media_event = 1; /* EjectRequest: the guest may release the tray */
-      g_set_error (
-        error, VMM_ERROR, VMM_ERROR_BUSY,
-        "The guest has locked the tray of drive “%s”; eject the disc in the guest, or force the change",
-        port->serial);
-      return false;
-    }
-  return true;
-}
-
 bool
 ahci_change_medium (Device *device, unsigned index, Image *image, bool force, GError **error)
 {
@@ -326,20 +311,14 @@ ahci_change_medium (Device *device, unsigned index, Image *image, bool force, GE
   bool fine;
 
   device_lock (device);
-  fine = check_drive (ahci, index, force, error);
-  if (fine)
+  if (index >= AHCI_N_PORTS || ahci->ports[index].kind != AHCI_PORT_CDROM)
     {
-      AhciPort *port = &ahci->ports[index];
-
-      TRACE (device, "medium", "port=%u %s", index, image != NULL ? image_path (image) : "none");
-      old = port->image;
-      port->image = image;
-      port->drive.tray_open = false;
-      port->drive.locked = port->drive.locked && !force;
-      port->drive.media_event = image != NULL ? 2 : 3; /* NewMedia, MediaRemoval */
-      if (image != NULL)
-        port->drive.attention = (Sense){ 0x06, 0x28, 0x00 };
+      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
+                   "There is no CD-ROM drive at port %u of %s; choose another drive", index, device->name);
+      fine = false;
     }
+  else
+    fine = scsi_change_disc (&ahci->ports[index].drive, image, force, &old, error);
   device_unlock (device);
   image_close (old);
   return fine;
@@ -349,11 +328,11 @@ bool
 ahci_has_medium (Device *device, unsigned index)
 {
   Ahci *ahci = (Ahci *)device;
-  bool has = false;
+  bool has;
 
   device_lock (device);
-  if (index < AHCI_N_PORTS)
-    has = ahci->ports[index].image != NULL && !ahci->ports[index].drive.tray_open;
+  has = index < AHCI_N_PORTS && ahci->ports[index].kind == AHCI_PORT_CDROM
+        && scsi_medium (&ahci->ports[index].drive) != NULL;
   device_unlock (device);
   return has;
 }
@@ -373,36 +352,6 @@ static const StateTable disk_state = {
   .version = 1,
   .fields = disk_fields,
   .object_size = sizeof (AtaDisk),
-};
-
-static const StateField sense_fields[] = {
-  STATE_U8 (Sense, key, 1),
-  STATE_U8 (Sense, asc, 1),
-  STATE_U8 (Sense, ascq, 1),
-  STATE_END,
-};
-
-static const StateTable sense_state = {
-  .name = "sense",
-  .version = 1,
-  .fields = sense_fields,
-  .object_size = sizeof (Sense),
-};
-
-static const StateField drive_fields[] = {
-  STATE_STRUCT (AtapiDrive, sense, &sense_state, 1),
-  STATE_STRUCT (AtapiDrive, attention, &sense_state, 1),
-  STATE_BOOL (AtapiDrive, locked, 1),
-  STATE_BOOL (AtapiDrive, tray_open, 1),
-  STATE_U8 (AtapiDrive, media_event, 1),
-  STATE_END,
-};
-
-static const StateTable drive_state = {
-  .name = "atapi-drive",
-  .version = 1,
-  .fields = drive_fields,
-  .object_size = sizeof (AtapiDrive),
 };
 
 static const StateField port_fields[] = {
@@ -426,7 +375,7 @@ static const StateField port_fields[] = {
   STATE_U8 (AhciPort, last_slot, 1),
   STATE_U32 (AhciPort, waiting, 1),
   STATE_STRUCT (AhciPort, disk, &disk_state, 1),
-  STATE_STRUCT (AhciPort, drive, &drive_state, 1),
+  STATE_STRUCT (AhciPort, drive, &scsi_unit_state, 1),
   STATE_END,
 };
 

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/storage/ahci-private.h"
 
+#include "devices/storage/no-room.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/iov.h"
-
-#include <errno.h>
 
 /* A SATA disk: the commands of ATA8-ACS (T13/1699-D). */
 
@@ -36,7 +35,7 @@ end (AhciCommand *command, int error)
 {
   bool write = command->io.kind != IMAGE_READ;
 
-  if ((error == -ENOSPC || error == -EDQUOT) && write)
+  if (is_no_room (command->io.kind, error))
     ahci_wait_for_room (command, error);
   else if (error < 0)
     ahci_finish (command, write ? ATA_ERROR_ABRT : ATA_ERROR_UNC);

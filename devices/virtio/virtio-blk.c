@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/virtio/virtio-blk.h"
 
+#include "devices/storage/no-room.h"
 #include "devices/virtio/virtio.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/error.h"
 
-#include <errno.h>
 #include <inttypes.h>
 
 /* virtio 1.2, section 5.2. Data goes between the image and the guest's memory without a copy. */
@@ -187,19 +187,11 @@ wait_for_room (BlkRequest *request, int error)
 {
   VirtioBlk *blk = request->blk;
   Device *device = &blk->virtio.pci.device;
-  g_autofree char *message = NULL;
 
   TRACE (device, "no-room", "sector=%" PRIu64 " error=%d", request->io.offset / SECTOR, error);
   if (!blk->blocked)
-    {
-      blk->blocked = true;
-      message =
-        g_strdup_printf ("Disk “%s” can't be written: %s on the file system of “%s”. Make room there, then "
-                         "resume the machine; no data is lost.",
-                         device->name, error == -EDQUOT ? "your quota is used up" : "no space is left",
-                         image_path (blk->image));
-      board_request (device->board, BOARD_REQUEST_PAUSE, 0, message);
-    }
+    pause_for_room (device, device->name, blk->image, error);
+  blk->blocked = true;
   virtq_park (request->vq, &request->chain);
   request_free (request);
 }
@@ -268,7 +260,7 @@ request_done (ImageRequest *io, int error)
   device_lock (device);
   if (request->chain.generation != vq->generation)
     request_free (request); /* the guest reset the device meanwhile */
-  else if ((error == -ENOSPC || error == -EDQUOT) && io->kind != IMAGE_READ)
+  else if (is_no_room (io->kind, error))
     wait_for_room (request, error);
   else if (error < 0)
     {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "devices/storage/atapi-private.h"
+#include "devices/storage/scsi-private.h"
 
 #include "vmm/base/bytes.h"
 
@@ -9,41 +9,15 @@
 #define DATA_TRACK 0x14 /* ADR 1, CONTROL 4 */
 
 static uint16_t
-allocation (const AhciCommand *command)
+allocation (const ScsiTask *task)
 {
-  return load_be16 (command->cdb + 7);
-}
-
-static void
-store_text (uint8_t *p, size_t size, const char *text)
-{
-  size_t length = strlen (text);
-
-  for (size_t i = 0; i < size; i++)
-    p[i] = i < length ? text[i] : ' ';
+  return load_be16 (task->cdb + 7);
 }
 
 static bool
-is_dvd (const AhciPort *port)
+is_dvd (const ScsiUnit *unit)
 {
-  return atapi_n_blocks (port) > CD_MAX_BLOCKS;
-}
-
-/* SPC-4, standard INQUIRY data. Version 0 with response format 2 is what packet devices say. */
-void
-atapi_inquiry (AhciCommand *command)
-{
-  uint8_t data[36] = { 0x05, 0x80, 0x00, 0x32, sizeof data - 5 };
-
-  if ((command->cdb[1] & 1) || command->cdb[2] != 0)
-    {
-      atapi_invalid_field (command);
-      return;
-    }
-  store_text (data + 8, 8, "Bonsai");
-  store_text (data + 16, 16, "CD-ROM");
-  store_text (data + 32, 4, "1.0");
-  atapi_reply (command, data, sizeof data, load_be16 (command->cdb + 3));
+  return scsi_cd_blocks (unit) > CD_MAX_BLOCKS;
 }
 
 /* --- mode pages --- */
@@ -60,48 +34,57 @@ store_recovery_page (uint8_t *p)
 
 /* MMC-3: capabilities and mechanical status. */
 static size_t
-store_capabilities_page (uint8_t *p, const AtapiDrive *drive)
+store_capabilities_page (uint8_t *p, const ScsiUnit *unit)
 {
   uint8_t page[20] = { 0x2a, sizeof page - 2 };
 
-  page[2] = 0x0b;                              /* reads CD-R, CD-RW, DVD-ROM */
-  page[4] = 0x70;                              /* mode 2 forms 1 and 2, multisession */
-  page[6] = 0x29 | (drive->locked ? 0x02 : 0); /* tray, eject, lock */
-  store_be16 (page + 8, 5540);                 /* kB/s */
-  store_be16 (page + 12, 512);                 /* KiB of buffer */
+  page[2] = 0x0b;                             /* reads CD-R, CD-RW, DVD-ROM */
+  page[4] = 0x70;                             /* mode 2 forms 1 and 2, multisession */
+  page[6] = 0x29 | (unit->locked ? 0x02 : 0); /* tray, eject, lock */
+  store_be16 (page + 8, 5540);                /* kB/s */
+  store_be16 (page + 12, 512);                /* KiB of buffer */
   store_be16 (page + 14, 5540);
   memcpy (p, page, sizeof page);
   return sizeof page;
 }
 
 void
-atapi_mode_sense (AhciCommand *command)
+scsi_cd_mode_sense (ScsiTask *task)
 {
-  const AtapiDrive *drive = &command->port->drive;
-  uint8_t page = command->cdb[2] & 0x3f, control = command->cdb[2] >> 6;
+  const ScsiUnit *unit = task->unit;
+  bool is_6 = task->cdb[0] == 0x1a;
+  uint8_t page = task->cdb[2] & 0x3f, control = task->cdb[2] >> 6;
+  uint8_t medium = unit->tray_open ? 0x71 : unit->image != NULL ? 0x01 : 0x70;
   uint8_t data[8 + 8 + 20] = { 0 };
-  size_t size = 8;
+  size_t header = is_6 ? 4 : 8, size = header;
 
   if (control == 3)
     {
-      atapi_check (command, 0x05, 0x39, 0x00); /* nothing is saved */
+      scsi_check (task, SENSE_ILLEGAL_REQUEST, 0x39, 0x00); /* nothing is saved */
       return;
     }
   if (page == 0x01 || page == 0x3f)
     size += store_recovery_page (data + size);
   if (page == 0x2a || page == 0x3f)
-    size += store_capabilities_page (data + size, drive);
-  if (size == 8)
+    size += store_capabilities_page (data + size, unit);
+  if (size == header)
     {
-      atapi_invalid_field (command);
+      scsi_invalid_field (task);
       return;
     }
   if (control == 1) /* what can be changed: nothing */
-    for (size_t at = 8; at < size; at += 2 + data[at + 1])
+    for (size_t at = header; at < size; at += 2 + data[at + 1])
       memset (data + at + 2, 0, data[at + 1]);
+  if (is_6)
+    {
+      data[0] = size - 1;
+      data[1] = medium;
+      scsi_reply (task, data, size, task->cdb[4]);
+      return;
+    }
   store_be16 (data, size - 2);
-  data[2] = drive->tray_open ? 0x71 : command->port->image != NULL ? 0x01 : 0x70;
-  atapi_reply (command, data, size, allocation (command));
+  data[2] = medium;
+  scsi_reply (task, data, size, allocation (task));
 }
 
 /* --- table of contents --- */
@@ -177,16 +160,16 @@ store_full_toc (uint8_t *data, uint32_t n_blocks)
 
 /* READ TOC/PMA/ATIP. */
 void
-atapi_read_toc (AhciCommand *command)
+scsi_cd_read_toc (ScsiTask *task)
 {
-  bool msf = command->cdb[1] & 2;
-  uint8_t format = command->cdb[2] & 0xf, first = command->cdb[6];
-  uint32_t n_blocks = atapi_n_blocks (command->port);
+  bool msf = task->cdb[1] & 2;
+  uint8_t format = task->cdb[2] & 0xf, first = task->cdb[6];
+  uint32_t n_blocks = scsi_cd_blocks (task->unit);
   uint8_t data[64] = { 0 };
   size_t size;
 
   if (format == 0)
-    format = command->cdb[9] >> 6; /* where old hosts put it */
+    format = task->cdb[9] >> 6; /* where old hosts put it */
   if (format == 0 && (first <= 1 || first == LEAD_OUT))
     size = store_tracks (data, first, n_blocks, msf);
   else if (format == 1)
@@ -195,11 +178,11 @@ atapi_read_toc (AhciCommand *command)
     size = store_full_toc (data, n_blocks);
   else
     {
-      atapi_invalid_field (command);
+      scsi_invalid_field (task);
       return;
     }
   store_be16 (data, size - 2);
-  atapi_reply (command, data, size, allocation (command));
+  scsi_reply (task, data, size, allocation (task));
 }
 
 /* --- features --- */
@@ -223,18 +206,18 @@ static const Feature features[] = {
 };
 
 static bool
-is_current (const Feature *feature, const AhciPort *port)
+is_current (const Feature *feature, const ScsiUnit *unit)
 {
-  bool disc = atapi_disc (port) != NULL;
+  bool disc = scsi_medium (unit) != NULL;
 
   switch (feature->current)
     {
     case 1:
       return true;
     case 2:
-      return disc && !is_dvd (port);
+      return disc && !is_dvd (unit);
     case 3:
-      return disc && is_dvd (port);
+      return disc && is_dvd (unit);
     default:
       return disc;
     }
@@ -242,23 +225,23 @@ is_current (const Feature *feature, const AhciPort *port)
 
 /* GET CONFIGURATION. */
 void
-atapi_get_configuration (AhciCommand *command)
+scsi_cd_get_configuration (ScsiTask *task)
 {
-  const AhciPort *port = command->port;
-  uint8_t which = command->cdb[1] & 3, data[128] = { 0 };
-  uint16_t first = load_be16 (command->cdb + 2);
-  uint16_t profile = atapi_disc (port) == NULL ? 0 : is_dvd (port) ? 0x10 : 0x08;
+  const ScsiUnit *unit = task->unit;
+  uint8_t which = task->cdb[1] & 3, data[128] = { 0 };
+  uint16_t first = load_be16 (task->cdb + 2);
+  uint16_t profile = scsi_medium (unit) == NULL ? 0 : is_dvd (unit) ? 0x10 : 0x08;
   size_t size = 8;
 
   if (which == 3)
     {
-      atapi_invalid_field (command);
+      scsi_invalid_field (task);
       return;
     }
   for (unsigned i = 0; i < G_N_ELEMENTS (features); i++)
     {
       const Feature *feature = &features[i];
-      bool current = is_current (feature, port);
+      bool current = is_current (feature, unit);
 
       if (which == 2 ? feature->code != first : feature->code < first || (which == 1 && !current))
         continue;
@@ -266,6 +249,8 @@ atapi_get_configuration (AhciCommand *command)
       data[size + 2] = feature->flags | (current ? 1 : 0);
       data[size + 3] = feature->size;
       memcpy (data + size + 4, feature->data, feature->size);
+      if (feature->code == 1 && !unit->atapi)
+        data[size + 4 + 3] = 1; /* the SCSI family */
       if (feature->code == 0)
         {
           data[size + 4 + 2] = profile == 0x10;
@@ -275,66 +260,66 @@ atapi_get_configuration (AhciCommand *command)
     }
   store_be32 (data, size - 4);
   store_be16 (data + 6, profile);
-  atapi_reply (command, data, size, allocation (command));
+  scsi_reply (task, data, size, allocation (task));
 }
 
 /* --- events and status --- */
 
 /* Polled only; the media class is the one there is. */
 void
-atapi_get_event_status (AhciCommand *command)
+scsi_cd_get_event_status (ScsiTask *task)
 {
-  AhciPort *port = command->port;
+  ScsiUnit *unit = task->unit;
   uint8_t data[8] = { 0, 2, 0x80, 0x10 };
   size_t size = 4;
 
-  if (!(command->cdb[1] & 1))
+  if (!(task->cdb[1] & 1))
     {
-      atapi_invalid_field (command);
+      scsi_invalid_field (task);
       return;
     }
-  if (command->cdb[4] & 0x10)
+  if (task->cdb[4] & 0x10)
     {
       data[1] = 6;
       data[2] = 0x04;
-      data[4] = port->drive.media_event;
-      data[5] = (port->drive.tray_open ? 1 : 0) | (atapi_disc (port) != NULL ? 2 : 0);
-      port->drive.media_event = 0;
+      data[4] = unit->media_event;
+      data[5] = (unit->tray_open ? 1 : 0) | (scsi_medium (unit) != NULL ? 2 : 0);
+      unit->media_event = 0;
       size = 8;
     }
-  atapi_reply (command, data, size, allocation (command));
+  scsi_reply (task, data, size, allocation (task));
 }
 
 /* One complete session that can't be added to. */
 void
-atapi_read_disc_information (AhciCommand *command)
+scsi_cd_read_disc_information (ScsiTask *task)
 {
   uint8_t data[34] = { 0, 32, 0x0e, 1, 1, 1, 1, 0x20 };
 
-  if ((command->cdb[1] & 7) != 0)
+  if ((task->cdb[1] & 7) != 0)
     {
-      atapi_invalid_field (command);
+      scsi_invalid_field (task);
       return;
     }
-  atapi_reply (command, data, sizeof data, allocation (command));
+  scsi_reply (task, data, sizeof data, allocation (task));
 }
 
 /* READ DISC STRUCTURE, formats 0 (physical) and 1 (copyright). */
 void
-atapi_read_disc_structure (AhciCommand *command)
+scsi_cd_read_disc_structure (ScsiTask *task)
 {
-  const AhciPort *port = command->port;
-  uint8_t format = command->cdb[7], data[4 + CD_BLOCK] = { 0 };
+  const ScsiUnit *unit = task->unit;
+  uint8_t format = task->cdb[7], data[4 + CD_BLOCK] = { 0 };
   size_t size = format == 0 ? sizeof data : 8;
 
-  if (!is_dvd (port))
+  if (!is_dvd (unit))
     {
-      atapi_check (command, 0x05, 0x30, 0x02); /* incompatible medium */
+      scsi_check (task, 0x05, 0x30, 0x02); /* incompatible medium */
       return;
     }
-  if (command->cdb[6] != 0 || format > 1 || (command->cdb[1] & 0xf) != 0)
+  if (task->cdb[6] != 0 || format > 1 || (task->cdb[1] & 0xf) != 0)
     {
-      atapi_invalid_field (command);
+      scsi_invalid_field (task);
       return;
     }
   store_be16 (data, size - 2);
@@ -344,15 +329,15 @@ atapi_read_disc_structure (AhciCommand *command)
       data[5] = 0x0f;                  /* 120 mm, no maximum rate */
       data[6] = 0x01;                  /* one layer, embossed */
       store_be32 (data + 8, 0x030000); /* where the data begins */
-      store_be32 (data + 12, 0x030000 + atapi_n_blocks (port) - 1);
+      store_be32 (data + 12, 0x030000 + scsi_cd_blocks (unit) - 1);
     }
-  atapi_reply (command, data, size, load_be16 (command->cdb + 8));
+  scsi_reply (task, data, size, load_be16 (task->cdb + 8));
 }
 
 void
-atapi_mechanism_status (AhciCommand *command)
+scsi_cd_mechanism_status (ScsiTask *task)
 {
-  uint8_t data[8] = { 0, command->port->drive.tray_open ? 0x10 : 0 };
+  uint8_t data[8] = { 0, task->unit->tray_open ? 0x10 : 0 };
 
-  atapi_reply (command, data, sizeof data, load_be16 (command->cdb + 8));
+  scsi_reply (task, data, sizeof data, load_be16 (task->cdb + 8));
 }
