@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "devices/image/image.h"
+
+G_BEGIN_DECLS
+
+/*
+ * Long work on images that no machine uses: convert, compare, compact, rebase, commit, map.
+ *
+ * Each opens what it needs by path, blocks until it is done, and can be killed at any instant: what the image
+ * held before is what it holds after, and running the job again finishes it.
+ *
+ * Threading: any thread that isn't a machine's loop; each call uses an event loop and workers of its own.
+ * Errors: VMM_ERROR, or G_IO_ERROR_CANCELLED.
+ */
+
+/* How whoever waits for a job follows and ends it. All members may be NULL. */
+typedef struct {
+  GCancellable *cancellable;
+  /* Bytes of the disk dealt with, of all of them. Any thread, one call at a time. */
+  void (*progress) (uint64_t done, uint64_t total, void *data);
+  void *data;
+} ImageJob;
+
+/* How an image is found. */
+typedef struct {
+  const char *path;
+  const char *format;        /* (nullable): its content tells */
+  const ImageSecret *secret; /* (nullable) */
+} ImageSource;
+
+/* --- convert --- */
+
+typedef struct {
+  ImageCreateOptions create; /* @format is needed; @size 0: the source's */
+  bool compress;             /* clusters, by several threads at once */
+  bool verify;               /* the finished image is read back and compared */
+  bool replace;              /* a file of that name is replaced once the new one is complete */
+  bool existing;             /* the target is there (a block device, an NBD export): overwrite its content */
+} ImageConvert;
+
+typedef struct {
+  uint64_t copied; /* bytes read and written */
+  uint64_t cloned; /* bytes that the file system shares between both */
+  uint64_t zeroes; /* bytes that are holes in the target */
+} ImageConverted;
+
+/* Writes @source's content, of all its layers, as a new image. The target appears complete, on stable
+ * storage, or not at all (unless @existing). Left-overs of a run that was killed are removed. @converted:
+ * (nullable). */
+bool image_convert (const ImageSource *source, const char *target, const ImageConvert *how,
+                    const ImageJob *job, ImageConverted *converted, GError **error);
+
+/* --- compare --- */
+
+typedef enum {
+  IMAGE_SAME,
+  IMAGE_SIZE_DIFFERS, /* strict only: what one disk has beyond the other counts as zeroes else */
+  IMAGE_CONTENT_DIFFERS,
+  IMAGE_ALLOCATION_DIFFERS, /* strict only: one has data where the other has none */
+} ImageDifference;
+
+typedef struct {
+  ImageDifference difference;
+  uint64_t offset;  /* the first byte that differs */
+  uint64_t size[2]; /* of the disks */
+} ImageCompared;
+
+/* Says where two disks differ first, whatever their formats. */
+bool image_compare (const ImageSource *a, const ImageSource *b, bool strict, const ImageJob *job,
+                    ImageCompared *compared, GError **error);
+
+/* --- map --- */
+
+/* Calls @func for each run of the disk that is of one kind, in order. @no_backing: the top layer alone. */
+bool image_map (const ImageSource *source, bool no_backing, void (*func) (const ImageExtent *, void *),
+                void *data, const ImageJob *job, GError **error);
+
+/* --- compact --- */
+
+typedef struct {
+  uint64_t before, after; /* bytes that the image takes on the host */
+  bool rewritten;         /* as a new file, which took the old one's place */
+} ImageCompacted;
+
+/* Gives back the space of clusters that hold zeroes, or nothing. The image stays of its format and keeps its
+ * backing file. Formats that can't free space are written anew beside the old file, which they replace when
+ * complete: that takes room for both. */
+bool image_compact (const ImageSource *source, const ImageJob *job, ImageCompacted *compacted,
+                    GError **error);
+
+/* --- chains --- */
+
+typedef struct {
+  const char *backing_path;   /* the new one, as the image is to say it; NULL: none, the image stands alone */
+  const char *backing_format; /* needed with @backing_path */
+  bool unsafe; /* only the link: the disk's content changes unless both backings hold the same */
+} ImageRebase;
+
+/* Puts the image on another backing file. What the old and the new one hold differently is copied into the
+ * image first, so that the disk's content stays. */
+bool image_rebase (const ImageSource *source, const ImageRebase *how, const ImageJob *job, GError **error);
+
+/* Writes what the image holds into its backing file, and empties the image. Images that share the backing
+ * file see their content change. @keep: the image stays as it is. */
+bool image_commit (const ImageSource *source, bool keep, const ImageJob *job, GError **error);
+
+G_END_DECLS
