@@ -180,6 +180,7 @@ typedef struct {
   const char *compression;                   /* (nullable): "zlib" or "zstd" */
   const char *preallocation;                 /* (nullable): "off", "metadata", "full" */
   const ImageSecret *secret;                 /* (nullable): encrypts */
+  unsigned secret_milliseconds; /* processor time that each guess at the passphrase takes; 0: 2000 */
 } ImageCreateOptions;
 
 /* Makes a new image; refuses to overwrite; leaves nothing behind when it fails. Blocking. */

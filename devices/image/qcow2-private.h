@@ -9,9 +9,9 @@ G_BEGIN_DECLS
  * qcow2, versions 2 and 3: "Qcow2 Image File Format", docs/interop/qcow2.txt of the QEMU project. Section
  * names in comments are that document's. All numbers on disk are big-endian.
  *
- * Files: qcow2.c (operations), -header (header and extensions), -tables (cached L2 tables and refcount
- * blocks), -refcount (counts, their table), -alloc (free clusters, growth of the file), -map, -place, -unmap,
- * -flush (crash order), -create, -resize; -compress, -crypt, -check, -snapshots.
+ * Files: qcow2.c (operations), -header (header and extensions), -tables (what is in memory of tables), -l2,
+ * -refcount (counts), -reftable (their table's growth), -alloc (free clusters, growth of the file), -map, -place,
+ * -unmap, -flush (crash order), -create, -resize; -compress, -crypt, -check, -snapshots.
  *
  * Crash order. In memory, a refcount is raised when a cluster is allocated, and lowered only after no table
  * on stable storage points to the cluster any more: until then the cluster is in @pending. A flush writes
@@ -257,7 +257,7 @@ void qcow2_cache_drop (Qcow2Cache *cache, Qcow2Table *table); /* dirty or not */
 /* Makes room for one more table. -EAGAIN if that needs writing and not @may_block. */
 int qcow2_cache_room (ImageLayer *layer, Qcow2Cache *cache, bool may_block);
 int qcow2_cache_write (ImageLayer *layer, Qcow2Cache *cache); /* dirty sectors; they stay dirty */
-void qcow2_cache_clean (Qcow2Cache *cache);                   /* they are on stable storage */
+void qcow2_cache_clean (const Qcow2 *q, Qcow2Cache *cache);                   /* they are on stable storage */
 
 bool qcow2_root_read (ImageLayer *layer, Qcow2Root *root, GError **error);     /* @n, @offset are set */
 void qcow2_root_init (Qcow2 *q, Qcow2Root *root, uint64_t offset, unsigned n); /* zeroes */
@@ -328,21 +328,23 @@ void qcow2_free_entry (ImageLayer *layer, uint64_t entry);
 
 /* See layer.h. decode runs without the lock: it reads only what is final after open, and the store. */
 int qcow2_decode (ImageLayer *layer, const LayerExtent *extent, uint8_t *out);
-/* Compresses, qcow2_alloc_code, store_write, qcow2_link_code. -EOPNOTSUPP on an encrypted image. */
-int qcow2_write_compressed (ImageLayer *layer, uint64_t offset, const uint8_t *data);
+int qcow2_compress (ImageLayer *layer, const uint8_t *data, uint8_t *code);
+int qcow2_write_code (ImageLayer *layer, uint64_t offset, const uint8_t *code, size_t size);
 
 /* --- qcow2-crypt.c --- */
 
-/* Reads the LUKS header at @crypt_offset and unlocks it; sets @crypt. Lenient with no secret: leaves it NULL.
- */
+/* Reads the LUKS header at @crypt_offset and unlocks it; sets @crypt. Lenient with no secret: it stays locked
+ * (crypt fails), and NULL if the header is damaged. */
 bool qcow2_open_crypt (ImageLayer *layer, const ImageSecret *secret, GError **error);
 void qcow2_close_crypt (ImageLayer *layer); /* fine without open */
 int qcow2_crypt (ImageLayer *layer, uint64_t store_offset, uint8_t *data, size_t length, bool encrypt);
 /* Bytes that the LUKS header of a new image needs; 0 with @error set. */
 uint64_t qcow2_crypt_header_length (const ImageSecret *secret, GError **error);
-/* Writes it to @store at @offset. */
+/* Writes it to @store at @offset. @milliseconds: see ImageCreateOptions. */
 bool qcow2_create_crypt (ImageStore *store, uint64_t offset, uint64_t length, const ImageSecret *secret,
-                         GError **error);
+                         unsigned milliseconds, GError **error);
+/* Adds cipher and passphrases to @info's details. */
+void qcow2_describe_crypt (ImageLayer *layer, ImageInfo *info);
 
 /* --- qcow2-check.c --- */
 
