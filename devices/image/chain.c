@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/image/extent-map.h"
 #include "devices/image/image-private.h"
 
 #include "vmm/base/iov.h"
@@ -117,4 +118,55 @@ image_chain_read (Image *image, unsigned depth, uint64_t offset, const struct io
       length -= n;
     }
   return 0;
+}
+
+/* --- room for new data --- */
+
+int
+image_find_hull (Image *image, const ImagePlace *place, uint64_t offset, uint64_t length, bool may_block,
+                 uint64_t *start, uint64_t *end)
+{
+  ImageLayer *layer = image_top (image);
+  uint64_t mask = layer->granule - 1;
+  uint64_t stop = MIN (place->offset + place->length, layer->size), at = place->offset;
+
+  *start = offset & ~mask;
+  *end = (offset + length + mask) & ~mask;
+  while (layer->granule < layer->cluster && at < stop)
+    {
+      LayerExtent extent;
+      int result = image_layer_map (layer, at, stop - at, may_block, &extent);
+
+      if (result < 0)
+        return result;
+      if ((extent.kind == EXTENT_DATA && !extent.writable) || extent.kind == EXTENT_ENCODED)
+        {
+          *start = MIN (*start, at & ~mask);
+          *end = MAX (*end, (at + extent.length + mask) & ~mask);
+        }
+      at += extent.length;
+    }
+  return 0;
+}
+
+void
+image_forget (Image *image, uint64_t offset, uint64_t length)
+{
+  g_mutex_lock (&image->lock);
+  if (image->map != NULL)
+    extent_map_forget (image->map, offset, length);
+  g_mutex_unlock (&image->lock);
+}
+
+int
+image_write_code (Image *image, uint64_t offset, const uint8_t *code, size_t size)
+{
+  ImageLayer *layer = image_top (image);
+  int result;
+
+  g_mutex_lock (&layer->lock);
+  result = layer->format->write_code (layer, offset, code, size);
+  g_mutex_unlock (&layer->lock);
+  image_forget (image, offset, MIN (layer->cluster, image_size (image) - offset));
+  return result;
 }

@@ -3,22 +3,28 @@
 
 #include "devices/image/layer.h"
 
+#include <errno.h>
+
 G_BEGIN_DECLS
 
 /*
  * Inside the image core. A request takes this way:
  *
  *   image.c      image_submit: is it allowed; what needs no work
- *   fast.c       straight to the store
- *   ranges.c     waits for those under way that it must not meet
- *   slow.c       a worker carries it out with blocking calls
- *   image.c      image_request_done, on the loop's thread
+ *   route.c      which of the following is for it
+ *   identity.c   images of one raw layer: straight to the store
+ *   ranges.c     it waits for those under way that it must not meet
+ *   fast.c       data that lies where the map says (lookup.c, extent-map.c), or that a format has room for:
+ * to the stores, nothing copied, nothing waited for slow.c       the rest: a worker carries it out with
+ * blocking calls image.c      image_request_done, on the loop's thread
  *
- * Lock order: a layer's lock → image->lock. Nothing is called with image->lock held.
+ * Lock order: a layer's lock → image->lock; the other way round only by trying. No callback is called with
+ * either.
  */
 struct Image {
   EventLoop *loop;
   GPtrArray *layers; /* of ImageLayer, the top first */
+  GPtrArray *stores; /* of ImageStore: all of theirs, by number */
   uint64_t size;     /* atomic: image_size */
   bool read_only, write_through, unsafe, no_discard;
   int begun; /* atomic: format->begin_writing was called */
@@ -26,7 +32,8 @@ struct Image {
   GMutex lock;
   GCond idle;
   unsigned in_flight;
-  GQueue held; /* of ImageRequest: ranges.h */
+  struct ExtentMap *map; /* lookup.h; NULL: one raw layer */
+  GQueue held;           /* of ImageRequest: ranges.h */
   unsigned n_exclusive, n_waiting;
 
   GThreadPool *workers;
@@ -85,10 +92,44 @@ int image_chain_read (Image *image, unsigned depth, uint64_t offset, const struc
 /* Carries @request out with blocking calls; its range is held as it must be. 0 or -errno. */
 int image_run_slow (ImageRequest *request);
 
+/* Whole clusters that were compressed before: format->write_code. Blocking. */
+int image_write_code (Image *image, uint64_t offset, const uint8_t *code, size_t size);
+
+/* What the layers, or the map, say of [offset, offset + length) is out of date. */
+void image_forget (Image *image, uint64_t offset, uint64_t length);
+
+/* The range that a place for [offset, offset + length) needs filled and linked: whole granules. A cluster
+ * that moves takes along what the layer itself holds of it. */
+int image_find_hull (Image *image, const ImagePlace *place, uint64_t offset, uint64_t length, bool may_block,
+                     uint64_t *start, uint64_t *end);
+
+/* --- identity.c --- */
+
+bool image_is_identity (const Image *image); /* one raw layer */
+void image_run_identity (ImageRequest *request);
+
 /* --- fast.c --- */
 
-/* For an image that is one raw layer: by way of the store alone. */
-void image_run_identity (ImageRequest *request);
+typedef enum {
+  FAST_TAKEN,     /* under way: image_route_finished will be called */
+  FAST_EXCLUSIVE, /* a write to where nothing is yet: again, once its range is held exclusively */
+  FAST_NOT,       /* only a worker can do it */
+} FastAnswer;
+
+FastAnswer image_try_fast (ImageRequest *request);
+
+/* On a worker: links what request->batch wrote. 0, -errno, or BATCH_ABANDONED: nothing was written. */
+#define BATCH_ABANDONED (-ECANCELED)
+int image_finish_batch (ImageRequest *request);
+
+/* --- route.c --- */
+
+void image_route (ImageRequest *request);                           /* sets out */
+void image_route_ready (ImageRequest *request);                     /* its range is held */
+void image_route_finished (ImageRequest *request, int error);       /* carried out; on the loop's thread */
+void image_route_finished_later (ImageRequest *request, int error); /* the same, from anywhere */
+void image_route_to_worker (ImageRequest *request);
+void image_work (void *request, void *image); /* a worker's turn */
 
 /* --- image.c --- */
 
@@ -97,6 +138,5 @@ Image *image_new (EventLoop *loop, GPtrArray *layers, const ImageOptions *option
 
 void image_request_done (ImageRequest *request, int error);       /* on the loop's thread */
 void image_request_done_later (ImageRequest *request, int error); /* from anywhere: by way of the loop */
-void image_request_ready (ImageRequest *request);                 /* its turn has come: ranges.c */
 
 G_END_DECLS

@@ -2,7 +2,7 @@
 #include "devices/image/image.h"
 
 #include "devices/image/image-private.h"
-#include "devices/image/ranges.h"
+#include "devices/image/lookup.h"
 #include "vmm/base/iov.h"
 
 #include <errno.h>
@@ -67,30 +67,7 @@ dispatch_done (GSource *source, GSourceFunc callback, gpointer user_data)
 
 static GSourceFuncs done_source_funcs = { .dispatch = dispatch_done };
 
-/* --- its way --- */
-
-static void
-work (gpointer data, gpointer user_data)
-{
-  ImageRequest *request = data;
-  int result = image_run_slow (request);
-
-  if (request->kind != IMAGE_FLUSH)
-    ranges_release (request);
-  image_request_done_later (request, result);
-}
-
-void
-image_request_ready (ImageRequest *request)
-{
-  g_thread_pool_push (request->image->workers, request, NULL);
-}
-
-static bool
-is_identity (Image *image)
-{
-  return image->layers->len == 1 && image_top (image)->identity;
-}
+/* --- its beginning --- */
 
 static int
 judge (const Image *image, const ImageRequest *request)
@@ -129,19 +106,33 @@ image_submit (Image *image, ImageRequest *request)
   int error = judge (image, request);
 
   request->image = image;
+  request->progress = 0;
+  request->batch = NULL;
   g_mutex_lock (&image->lock);
   image->in_flight++;
   g_mutex_unlock (&image->lock);
 
   if (error < 0 || needs_no_work (image, request))
     image_request_done_later (request, error);
-  else if (is_identity (image))
-    image_run_identity (request);
-  else if (request->kind == IMAGE_FLUSH || ranges_hold (request, request->kind != IMAGE_READ))
-    image_request_ready (request);
+  else
+    image_route (request);
 }
 
 /* --- life --- */
+
+static void
+number_stores (Image *image, ImageLayer *layer)
+{
+  layer->store->number = image->stores->len;
+  g_ptr_array_add (image->stores, layer->store);
+  for (unsigned i = 0; layer->stores != NULL && i < layer->stores->len; i++)
+    {
+      ImageStore *store = g_ptr_array_index (layer->stores, i);
+
+      store->number = image->stores->len;
+      g_ptr_array_add (image->stores, store);
+    }
+}
 
 Image *
 image_new (EventLoop *loop, GPtrArray *layers, const ImageOptions *options)
@@ -158,7 +149,12 @@ image_new (EventLoop *loop, GPtrArray *layers, const ImageOptions *options)
   g_mutex_init (&image->lock);
   g_cond_init (&image->idle);
   g_queue_init (&image->held);
-  image->workers = g_thread_pool_new (work, image, N_WORKERS, FALSE, NULL);
+  image->stores = g_ptr_array_new ();
+  for (unsigned i = 0; i < layers->len; i++)
+    number_stores (image, image_layer (image, i));
+  image->map = image_is_identity (image) ? NULL : image_map_new (image);
+  image->begun = image->read_only || image_top (image)->format->begin_writing == NULL;
+  image->workers = g_thread_pool_new (image_work, image, N_WORKERS, FALSE, NULL);
 
   image->done_source = g_source_new (&done_source_funcs, sizeof (GSource));
   g_source_set_callback (image->done_source, NULL, image, NULL);
@@ -196,6 +192,8 @@ image_close (Image *image)
   g_thread_pool_free (image->workers, FALSE, TRUE);
   g_source_destroy (image->done_source);
   g_source_unref (image->done_source);
+  extent_map_free (image->map);
+  g_ptr_array_unref (image->stores);
   g_ptr_array_unref (image->layers);
   g_mutex_clear (&image->lock);
   g_cond_clear (&image->idle);

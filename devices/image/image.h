@@ -50,6 +50,8 @@ struct ImageRequest {
   uint64_t first, end;
   unsigned n_blockers;
   bool exclusive;
+  uint64_t progress; /* bytes that the fast path has dealt with */
+  void *batch;       /* what it is at */
   int result;
   StoreIo io;
 };

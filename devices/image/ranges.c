@@ -64,7 +64,7 @@ ranges_release (ImageRequest *request)
     {
       ImageRequest *next = ready->next;
 
-      image_request_ready (ready);
+      image_route_ready (ready);
       ready = next;
     }
 }

@@ -12,7 +12,7 @@ G_BEGIN_DECLS
  * came. So no request meets a cluster that was freed, and perhaps reused, under its hands.
  */
 
-/* Asks for the range of @request->offset and length. True: it is held. False: image_request_ready is
+/* Asks for the range of @request->offset and length. True: it is held. False: image_route_ready is
  * called, on any thread, when it is. */
 bool ranges_hold (ImageRequest *request, bool exclusive);
 

@@ -109,35 +109,6 @@ overwrite (Image *image, const LayerExtent *extent, const Source *source)
 
 /* --- writing where there is none yet --- */
 
-/* The range to fill and link, whole granules. A cluster that moves must take along what the layer itself
- * holds of it. */
-static int
-find_hull (Image *image, const ImagePlace *place, const Source *source, uint64_t *start, uint64_t *end)
-{
-  ImageLayer *layer = image_top (image);
-  uint64_t granule_mask = layer->granule - 1;
-  uint64_t stop = MIN (place->offset + place->length, layer->size), at = place->offset;
-
-  *start = source->offset & ~granule_mask;
-  *end =
-    MIN ((source->offset + source->length + granule_mask) & ~granule_mask, place->offset + place->length);
-  while (layer->granule < layer->cluster && at < stop)
-    {
-      LayerExtent extent;
-      int result = image_layer_map (layer, at, stop - at, true, &extent);
-
-      if (result < 0)
-        return result;
-      if ((extent.kind == EXTENT_DATA && !extent.writable) || extent.kind == EXTENT_ENCODED)
-        {
-          *start = MIN (*start, at & ~granule_mask);
-          *end = MAX (*end, (at + extent.length + granule_mask) & ~granule_mask);
-        }
-      at += extent.length;
-    }
-  return 0;
-}
-
 /* Whether everything that the chain shows of [start, end) is zero. */
 static int
 is_zero (Image *image, uint64_t start, uint64_t end, bool *zero)
@@ -213,7 +184,7 @@ write_new (Image *image, const Source *source, uint64_t *done)
 
   part =
     source_part (source, source->offset, MIN (source->length, place.offset + place.length - source->offset));
-  result = find_hull (image, &place, &part, &start, &end);
+  result = image_find_hull (image, &place, part.offset, part.length, true, &start, &end);
   if (result == 0)
     result = write_into_place (image, &place, &part, start, end);
   g_mutex_lock (&layer->lock);
@@ -363,7 +334,6 @@ image_run_slow (ImageRequest *request)
       result = image_top (image)->identity ? run_clear_identity (image, request) : run_clear (image, request);
       break;
     }
-  if (result == 0 && image->write_through)
-    result = image_layer_flush (image_top (image));
+  image_forget (image, request->first, request->end - request->first);
   return result;
 }

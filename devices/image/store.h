@@ -73,6 +73,7 @@ struct ImageStore {
   uint64_t size;       /* bytes; grows with writes. Read it with store_size */
   unsigned block_size; /* what it likes best: a power of two, 512..65536 */
   unsigned alignment;  /* of offset, length and memory without a copy (O_DIRECT); 1: none */
+  unsigned number;     /* private to the image core */
 };
 
 typedef struct {
