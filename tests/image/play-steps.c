@@ -102,7 +102,8 @@ draw_peer_write (Play *play, unsigned cluster, bool compressible, GPtrArray *com
     {
       offset = play->windows[run_between (run, 0, PLAY_WINDOWS - 1)] + SECTOR * run_between (run, 0, 2047);
       offset = MIN (offset, size - SECTOR);
-      length = MIN (SECTOR * run_scale (run, 9), size - offset);
+      length = SECTOR * run_scale (run, 9);
+      length = MIN (length, size - offset);
       if (run_once_in (run, 4))
         {
           pattern = 0;
