@@ -17,13 +17,10 @@ next_to_look_at (void *data, JobPiece *piece, GError **error)
   while (compact->position < compact->size)
     {
       uint64_t offset = compact->position, unit_end;
-      bool takes_space;
 
       if (!job_extent (compact->image, offset, compact->size - offset, &piece->extent, error))
         return JOB_FAILED;
-      takes_space =
-        piece->extent.depth == 0 && (piece->extent.data || piece->extent.host_offset != UINT64_MAX);
-      if (takes_space)
+      if (piece->extent.depth == 0 && piece->extent.data)
         {
           unit_end = (offset + MAX (JOB_PIECE_SIZE, compact->unit)) / compact->unit * compact->unit;
           piece->offset = offset;
@@ -44,8 +41,6 @@ free_zeroes (void *data, const JobPiece *piece, JobWorker *worker, GError **erro
   Compact *compact = data;
   uint8_t *buffer = worker->buffer[0];
 
-  if (!piece->extent.data)
-    return job_write_zeroes (compact->image, piece->offset, piece->length, error);
   if (!job_read (compact->image, piece->offset, buffer, piece->length, error))
     return false;
   for (uint64_t at = 0, run; at < piece->length; at += run)

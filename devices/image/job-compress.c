@@ -92,22 +92,6 @@ pass_turn (JobCompressor *compressor)
   g_mutex_unlock (&compressor->lock);
 }
 
-/* As the image core does before the first change. With the layer's lock. */
-static int
-begin_writing (JobCompressor *compressor)
-{
-  ImageLayer *layer = compressor->layer;
-  int result = 0;
-
-  if (g_atomic_int_get (&compressor->image->begun))
-    return 0;
-  if (layer->format->begin_writing != NULL)
-    result = layer->format->begin_writing (layer);
-  if (result == 0)
-    g_atomic_int_set (&compressor->image->begun, true);
-  return result;
-}
-
 static bool
 write_cluster (JobCompressor *compressor, uint64_t offset, const uint8_t *data, const Code *code,
                GError **error)
@@ -118,11 +102,7 @@ write_cluster (JobCompressor *compressor, uint64_t offset, const uint8_t *data, 
 
   if (code->size == -E2BIG)
     return job_write (compressor->image, offset, data, MIN (layer->cluster, size - offset), error);
-  g_mutex_lock (&layer->lock);
-  result = begin_writing (compressor);
-  if (result == 0)
-    result = layer->format->write_code (layer, offset, code->code, (size_t)code->size);
-  g_mutex_unlock (&layer->lock);
+  result = image_write_code (compressor->image, offset, code->code, (size_t)code->size);
   return result == 0 || job_set_io_error (error, result, "write", compressor->image, offset);
 }
 

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/cli/disk.h"
+
+#include <glib-unix.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#define SHOW_AFTER_US G_USEC_PER_SEC
+#define SHOW_EVERY_US (G_USEC_PER_SEC / 10)
+#define BAR_WIDTH     24
+
+typedef struct {
+  CliWait wait;
+  GCancellable *cancellable;
+  bool terminal; /* a line that is drawn over and over */
+  bool lines;    /* a line for each per cent */
+  gint64 begun, drawn;
+  int percent;
+  bool shown;
+} Progress;
+
+static void
+draw (const Progress *progress, guint64 done, guint64 total, int percent)
+{
+  g_autofree char *rate = NULL, *size = disk_size_short (total);
+  double seconds = (double)(g_get_monotonic_time () - progress->begun) / G_USEC_PER_SEC;
+  double speed = seconds > 0 ? (double)done / seconds : 0;
+  unsigned left = speed > 0 ? (unsigned)MIN ((double)(total - done) / speed, 359999.0) : 0;
+  int full = percent * BAR_WIDTH / 100;
+  char bar[BAR_WIDTH + 1];
+
+  for (int i = 0; i < BAR_WIDTH; i++)
+    bar[i] = i < full ? '=' : ' ';
+  bar[BAR_WIDTH] = '\0';
+  rate = disk_size_short ((guint64)speed);
+  g_printerr ("\r\033[K%3d %% [%s] of %s, %s/s, %u:%02u left", percent, bar, size, rate, left / 60,
+              left % 60);
+}
+
+static void
+on_progress (guint64 done, guint64 total, gpointer data)
+{
+  Progress *progress = data;
+  gint64 now = g_get_monotonic_time ();
+  int percent = total > 0 ? (int)((double)done / (double)total * 100) : 100;
+
+  if (progress->lines && !progress->terminal)
+    {
+      if (percent > progress->percent)
+        g_printerr ("%d %%\n", percent);
+      progress->percent = MAX (percent, progress->percent);
+      return;
+    }
+  if ((now - progress->begun < SHOW_AFTER_US && !progress->lines) || now - progress->drawn < SHOW_EVERY_US)
+    return;
+  progress->drawn = now;
+  progress->shown = true;
+  draw (progress, done, total, percent);
+}
+
+static gboolean
+on_signal (gpointer data)
+{
+  Progress *progress = data;
+
+  g_cancellable_cancel (progress->cancellable);
+  return G_SOURCE_CONTINUE;
+}
+
+bool
+cli_run_task (DiskTaskFunc func, gpointer data, bool show, GError **error)
+{
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  Progress progress = {
+    .cancellable = cancellable,
+    .terminal = isatty (STDERR_FILENO),
+    .lines = show,
+    .begun = g_get_monotonic_time (),
+    .percent = -1,
+  };
+  guint interrupt = g_unix_signal_add (SIGINT, on_signal, &progress);
+  guint terminate = g_unix_signal_add (SIGTERM, on_signal, &progress);
+  GError *failure = NULL;
+  bool done;
+
+  disk_task_run_async (func, data, progress.terminal || show ? on_progress : NULL, &progress, cancellable,
+                       cli_wait_ready, &progress.wait);
+  done = disk_task_run_finish (cli_wait (&progress.wait), &failure);
+  cli_wait_clear (&progress.wait);
+  g_source_remove (interrupt);
+  g_source_remove (terminate);
+  if (progress.shown)
+    g_printerr ("\r\033[K");
+  if (g_error_matches (failure, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    {
+      g_clear_error (&failure);
+      failure = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "Interrupted; nothing is lost");
+    }
+  if (failure != NULL)
+    g_propagate_error (error, failure);
+  return done;
+}
