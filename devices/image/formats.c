@@ -11,6 +11,7 @@
 static const ImageFormat *const formats[] = {
   &image_raw,
   &image_vhd,
+  &image_vmdk,
 };
 
 /* --- formats that are known by sight only: nobody must mistake them for raw --- */
