@@ -21,6 +21,10 @@ G_BEGIN_DECLS
  * Lock order: a layer's lock → image->lock; the other way round only by trying. No callback is called with
  * either.
  */
+typedef struct {
+  ImageRequest *first, *last;
+} ImageQueue;
+
 struct Image {
   EventLoop *loop;
   GPtrArray *layers; /* of ImageLayer, the top first */
@@ -36,14 +40,40 @@ struct Image {
   GQueue held;           /* of ImageRequest: ranges.h */
   unsigned n_exclusive, n_waiting;
 
-  GThreadPool *workers;
+  GThreadPool *workers; /* one turn for each in @work */
+  ImageQueue work;
 
   GSource *done_source; /* ready while @done isn't empty */
-  ImageRequest *done_first, *done_last;
+  ImageQueue done;
 
   void (*resized) (Image *image, void *data);
   void *resized_data;
 };
+
+/* Whether @queue was empty before. */
+static inline bool
+image_queue_push (ImageQueue *queue, ImageRequest *request)
+{
+  bool was_empty = queue->first == NULL;
+
+  request->next = NULL;
+  if (was_empty)
+    queue->first = request;
+  else
+    queue->last->next = request;
+  queue->last = request;
+  return was_empty;
+}
+
+static inline ImageRequest *
+image_queue_pop (ImageQueue *queue)
+{
+  ImageRequest *request = queue->first;
+
+  if (request != NULL)
+    queue->first = request->next;
+  return request;
+}
 
 static inline ImageLayer *
 image_layer (const Image *image, unsigned depth)
@@ -129,7 +159,12 @@ void image_route_ready (ImageRequest *request);                     /* its range
 void image_route_finished (ImageRequest *request, int error);       /* carried out; on the loop's thread */
 void image_route_finished_later (ImageRequest *request, int error); /* the same, from anywhere */
 void image_route_to_worker (ImageRequest *request);
-void image_work (void *request, void *image); /* a worker's turn */
+void image_work (void *turn, void *image); /* on a worker: deals with the next of image->work */
+
+/* Not a request's kind that anyone submits: waits until it holds the whole disk, exclusively, for what moves data
+ * about (image-resize.c). */
+#define IMAGE_HOLD ((ImageRequestKind)(IMAGE_WRITE_ZEROES + 1))
+void image_hold_taken (ImageRequest *hold); /* image-resize.c: it holds; any thread */
 
 /* --- image.c --- */
 

@@ -42,7 +42,12 @@ is_change (const ImageRequest *request)
 void
 image_route_to_worker (ImageRequest *request)
 {
-  g_thread_pool_push (request->image->workers, request, NULL);
+  Image *image = request->image;
+
+  g_mutex_lock (&image->lock);
+  image_queue_push (&image->work, request);
+  g_mutex_unlock (&image->lock);
+  g_thread_pool_push (image->workers, image, NULL);
 }
 
 void
@@ -61,6 +66,11 @@ image_route_ready (ImageRequest *request)
 {
   bool transfer = request->kind == IMAGE_READ || request->kind == IMAGE_WRITE;
 
+  if (request->kind == IMAGE_HOLD)
+    {
+      image_hold_taken (request);
+      return;
+    }
   if (transfer && image_try_fast (request) == FAST_TAKEN)
     return;
   if (request->kind == IMAGE_WRITE && !request->exclusive)
@@ -91,10 +101,9 @@ image_route_finished_later (ImageRequest *request, int error)
   image_request_done_later (request, error);
 }
 
-void
-image_work (void *data, void *user_data)
+static void
+run_on_worker (ImageRequest *request)
 {
-  ImageRequest *request = data;
   Image *image = request->image;
   int result = BATCH_ABANDONED;
 
@@ -115,4 +124,16 @@ image_work (void *data, void *user_data)
     image_request_done_later (request, result);
   else
     image_route_finished_later (request, result);
+}
+
+void
+image_work (void *turn, void *user_data)
+{
+  Image *image = user_data;
+  ImageRequest *request;
+
+  g_mutex_lock (&image->lock);
+  request = image_queue_pop (&image->work);
+  g_mutex_unlock (&image->lock);
+  run_on_worker (request);
 }
