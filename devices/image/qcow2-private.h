@@ -10,8 +10,8 @@ G_BEGIN_DECLS
  * names in comments are that document's. All numbers on disk are big-endian.
  *
  * Files: qcow2.c (operations), -header (header and extensions), -tables (what is in memory of tables), -l2,
- * -refcount (counts), -reftable (their table's growth), -alloc (free clusters, growth of the file), -map, -place,
- * -unmap, -flush (crash order), -create, -resize; -compress, -crypt, -check, -snapshots.
+ * -refcount (counts), -reftable (their table's growth), -alloc (free clusters, growth of the file), -map,
+ * -place, -unmap, -flush (crash order), -create, -resize, -backing; -compress, -crypt, -check, -snapshots.
  *
  * Crash order. In memory, a refcount is raised when a cluster is allocated, and lowered only after no table
  * on stable storage points to the cluster any more: until then the cluster is in @pending. A flush writes
@@ -53,13 +53,12 @@ enum { /* byte offsets of fields */
        QCOW2_H_OUR_LENGTH = 112, /* of images that are made here */
 };
 
-#define QCOW2_SECTOR           512u /* what the medium writes as a whole; the header's fields lie in the first */
-#define QCOW2_BACKING_MAX      1023u
-#define QCOW2_CLUSTER_BITS_MIN 9u
-#define QCOW2_CLUSTER_BITS_MAX 21u
-#define QCOW2_L1_MAX           (32u * 1024 * 1024) /* bytes */
-#define QCOW2_REFTABLE_MAX     (8u * 1024 * 1024) /* bytes; refcount order 6 with small clusters needs the most \
-                                                   */
+#define QCOW2_SECTOR             512u /* what the medium writes as a whole; the header's fields lie in the first */
+#define QCOW2_BACKING_MAX        1023u
+#define QCOW2_CLUSTER_BITS_MIN   9u
+#define QCOW2_CLUSTER_BITS_MAX   21u
+#define QCOW2_L1_MAX             (32u * 1024 * 1024) /* bytes */
+#define QCOW2_REFTABLE_MAX       (8u * 1024 * 1024)  /* bytes */
 #define QCOW2_SNAPSHOTS_MAX      65536u
 #define QCOW2_SNAPSHOT_TABLE_MAX (64u * 1024 * 1024) /* bytes */
 
@@ -159,9 +158,9 @@ typedef struct {
   unsigned cluster; /* bytes */
   unsigned refcount_order;
   bool extended_l2;
-  unsigned entry_size;         /* of L2 entries: 8 or 16 */
-  unsigned l2_bits;            /* an L2 table has 1 << l2_bits entries */
-  unsigned refcount_bits_log2; /* a refcount block has 1 << refcount_bits_log2 counts */
+  unsigned entry_size; /* of L2 entries: 8 or 16 */
+  unsigned l2_bits;    /* an L2 table has 1 << l2_bits entries */
+  unsigned rc_bits;    /* a refcount block has 1 << rc_bits counts */
   uint64_t refcount_max;
   Qcow2Compression compression;
   Qcow2CryptMethod crypt_method;
@@ -179,6 +178,7 @@ typedef struct {
   unsigned n_snapshots;
   uint64_t snapshots_offset;
   uint64_t snapshots_length; /* bytes; known after qcow2_read_snapshots */
+  bool begun;                /* qcow2_begin_writing did its work */
   bool wrote_dirty;          /* lazy refcounts: the header says dirty because of us */
   char *damage; /* the first contradiction that was met; NULL: none. Nothing is written any more */
 
@@ -192,9 +192,8 @@ typedef struct {
   uint8_t *full_blocks;   /* a byte for each refcount table entry: it has no free cluster */
   uint64_t free_hint;     /* no cluster below is free */
   uint64_t virgin;        /* clusters from here on were never written: they read as zeroes */
-  bool virgin_known;
-  uint64_t grown_to;    /* what we made the file grow to, bytes; 0: did not */
-  uint64_t code_cursor; /* where the next compressed cluster goes; 0: nowhere yet */
+  uint64_t grown_to;      /* what we made the file grow to, bytes; 0: did not */
+  uint64_t code_cursor;   /* where the next compressed cluster goes; 0: nowhere yet */
   Qcow2PlaceRecord *spare_records;
 } Qcow2;
 
@@ -219,13 +218,16 @@ int qcow2_header_write_sector (ImageLayer *layer); /* @sector as it is */
 int qcow2_set_incompatible (ImageLayer *layer, uint64_t set, uint64_t clear);
 
 /* Before the first change of an image: clears autoclear features, whose data we don't keep current. Durable.
- * Open does it, unless read-only or lenient: who repairs a lenient image calls it first. */
+ * See layer.h; who repairs an image calls it first. Nothing to do a second time. */
 int qcow2_begin_writing (ImageLayer *layer);
+
+/* Header and extensions up to the end mark, as they are to be. */
+GByteArray *qcow2_header_compose (const Qcow2 *q, const char *backing_format);
 
 /* --- qcow2-tables.c: nothing here changes crash order, qcow2-flush.c does the writing --- */
 
-/* Remembers what is wrong with the image and says so in the log; from then on changes fail with -EIO. Returns
- * -EIO. */
+/* Remembers what is wrong with the image and says so in the log; from then on changes fail with -EIO (who
+ * repairs it clears @damage first). Returns -EIO. */
 int qcow2_damaged (ImageLayer *layer, const char *format, ...) G_GNUC_PRINTF (2, 3);
 
 /* The L2 table of an L1 entry; *table is NULL if there is none. Blocks if @may_block, else -EAGAIN. */
@@ -257,7 +259,7 @@ void qcow2_cache_drop (Qcow2Cache *cache, Qcow2Table *table); /* dirty or not */
 /* Makes room for one more table. -EAGAIN if that needs writing and not @may_block. */
 int qcow2_cache_room (ImageLayer *layer, Qcow2Cache *cache, bool may_block);
 int qcow2_cache_write (ImageLayer *layer, Qcow2Cache *cache); /* dirty sectors; they stay dirty */
-void qcow2_cache_clean (const Qcow2 *q, Qcow2Cache *cache);                   /* they are on stable storage */
+void qcow2_cache_clean (const Qcow2 *q, Qcow2Cache *cache);   /* they are on stable storage */
 
 bool qcow2_root_read (ImageLayer *layer, Qcow2Root *root, GError **error);     /* @n, @offset are set */
 void qcow2_root_init (Qcow2 *q, Qcow2Root *root, uint64_t offset, unsigned n); /* zeroes */
@@ -275,8 +277,8 @@ bool qcow2_is_metadata (const Qcow2 *q, uint64_t cluster, uint64_t n); /* any of
 
 /* Counts of host clusters as they are in memory (on disk they may be higher). Blocking if @may_block. */
 int qcow2_refcount_get (ImageLayer *layer, uint64_t cluster, bool may_block, uint64_t *count);
-/* Raises or lowers at once: lowering is safe only for what no table on disk points to. Makes blocks that are
- * missing. */
+/* Raises or lowers at once: lowering is safe only for what no table on disk points to. -ENXIO: no block
+ * covers the cluster (repair then rebuilds). -ERANGE: below 0 or beyond what a count can hold. */
 int qcow2_refcount_set (ImageLayer *layer, uint64_t cluster, bool may_block, uint64_t count);
 int qcow2_refcount_add (ImageLayer *layer, uint64_t cluster, uint64_t n, bool may_block, int delta);
 
@@ -284,6 +286,20 @@ int qcow2_refcount_add (ImageLayer *layer, uint64_t cluster, uint64_t n, bool ma
 void qcow2_free_later (ImageLayer *layer, uint64_t cluster, uint64_t n);
 /* Lowers what is pending; flush calls it. */
 int qcow2_free_pending (ImageLayer *layer);
+
+/* For -alloc and -reftable: the block of counts at @index; NULL: none yet. */
+int qcow2_rc_get (ImageLayer *layer, unsigned index, bool may_block, Qcow2Table **block);
+uint64_t qcow2_rc_count (const Qcow2 *q, const Qcow2Table *block, uint64_t cluster);
+void qcow2_rc_set_count (ImageLayer *layer, Qcow2Table *block, uint64_t cluster, uint64_t count);
+
+/* --- qcow2-reftable.c --- */
+
+/* Makes the refcount table longer, so that @n_blocks blocks fit. Blocking; durable. */
+int qcow2_reftable_grow (ImageLayer *layer, uint64_t n_blocks);
+/* A block for counts that none covers; its cluster is the first that it counts. */
+int qcow2_rc_make (ImageLayer *layer, unsigned index, bool may_block);
+/* @n clusters in a row behind everything, with the blocks that count them. Blocking. */
+int qcow2_append_run (ImageLayer *layer, uint64_t n, uint64_t *first);
 
 /* Every count of the file at once, for repair: the counts of [0, n) are what @count says, others 0. Writes
  * new refcount blocks and a new table behind the end of the file, syncs, then makes the header point there.
@@ -293,6 +309,11 @@ bool qcow2_refcounts_rebuild (ImageLayer *layer, uint64_t n, Qcow2CountFunc coun
                               GError **error);
 
 /* --- qcow2-alloc.c --- */
+
+/* The file reaches at least to the end of the cluster before @end. */
+int qcow2_reach (ImageLayer *layer, uint64_t end, bool may_block);
+/* Where in the file clusters begin that were never written: sets @virgin. For open. Blocking. */
+int qcow2_find_virgin (ImageLayer *layer);
 
 /* 1..@wanted clusters in a row, counted once each. *zeroed: they read as zeroes. -ENOSPC, -EAGAIN, -EIO. */
 int qcow2_alloc (ImageLayer *layer, uint64_t wanted, bool may_block, uint64_t *first, uint64_t *n,
@@ -317,6 +338,11 @@ void qcow2_link (ImageLayer *layer, const ImagePlace *place, uint64_t offset, ui
 void qcow2_unplace (ImageLayer *layer, const ImagePlace *place);
 int qcow2_unmap (ImageLayer *layer, uint64_t offset, uint64_t length, UnmapKind kind, bool may_block);
 int qcow2_flush (ImageLayer *layer);
+/* The same, and every count too: the image is clean. */
+int qcow2_flush_all (ImageLayer *layer);
+/* Before a change: -EIO on a damaged image; flushes if much is waiting for it. */
+int qcow2_relieve (ImageLayer *layer, bool may_block);
+void qcow2_free_records (Qcow2 *q);
 bool qcow2_create (ImageStore *store, const ImageCreateOptions *options, GError **error);
 bool qcow2_resize (ImageLayer *layer, uint64_t size, GError **error);
 bool qcow2_set_backing (ImageLayer *layer, const char *path, const char *format, GError **error);
