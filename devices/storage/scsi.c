@@ -232,6 +232,20 @@ scsi_execute (ScsiTask *task)
     command->handle (task);
 }
 
+/* SPC-4, incorrect logical unit number. */
+void
+scsi_execute_elsewhere (ScsiTask *task)
+{
+  uint8_t data[36] = { 0x7f, 0, 0x06, 0x12, sizeof data - 5 };
+
+  if (task->cdb[0] == 0x12)
+    scsi_reply (task, data, sizeof data, load_be16 (task->cdb + 3));
+  else if (task->cdb[0] == 0xa0)
+    scsi_report_luns (task);
+  else
+    scsi_check (task, SENSE_ILLEGAL_REQUEST, 0x25, 0x00);
+}
+
 /* SPC-4, REPORT SUPPORTED OPERATION CODES: about one command. A list of all is not kept. */
 void
 scsi_report_opcodes (ScsiTask *task)
@@ -257,6 +271,22 @@ scsi_report_opcodes (ScsiTask *task)
 }
 
 /* --- life --- */
+
+void
+scsi_unit_init (ScsiUnit *unit, Device *device, const ScsiUnitConfig *config)
+{
+  *unit = (ScsiUnit){
+    .kind = config->kind,
+    .device = device,
+    .image = config->image,
+    .host = config->host,
+    .read_only = config->read_only || (config->image != NULL && image_is_read_only (config->image)),
+    .no_discard = config->no_discard,
+    .write_through = config->write_through,
+  };
+  g_strlcpy (unit->serial, config->serial != NULL ? config->serial : "", sizeof unit->serial);
+  scsi_unit_reset (unit, true);
+}
 
 Image *
 scsi_medium (const ScsiUnit *unit)

@@ -72,6 +72,19 @@ struct ScsiUnit {
 
 extern const StateTable scsi_unit_state;
 
+/* What is behind a unit: an image or, for SCSI_HOST, an opened device. */
+typedef struct {
+  ScsiKind kind;
+  Image *image; /* NULL: a drive without a disc */
+  ScsiHost *host;
+  const char *serial; /* cut at 20 bytes */
+  bool read_only;     /* also if the image is */
+  bool no_discard, write_through;
+} ScsiUnitConfig;
+
+/* As after power-on. */
+void scsi_unit_init (ScsiUnit *unit, Device *device, const ScsiUnitConfig *config);
+
 /* One command. Owned by the controller, unmoved from scsi_execute to @done. */
 struct ScsiTask {
   ScsiUnit *unit;
@@ -130,6 +143,8 @@ struct ScsiTransport {
 
 /* Runs the command; @done may come before this returns. */
 void scsi_execute (ScsiTask *task);
+/* A command to a unit that isn't there, of the target that @task->unit stands for. */
+void scsi_execute_elsewhere (ScsiTask *task);
 void scsi_image_done (ScsiTask *task, ImageRequestKind kind, int error);
 
 /* Power-on (@cold) or a reset that the initiator asked for. */

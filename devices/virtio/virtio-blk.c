@@ -101,7 +101,6 @@ struct VirtioBlk {
   bool read_only;
   bool writeback; /* the guest's choice, CONFIG_WRITEBACK */
   bool blocked;   /* no room on the host: writes wait for the user */
-  bool notify_scheduled;
   BlkRequest *spare;
   unsigned n_spare;
 };
@@ -156,29 +155,6 @@ finish (BlkRequest *request, uint8_t status)
   *request->status = status;
   virtq_push (request->vq, &request->chain, status == BLK_S_OK ? request->written : 1);
   request_free (request);
-}
-
-/* One interrupt for all that the loop completes in one go. */
-static void
-notify_all (Device *device)
-{
-  VirtioBlk *blk = (VirtioBlk *)device;
-
-  blk->notify_scheduled = false;
-  for (unsigned i = 0; i < blk->virtio.n_queues; i++)
-    virtq_notify (&blk->virtio.queues[i]);
-}
-
-static void
-notify_soon (VirtioBlk *blk, Virtq *vq)
-{
-  if (vq->in_flight == 0)
-    virtq_notify (vq);
-  else if (!blk->notify_scheduled)
-    {
-      blk->notify_scheduled = true;
-      device_call (&blk->virtio.pci.device, notify_all);
-    }
 }
 
 /* The host's disk is full: the guest must not hear of an error that its owner can mend. */
@@ -270,7 +246,7 @@ request_done (ImageRequest *io, int error)
     }
   else if (!go_on (request))
     finish (request, BLK_S_OK);
-  notify_soon (blk, vq);
+  virtq_notify_soon (vq);
   device_unlock (device);
   board_io_end (device->board);
 }

@@ -40,6 +40,7 @@ enum {
   VIRTIO_ID_BLOCK = 2,
   VIRTIO_ID_CONSOLE = 3,
   VIRTIO_ID_ENTROPY = 4,
+  VIRTIO_ID_SCSI = 8,
 };
 
 struct VirtioClass {
@@ -120,6 +121,7 @@ struct VirtioDevice {
   uint32_t feature_select, driver_feature_select;
   bool reset_pending; /* status 0 was written while chains were in flight */
   bool halted;        /* the machine stands still */
+  bool notify_scheduled;
 
   /* Device configuration, section 5.x.4, little-endian; what a guest reads. Fill config_size in realize. */
   unsigned config_size;
@@ -186,6 +188,10 @@ void virtq_park (Virtq *vq, const VirtqChain *chain);
 
 /* Interrupts the guest if it wants to know of what was pushed since the last time. */
 void virtq_notify (Virtq *vq);
+
+/* The same for a chain that was pushed from the loop: one interrupt for all that the loop completes in one
+ * go. */
+void virtq_notify_soon (Virtq *vq);
 
 /* Copies from the out-part / to the in-part, from byte @offset on. Returns the bytes copied: fewer than @size
  * if the part ends before. */

@@ -413,6 +413,30 @@ virtq_notify (Virtq *vq)
     virtio_pci_interrupt (vq->vdev, vq->vector, VIRTIO_ISR_QUEUE);
 }
 
+static void
+notify_all (Device *device)
+{
+  VirtioDevice *vdev = (VirtioDevice *)device;
+
+  vdev->notify_scheduled = false;
+  for (unsigned i = 0; i < vdev->n_queues; i++)
+    virtq_notify (&vdev->queues[i]);
+}
+
+void
+virtq_notify_soon (Virtq *vq)
+{
+  VirtioDevice *vdev = vq->vdev;
+
+  if (vq->in_flight == 0)
+    virtq_notify (vq);
+  else if (!vdev->notify_scheduled)
+    {
+      vdev->notify_scheduled = true;
+      device_call (&vdev->pci.device, notify_all);
+    }
+}
+
 /* --- contents --- */
 
 size_t

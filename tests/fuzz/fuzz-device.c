@@ -12,6 +12,7 @@
 #include "devices/virtio/virtio-blk.h"
 #include "devices/virtio/virtio-net.h"
 #include "devices/virtio/virtio-rng.h"
+#include "devices/virtio/virtio-scsi.h"
 #include "tests/devices/pci-bench.h"
 
 #include <sys/mman.h>
@@ -97,6 +98,16 @@ G_GNUC_UNUSED static void
 setup_virtio_rng (Bench *bench, void *data)
 {
   bench_add (bench, &virtio_rng_class, NULL, &(VirtioRngConfig){ .place = place (bench) });
+}
+
+G_GNUC_UNUSED static void
+setup_virtio_scsi (Bench *bench, void *data)
+{
+  VirtioScsiConfig config = { .place = place (bench) };
+
+  config.units[0] = (ScsiUnitConfig){ .kind = SCSI_DISK, .image = disk (bench, false), .serial = "disk0" };
+  config.units[1] = (ScsiUnitConfig){ .kind = SCSI_CDROM, .image = disk (bench, true), .serial = "cd0" };
+  bench_add (bench, &virtio_scsi_class, NULL, &config);
 }
 
 G_GNUC_UNUSED static void

@@ -1,0 +1,854 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The SCSI controller against virtio 1.2, section 5.6; its disks against SBC-3, its drives against MMC-6. */
+#include "devices/virtio/virtio-scsi.h"
+
+#include "tests/devices/small-disk.h"
+#include "tests/devices/virtio-guest.h"
+#include "vmm/base/bytes.h"
+#include "vmm/base/error.h"
+
+#define RINGS    UINT64_C (0x10000) /* 16 KiB for each of the queues */
+#define HEADER   UINT64_C (0x80000)
+#define RESPONSE UINT64_C (0x80100)
+#define CONTROL  UINT64_C (0x80400)
+#define EVENTS   UINT64_C (0x80800)
+#define DATA     UINT64_C (0x90000)
+#define SIZE     (UINT64_C (1) << 20)
+#define CD_SIZE  (2048u * 100 - 1024)
+
+#define F_HOTPLUG (UINT64_C (1) << 1)
+#define F_CHANGE  (UINT64_C (1) << 2)
+
+#define DISK 0
+#define CD   3
+#define FREE 5
+
+#define SENSE 12u /* of a response */
+
+typedef struct {
+  char *folder, *path, *cd_path;
+  bool read_only, no_discard, write_through;
+  Bench *bench;
+  GuestQueue control, event, queue;
+} Fixture;
+
+static Image *
+open_image (Bench *bench, const char *path, bool read_only)
+{
+  const ImageOptions options = { .read_only = read_only, .format = "raw" };
+  GError *error = NULL;
+  Image *image = image_open (bench_board (bench)->loop, path, &options, &error);
+
+  g_assert_no_error (error);
+  return image;
+}
+
+static void
+furnish (Bench *bench, void *data)
+{
+  Fixture *f = data;
+  VirtioScsiConfig config = { .place = { pci_bench_bus_new (bench), PCI_DEVFN (4, 0) }, .n_queues = 2 };
+
+  config.units[DISK] = (ScsiUnitConfig){ .kind = SCSI_DISK,
+                                         .image = open_image (bench, f->path, f->read_only),
+                                         .serial = "disk0",
+                                         .no_discard = f->no_discard,
+                                         .write_through = f->write_through };
+  config.units[CD] =
+    (ScsiUnitConfig){ .kind = SCSI_CDROM, .image = open_image (bench, f->cd_path, true), .serial = "cd0" };
+  bench_add (bench, &virtio_scsi_class, "scsi0", &config);
+  pci_bench_map (bench);
+}
+
+static void
+lay_rings (Fixture *f)
+{
+  guest_queue_init (&f->control, f->bench, 0, 16, RINGS);
+  guest_queue_init (&f->event, f->bench, 1, 16, RINGS + 0x4000);
+  guest_queue_init (&f->queue, f->bench, 2, 64, RINGS + 0x8000);
+}
+
+/* Sends a command; its response comes later. */
+static void
+issue_at (Fixture *f, uint64_t header, uint64_t response, unsigned target, const uint8_t *cdb,
+          size_t cdb_size, uint64_t data, uint32_t out, uint32_t in)
+{
+  uint8_t *p = bench_memory (f->bench, header, 51);
+  GuestBuffer buffers[3];
+  unsigned n = 0;
+
+  memset (p, 0, 51);
+  p[0] = 1;
+  p[1] = target;
+  store_le64 (p + 8, header); /* its tag */
+  memcpy (p + 19, cdb, cdb_size);
+  memset (bench_memory (f->bench, response, 108), 0xee, 108);
+  buffers[n++] = (GuestBuffer){ header, 51, false };
+  if (out > 0)
+    buffers[n++] = (GuestBuffer){ data, out, false };
+  buffers[n++] = (GuestBuffer){ response, 108, true };
+  if (in > 0)
+    buffers[n++] = (GuestBuffer){ data, in, true };
+  guest_queue_add (&f->queue, buffers, n);
+  guest_queue_kick (&f->queue);
+}
+
+static uint8_t *
+response (Fixture *f)
+{
+  return bench_memory (f->bench, RESPONSE, 108);
+}
+
+static uint8_t *
+answer (Fixture *f, size_t size)
+{
+  return bench_memory (f->bench, DATA, size);
+}
+
+/* Runs a command. Returns: sense key, code and qualifier as 0xkkaaqq; 0 if it was good; all ones if it was
+ * not the unit that answered. */
+static uint32_t
+run (Fixture *f, unsigned target, const uint8_t *cdb, size_t size, uint32_t out, uint32_t in)
+{
+  const uint8_t *p = response (f);
+
+  issue_at (f, HEADER, RESPONSE, target, cdb, size, DATA, out, in);
+  guest_queue_wait (&f->queue, NULL);
+  if (p[11] != 0)
+    return UINT32_MAX;
+  if (p[10] == 0)
+    return 0;
+  g_assert_cmphex (p[10], ==, 0x02);
+  g_assert_cmpuint (load_le32 (p), ==, 18);
+  g_assert_cmphex (p[SENSE], ==, 0x70);
+  return (uint32_t)p[SENSE + 2] << 16 | p[SENSE + 12] << 8 | p[SENSE + 13];
+}
+
+#define RUN(f, target, out, in, ...)                                                                         \
+  run (f, target, (const uint8_t[]){ __VA_ARGS__ }, sizeof ((const uint8_t[]){ __VA_ARGS__ }), out, in)
+
+/* Driver up, and what the power-on left behind fetched. */
+static void
+start (Fixture *f, uint64_t features)
+{
+  g_assert_cmphex (virtio_guest_negotiate (f->bench, F_VERSION_1 | features) & STATUS_FEATURES_OK, !=, 0);
+  lay_rings (f);
+  virtio_guest_driver_ok (f->bench);
+  RUN (f, DISK, 0, 0, 0x00);
+  RUN (f, CD, 0, 0, 0x00);
+}
+
+static void
+setup (Fixture *f, gconstpointer data)
+{
+  f->folder = scratch_new ();
+  f->path = pattern_file_new (f->folder, "disk.img", SIZE);
+  f->cd_path = pattern_file_new (f->folder, "disc.iso", CD_SIZE);
+  f->bench = bench_new_with (furnish, f);
+}
+
+static void
+setup_read_only (Fixture *f, gconstpointer data)
+{
+  f->read_only = true;
+  setup (f, data);
+}
+
+static void
+setup_plain (Fixture *f, gconstpointer data)
+{
+  f->no_discard = f->write_through = true;
+  setup (f, data);
+}
+
+static void
+teardown (Fixture *f, gconstpointer data)
+{
+  bench_free (f->bench);
+  g_free (f->path);
+  g_free (f->cd_path);
+  scratch_free (f->folder);
+}
+
+static void
+assert_pattern (Fixture *f, uint64_t offset, size_t size)
+{
+  const uint8_t *p = answer (f, size);
+
+  for (size_t i = 0; i < size; i++)
+    if (p[i] != pattern_byte (offset + i))
+      g_error ("byte %zu of offset %" G_GUINT64_FORMAT " is 0x%02x", i, offset, p[i]);
+}
+
+static void
+assert_file (Fixture *f, uint64_t offset, uint8_t value, size_t size)
+{
+  g_autofree char *content = NULL;
+  gsize length;
+
+  g_assert_true (g_file_get_contents (f->path, &content, &length, NULL));
+  g_assert_cmpuint (offset + size, <=, length);
+  for (size_t i = 0; i < size; i++)
+    g_assert_cmphex ((uint8_t)content[offset + i], ==, value);
+}
+
+static void
+assert_file_is_pattern (Fixture *f, uint64_t offset, size_t size)
+{
+  g_autofree char *content = NULL;
+  gsize length;
+
+  g_assert_true (g_file_get_contents (f->path, &content, &length, NULL));
+  for (size_t i = 0; i < size; i++)
+    g_assert_cmphex ((uint8_t)content[offset + i], ==, pattern_byte (offset + i));
+}
+
+/* --- the controller --- */
+
+/* 5.6.4: configuration. */
+static void
+test_configuration (Fixture *f, gconstpointer data)
+{
+  g_assert_cmphex (pci_bench_read_config (f->bench, 0, 4), ==, 0x10481af4);
+  g_assert_cmphex (pci_bench_read_config (f->bench, 8, 4) >> 8, ==, 0x010000);
+  g_assert_cmpuint (bench_read16 (f->bench, VIRTIO_COMMON + REG_NUM_QUEUES), ==, 4);
+  g_assert_cmpuint (bench_read32 (f->bench, VIRTIO_CONFIG), ==, 2);
+  g_assert_cmpuint (bench_read32 (f->bench, VIRTIO_CONFIG + 4), ==, 254);
+  g_assert_cmpuint (bench_read32 (f->bench, VIRTIO_CONFIG + 20), ==, 96);
+  g_assert_cmpuint (bench_read32 (f->bench, VIRTIO_CONFIG + 24), ==, 32);
+  g_assert_cmpuint (bench_read16 (f->bench, VIRTIO_CONFIG + 30), ==, 15);
+  bench_write32 (f->bench, VIRTIO_CONFIG + 20, 32);
+  bench_write32 (f->bench, VIRTIO_CONFIG + 24, 16);
+  g_assert_cmpuint (bench_read32 (f->bench, VIRTIO_CONFIG + 20), ==, 32);
+  g_assert_cmpuint (bench_read32 (f->bench, VIRTIO_CONFIG + 24), ==, 16);
+  bench_write32 (f->bench, VIRTIO_CONFIG + 20, 100000);
+  g_assert_cmpuint (bench_read32 (f->bench, VIRTIO_CONFIG + 20), ==, 32);
+  virtio_guest_negotiate (f->bench, F_VERSION_1);
+  g_assert_cmpuint (bench_read32 (f->bench, VIRTIO_CONFIG + 20), ==, 96);
+}
+
+static void
+test_addresses (Fixture *f, gconstpointer data)
+{
+  uint8_t *header;
+
+  start (f, 0);
+  g_assert_cmphex (RUN (f, FREE, 0, 36, 0x12, 0, 0, 0, 36), ==, UINT32_MAX);
+  g_assert_cmpuint (response (f)[11], ==, 3); /* BAD_TARGET */
+  g_assert_cmphex (RUN (f, 200, 0, 36, 0x12, 0, 0, 0, 36), ==, UINT32_MAX);
+  g_assert_cmphex (RUN (f, DISK, 0, 16, 0xa0, 0, 0, 0, 0, 0, 0, 0, 0, 16), ==, 0);
+  g_assert_cmpuint (load_be32 (answer (f, 16)), ==, 8);
+
+  /* Another unit of a target that is there. */
+  issue_at (f, HEADER, RESPONSE, DISK, (const uint8_t[]){ 0x12, 0, 0, 0, 36 }, 5, DATA, 0, 36);
+  guest_queue_wait (&f->queue, NULL);
+  header = bench_memory (f->bench, HEADER, 8);
+  store_be16 (header + 2, 0x4001);
+  guest_queue_publish (&f->queue, f->queue.next_desc - 3);
+  guest_queue_kick (&f->queue);
+  guest_queue_wait (&f->queue, NULL);
+  g_assert_cmphex (answer (f, 36)[0], ==, 0x7f);
+}
+
+/* A request that is no request; and headers cut anywhere. */
+static void
+test_framing (Fixture *f, gconstpointer data)
+{
+  uint8_t *p;
+  const GuestBuffer cut[] = { { HEADER, 10, false },        { HEADER + 10, 41, false },
+                              { RESPONSE, 5, true },        { RESPONSE + 5, 100, true },
+                              { RESPONSE + 105, 35, true }, { DATA, 4, true } };
+  const GuestBuffer no_response[] = { { HEADER, 51, false } };
+
+  start (f, 0);
+  p = bench_memory (f->bench, HEADER, 51);
+  memset (p, 0, 51);
+  p[0] = 1;
+  memcpy (p + 19, "\x12\0\0\0\x24", 5);
+  guest_queue_add (&f->queue, cut, G_N_ELEMENTS (cut));
+  guest_queue_kick (&f->queue);
+  g_assert_cmpuint (guest_queue_wait (&f->queue, NULL), ==, 108 + 36);
+  g_assert_cmpmem (bench_memory (f->bench, RESPONSE + 108 + 8, 6), 6, "Bonsai", 6);
+  g_assert_cmpmem (answer (f, 4), 4, "1.0 ", 4);
+
+  guest_queue_add (&f->queue, no_response, 1);
+  guest_queue_kick (&f->queue);
+  bench_settle (f->bench);
+  g_assert_cmphex (virtio_guest_status (f->bench) & STATUS_NEEDS_RESET, !=, 0);
+}
+
+/* --- disks --- */
+
+static void
+test_inquiry (Fixture *f, gconstpointer data)
+{
+  start (f, 0);
+  g_assert_cmphex (RUN (f, DISK, 0, 36, 0x12, 0, 0, 0, 36), ==, 0);
+  g_assert_cmphex (answer (f, 36)[0], ==, 0);
+  g_assert_cmpmem (answer (f, 36) + 8, 12, "Bonsai  Disk", 12);
+  g_assert_cmphex (RUN (f, DISK, 0, 36, 0x12, 1, 0, 0, 36), ==, 0);
+  g_assert_cmpmem (answer (f, 10) + 4, 6, "\x00\x80\x83\xb0\xb1\xb2", 6);
+  g_assert_cmphex (RUN (f, DISK, 0, 36, 0x12, 1, 0x80, 0, 36), ==, 0);
+  g_assert_cmpmem (answer (f, 9) + 4, 5, "disk0", 5);
+  g_assert_cmphex (RUN (f, DISK, 0, 64, 0x12, 1, 0x83, 0, 64), ==, 0);
+  g_assert_cmpmem (answer (f, 24) + 8, 13, "Bonsai  disk0", 13);
+  g_assert_cmphex (RUN (f, DISK, 0, 64, 0x12, 1, 0xb0, 0, 64), ==, 0);
+  g_assert_cmpuint (load_be16 (answer (f, 64) + 2), ==, 60);
+  g_assert_cmpuint (load_be32 (answer (f, 64) + 24), ==, 255);
+  g_assert_cmphex (RUN (f, DISK, 0, 64, 0x12, 1, 0xb2, 0, 64), ==, 0);
+  g_assert_cmphex (answer (f, 8)[5], ==, 0xe0);
+  g_assert_cmphex (RUN (f, DISK, 0, 64, 0x12, 1, 0xc0, 0, 64), ==, 0x052400);
+  g_assert_cmphex (RUN (f, DISK, 0, 0, 0xc1), ==, 0x052000);
+  g_assert_cmphex (RUN (f, DISK, 0, 20, 0xa3, 0x0c, 1, 0x93, 0, 0, 0, 0, 0, 20), ==, 0);
+  g_assert_cmphex (answer (f, 20)[1], ==, 3);
+  g_assert_cmphex (RUN (f, DISK, 0, 20, 0xa3, 0x0c, 1, 0x04, 0, 0, 0, 0, 0, 20), ==, 0);
+  g_assert_cmphex (answer (f, 20)[1], ==, 1);
+}
+
+static void
+test_capacity (Fixture *f, gconstpointer data)
+{
+  start (f, 0);
+  g_assert_cmphex (RUN (f, DISK, 0, 8, 0x25), ==, 0);
+  g_assert_cmpuint (load_be32 (answer (f, 8)), ==, SIZE / 512 - 1);
+  g_assert_cmpuint (load_be32 (answer (f, 8) + 4), ==, 512);
+  g_assert_cmphex (RUN (f, DISK, 0, 32, 0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32), ==, 0);
+  g_assert_cmpuint (load_be64 (answer (f, 32)), ==, SIZE / 512 - 1);
+  g_assert_cmphex (answer (f, 32)[14], ==, 0x80);
+}
+
+static void
+test_reads_and_writes (Fixture *f, gconstpointer data)
+{
+  start (f, 0);
+  g_assert_cmphex (RUN (f, DISK, 0, 1024, 0x08, 0, 0, 17, 2), ==, 0);
+  assert_pattern (f, 17 * 512, 1024);
+  g_assert_cmphex (RUN (f, DISK, 0, 4096, 0x28, 0, 0, 0, 0, 5, 0, 0, 8), ==, 0);
+  assert_pattern (f, 5 * 512, 4096);
+  g_assert_cmphex (RUN (f, DISK, 0, 512, 0xa8, 0, 0, 0, 0, 7, 0, 0, 0, 1), ==, 0);
+  assert_pattern (f, 7 * 512, 512);
+  g_assert_cmphex (RUN (f, DISK, 0, 512, 0x88, 0, 0, 0, 0, 0, 0, 0, 7, 255, 0, 0, 0, 1), ==, 0);
+  assert_pattern (f, 2047 * 512, 512);
+  g_assert_cmpuint (load_le32 (response (f) + 4), ==, 0);
+
+  memset (answer (f, 1024), 0xa5, 1024);
+  g_assert_cmphex (RUN (f, DISK, 1024, 0, 0x2a, 0, 0, 0, 0, 3, 0, 0, 2), ==, 0);
+  assert_file (f, 3 * 512, 0xa5, 1024);
+  g_assert_cmphex (RUN (f, DISK, 512, 0, 0x0a, 0, 0, 100, 1), ==, 0);
+  g_assert_cmphex (RUN (f, DISK, 512, 0, 0xaa, 0x08, 0, 0, 0, 101, 0, 0, 0, 1), ==, 0); /* FUA */
+  g_assert_cmphex (RUN (f, DISK, 512, 0, 0x8a, 0, 0, 0, 0, 0, 0, 0, 0, 102, 0, 0, 0, 1), ==, 0);
+  g_assert_cmphex (RUN (f, DISK, 512, 0, 0x2e, 0, 0, 0, 0, 103, 0, 0, 1), ==, 0);
+  assert_file (f, 100 * 512, 0xa5, 4 * 512);
+  g_assert_cmphex (RUN (f, DISK, 0, 0, 0x35), ==, 0);
+  g_assert_cmphex (RUN (f, DISK, 0, 0, 0x91), ==, 0);
+
+  g_assert_cmphex (RUN (f, DISK, 0, 512, 0x28, 0, 0, 0, 8, 0, 0, 0, 1), ==, 0x052100);
+  g_assert_cmphex (RUN (f, DISK, 0, 512, 0x28, 0x20, 0, 0, 0, 0, 0, 0, 1), ==, 0x052400);
+  g_assert_cmphex (RUN (f, DISK, 0, 512, 0x28, 0, 0, 0, 0, 0, 0, 0, 2), ==, UINT32_MAX);
+  g_assert_cmpuint (response (f)[11], ==, 1); /* OVERRUN */
+}
+
+static void
+test_verify (Fixture *f, gconstpointer data)
+{
+  start (f, 0);
+  g_assert_cmphex (RUN (f, DISK, 0, 512, 0x28, 0, 0, 0, 0, 9, 0, 0, 1), ==, 0);
+  g_assert_cmphex (RUN (f, DISK, 512, 0, 0x2f, 2, 0, 0, 0, 9, 0, 0, 1), ==, 0);
+  answer (f, 512)[511] ^= 1;
+  g_assert_cmphex (RUN (f, DISK, 512, 0, 0x2f, 2, 0, 0, 0, 9, 0, 0, 1), ==, 0x0e1d00);
+  g_assert_cmphex (RUN (f, DISK, 0, 0, 0x2f, 0, 0, 0, 0, 9, 0, 0, 1), ==, 0);
+  g_assert_cmphex (RUN (f, DISK, 0, 0, 0x2f, 0, 0, 0, 8, 9, 0, 0, 1), ==, 0x052100);
+  g_assert_cmphex (RUN (f, DISK, 0, 0, 0x2f, 4, 0, 0, 0, 9, 0, 0, 1), ==, 0x052400);
+}
+
+static void
+put_unmap (Fixture *f, unsigned i, uint64_t lba, uint32_t n)
+{
+  uint8_t *p = answer (f, 8 + 16 * 4);
+
+  store_be16 (p, 6 + 16 * (i + 1));
+  store_be16 (p + 2, 16 * (i + 1));
+  store_be32 (p + 4, 0);
+  store_be64 (p + 8 + 16 * i, lba);
+  store_be32 (p + 16 + 16 * i, n);
+  store_be32 (p + 20 + 16 * i, 0);
+}
+
+static void
+test_unmap (Fixture *f, gconstpointer data)
+{
+  start (f, 0);
+  put_unmap (f, 0, 8, 16);
+  put_unmap (f, 1, 64, 8);
+  put_unmap (f, 2, 100, 0);
+  g_assert_cmphex (RUN (f, DISK, 56, 0, 0x42, 0, 0, 0, 0, 0, 0, 0, 56), ==, 0);
+  assert_file (f, 8 * 512, 0, 16 * 512);
+  assert_file (f, 64 * 512, 0, 8 * 512);
+  assert_file_is_pattern (f, 100 * 512, 512);
+  put_unmap (f, 0, SIZE / 512 - 1, 2);
+  g_assert_cmphex (RUN (f, DISK, 24, 0, 0x42, 0, 0, 0, 0, 0, 0, 0, 24), ==, 0x052100);
+  g_assert_cmphex (RUN (f, DISK, 4, 0, 0x42, 0, 0, 0, 0, 0, 0, 0, 4), ==, 0x051a00);
+  g_assert_cmphex (RUN (f, DISK, 0, 0, 0x42), ==, 0);
+}
+
+static void
+test_write_same (Fixture *f, gconstpointer data)
+{
+  start (f, 0);
+  memset (answer (f, 512), 0, 512);
+  g_assert_cmphex (RUN (f, DISK, 512, 0, 0x93, 8, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 8), ==, 0); /* UNMAP */
+  assert_file (f, 16 * 512, 0, 8 * 512);
+  g_assert_cmphex (RUN (f, DISK, 0, 0, 0x93, 1, 0, 0, 0, 0, 0, 0, 0, 33, 0, 0, 0, 3), ==, 0); /* NDOB */
+  assert_file (f, 33 * 512, 0, 3 * 512);
+  memset (answer (f, 512), 0x77, 512);
+  g_assert_cmphex (RUN (f, DISK, 512, 0, 0x41, 0, 0, 0, 0, 48, 0, 0, 5), ==, 0);
+  assert_file (f, 48 * 512, 0x77, 5 * 512);
+  assert_file_is_pattern (f, 53 * 512, 512);
+  g_assert_cmphex (RUN (f, DISK, 512, 0, 0x41, 0, 0, 0, 0, 48, 0, 0, 0), ==, 0x052400);
+  g_assert_cmphex (RUN (f, DISK, 512, 0, 0x41, 0x10, 0, 0, 0, 48, 0, 0, 1), ==, 0x052400);
+}
+
+/* SPC-4: caching and control pages. */
+static void
+test_modes (Fixture *f, gconstpointer data)
+{
+  uint8_t *p;
+
+  start (f, 0);
+  g_assert_cmphex (RUN (f, DISK, 0, 64, 0x1a, 0, 0x3f, 0, 64), ==, 0);
+  g_assert_cmpuint (answer (f, 64)[0], ==, 4 + 8 + 12 + 20 + 12 - 1);
+  g_assert_cmphex (answer (f, 64)[2], ==, 0x10);
+  g_assert_cmphex (RUN (f, DISK, 0, 64, 0x5a, 8, 0x08, 0, 0, 0, 0, 0, 64), ==, 0);
+  g_assert_cmpuint (load_be16 (answer (f, 64)), ==, 6 + 20);
+  g_assert_cmphex (answer (f, 64)[8 + 2], ==, 0x04);
+  g_assert_cmphex (RUN (f, DISK, 0, 64, 0x5a, 8, 0x48, 0, 0, 0, 0, 0, 64), ==, 0);
+  g_assert_cmphex (answer (f, 64)[8 + 2], ==, 0x04); /* may be changed */
+  g_assert_cmphex (RUN (f, DISK, 0, 64, 0x1a, 8, 0xc8, 0, 64), ==, 0x053900);
+  g_assert_cmphex (RUN (f, DISK, 0, 64, 0x1a, 8, 0x1c, 0, 64), ==, 0x052400);
+
+  /* The cache is switched off. */
+  p = answer (f, 24);
+  memset (p, 0, 24);
+  p[4] = 0x08;
+  p[5] = 18;
+  g_assert_cmphex (RUN (f, DISK, 24, 0, 0x15, 0x10, 0, 0, 24), ==, 0);
+  g_assert_cmphex (RUN (f, DISK, 0, 24, 0x1a, 8, 0x08, 0, 24), ==, 0);
+  g_assert_cmphex (answer (f, 24)[4 + 2], ==, 0);
+  memset (answer (f, 512), 0x11, 512);
+  g_assert_cmphex (RUN (f, DISK, 512, 0, 0x2a, 0, 0, 0, 0, 3, 0, 0, 1), ==, 0);
+  assert_file (f, 3 * 512, 0x11, 512);
+
+  /* What can't be changed; a list that ends too early. */
+  p = answer (f, 24);
+  memset (p, 0, 24);
+  p[4] = 0x08;
+  p[5] = 18;
+  p[7] = 9;
+  g_assert_cmphex (RUN (f, DISK, 24, 0, 0x15, 0x10, 0, 0, 24), ==, 0x052600);
+  g_assert_cmphex (RUN (f, DISK, 3, 0, 0x15, 0x10, 0, 0, 3), ==, 0x051a00);
+
+  /* Sense data in descriptor format. */
+  p = answer (f, 16);
+  memset (p, 0, 16);
+  memcpy (p + 4, "\x0a\x0a\x04\x10", 4);
+  g_assert_cmphex (RUN (f, DISK, 16, 0, 0x15, 0x10, 0, 0, 16), ==, 0);
+  issue_at (f, HEADER, RESPONSE, DISK, (const uint8_t[]){ 0xc1 }, 1, DATA, 0, 0);
+  guest_queue_wait (&f->queue, NULL);
+  g_assert_cmphex (load_be32 (response (f) + SENSE), ==, 0x72052000);
+}
+
+static void
+test_read_only (Fixture *f, gconstpointer data)
+{
+  start (f, 0);
+  g_assert_cmphex (RUN (f, DISK, 0, 64, 0x1a, 0, 0x08, 0, 64), ==, 0);
+  g_assert_cmphex (answer (f, 64)[2], ==, 0x90);
+  g_assert_cmphex (RUN (f, DISK, 512, 0, 0x2a, 0, 0, 0, 0, 3, 0, 0, 1), ==, 0x072700);
+  g_assert_cmphex (RUN (f, DISK, 512, 0, 0x41, 0, 0, 0, 0, 3, 0, 0, 1), ==, 0x072700);
+  g_assert_cmphex (RUN (f, DISK, 0, 512, 0x28, 0, 0, 0, 0, 3, 0, 0, 1), ==, 0);
+}
+
+/* Neither a cache nor discards. */
+static void
+test_plain (Fixture *f, gconstpointer data)
+{
+  start (f, 0);
+  g_assert_cmphex (RUN (f, DISK, 0, 64, 0x5a, 8, 0x08, 0, 0, 0, 0, 0, 64), ==, 0);
+  g_assert_cmphex (answer (f, 64)[8 + 2], ==, 0);
+  g_assert_cmphex (RUN (f, DISK, 0, 32, 0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32), ==, 0);
+  g_assert_cmphex (answer (f, 32)[14], ==, 0);
+  g_assert_cmphex (RUN (f, DISK, 24, 0, 0x42, 0, 0, 0, 0, 0, 0, 0, 24), ==, 0x052000);
+}
+
+/* --- attentions, task management, events --- */
+
+static uint8_t
+control (Fixture *f, uint32_t type, uint32_t what, unsigned target, uint64_t tag)
+{
+  uint8_t *p = bench_memory (f->bench, CONTROL, 64);
+  const GuestBuffer buffers[] = { { CONTROL, type == 0 ? 24 : 16, false },
+                                  { CONTROL + 32, type == 0 ? 1 : 5, true } };
+
+  memset (p, 0, 64);
+  store_le32 (p, type);
+  p[32] = p[36] = 0xee;
+  if (type == 0)
+    {
+      store_le32 (p + 4, what);
+      p[8] = 1;
+      p[9] = target;
+      store_le64 (p + 16, tag);
+    }
+  else
+    {
+      p[4] = 1;
+      p[5] = target;
+      store_le32 (p + 12, what);
+    }
+  guest_queue_add (&f->control, buffers, 2);
+  guest_queue_kick (&f->control);
+  guest_queue_wait (&f->control, NULL);
+  return type == 0 ? p[32] : p[36];
+}
+
+static void
+test_attention (Fixture *f, gconstpointer data)
+{
+  virtio_guest_negotiate (f->bench, F_VERSION_1);
+  lay_rings (f);
+  virtio_guest_driver_ok (f->bench);
+  g_assert_cmphex (RUN (f, DISK, 0, 36, 0x12, 0, 0, 0, 36), ==, 0);
+  g_assert_cmphex (RUN (f, DISK, 0, 0, 0x00), ==, 0x062901);
+  g_assert_cmphex (RUN (f, DISK, 0, 0, 0x00), ==, 0);
+  g_assert_cmphex (RUN (f, CD, 0, 18, 0x03, 0, 0, 0, 18), ==, 0);
+  g_assert_cmphex (answer (f, 18)[2], ==, 0x06);
+  g_assert_cmphex (answer (f, 18)[12], ==, 0x29);
+  g_assert_cmphex (RUN (f, CD, 0, 0, 0x00), ==, 0);
+}
+
+static void
+test_task_management (Fixture *f, gconstpointer data)
+{
+  start (f, 0);
+  g_assert_cmpuint (control (f, 0, 6, DISK, HEADER), ==, 0); /* QUERY TASK: none */
+  g_assert_cmpuint (control (f, 0, 0, DISK, HEADER), ==, 0); /* ABORT TASK: none */
+  g_assert_cmpuint (control (f, 0, 2, DISK, 0), ==, 11);     /* CLEAR ACA: rejected */
+  g_assert_cmpuint (control (f, 0, 1, FREE, 0), ==, 3);      /* BAD_TARGET */
+  g_assert_cmpuint (control (f, 0, 5, DISK, 0), ==, 0);      /* LOGICAL UNIT RESET */
+  g_assert_cmphex (RUN (f, DISK, 0, 0, 0x00), ==, 0x062903);
+
+  /* Of commands under way: each ends once, before the function does, whatever its end. */
+  for (unsigned round = 0; round < 20; round++)
+    {
+      for (unsigned i = 0; i < 8; i++)
+        issue_at (f, HEADER + 0x1000 + 0x40 * i, RESPONSE + 0x2000 + 0x80 * i, DISK,
+                  (const uint8_t[]){ 0x28, 0, 0, 0, 0, 0, 0, 1, 0 }, 9, DATA + 0x20000 * i, 0, 0x20000);
+      g_assert_cmpuint (control (f, 0, round % 2 == 0 ? 1 : 0, DISK, HEADER + 0x1000 + 0x40 * 3), ==, 0);
+      if (round % 2 == 0)
+        g_assert_cmpuint (guest_queue_used_index (&f->queue), ==, (uint16_t)(f->queue.used_idx + 8));
+      for (unsigned i = 0; i < 8; i++)
+        guest_queue_wait (&f->queue, NULL);
+      for (unsigned i = 0; i < 8; i++)
+        {
+          uint8_t status = *(uint8_t *)bench_memory (f->bench, RESPONSE + 0x2000 + 0x80 * i + 11, 1);
+
+          g_assert_true (status == 0 || status == 2);
+        }
+    }
+}
+
+static void
+give_event_buffer (Fixture *f)
+{
+  guest_queue_add (&f->event, &(GuestBuffer){ EVENTS, 16, true }, 1);
+  guest_queue_kick (&f->event);
+}
+
+static uint32_t
+wait_event (Fixture *f, unsigned *target, uint32_t *reason)
+{
+  const uint8_t *p = bench_memory (f->bench, EVENTS, 16);
+
+  g_assert_cmpuint (guest_queue_wait (&f->event, NULL), ==, 16);
+  *target = p[5];
+  *reason = load_le32 (p + 12);
+  return load_le32 (p);
+}
+
+static void
+test_hot_plug (Fixture *f, gconstpointer data)
+{
+  Device *device = bench_device (f->bench);
+  g_autofree char *other = pattern_file_new (f->folder, "other.img", 512 * 20);
+  g_autoptr (GError) error = NULL;
+  unsigned target;
+  uint32_t reason;
+  const ScsiUnitConfig config = { .kind = SCSI_DISK,
+                                  .serial = "disk5",
+                                  .image = open_image (f->bench, other, false) };
+
+  start (f, F_HOTPLUG | F_CHANGE);
+  give_event_buffer (f);
+  g_assert_false (virtio_scsi_plug (device, DISK, &config, &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_BUSY);
+  g_clear_error (&error);
+  g_assert_true (virtio_scsi_plug (device, FREE, &config, &error));
+  g_assert_cmpuint (wait_event (f, &target, &reason), ==, 1);
+  g_assert_cmpuint (target, ==, FREE);
+  g_assert_cmpuint (reason, ==, 1);
+  g_assert_cmphex (RUN (f, FREE, 0, 0, 0x00), ==, 0x062901);
+  g_assert_cmphex (RUN (f, FREE, 0, 512, 0x28, 0, 0, 0, 0, 9, 0, 0, 1), ==, 0);
+  assert_pattern (f, 9 * 512, 512);
+
+  /* Without a buffer the event waits for one. */
+  g_assert_true (virtio_scsi_unplug (device, FREE, &error));
+  g_assert_cmphex (RUN (f, FREE, 0, 0, 0x00), ==, UINT32_MAX);
+  give_event_buffer (f);
+  g_assert_cmpuint (wait_event (f, &target, &reason), ==, 1);
+  g_assert_cmpuint (reason, ==, 2);
+  g_assert_false (virtio_scsi_unplug (device, FREE, &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_INVALID);
+}
+
+/* Units that come and go under load. */
+static void
+test_unplug_under_load (Fixture *f, gconstpointer data)
+{
+  Device *device = bench_device (f->bench);
+
+  start (f, F_HOTPLUG);
+  for (unsigned round = 0; round < 10; round++)
+    {
+      ScsiUnitConfig config = { .kind = SCSI_DISK, .serial = "disk0" };
+
+      for (unsigned i = 0; i < 8; i++)
+        issue_at (f, HEADER + 0x1000 + 0x40 * i, RESPONSE + 0x2000 + 0x80 * i, DISK,
+                  (const uint8_t[]){ 0x28, 0, 0, 0, 0, 0, 0, 1, 0 }, 9, DATA + 0x20000 * i, 0, 0x20000);
+      g_assert_true (virtio_scsi_unplug (device, DISK, NULL));
+      for (unsigned i = 0; i < 8; i++)
+        guest_queue_wait (&f->queue, NULL);
+      config.image = open_image (f->bench, f->path, false);
+      g_assert_true (virtio_scsi_plug (device, DISK, &config, NULL));
+      g_assert_cmphex (RUN (f, DISK, 0, 0, 0x00), ==, 0x062901);
+    }
+}
+
+static void
+test_grows (Fixture *f, gconstpointer data)
+{
+  Device *device = bench_device (f->bench);
+  g_autofree char *other = pattern_file_new (f->folder, "grows.img", 512 * 20);
+  Image *image = open_image (f->bench, other, false);
+  const ScsiUnitConfig config = { .kind = SCSI_DISK, .serial = "disk5", .image = image };
+  unsigned target;
+  uint32_t reason;
+
+  start (f, F_CHANGE);
+  g_assert_true (virtio_scsi_plug (device, FREE, &config, NULL));
+  g_assert_cmphex (RUN (f, FREE, 0, 0, 0x00), ==, 0x062901);
+  give_event_buffer (f);
+  g_assert_true (image_resize (image, 512 * 64, NULL));
+  g_assert_cmpuint (wait_event (f, &target, &reason), ==, 3);
+  g_assert_cmpuint (target, ==, FREE);
+  g_assert_cmphex (reason, ==, 0x092a);
+  g_assert_cmphex (RUN (f, FREE, 0, 8, 0x25), ==, 0x062a09);
+  g_assert_cmphex (RUN (f, FREE, 0, 8, 0x25), ==, 0);
+  g_assert_cmpuint (load_be32 (answer (f, 8)), ==, 63);
+  g_assert_cmphex (RUN (f, FREE, 0, 512, 0x28, 0, 0, 0, 0, 60, 0, 0, 1), ==, 0);
+}
+
+/* --- drives --- */
+
+static void
+test_drive (Fixture *f, gconstpointer data)
+{
+  start (f, 0);
+  g_assert_cmphex (RUN (f, CD, 0, 36, 0x12, 0, 0, 0, 36), ==, 0);
+  g_assert_cmphex (load_be16 (answer (f, 36)), ==, 0x0580);
+  g_assert_cmphex (RUN (f, CD, 0, 64, 0x12, 1, 0x83, 0, 64), ==, 0);
+  g_assert_cmphex (RUN (f, CD, 0, 8, 0x25), ==, 0);
+  g_assert_cmpuint (load_be32 (answer (f, 8)), ==, 99);
+  g_assert_cmphex (RUN (f, CD, 0, 3 * 2048, 0x28, 0, 0, 0, 0, 16, 0, 0, 3), ==, 0);
+  assert_pattern (f, 16 * 2048, 3 * 2048);
+  g_assert_cmphex (RUN (f, CD, 0, 20, 0x43, 0, 0, 0, 0, 0, 0, 0, 20), ==, 0);
+  g_assert_cmpuint (load_be16 (answer (f, 20)), ==, 18);
+  g_assert_cmphex (RUN (f, CD, 0, 32, 0x1a, 0, 0x2a, 0, 32), ==, 0);
+  g_assert_cmpuint (answer (f, 32)[0], ==, 4 + 20 - 1);
+  g_assert_cmphex (RUN (f, CD, 0, 128, 0x46, 0, 0, 0, 0, 0, 0, 0, 128), ==, 0);
+  g_assert_cmphex (RUN (f, CD, 2048, 0, 0x2a, 0, 0, 0, 0, 16, 0, 0, 1), ==, 0x052000);
+}
+
+static void
+test_disc_change (Fixture *f, gconstpointer data)
+{
+  Device *device = bench_device (f->bench);
+  g_autofree char *other = pattern_file_new (f->folder, "other.iso", 2048 * 10);
+  g_autoptr (GError) error = NULL;
+  unsigned target;
+  uint32_t reason;
+  Image *image;
+
+  start (f, F_CHANGE);
+  give_event_buffer (f);
+  g_assert_cmpuint (control (f, 2, 0xff, CD, 0), ==, 0);
+  g_assert_cmpuint (load_le32 (bench_memory (f->bench, CONTROL + 32, 4)), ==, 16);
+  g_assert_true (virtio_scsi_change_medium (device, CD, NULL, false, &error));
+  g_assert_cmpuint (wait_event (f, &target, &reason), ==, 2);
+  g_assert_cmpuint (target, ==, CD);
+  g_assert_cmpuint (reason, ==, 16);
+  g_assert_cmphex (RUN (f, CD, 0, 0, 0x00), ==, 0x023a01);
+  g_assert_false (virtio_scsi_has_medium (device, CD));
+  g_assert_cmphex (RUN (f, CD, 0, 8, 0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), ==, 0);
+  g_assert_cmphex (load_be32 (answer (f, 8) + 4), ==, 0x03000000);
+
+  image = open_image (f->bench, other, true);
+  g_assert_true (virtio_scsi_change_medium (device, CD, image, false, &error));
+  g_assert_cmphex (RUN (f, CD, 0, 8, 0x25), ==, 0x062800);
+  g_assert_cmphex (RUN (f, CD, 0, 8, 0x25), ==, 0);
+  g_assert_cmpuint (load_be32 (answer (f, 8)), ==, 9);
+  g_assert_cmphex (RUN (f, CD, 0, 0, 0x1e, 0, 0, 0, 1), ==, 0);
+  g_assert_false (virtio_scsi_change_medium (device, CD, NULL, false, &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_BUSY);
+  g_clear_error (&error);
+  g_assert_false (virtio_scsi_change_medium (device, DISK, NULL, true, &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_INVALID);
+}
+
+/* --- the host --- */
+
+/* No room: the machine is asked to pause, and the write is done when it goes on. */
+static void
+test_full_disk (Fixture *f, gconstpointer data)
+{
+  char *disk = small_disk_new (1 << 20);
+  g_autofree char *path = g_build_filename (disk, "sparse.img", NULL);
+
+  bench_free (f->bench);
+  g_assert_true (image_create_raw (path, SIZE, NULL));
+  g_free (f->path);
+  f->path = g_steal_pointer (&path);
+  f->bench = bench_new_with (furnish, f);
+  start (f, 0);
+  small_disk_fill (disk);
+  memset (answer (f, 4096), 0x42, 4096);
+  issue_at (f, HEADER, RESPONSE, DISK, (const uint8_t[]){ 0x2a, 0, 0, 0, 0, 8, 0, 0, 8 }, 9, DATA, 4096, 0);
+  bench_wait_idle (f->bench);
+  g_assert_cmphex (response (f)[11], ==, 0xee);
+  g_assert_cmpuint (bench_requests (f->bench, BOARD_REQUEST_PAUSE), ==, 1);
+  g_assert_nonnull (strstr (bench_request_message (f->bench), "disk0"));
+  g_assert_nonnull (strstr (bench_request_message (f->bench), "no space"));
+  board_stopped (bench_board (f->bench));
+  bench_round_trip_state (f->bench);
+  small_disk_make_room (disk);
+  board_started (bench_board (f->bench));
+  guest_queue_wait (&f->queue, NULL);
+  g_assert_cmphex (load_be16 (response (f) + 10), ==, 0);
+  assert_file (f, 8 * 512, 0x42, 4096);
+  small_disk_free (disk);
+}
+
+static void
+test_host_refusals (Fixture *f, gconstpointer data)
+{
+  EventLoop *loop = bench_board (f->bench)->loop;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (scsi_host_open (loop, "/dev/no-such-device", &error));
+  g_assert_nonnull (strstr (error->message, "/dev/no-such-device"));
+  g_clear_error (&error);
+  g_assert_null (scsi_host_open (loop, f->path, &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_INVALID);
+  g_clear_error (&error);
+  g_assert_null (scsi_host_open (loop, "/dev/null", &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_INVALID);
+}
+
+static void
+test_reset_under_load (Fixture *f, gconstpointer data)
+{
+  for (unsigned round = 0; round < 20; round++)
+    {
+      start (f, 0);
+      for (unsigned i = 0; i < 8; i++)
+        issue_at (f, HEADER + 0x1000 + 0x40 * i, RESPONSE + 0x2000 + 0x80 * i, DISK,
+                  (const uint8_t[]){ 0x28, 0, 0, 0, 0, 0, 0, 1, 0 }, 9, DATA + 0x20000 * i, 0, 0x20000);
+      bench_write8 (f->bench, VIRTIO_COMMON + REG_STATUS, 0);
+      while (virtio_guest_status (f->bench) != 0)
+        bench_settle (f->bench);
+      memset (answer (f, 0x100000), 0xcc, 0x100000);
+      bench_settle (f->bench);
+      for (unsigned i = 0; i < 0x100000; i += 511)
+        g_assert_cmphex (answer (f, 0x100000)[i], ==, 0xcc);
+    }
+}
+
+static void
+test_state (Fixture *f, gconstpointer data)
+{
+  start (f, F_HOTPLUG | F_CHANGE | F_EVENT_IDX);
+  g_assert_cmpuint (control (f, 2, 0xff, CD, 0), ==, 0);
+  g_assert_true (
+    virtio_scsi_change_medium (bench_device (f->bench), CD, NULL, true, NULL)); /* an event waits */
+  bench_round_trip_state (f->bench);
+}
+
+static void
+fuzz_step (Bench *bench, GRand *rand, void *data)
+{
+  uint8_t *p = bench_memory (bench, 0x200000, 0x10000);
+
+  /* Headers that get past the first check, with commands of all kinds. */
+  for (unsigned i = 0; i < 64; i++)
+    {
+      uint8_t *header = p + 16 * (unsigned)g_rand_int_range (rand, 0, 0xf00);
+
+      header[0] = 1;
+      header[1] = g_rand_int_range (rand, 0, 5);
+      memset (header + 2, 0, 6);
+      for (unsigned j = 19; j < 35; j++)
+        header[j] = g_rand_int_range (rand, 0, 3) == 0 ? (uint8_t)g_rand_int (rand) : 0;
+      header[19] = (uint8_t)g_rand_int (rand);
+    }
+  virtio_guest_fuzz_step (bench, rand, data);
+}
+
+static void
+test_fuzz (Fixture *f, gconstpointer data)
+{
+  bench_fuzz_with (f->bench, 43, 40000, fuzz_step, NULL);
+}
+
+int
+main (int argc, char **argv)
+{
+  small_disk_enter ();
+  g_test_init (&argc, &argv, NULL);
+
+#define ADD(path, func) g_test_add ("/virtio-scsi/" path, Fixture, NULL, setup, func, teardown)
+  ADD ("configuration", test_configuration);
+  ADD ("addresses", test_addresses);
+  ADD ("framing", test_framing);
+  ADD ("disk/inquiry", test_inquiry);
+  ADD ("disk/capacity", test_capacity);
+  ADD ("disk/reads-and-writes", test_reads_and_writes);
+  ADD ("disk/verify", test_verify);
+  ADD ("disk/unmap", test_unmap);
+  ADD ("disk/write-same", test_write_same);
+  ADD ("disk/modes", test_modes);
+  ADD ("disk/grows", test_grows);
+  ADD ("attention", test_attention);
+  ADD ("task-management", test_task_management);
+  ADD ("hot-plug", test_hot_plug);
+  ADD ("unplug-under-load", test_unplug_under_load);
+  ADD ("drive", test_drive);
+  ADD ("drive/disc-change", test_disc_change);
+  ADD ("full-disk", test_full_disk);
+  ADD ("host-refusals", test_host_refusals);
+  ADD ("reset-under-load", test_reset_under_load);
+  ADD ("state", test_state);
+  ADD ("fuzz", test_fuzz);
+#undef ADD
+  g_test_add ("/virtio-scsi/disk/read-only", Fixture, NULL, setup_read_only, test_read_only, teardown);
+  g_test_add ("/virtio-scsi/disk/plain", Fixture, NULL, setup_plain, test_plain, teardown);
+  return g_test_run ();
+}
