@@ -161,8 +161,8 @@ void image_route_finished_later (ImageRequest *request, int error); /* the same,
 void image_route_to_worker (ImageRequest *request);
 void image_work (void *turn, void *image); /* on a worker: deals with the next of image->work */
 
-/* Not a request's kind that anyone submits: waits until it holds the whole disk, exclusively, for what moves data
- * about (image-resize.c). */
+/* Not a request's kind that anyone submits: waits until it holds the whole disk, exclusively, for what moves
+ * data about (image-resize.c). */
 #define IMAGE_HOLD ((ImageRequestKind)(IMAGE_WRITE_ZEROES + 1))
 void image_hold_taken (ImageRequest *hold); /* image-resize.c: it holds; any thread */
 

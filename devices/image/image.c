@@ -30,16 +30,9 @@ image_request_done_later (ImageRequest *request, int error)
   Image *image = request->image;
 
   request->result = error;
-  request->next = NULL;
   g_mutex_lock (&image->lock);
-  if (image->done_last != NULL)
-    image->done_last->next = request;
-  else
-    {
-      image->done_first = request;
-      g_source_set_ready_time (image->done_source, 0);
-    }
-  image->done_last = request;
+  if (image_queue_push (&image->done, request))
+    g_source_set_ready_time (image->done_source, 0);
   g_mutex_unlock (&image->lock);
 }
 
@@ -51,8 +44,8 @@ dispatch_done (GSource *source, GSourceFunc callback, gpointer user_data)
 
   g_mutex_lock (&image->lock);
   g_source_set_ready_time (source, -1);
-  request = image->done_first;
-  image->done_first = image->done_last = NULL;
+  request = image->done.first;
+  image->done.first = NULL;
   g_mutex_unlock (&image->lock);
 
   while (request != NULL)
