@@ -11,7 +11,7 @@
 static bool
 refuse (ImageLayer *layer, GError **error, const char *cause)
 {
-  g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID, "VHD image “%s” %s", layer->store->path, cause);
+  g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED, "VHD image “%s” %s", layer->store->path, cause);
   return false;
 }
 

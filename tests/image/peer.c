@@ -165,7 +165,7 @@ compare_specific (Run *run, JsonObject *data, const ImageInfo *info)
 void
 peer_info (Run *run, const char *format, const char *path, const ImageInfo *info)
 {
-  const char *argv[] = { "qemu-img", "info", "-U", "--output=json", path, NULL };
+  const char *argv[] = { "qemu-img", "info", "-U", "-f", peer_format (format), "--output=json", path, NULL };
   g_autoptr (JsonParser) parser = json_parser_new ();
   g_autofree char *output = NULL;
   const char *backing;
