@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/image/qcow2-check-private.h"
+
+#include "vmm/base/bytes.h"
+#include "vmm/base/error.h"
+
+#define HEX "0x%" G_GINT64_MODIFIER "x"
+
+/* --- encryption header, snapshots --- */
+
+static bool
+claim_or_tell (Checker *c, const char *what, uint64_t offset, uint64_t bytes)
+{
+  bool overlaps;
+
+  if (!checker_claim (c, offset, bytes, 1, COUNT_METADATA, &overlaps))
+    return false;
+  if (overlaps)
+    checker_corrupt (c, 1, "%s at " HEX " lies where something else is", what, offset);
+  return true;
+}
+
+static bool
+check_crypt (Checker *c)
+{
+  if (c->q->crypt_method != QCOW2_CRYPT_LUKS)
+    return true;
+  if (!checker_in_file (c, c->q->crypt_offset, c->q->crypt_length))
+    {
+      checker_corrupt (c, 1, "The encryption header at " HEX " is outside of the file", c->q->crypt_offset);
+      return true;
+    }
+  if (c->q->crypt == NULL && c->layer->lenient)
+    checker_corrupt (c, 1, "The LUKS header at " HEX " is damaged: nothing can decrypt this disk",
+                     c->q->crypt_offset);
+  return claim_or_tell (c, "The encryption header", c->q->crypt_offset, c->q->crypt_length);
+}
+
+static bool
+check_snapshots (Checker *c)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) snapshots = qcow2_read_snapshots (c->layer, &error);
+
+  if (snapshots == NULL)
+    {
+      checker_corrupt (c, 1, "%s", error->message);
+      c->unknown = true;
+      return true;
+    }
+  if (snapshots->len > 0
+      && !claim_or_tell (c, "The snapshot table", c->q->snapshots_offset, c->q->snapshots_length))
+    return false;
+  for (unsigned i = 0; i < snapshots->len; i++)
+    {
+      const Qcow2Snapshot *snapshot = snapshots->pdata[i];
+      g_autofree char *whose = g_strdup_printf ("snapshot “%s”", snapshot->name);
+
+      if (!checker_l1 (c, snapshot->l1_offset, snapshot->l1_size, false, whose))
+        return false;
+    }
+  return true;
+}
+
+/* --- bitmaps: sections "Bitmaps extension", "Bitmaps" --- */
+
+enum { /* of the extension */
+       BITMAPS_N = 0,
+       BITMAPS_DIRECTORY_SIZE = 8,
+       BITMAPS_DIRECTORY_OFFSET = 16,
+};
+
+enum { /* of a directory entry */
+       BITMAP_TABLE_OFFSET = 0,
+       BITMAP_TABLE_SIZE = 8,
+       BITMAP_NAME_SIZE = 18,
+       BITMAP_EXTRA_SIZE = 20,
+       BITMAP_FIXED = 24,
+};
+
+#define BITMAPS_MAX           65535u
+#define BITMAP_DIRECTORY_MAX  (64u * 1024 * 1024)
+#define BITMAP_TABLE_RESERVED UINT64_C (0xff000000000001fe)
+#define BITMAP_PIECE          512u /* table entries */
+
+/* All of these: *good is false if the bitmaps make no sense; false returned: the check can't go on. */
+
+static bool
+claim_bitmap_part (Checker *c, uint64_t offset, uint64_t bytes, bool *good)
+{
+  bool overlaps = true;
+
+  if (bytes == 0)
+    return true;
+  if (offset != 0 && checker_in_file (c, offset, bytes)
+      && !checker_claim (c, offset, bytes, 1, COUNT_METADATA, &overlaps))
+    return false;
+  *good &= !overlaps;
+  return true;
+}
+
+static bool
+check_bitmap_table (Checker *c, uint64_t offset, uint32_t n, bool *good)
+{
+  if (!claim_bitmap_part (c, offset, (uint64_t)n * 8, good))
+    return false;
+  for (uint32_t i = 0; i < n && *good; i += BITMAP_PIECE)
+    {
+      uint32_t piece = MIN (n - i, BITMAP_PIECE);
+      uint8_t entries[BITMAP_PIECE * 8];
+
+      if (!checker_read (c, offset + (uint64_t)i * 8, entries, (size_t)piece * 8))
+        return false;
+      for (uint32_t j = 0; j < piece; j++)
+        {
+          uint64_t entry = load_be64 (entries + (size_t)j * 8), at = entry & QCOW2_OFFSET_MASK;
+
+          *good &= (entry & BITMAP_TABLE_RESERVED) == 0 && (at == 0 || (entry & 1) == 0);
+          if (at != 0 && !claim_bitmap_part (c, at, c->q->cluster, good))
+            return false;
+        }
+    }
+  return true;
+}
+
+static bool
+check_bitmap_directory (Checker *c, bool *good)
+{
+  uint32_t n = load_be32 (c->q->bitmaps + BITMAPS_N);
+  uint64_t size = load_be64 (c->q->bitmaps + BITMAPS_DIRECTORY_SIZE);
+  uint64_t at = load_be64 (c->q->bitmaps + BITMAPS_DIRECTORY_OFFSET), left = size;
+
+  *good = n <= BITMAPS_MAX && size <= BITMAP_DIRECTORY_MAX;
+  if (!*good || !claim_bitmap_part (c, at, size, good))
+    return !*good;
+  for (uint32_t i = 0; i < n && *good; i++)
+    {
+      uint8_t fixed[BITMAP_FIXED];
+      uint64_t length;
+
+      *good = left >= sizeof fixed;
+      if (!*good)
+        break;
+      if (!checker_read (c, at, fixed, sizeof fixed))
+        return false;
+      length = (sizeof fixed + (uint64_t)load_be32 (fixed + BITMAP_EXTRA_SIZE)
+                + load_be16 (fixed + BITMAP_NAME_SIZE) + 7)
+               & ~UINT64_C (7);
+      *good = length <= left;
+      if (*good
+          && !check_bitmap_table (c, load_be64 (fixed + BITMAP_TABLE_OFFSET),
+                                  load_be32 (fixed + BITMAP_TABLE_SIZE), good))
+        return false;
+      at += length;
+      left -= MIN (length, left);
+    }
+  return true;
+}
+
+static bool
+check_bitmaps (Checker *c)
+{
+  bool good = true;
+  int result;
+
+  if (!c->q->has_bitmaps || (c->q->autoclear & QCOW2_A_BITMAPS) == 0)
+    return true;
+  if (!check_bitmap_directory (c, &good))
+    return false;
+  if (good)
+    return true;
+  checker_corrupt (c, 1, "The dirty bitmaps are damaged%s", c->check->repair ? "; they are dropped" : "");
+  if (!c->check->repair)
+    return true;
+  result = qcow2_header_put64 (c->layer, QCOW2_H_AUTOCLEAR, 0);
+  if (result < 0)
+    return vmm_set_errno_error (c->error, -result, "%s: could not write the header", c->layer->store->path);
+  c->q->autoclear = 0;
+  c->again = true; /* what they held is a leak now */
+  checker_repaired (c, 1);
+  return true;
+}
+
+bool
+checker_extras (Checker *c)
+{
+  return check_crypt (c) && check_snapshots (c) && check_bitmaps (c);
+}
