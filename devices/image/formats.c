@@ -10,6 +10,7 @@
 /* Every format that can be used, in the order of probing. Raw is what none of the others claims. */
 static const ImageFormat *const formats[] = {
   &image_raw,
+  &image_qcow2,
   &image_vhd,
   &image_vmdk,
 };
