@@ -11,6 +11,7 @@ G_BEGIN_DECLS
  * Inside the image core. A request takes this way:
  *
  *   image.c      image_submit: is it allowed; what needs no work
+ *   throttle.c   it waits while the image's limits say so
  *   route.c      which of the following is for it
  *   identity.c   images of one raw layer: straight to the store
  *   ranges.c     it waits for those under way that it must not meet
@@ -45,6 +46,8 @@ struct Image {
 
   GSource *done_source; /* ready while @done isn't empty */
   ImageQueue done;
+
+  struct Throttle *throttle;
 
   void (*resized) (Image *image, void *data);
   void *resized_data;

@@ -3,6 +3,7 @@
 
 #include "devices/image/image-private.h"
 #include "devices/image/lookup.h"
+#include "devices/image/throttle.h"
 #include "vmm/base/iov.h"
 
 #include <errno.h>
@@ -107,8 +108,22 @@ image_submit (Image *image, ImageRequest *request)
 
   if (error < 0 || needs_no_work (image, request))
     image_request_done_later (request, error);
-  else
+  else if (throttle_pass (image->throttle, request))
     image_route (request);
+}
+
+/* --- limits --- */
+
+void
+image_set_limits (Image *image, const ImageLimits *limits)
+{
+  throttle_set_limits (image->throttle, limits);
+}
+
+void
+image_let_through (Image *image)
+{
+  throttle_let_through (image->throttle);
 }
 
 /* --- life --- */
@@ -149,6 +164,7 @@ image_new (EventLoop *loop, GPtrArray *layers, const ImageOptions *options)
   image->begun = image->read_only || image_top (image)->format->begin_writing == NULL;
   image->workers = g_thread_pool_new (image_work, image, N_WORKERS, FALSE, NULL);
 
+  image->throttle = throttle_new (loop, NULL, image_route);
   image->done_source = g_source_new (&done_source_funcs, sizeof (GSource));
   g_source_set_callback (image->done_source, NULL, image, NULL);
   g_source_set_can_recurse (image->done_source, TRUE);
@@ -181,7 +197,9 @@ image_close (Image *image)
 {
   if (image == NULL)
     return;
+  throttle_let_through (image->throttle);
   wait_until_idle (image);
+  throttle_free (image->throttle);
   g_thread_pool_free (image->workers, FALSE, TRUE);
   g_source_destroy (image->done_source);
   g_source_unref (image->done_source);

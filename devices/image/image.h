@@ -98,6 +98,21 @@ void image_submit (Image *image, ImageRequest *request);
 /* For tools: runs one request and waits. Not from the loop's thread. Returns 0 or -errno. */
 int image_run (Image *image, ImageRequestKind kind, uint64_t offset, void *buffer, uint64_t length);
 
+/* --- limits --- */
+
+/* Per second, and how many may go at once after idleness. 0: no limit; a burst of a tenth of a second's worth.
+ * Flushes are free, discards and zeroes count as requests without bytes. */
+typedef struct {
+  uint64_t iops, iops_burst;
+  uint64_t bytes_per_second, bytes_burst;
+} ImageLimits;
+
+/* From now on, also for what waits already. Any thread. */
+void image_set_limits (Image *image, const ImageLimits *limits);
+
+/* Lets all go that waits because of the limits: the machine is to stand still. Any thread. */
+void image_let_through (Image *image);
+
 /* --- extents --- */
 
 typedef struct {
