@@ -109,7 +109,7 @@ disk_info_to_text (const ImageInfo *info)
   else
     add_line (text, "Format", "%s", info->format);
   add_size (text, "Disk size", info->size);
-  add_size (text, "Takes on the host", info->allocated);
+  add_size (text, "Space taken", info->allocated);
   if (info->file_size != info->allocated)
     add_size (text, "File size", info->file_size);
   if (info->cluster_size != 0)

@@ -40,20 +40,9 @@ set_backing (Image *image, const ImageRebase *how, GError **error)
 typedef struct {
   Image *image;
   Image *fresh; /* (nullable): the new backing */
+  JobLook old_look, fresh_look;
   uint64_t size, unit, position;
 } Rebase;
-
-/* Beyond the new backing's end there are zeroes. */
-static bool
-look_up_fresh (Rebase *rebase, uint64_t offset, uint64_t length, ImageExtent *extent, GError **error)
-{
-  uint64_t size = rebase->fresh != NULL ? image_size (rebase->fresh) : 0;
-
-  if (offset < size)
-    return job_extent (rebase->fresh, offset, MIN (length, size - offset), extent, error);
-  *extent = (ImageExtent){ .offset = offset, .length = length };
-  return true;
-}
 
 static bool
 same_bytes (const ImageExtent *a, const ImageExtent *b)
@@ -74,14 +63,14 @@ next_to_keep (void *data, JobPiece *piece, GError **error)
       ImageExtent old, fresh;
       uint64_t offset = rebase->position, length, unit_end;
 
-      if (!job_extent (rebase->image, offset, rebase->size - offset, &old, error))
+      if (!job_look (&rebase->old_look, offset, rebase->size - offset, &old, error))
         return JOB_FAILED;
       length = old.length;
       if (old.depth > 0)
         {
-          if (!look_up_fresh (rebase, offset, length, &fresh, error))
+          if (!job_look (&rebase->fresh_look, offset, length, &fresh, error))
             return JOB_FAILED;
-          length = MIN (length, fresh.length);
+          length = fresh.length;
           if (!same_bytes (&old, &fresh))
             {
               unit_end = (offset + MAX (JOB_PIECE_SIZE, rebase->unit)) / rebase->unit * rebase->unit;
@@ -158,7 +147,11 @@ rebase_safely (EventLoop *loop, Image *image, const char *backing, const ImageRe
   const ImageSource source = { .path = backing, .format = how->backing_format };
   g_autoptr (Image) fresh =
     backing != NULL ? job_open (loop, &source, (ImageOptions){ .read_only = true }, error) : NULL;
-  Rebase rebase = { .image = image, .fresh = fresh, .size = image_size (image) };
+  Rebase rebase = { .image = image,
+                    .fresh = fresh,
+                    .old_look = { .image = image },
+                    .fresh_look = { .image = fresh },
+                    .size = image_size (image) };
   const JobPieces pieces = {
     .job = job, .total = rebase.size, .data = &rebase, .next = next_to_keep, .work = keep
   };
@@ -218,6 +211,7 @@ image_rebase (const ImageSource *source, const ImageRebase *how, const ImageJob 
 
 typedef struct {
   Image *top, *base;
+  JobLook look;
   uint64_t size, unit, position;
 } Commit;
 
@@ -230,7 +224,7 @@ next_to_commit (void *data, JobPiece *piece, GError **error)
     {
       uint64_t offset = commit->position, unit_end;
 
-      if (!job_extent (commit->top, offset, commit->size - offset, &piece->extent, error))
+      if (!job_look (&commit->look, offset, commit->size - offset, &piece->extent, error))
         return JOB_FAILED;
       if (piece->extent.depth == 0)
         {
@@ -297,7 +291,7 @@ empty (Image *image, const ImageJob *job, GError **error)
 static bool
 run_commit (Image *top, Image *base, const ImageJob *job, GError **error)
 {
-  Commit commit = { .top = top, .base = base, .size = image_size (top) };
+  Commit commit = { .top = top, .base = base, .look = { .image = top }, .size = image_size (top) };
   const JobPieces pieces = {
     .job = job, .total = commit.size, .data = &commit, .next = next_to_commit, .work = commit_piece
   };

@@ -6,6 +6,7 @@
 
 typedef struct {
   Image *image;
+  JobLook look;
   uint64_t size, unit, position;
 } Compact;
 
@@ -18,7 +19,7 @@ next_to_look_at (void *data, JobPiece *piece, GError **error)
     {
       uint64_t offset = compact->position, unit_end;
 
-      if (!job_extent (compact->image, offset, compact->size - offset, &piece->extent, error))
+      if (!job_look (&compact->look, offset, compact->size - offset, &piece->extent, error))
         return JOB_FAILED;
       if (piece->extent.depth == 0 && piece->extent.data)
         {
@@ -57,7 +58,7 @@ free_zeroes (void *data, const JobPiece *piece, JobWorker *worker, GError **erro
 static bool
 compact_in_place (Image *image, const ImageJob *job, GError **error)
 {
-  Compact compact = { .image = image, .size = image_size (image) };
+  Compact compact = { .image = image, .look = { .image = image }, .size = image_size (image) };
   const JobPieces pieces = {
     .job = job, .total = compact.size, .data = &compact, .next = next_to_look_at, .work = free_zeroes
   };

@@ -15,6 +15,7 @@ typedef struct {
   uint64_t size[2], total;
   bool strict;
   uint64_t position;
+  JobLook look[2];
 
   GMutex lock;
   ImageDifference difference;
@@ -44,19 +45,6 @@ first_found (Compare *compare)
   return offset;
 }
 
-/* Beyond a disk's end there are zeroes. */
-static bool
-look_up (Compare *compare, unsigned which, uint64_t offset, uint64_t length, ImageExtent *extent,
-         GError **error)
-{
-  uint64_t size = compare->size[which];
-
-  if (offset < size)
-    return job_extent (compare->image[which], offset, MIN (length, size - offset), extent, error);
-  *extent = (ImageExtent){ .offset = offset, .length = length };
-  return true;
-}
-
 static JobNext
 next_piece (void *data, JobPiece *piece, GError **error)
 {
@@ -67,10 +55,10 @@ next_piece (void *data, JobPiece *piece, GError **error)
       ImageExtent a, b;
       uint64_t offset = compare->position, length = compare->total - offset;
 
-      if (!look_up (compare, 0, offset, length, &a, error)
-          || !look_up (compare, 1, offset, a.length, &b, error))
+      if (!job_look (&compare->look[0], offset, length, &a, error)
+          || !job_look (&compare->look[1], offset, a.length, &b, error))
         return JOB_FAILED;
-      length = MIN (a.length, b.length);
+      length = b.length;
       if (compare->strict && a.data != b.data)
         {
           found (compare, IMAGE_ALLOCATION_DIFFERS, offset);
@@ -133,9 +121,11 @@ compare_piece (void *data, const JobPiece *piece, JobWorker *worker, GError **er
 bool
 job_compare (Image *a, Image *b, bool strict, const ImageJob *job, ImageCompared *compared, GError **error)
 {
-  Compare compare = {
-    .image = { a, b }, .size = { image_size (a), image_size (b) }, .strict = strict, .offset = UINT64_MAX
-  };
+  Compare compare = { .image = { a, b },
+                      .look = { { .image = a }, { .image = b } },
+                      .size = { image_size (a), image_size (b) },
+                      .strict = strict,
+                      .offset = UINT64_MAX };
   const JobPieces pieces = {
     .job = job,
     .total = MAX (compare.size[0], compare.size[1]),

@@ -23,7 +23,8 @@ typedef struct {
   JobCompressor *compressor; /* (nullable) */
 
   uint64_t position;
-  ImageExtent extent; /* the one @position lies in */
+  JobLook look;
+  ImageExtent extent; /* from @position on */
 
   _Atomic uint64_t copied, cloned, zeroes;
 } Convert;
@@ -34,23 +35,6 @@ static uint64_t
 round_up (uint64_t value, uint64_t multiple)
 {
   return (value + multiple - 1) / multiple * multiple;
-}
-
-/* The rest of the extent at the position. */
-static bool
-look_up (Convert *convert, GError **error)
-{
-  ImageExtent *extent = &convert->extent;
-  uint64_t passed;
-
-  if (extent->length == 0 || convert->position >= extent->offset + extent->length)
-    return job_extent (convert->source, convert->position, convert->size - convert->position, extent, error);
-  passed = convert->position - extent->offset;
-  extent->offset += passed;
-  extent->length -= passed;
-  if (extent->host_offset != UINT64_MAX && !extent->encoded)
-    extent->host_offset += passed;
-  return true;
 }
 
 static void
@@ -95,7 +79,8 @@ next_piece (void *data, JobPiece *piece, GError **error)
     {
       uint64_t hole, shared, end;
 
-      if (!look_up (convert, error))
+      if (!job_look (&convert->look, convert->position, convert->size - convert->position, &convert->extent,
+                     error))
         return JOB_FAILED;
       hole = is_hole (convert) ? whole_hole (convert) : 0;
       shared = job_cloner_offer (convert->cloner, &convert->extent, MIN (convert->extent.length, CLONE_SIZE),
@@ -238,6 +223,7 @@ fill_target (EventLoop *loop, Image *source, const char *path, const ImageConver
   Convert convert = {
     .source = source,
     .target = target,
+    .look = { .image = source },
     .top_only = top_only,
     .zeroes_count = how->existing || (top_only && how->create.backing_path != NULL),
     .size = image_size (source),

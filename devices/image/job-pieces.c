@@ -238,6 +238,30 @@ job_extent (Image *image, uint64_t offset, uint64_t length, ImageExtent *extent,
   return result == 0 || job_set_io_error (error, result, "look up", image, offset);
 }
 
+bool
+job_look (JobLook *look, uint64_t offset, uint64_t length, ImageExtent *extent, GError **error)
+{
+  uint64_t size = look->image != NULL ? image_size (look->image) : 0, passed;
+  const ImageExtent *known = &look->extent;
+
+  if (offset >= size)
+    {
+      *extent =
+        (ImageExtent){ .offset = offset, .length = length, .depth = UINT_MAX, .host_offset = UINT64_MAX };
+      return true;
+    }
+  if ((offset < known->offset || offset >= known->offset + known->length)
+      && !job_extent (look->image, offset, size - offset, &look->extent, error))
+    return false;
+  passed = offset - known->offset;
+  *extent = *known;
+  extent->offset = offset;
+  extent->length = MIN (known->length - passed, length);
+  if (known->host_offset != UINT64_MAX && !known->encoded)
+    extent->host_offset += passed;
+  return true;
+}
+
 Image *
 job_open (EventLoop *loop, const ImageSource *source, ImageOptions options, GError **error)
 {

@@ -65,6 +65,16 @@ bool job_write_zeroes (Image *image, uint64_t offset, uint64_t length, GError **
 bool job_flush (Image *image, GError **error);
 bool job_extent (Image *image, uint64_t offset, uint64_t length, ImageExtent *extent, GError **error);
 
+/* Looks up one place after the other, and asks the image once for each extent: a file system may walk all of
+ * it to say where it ends. Zeroes beyond the disk's end, and everywhere without an image. */
+typedef struct {
+  Image *image; /* (nullable) */
+  ImageExtent extent;
+} JobLook;
+
+/* What lies at @offset, at most @length bytes of it. */
+bool job_look (JobLook *look, uint64_t offset, uint64_t length, ImageExtent *extent, GError **error);
+
 Image *job_open (EventLoop *loop, const ImageSource *source, ImageOptions options, GError **error);
 
 /* Overlapping ranges make memcmp compare each byte with one before it, as fast as the C library can. */
