@@ -338,7 +338,7 @@ image_try_fast (ImageRequest *request)
   Plan plan;
   FastAnswer answer;
 
-  if (request->kind == IMAGE_WRITE && !g_atomic_int_get (&image->begun))
+  if (request->kind == IMAGE_WRITE && !g_atomic_int_get (&image_top (image)->begun))
     return FAST_EXCLUSIVE;
   plan.n_runs = plan.n_placed = 0;
   plan.length = 0;

@@ -22,8 +22,8 @@ look_for_holes (ImageExtent *extent, ImageStore *store, uint64_t offset)
   return 0;
 }
 
-int
-image_extent (Image *image, uint64_t offset, uint64_t length, ImageExtent *extent)
+static int
+find_extent (Image *image, uint64_t offset, uint64_t length, ImageExtent *extent)
 {
   LayerExtent where;
   unsigned depth;
@@ -58,6 +58,30 @@ image_extent (Image *image, uint64_t offset, uint64_t length, ImageExtent *exten
   return result;
 }
 
+int
+image_extent (Image *image, uint64_t offset, uint64_t length, ImageExtent *extent)
+{
+  int result;
+
+  g_mutex_lock (&image->edit);
+  result = find_extent (image, offset, length, extent);
+  if (result == 0 && extent->path != NULL)
+    extent->path = g_intern_string (extent->path); /* outlives the layer */
+  g_mutex_unlock (&image->edit);
+  return result;
+}
+
+unsigned
+image_n_layers (Image *image)
+{
+  unsigned n;
+
+  g_mutex_lock (&image->edit);
+  n = image->layers->len;
+  g_mutex_unlock (&image->edit);
+  return n;
+}
+
 /* --- what a layer says of itself --- */
 
 static void
@@ -70,15 +94,11 @@ snapshot_free (void *data)
   g_free (snapshot);
 }
 
-ImageInfo *
-image_info (Image *image, unsigned depth)
+static ImageInfo *
+describe (ImageLayer *layer)
 {
-  ImageLayer *layer;
-  ImageInfo *info;
+  ImageInfo *info = g_new0 (ImageInfo, 1);
 
-  g_return_val_if_fail (depth < image->layers->len, NULL);
-  layer = image_layer (image, depth);
-  info = g_new0 (ImageInfo, 1);
   info->snapshots = g_ptr_array_new_with_free_func (snapshot_free);
   info->details = g_ptr_array_new_with_free_func (g_free);
   g_mutex_lock (&layer->lock);
@@ -100,6 +120,19 @@ image_info (Image *image, unsigned depth)
   if (layer->format->describe != NULL)
     layer->format->describe (layer, info);
   g_mutex_unlock (&layer->lock);
+  return info;
+}
+
+ImageInfo *
+image_info (Image *image, unsigned depth)
+{
+  ImageInfo *info = NULL;
+
+  g_mutex_lock (&image->edit);
+  if (depth < image->layers->len)
+    info = describe (image_layer (image, depth));
+  g_mutex_unlock (&image->edit);
+  g_return_val_if_fail (info != NULL, NULL);
   return info;
 }
 

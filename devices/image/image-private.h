@@ -31,12 +31,18 @@ struct Image {
   GPtrArray *layers; /* of ImageLayer, the top first */
   GPtrArray *stores; /* of ImageStore: all of theirs, by number */
   uint64_t size;     /* atomic: image_size */
+  const char *path;  /* of the top layer, interned */
+  const ImageFormat *format;
+  unsigned block_size;
   bool read_only, write_through, unsafe, no_discard;
-  int begun; /* atomic: format->begin_writing was called */
 
   GMutex lock;
   GCond idle;
-  unsigned in_flight;
+  unsigned in_flight;   /* submitted and not done */
+  bool holding;         /* hold.c */
+  unsigned n_held_back; /* of those in flight */
+  ImageQueue held_back;
+  GMutex edit; /* taken before a hold: who changes layers, and who looks at them outside of a request */
   struct ExtentMap *map; /* lookup.h; NULL: one raw layer */
   GQueue held;           /* of ImageRequest: ranges.h */
   unsigned n_exclusive, n_waiting;
@@ -107,6 +113,7 @@ void image_layer_close (ImageLayer *layer); /* flushes it; the last use */
 /* format->map under the layer's lock, cut to the layer; raw layers and ranges beyond the layer's end too. */
 int image_layer_map (ImageLayer *layer, uint64_t offset, uint64_t length, bool may_block,
                      LayerExtent *extent);
+int image_layer_begin (ImageLayer *layer); /* before any change; blocking */
 int image_layer_flush (ImageLayer *layer);
 
 /* --- chain.c --- */
@@ -164,16 +171,26 @@ void image_route_finished_later (ImageRequest *request, int error); /* the same,
 void image_route_to_worker (ImageRequest *request);
 void image_work (void *turn, void *image); /* on a worker: deals with the next of image->work */
 
-/* Not a request's kind that anyone submits: waits until it holds the whole disk, exclusively, for what moves
- * data about (image-resize.c). */
-#define IMAGE_HOLD ((ImageRequestKind)(IMAGE_WRITE_ZEROES + 1))
-void image_hold_taken (ImageRequest *hold); /* image-resize.c: it holds; any thread */
+/* --- hold.c --- */
+
+/* Waits until no request is under way; those that come wait, until image_release. Then layers may be changed,
+ * the map too. Blocking; any thread but the loop's; one holder at a time. */
+void image_hold (Image *image);
+void image_release (Image *image);
+
+/* Held: numbers the stores, makes a new map. */
+void image_layers_changed (Image *image);
+
+/* For image_submit: whether @request (counted as in flight) may set out now. */
+bool image_hold_admits_locked (Image *image, ImageRequest *request);
+bool image_is_idle_locked (const Image *image); /* nothing is under way, whatever waits */
 
 /* --- image.c --- */
 
 /* For image-open.c: @layers (transfer full) become an image. */
 Image *image_new (EventLoop *loop, GPtrArray *layers, const ImageOptions *options);
 
+void image_set_out (ImageRequest *request);                       /* nothing holds it back (any more) */
 void image_request_done (ImageRequest *request, int error);       /* on the loop's thread */
 void image_request_done_later (ImageRequest *request, int error); /* from anywhere: by way of the loop */
 

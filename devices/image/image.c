@@ -20,7 +20,8 @@ image_request_done (ImageRequest *request, int error)
 
   request->done (request, error);
   g_mutex_lock (&image->lock);
-  if (--image->in_flight == 0)
+  image->in_flight--;
+  if (image_is_idle_locked (image))
     g_cond_broadcast (&image->idle);
   g_mutex_unlock (&image->lock);
 }
@@ -97,14 +98,24 @@ needs_no_work (const Image *image, const ImageRequest *request)
 void
 image_submit (Image *image, ImageRequest *request)
 {
-  int error = judge (image, request);
+  bool admitted;
 
   request->image = image;
   request->progress = 0;
   request->batch = NULL;
   g_mutex_lock (&image->lock);
   image->in_flight++;
+  admitted = image_hold_admits_locked (image, request);
   g_mutex_unlock (&image->lock);
+  if (admitted)
+    image_set_out (request);
+}
+
+void
+image_set_out (ImageRequest *request)
+{
+  Image *image = request->image;
+  int error = judge (image, request);
 
   if (error < 0 || needs_no_work (image, request))
     image_request_done_later (request, error);
@@ -128,20 +139,6 @@ image_let_through (Image *image)
 
 /* --- life --- */
 
-static void
-number_stores (Image *image, ImageLayer *layer)
-{
-  layer->store->number = image->stores->len;
-  g_ptr_array_add (image->stores, layer->store);
-  for (unsigned i = 0; layer->stores != NULL && i < layer->stores->len; i++)
-    {
-      ImageStore *store = g_ptr_array_index (layer->stores, i);
-
-      store->number = image->stores->len;
-      g_ptr_array_add (image->stores, store);
-    }
-}
-
 Image *
 image_new (EventLoop *loop, GPtrArray *layers, const ImageOptions *options)
 {
@@ -157,11 +154,8 @@ image_new (EventLoop *loop, GPtrArray *layers, const ImageOptions *options)
   g_mutex_init (&image->lock);
   g_cond_init (&image->idle);
   g_queue_init (&image->held);
-  image->stores = g_ptr_array_new ();
-  for (unsigned i = 0; i < layers->len; i++)
-    number_stores (image, image_layer (image, i));
-  image->map = image_is_identity (image) ? NULL : image_map_new (image);
-  image->begun = image->read_only || image_top (image)->format->begin_writing == NULL;
+  g_mutex_init (&image->edit);
+  image_layers_changed (image);
   image->workers = g_thread_pool_new (image_work, image, N_WORKERS, FALSE, NULL);
 
   image->throttle = throttle_new (loop, NULL, image_route);
@@ -206,6 +200,7 @@ image_close (Image *image)
   extent_map_free (image->map);
   g_ptr_array_unref (image->stores);
   g_ptr_array_unref (image->layers);
+  g_mutex_clear (&image->edit);
   g_mutex_clear (&image->lock);
   g_cond_clear (&image->idle);
   g_free (image);
@@ -226,25 +221,19 @@ image_is_read_only (const Image *image)
 const char *
 image_path (const Image *image)
 {
-  return image_top (image)->store->path;
+  return image->path;
 }
 
 const char *
 image_format_name (const Image *image)
 {
-  return image_top (image)->format->name;
+  return image->format->name;
 }
 
 unsigned
 image_block_size (const Image *image)
 {
-  return image_top (image)->store->block_size;
-}
-
-unsigned
-image_n_layers (const Image *image)
-{
-  return image->layers->len;
+  return image->block_size;
 }
 
 /* --- for tools --- */

@@ -100,8 +100,8 @@ int image_run (Image *image, ImageRequestKind kind, uint64_t offset, void *buffe
 
 /* --- limits --- */
 
-/* Per second, and how many may go at once after idleness. 0: no limit; a burst of a tenth of a second's worth.
- * Flushes are free, discards and zeroes count as requests without bytes. */
+/* Per second, and how many may go at once after idleness. 0: no limit; a burst of a tenth of a second's
+ * worth. Flushes are free, discards and zeroes count as requests without bytes. */
 typedef struct {
   uint64_t iops, iops_burst;
   uint64_t bytes_per_second, bytes_burst;
@@ -162,7 +162,7 @@ typedef struct {
 ImageInfo *image_info (Image *image, unsigned depth);
 void image_info_detail (ImageInfo *info, const char *name, const char *format, ...) G_GNUC_PRINTF (3, 4);
 void image_info_free (ImageInfo *info);
-unsigned image_n_layers (const Image *image);
+unsigned image_n_layers (Image *image);
 
 /* --- check and repair --- */
 

@@ -34,6 +34,7 @@ image_layer_open (ImageStore *store, const ImageFormat *format, const ImageOptio
   layer->format = format;
   layer->store = store;
   layer->read_only = options->read_only;
+  layer->begun = format->begin_writing == NULL;
   layer->lenient = options->lenient;
   if (!format->open (layer, options, error))
     {
@@ -92,6 +93,22 @@ image_layer_map (ImageLayer *layer, uint64_t offset, uint64_t length, bool may_b
       g_assert (extent->length > 0);
       extent->length = MIN (extent->length, length);
     }
+  return result;
+}
+
+int
+image_layer_begin (ImageLayer *layer)
+{
+  int result = 0;
+
+  if (g_atomic_int_get (&layer->begun))
+    return 0;
+  g_mutex_lock (&layer->lock);
+  if (!g_atomic_int_get (&layer->begun))
+    result = layer->format->begin_writing (layer);
+  if (result == 0)
+    g_atomic_int_set (&layer->begun, true);
+  g_mutex_unlock (&layer->lock);
   return result;
 }
 

@@ -97,6 +97,7 @@ struct ImageLayer {
   /* private to the core */
   GMutex lock;
   char *resolved_backing;
+  int begun; /* atomic: begin_writing was called, or there is none */
 };
 
 struct ImageFormat {

@@ -66,11 +66,6 @@ image_route_ready (ImageRequest *request)
 {
   bool transfer = request->kind == IMAGE_READ || request->kind == IMAGE_WRITE;
 
-  if (request->kind == IMAGE_HOLD)
-    {
-      image_hold_taken (request);
-      return;
-    }
   if (transfer && image_try_fast (request) == FAST_TAKEN)
     return;
   if (request->kind == IMAGE_WRITE && !request->exclusive)

@@ -199,23 +199,6 @@ write_new (Image *image, const Source *source, uint64_t *done)
 /* --- requests --- */
 
 static int
-begin_writing (Image *image)
-{
-  ImageLayer *layer = image_top (image);
-  int result = 0;
-
-  if (g_atomic_int_get (&image->begun))
-    return 0;
-  g_mutex_lock (&layer->lock);
-  if (!g_atomic_int_get (&image->begun) && layer->format->begin_writing != NULL)
-    result = layer->format->begin_writing (layer);
-  if (result == 0)
-    g_atomic_int_set (&image->begun, true);
-  g_mutex_unlock (&layer->lock);
-  return result;
-}
-
-static int
 run_write (Image *image, Source source)
 {
   ImageLayer *layer = image_top (image);
@@ -314,7 +297,7 @@ image_run_slow (ImageRequest *request)
   int result = 0;
 
   if (request->kind != IMAGE_READ && request->kind != IMAGE_FLUSH)
-    result = begin_writing (image);
+    result = image_layer_begin (image_top (image));
   if (result < 0)
     return result;
   switch (request->kind)

@@ -60,6 +60,7 @@ prepare_transfer (FileStore *file, StoreIo *io)
 
   io->io.kind = io->kind == STORE_READ ? LOOP_IO_READ : LOOP_IO_WRITE;
   io->io.offset = io->offset + io->progress;
+  io->io.length = store_size (io->store); /* for transferred: the end as it was before, others may move it */
   if (io->kind == STORE_ZERO)
     {
       io->io.n_iov = zero_pieces (io, left);
@@ -141,7 +142,7 @@ transferred (FileStore *file, StoreIo *io, int result, int *error)
 {
   uint64_t left = io->length - io->progress;
 
-  if (result == 0 && io->kind == STORE_READ && io->offset + io->progress >= store_size (io->store))
+  if (result == 0 && io->kind == STORE_READ && io->io.offset >= io->io.length)
     {
       iov_scatter (io->iov, io->n_iov, io->progress, NULL, left);
       result = (int)MIN (left, INT_MAX);
