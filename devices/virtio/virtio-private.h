@@ -57,6 +57,12 @@ void virtq_enable (Virtq *vq);
 /* The guest wrote queue_reset. Finishes later if chains are in flight. */
 void virtq_begin_reset (Virtq *vq);
 
+/* The available index, as the guest has it now. The queue is enabled. */
+uint16_t virtq_available_index (const Virtq *vq);
+
+/* A look function's work (vmm/loop): whether there were buffers that the guest didn't kick for. */
+bool virtq_look (Virtq *vq, bool falling_asleep);
+
 /* Makes the core kick @vq soon, on the loop's thread. */
 void virtq_kick_again (Virtq *vq);
 

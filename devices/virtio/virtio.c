@@ -45,6 +45,17 @@ kick_arrived (Device *device, int fd, GIOCondition condition)
       virtio_kick (&vdev->queues[i]);
 }
 
+static bool
+look_for_kick (Device *device, int fd, bool falling_asleep)
+{
+  VirtioDevice *vdev = (VirtioDevice *)device;
+
+  for (unsigned i = 0; i < vdev->n_queues; i++)
+    if (vdev->queues[i].kick_fd == fd)
+      return virtq_look (&vdev->queues[i], falling_asleep);
+  return false;
+}
+
 bool
 virtio_realized (VirtioDevice *vdev, GError **error)
 {
@@ -56,6 +67,8 @@ virtio_realized (VirtioDevice *vdev, GError **error)
       if (vq->kick_fd < 0)
         return vmm_set_errno_error (error, errno, "Can't make an eventfd for %s", vdev->pci.device.name);
       vq->kick_watch = device_watch_fd (&vdev->pci.device, vq->kick_fd, G_IO_IN, kick_arrived);
+      if (vdev->virtio->looks_for_buffers)
+        device_watch_set_look (vq->kick_watch, look_for_kick);
     }
   virtio_pci_add_registers (vdev);
   return true;
@@ -238,6 +251,7 @@ virtio_kick (Virtq *vq)
 
   /* A guest that fills the queue as fast as it is emptied must not keep the loop for itself. */
   vq->budget = vq->size;
+  vq->seen = virtq_available_index (vq);
   vdev->virtio->kick (vdev, vq);
   vq->budget = UINT_MAX;
 }

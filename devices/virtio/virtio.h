@@ -51,6 +51,10 @@ struct VirtioClass {
    * the machine stands still. */
   void (*kick) (VirtioDevice *vdev, Virtq *vq);
 
+  /* Its queues are emptied by every kick: while the machine's loop is busy it may look for new buffers by
+   * itself, and the guest needs not kick. */
+  bool looks_for_buffers;
+
   /* The guest accepted vdev->driver_features. May be NULL. */
   void (*negotiated) (VirtioDevice *vdev);
 
@@ -99,6 +103,8 @@ struct Virtq {
   unsigned in_flight;  /* popped, neither pushed nor parked */
   unsigned budget;     /* chains that this kick may still pop */
   uint32_t generation; /* grows with each reset: late completions are dropped */
+  uint16_t seen;       /* the available index when the last kick began */
+  bool unasked;        /* the guest was not asked to kick: the loop looks for itself */
   const uint8_t *desc_host, *driver_host;
   int kick_fd;
   LoopWatch *kick_watch;

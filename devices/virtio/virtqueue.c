@@ -78,6 +78,7 @@ virtq_reset (Virtq *vq)
   vq->in_flight = 0;
   vq->budget = UINT_MAX;
   vq->generation++;
+  vq->unasked = false;
   vq->desc_host = vq->driver_host = NULL;
 }
 
@@ -230,8 +231,8 @@ read_chain (Virtq *vq, VirtqChain *chain)
 
 /* --- available ring --- */
 
-static uint16_t
-available_index (const Virtq *vq)
+uint16_t
+virtq_available_index (const Virtq *vq)
 {
   return GUINT16_FROM_LE (__atomic_load_n ((const uint16_t *)(vq->driver_host + 2), __ATOMIC_ACQUIRE));
 }
@@ -246,17 +247,35 @@ ask_for_kick (Virtq *vq)
   if (event != NULL)
     __atomic_store_n ((uint16_t *)event, GUINT16_TO_LE (vq->last_avail), __ATOMIC_RELAXED);
   __atomic_thread_fence (__ATOMIC_SEQ_CST);
+  vq->unasked = false;
+}
+
+bool
+virtq_look (Virtq *vq, bool falling_asleep)
+{
+  if (!vq->unasked || !virtq_is_live (vq) || vq->vdev->halted)
+    return false;
+  if (falling_asleep)
+    ask_for_kick (vq);
+  if (virtq_available_index (vq) == vq->seen)
+    return false;
+  virtio_kick (vq);
+  return true;
 }
 
 static bool
 next_head (Virtq *vq, uint16_t *head)
 {
-  uint16_t pending = available_index (vq) - vq->last_avail;
+  uint16_t pending = virtq_available_index (vq) - vq->last_avail;
 
-  if (pending == 0 && virtio_has_feature (vq->vdev, VIRTIO_F_EVENT_IDX))
+  if (pending == 0 && vq->vdev->virtio->looks_for_buffers && vq->kick_routed
+      && virtio_has_feature (vq->vdev, VIRTIO_F_EVENT_IDX)
+      && loop_is_looking (vq->vdev->pci.device.board->loop))
+    vq->unasked = true;
+  else if (pending == 0 && virtio_has_feature (vq->vdev, VIRTIO_F_EVENT_IDX))
     {
       ask_for_kick (vq);
-      pending = available_index (vq) - vq->last_avail;
+      pending = virtq_available_index (vq) - vq->last_avail;
     }
   if (pending == 0)
     return false;

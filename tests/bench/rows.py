@@ -155,6 +155,7 @@ class GuestDisk(Row):
         rom = context.tiny_guest(f"bios-disk-{self.work}{'' if context.hardware else '-user'}.bin")
         with tempfile.TemporaryDirectory(prefix="bonsai-bench-", dir=context.disk_folder) as folder:
             path, image_format = self.make_image(folder)
+            os.sync()  # what the host still has to write is not this row's
             with run(context, who, firmware=rom, fast_disk={"path": path, "format": image_format}) as machine:
                 began = machine.wait_for(b"s")
                 before = machine.cpu()

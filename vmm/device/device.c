@@ -163,6 +163,7 @@ device_timer_free (LoopTimer *timer)
 typedef struct {
   Device *device;
   DeviceFdFunc func;
+  DeviceLookFunc look;
   atomic_bool freed;
 } DeviceWatch;
 
@@ -186,6 +187,27 @@ device_watch_fd (Device *device, int fd, GIOCondition condition, DeviceFdFunc fu
   closure->device = device;
   closure->func = func;
   return loop_watch_fd_full (device->board->loop, fd, condition, watch_ready, closure, g_free);
+}
+
+static bool
+watch_look (void *data, int fd, bool falling_asleep)
+{
+  DeviceWatch *closure = data;
+  Device *device = closure->device;
+  bool found = false;
+
+  device_lock (device);
+  if (!atomic_load (&closure->freed))
+    found = closure->look (device, fd, falling_asleep);
+  device_unlock (device);
+  return found;
+}
+
+void
+device_watch_set_look (LoopWatch *watch, DeviceLookFunc look)
+{
+  ((DeviceWatch *)loop_watch_data (watch))->look = look;
+  loop_watch_set_look (watch, watch_look);
 }
 
 void

@@ -51,14 +51,14 @@ work (gpointer turn, gpointer user_data)
   g_mutex_unlock (&threads->lock);
 }
 
-static gboolean
-dispatch_done (GSource *source, GSourceFunc callback, gpointer user_data)
+static unsigned
+threads_reap (LoopIoEngine *engine)
 {
-  Threads *threads = user_data;
+  Threads *threads = (Threads *)engine;
   LoopIo *io;
+  unsigned n = 0;
 
   g_mutex_lock (&threads->lock);
-  g_source_set_ready_time (source, -1);
   io = threads->done.first;
   threads->done = (IoQueue){ NULL, NULL };
   g_mutex_unlock (&threads->lock);
@@ -69,7 +69,16 @@ dispatch_done (GSource *source, GSourceFunc callback, gpointer user_data)
 
       loop_io_complete (io, io->result);
       io = next;
+      n++;
     }
+  return n;
+}
+
+static gboolean
+dispatch_done (GSource *source, GSourceFunc callback, gpointer user_data)
+{
+  g_source_set_ready_time (source, -1);
+  threads_reap (user_data);
   return G_SOURCE_CONTINUE;
 }
 
@@ -121,5 +130,6 @@ const LoopIoEngineOps io_threads_engine = {
   .start = threads_start,
   .submit = threads_submit,
   .flush = threads_flush,
+  .reap = threads_reap,
   .stop = threads_stop,
 };

@@ -121,6 +121,12 @@ uring_flush (LoopIoEngine *engine)
     g_source_set_ready_time (uring->source, g_get_monotonic_time () + 1000);
 }
 
+static unsigned
+uring_reap (LoopIoEngine *engine)
+{
+  return reap ((Uring *)engine);
+}
+
 static gboolean
 uring_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
 {
@@ -186,5 +192,6 @@ const LoopIoEngineOps io_uring_engine = {
   .start = uring_start,
   .submit = uring_submit,
   .flush = uring_flush,
+  .reap = uring_reap,
   .stop = uring_stop,
 };

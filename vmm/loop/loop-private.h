@@ -47,8 +47,9 @@ typedef struct {
   const char *name;
   LoopIoEngine *(*start) (EventLoop *loop); /* NULL: not on this host */
   void (*submit) (LoopIoEngine *engine, LoopIo *io);
-  void (*flush) (LoopIoEngine *engine); /* end of an iteration: hands the submitted to the kernel */
-  void (*stop) (LoopIoEngine *engine);  /* nothing is in flight */
+  void (*flush) (LoopIoEngine *engine);    /* end of an iteration: hands the submitted to the kernel */
+  unsigned (*reap) (LoopIoEngine *engine); /* runs the callbacks of what is done by now; how many */
+  void (*stop) (LoopIoEngine *engine);     /* nothing is in flight */
 } LoopIoEngineOps;
 
 extern const LoopIoEngineOps io_uring_engine;
@@ -68,6 +69,7 @@ struct EventLoop {
   GCond callback_ended;
   const void *running;   /* the watch or timer whose callback runs now */
   GPtrArray *timers;     /* armed */
+  GPtrArray *lookers;    /* watches with a look function; changed on the loop's thread only */
   int64_t timer_fd_time; /* what the descriptor is armed for; INT64_MAX: nothing */
 
   GMutex call_lock;
@@ -79,9 +81,18 @@ struct EventLoop {
   LoopIo *io_first, *io_last; /* submitted by other threads */
   unsigned io_in_flight;      /* loop's thread */
 
+  /* Loop's thread. */
+  GPollFD *fds;
+  int n_fds;
+  int64_t look_ns; /* how long it looks for work before it sleeps */
+
   LoopFunc iteration_hook; /* loop's thread */
   void *iteration_hook_data;
 };
+
+/* One turn: waits, or looks, for what is ready, and runs it. */
+void loop_iterate (EventLoop *loop);
+bool loop_watch_look_locked (LoopWatch *watch, bool falling_asleep);
 
 /* Brackets a callback of @owner, so that freeing it on another thread can wait. */
 void loop_callback_begin_locked (EventLoop *loop, const void *owner);

@@ -146,7 +146,7 @@ loop_thread (gpointer data)
   g_main_context_push_thread_default (loop->context);
   while (!loop->ending || loop->io_in_flight > 0 || has_calls (loop))
     {
-      g_main_context_iteration (loop->context, TRUE);
+      loop_iterate (loop);
       loop_io_flush (loop);
       if (loop->iteration_hook)
         loop->iteration_hook (loop->iteration_hook_data);
@@ -168,6 +168,8 @@ destroy_loop (EventLoop *loop)
     }
   g_main_context_unref (loop->context);
   g_array_unref (loop->calls);
+  g_ptr_array_unref (loop->lookers);
+  g_free (loop->fds);
   g_mutex_clear (&loop->lock);
   g_mutex_clear (&loop->call_lock);
   g_mutex_clear (&loop->io_lock);
@@ -184,6 +186,7 @@ loop_new_with_engine (const char *name, LoopIoEngineChoice choice, GError **erro
 
   loop->context = g_main_context_new ();
   loop->calls = g_array_new (FALSE, FALSE, sizeof (LoopCall));
+  loop->lookers = g_ptr_array_new ();
   loop->timer_fd = -1;
   g_mutex_init (&loop->lock);
   g_mutex_init (&loop->call_lock);

@@ -51,6 +51,19 @@ LoopWatch *loop_watch_fd (EventLoop *loop, int fd, GIOCondition condition, LoopF
 /* Changes what is watched for; 0 silences it without losing the watch. */
 void loop_watch_set_condition (LoopWatch *watch, GIOCondition condition);
 
+/* Looks whether what @fd would tell of is there already, without a system call, and does the work. Returns
+ * whether there was any. @falling_asleep: the last chance; what makes @fd ready must be armed when this gives
+ * false. */
+typedef bool (*LoopLookFunc) (void *data, int fd, bool falling_asleep);
+
+/* While the loop is busy it calls @look for some microseconds before it sleeps. Before the first callback
+ * only. */
+void loop_watch_set_look (LoopWatch *watch, LoopLookFunc look);
+
+/* Whether this is the loop's thread and it looks for work before it sleeps: every look function will then be
+ * called again, falling_asleep at the latest. */
+bool loop_is_looking (EventLoop *loop);
+
 /* After it returns the callback does not run and will not (safe in the callback itself). When called on
  * another thread while the callback runs, waits for it; never call with a lock the callback takes. */
 void loop_watch_free (LoopWatch *watch);
@@ -98,7 +111,7 @@ struct LoopIo {
   uint64_t offset; /* bytes */
   uint64_t length; /* bytes, fallocate only */
   const struct iovec *iov;
-  unsigned n_iov; /* 1..1024 */
+  unsigned n_iov;  /* 1..1024 */
   LoopIoFunc done; /* on the loop's thread */
   void *data;
   /* private */

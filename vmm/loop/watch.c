@@ -8,6 +8,7 @@ struct LoopWatch {
   gpointer tag; /* NULL: silenced */
   bool freed;
   LoopFdFunc func;
+  LoopLookFunc look; /* or NULL */
   void *data;
   GDestroyNotify destroy;
 };
@@ -30,6 +31,52 @@ watch_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
     }
   g_mutex_unlock (&loop->lock);
   return G_SOURCE_CONTINUE;
+}
+
+bool
+loop_watch_look_locked (LoopWatch *watch, bool falling_asleep)
+{
+  EventLoop *loop = watch->loop;
+  bool found = false;
+
+  if (!watch->freed && watch->tag)
+    {
+      loop_callback_begin_locked (loop, watch);
+      found = watch->look (watch->data, watch->fd, falling_asleep);
+      loop_callback_end_locked (loop);
+    }
+  return found;
+}
+
+/* On the loop's thread, which alone walks the lookers, so that they stay in place while one of them works. */
+static void
+add_looker (void *data)
+{
+  LoopWatch *watch = data;
+
+  g_mutex_lock (&watch->loop->lock);
+  if (!watch->freed)
+    g_ptr_array_add (watch->loop->lookers, watch);
+  g_mutex_unlock (&watch->loop->lock);
+  g_source_unref (&watch->source);
+}
+
+static void
+remove_looker (void *data)
+{
+  LoopWatch *watch = data;
+
+  g_mutex_lock (&watch->loop->lock);
+  g_ptr_array_remove (watch->loop->lookers, watch);
+  g_mutex_unlock (&watch->loop->lock);
+  g_source_unref (&watch->source);
+}
+
+void
+loop_watch_set_look (LoopWatch *watch, LoopLookFunc look)
+{
+  watch->look = look;
+  loop_call (watch->loop, add_looker, g_source_ref (&watch->source));
 }
 
 static void
@@ -97,7 +144,10 @@ watch_free (LoopWatch *watch, bool wait)
     loop_callback_wait_locked (loop, watch);
   g_mutex_unlock (&loop->lock);
   g_source_destroy (&watch->source);
-  g_source_unref (&watch->source);
+  if (watch->look)
+    loop_call (loop, remove_looker, watch); /* gives back the owner's reference */
+  else
+    g_source_unref (&watch->source);
 }
 
 void
