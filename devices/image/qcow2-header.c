@@ -452,6 +452,8 @@ qcow2_header_compose (const Qcow2 *q, const char *backing_format)
   uint8_t pointer[16];
 
   g_byte_array_append (out, q->sector, q->header_length);
+  if (backing_format != NULL && g_ascii_strcasecmp (backing_format, "vhd") == 0)
+    backing_format = "vpc"; /* so it is called in this field */
   if (backing_format != NULL)
     append (out, QCOW2_EXT_BACKING_FORMAT, backing_format, strlen (backing_format));
   if (q->crypt_offset != 0)
