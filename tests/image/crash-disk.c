@@ -20,7 +20,7 @@ crash_disk_start_loop (CrashDisk *disk)
   g_autoptr (GError) error = NULL;
 
   disk->loop = loop_new ("crash", &error);
-  crash_must (disk->run, disk->loop != NULL, error, "loop");
+  crash_must (disk->run, disk->loop != NULL, &error, "loop");
 }
 
 void
@@ -35,10 +35,10 @@ crash_disk_clear (CrashDisk *disk)
 /* --- the image --- */
 
 void
-crash_must (Run *run, bool well, const GError *error, const char *what)
+crash_must (Run *run, bool well, GError **error, const char *what)
 {
   if (!well)
-    run_fail (run, "%s: %s", what, error->message);
+    run_fail (run, "%s: %s", what, (*error)->message);
 }
 
 static const char *
@@ -53,9 +53,9 @@ make_base (CrashDisk *disk, uint64_t size)
   g_autoptr (GError) error = NULL;
   Image *image;
 
-  crash_must (disk->run, image_create (path, &options, &error), error, "making the disk below");
+  crash_must (disk->run, image_create (path, &options, &error), &error, "making the disk below");
   image = image_open (disk->loop, path, &open_options, &error);
-  crash_must (disk->run, image != NULL, error, "opening the disk below");
+  crash_must (disk->run, image != NULL, &error, "opening the disk below");
   crash_log_write_base (disk->log, disk->run, image);
   image_close (image);
   return format;
@@ -68,7 +68,7 @@ make_by_peer (CrashDisk *disk, uint64_t size)
   g_autofree char *options = g_strdup_printf (
     "cluster_size=%u,refcount_bits=%u%s%s", 1u << run_between (disk->run, 9, 17),
     1u << run_between (disk->run, 0, 6), run_once_in (disk->run, 2) ? ",lazy_refcounts=on" : "",
-    disk->kind->encrypted ? ",encrypt.format=luks,encrypt.key-secret=sec0,encrypt.iter-time=10" : "");
+    disk->kind->encrypted ? ",encrypt.format=luks,encrypt.key-secret=sec0,encrypt.iter-time=40" : "");
 
   peer_img (disk->run, "create", "-q", "--object", "secret,id=sec0,data=" PASSPHRASE, "-f", "qcow2", "-o",
             options, disk->path, text, NULL);
@@ -94,7 +94,7 @@ make_by_us (CrashDisk *disk, uint64_t size)
       options.backing_format = make_base (disk, disk->log->base_size);
       options.backing_path = base = g_build_filename (disk->run->folder, "base.img", NULL);
     }
-  crash_must (disk->run, image_create (disk->path, &options, &error), error, "create");
+  crash_must (disk->run, image_create (disk->path, &options, &error), &error, "create");
 }
 
 void
@@ -142,7 +142,8 @@ crash_disk_open (CrashDisk *disk, bool lenient, bool read_only)
                               &options, &error);
   else
     image = image_open (disk->loop, disk->path, &options, &error);
-  crash_must (disk->run, image != NULL, error, lenient ? "opening to be checked" : "opening after the crash");
+  crash_must (disk->run, image != NULL, &error,
+              lenient ? "opening to be checked" : "opening after the crash");
   return image;
 }
 
@@ -162,7 +163,7 @@ check (CrashDisk *disk, bool repair)
   Image *image = crash_disk_open (disk, true, !repair);
 
   run_log (disk->run, repair ? "repair" : "check");
-  crash_must (disk->run, image_check (image, &check, &error), error, "check");
+  crash_must (disk->run, image_check (image, &check, &error), &error, "check");
   image_close (image);
   return check;
 }
@@ -224,6 +225,7 @@ crash_disk_ask_peer (CrashDisk *disk)
   Image *image = crash_disk_open (disk, false, true);
   g_autofree uint8_t *data = g_malloc (MIB);
   uint64_t size = image_size (image);
+  const char *passphrase = disk->kind->encrypted ? PASSPHRASE : NULL;
   const char *path = disk->medium != NULL ? medium_path (disk->medium) : disk->path;
 
   medium_resize (model, size);

@@ -55,6 +55,6 @@ void crash_disk_examine (CrashDisk *disk);
 void crash_disk_ask_peer (CrashDisk *disk);
 
 /* Fails the run unless @well. */
-void crash_must (Run *run, bool well, const GError *error, const char *what);
+void crash_must (Run *run, bool well, GError **error, const char *what);
 
 G_END_DECLS

@@ -19,6 +19,7 @@ crash_log_new (uint64_t size, uint64_t limit, uint64_t base_size)
   log->size = size;
   log->limit = limit;
   log->base_size = base_size;
+  log->base_shown = MIN (size, base_size);
   log->n_acts = log->first = ACT_FIRST;
   log->acts[ACT_NOTHING].kind = ACT_ZERO;
   log->promised = g_new0 (uint32_t, limit / CRASH_WORD);
@@ -62,7 +63,7 @@ crash_log_word (const CrashLog *log, uint32_t act, uint64_t offset)
   uint64_t hash =
     (offset / CRASH_WORD + 1) * UINT64_C (0x9e3779b97f4a7c15) + act * UINT64_C (0xff51afd7ed558ccd);
 
-  if (act == ACT_BASE && (offset >= log->base_size || offset / BASE_PIECE % 2 == 1))
+  if (act == ACT_BASE && (offset >= log->base_shown || offset / BASE_PIECE % 2 == 1))
     return 0;
   if (log->acts[act].kind != ACT_WRITE)
     return 0;

@@ -44,12 +44,13 @@ enum {
 };
 
 typedef struct {
-  uint64_t size;      /* of the disk at first, bytes */
-  uint64_t limit;     /* and at most */
-  uint64_t base_size; /* of what lies below, or 0 */
-  uint32_t n_acts;    /* atomic */
-  uint32_t first;     /* that happened after the last crash */
-  uint32_t *promised; /* the verifier's own: the act of each word, at the last crash */
+  uint64_t size;       /* of the disk at first, bytes */
+  uint64_t limit;      /* and at most */
+  uint64_t base_size;  /* of what lies below, or 0 */
+  uint64_t base_shown; /* of it; when the disk grows, no more of it may show */
+  uint32_t n_acts;     /* atomic */
+  uint32_t first;      /* that happened after the last crash */
+  uint32_t *promised;  /* the verifier's own: the act of each word, at the last crash */
   CrashAct acts[CRASH_MAX_ACTS];
 } CrashLog;
 

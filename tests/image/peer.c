@@ -59,17 +59,6 @@ peer_img (Run *run, ...)
   must_go_well (run, (const char *const *)argv->pdata);
 }
 
-void
-peer_check (Run *run, const char *format, const char *path)
-{
-  const char *argv[] = { "qemu-img", "check", "-f", peer_format (format), path, NULL };
-  g_autofree char *output = NULL;
-  int status = peer_run (argv, &output);
-
-  if (status != CHECK_CLEAN && status != CHECK_UNSUPPORTED)
-    run_fail (run, "qemu-img check %s ended with %d: %s", path, status, output);
-}
-
 static char *
 image_options (const char *format, const char *path, const char *passphrase)
 {
@@ -79,10 +68,28 @@ image_options (const char *format, const char *path, const char *passphrase)
            : g_strdup_printf ("driver=%s,file.driver=file,file.filename=%s", peer_format (format), path);
 }
 
+static char *
+secret_option (const char *passphrase)
+{
+  return g_strdup_printf ("secret,id=sec0,data=%s", passphrase != NULL ? passphrase : "-");
+}
+
+void
+peer_check (Run *run, const char *format, const char *path, const char *passphrase)
+{
+  g_autofree char *secret = secret_option (passphrase), *image = image_options (format, path, passphrase);
+  const char *argv[] = { "qemu-img", "check", "--object", secret, "--image-opts", image, NULL };
+  g_autofree char *output = NULL;
+  int status = peer_run (argv, &output);
+
+  if (status != CHECK_CLEAN && status != CHECK_UNSUPPORTED)
+    run_fail (run, "qemu-img check %s ended with %d: %s", path, status, output);
+}
+
 void
 peer_compare (Run *run, const char *format, const char *path, const char *passphrase, const Medium *model)
 {
-  g_autofree char *secret = g_strdup_printf ("secret,id=sec0,data=%s", passphrase != NULL ? passphrase : "-");
+  g_autofree char *secret = secret_option (passphrase);
   g_autofree char *image = image_options (format, path, passphrase);
   g_autofree char *raw =
     g_strdup_printf ("driver=raw,file.driver=file,file.filename=%s", medium_path (model));
@@ -94,7 +101,7 @@ peer_compare (Run *run, const char *format, const char *path, const char *passph
 void
 peer_io (Run *run, const char *format, const char *path, const char *passphrase, GPtrArray *commands)
 {
-  g_autofree char *secret = g_strdup_printf ("secret,id=sec0,data=%s", passphrase != NULL ? passphrase : "-");
+  g_autofree char *secret = secret_option (passphrase);
   g_autofree char *image = image_options (format, path, passphrase);
   g_autoptr (GPtrArray) argv = g_ptr_array_new ();
   g_autofree char *output = NULL;

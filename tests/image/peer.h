@@ -22,7 +22,7 @@ int peer_run (const char *const *argv, char **output);
 void peer_img (Run *run, ...) G_GNUC_NULL_TERMINATED;
 
 /* Checks the image: clean, or of a format that has no check. */
-void peer_check (Run *run, const char *format, const char *path);
+void peer_check (Run *run, const char *format, const char *path, const char *passphrase);
 
 /* Compares the content with @model's. @passphrase: (nullable). */
 void peer_compare (Run *run, const char *format, const char *path, const char *passphrase,

@@ -88,8 +88,11 @@ draw_subformat (Play *play, const char *format, uint64_t size)
       {
         const char *subformat = table[i].subformats[run_between (play->run, 0, table[i].n - 1)];
 
-        /* A fixed image takes all its room at once. */
-        return g_strcmp0 (subformat, "fixed") == 0 && size > 64 * MIB ? NULL : subformat;
+        /* A fixed image takes all its room at once, and the peer reads all of a flat one. */
+        if (size > 64 * MIB
+            && (g_strcmp0 (subformat, "fixed") == 0 || g_strcmp0 (subformat, "monolithicFlat") == 0))
+          return NULL;
+        return subformat;
       }
   return NULL;
 }
@@ -212,7 +215,7 @@ draw_peer_qcow2 (Play *play)
         {
           g_free (play->passphrase);
           play->passphrase = g_strdup ("battery staple");
-          g_string_append (options, ",encrypt.format=luks,encrypt.key-secret=sec0,encrypt.iter-time=10");
+          g_string_append (options, ",encrypt.format=luks,encrypt.key-secret=sec0,encrypt.iter-time=40");
         }
     }
   return g_string_free (options, FALSE);
@@ -240,6 +243,9 @@ draw_peer_options (Play *play, const char *format, uint64_t size)
   if (g_str_equal (format, "vmdk"))
     {
       unsigned subformat = run_between (run, 0, 3);
+
+      if (!small)
+        subformat &= ~1u; /* the peer reads all of a flat one */
 
       return g_strdup_printf ("subformat=%s%s", vmdk[subformat],
                               subformat % 2 == 0 && run_once_in (run, 2) ? ",zeroed_grain=on" : "");

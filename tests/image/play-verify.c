@@ -130,7 +130,7 @@ play_verify_with_peer (Play *play)
   play_check (play);
   if (play->peer_reads)
     {
-      peer_check (play->run, play->format, play->path);
+      peer_check (play->run, play->format, play->path, play->passphrase);
       peer_compare (play->run, play->format, play->path, play->passphrase, play->model);
     }
   play_open (play);

@@ -162,12 +162,13 @@ print_tail (const char *path)
   g_auto (GStrv) lines = NULL;
   unsigned n;
 
+  fflush (stdout);
   if (!g_file_get_contents (path, &text, NULL, NULL))
     return;
   lines = g_strsplit (text, "\n", -1);
   n = g_strv_length (lines);
   for (unsigned i = n > OUTPUT_LINES_MAX ? n - OUTPUT_LINES_MAX : 0; i < n; i++)
-    g_print ("#   %s\n", lines[i]);
+    printf ("#   %s\n", lines[i]);
 }
 
 /* Waits for one that ends. Returns whether it went well. */
@@ -185,12 +186,12 @@ job_end (Job *jobs, unsigned n_jobs, const RunCase *the_case)
   if (status != 0)
     {
       if (WIFSIGNALED (status))
-        g_print ("# %s, seed %u: %s\n", the_case->name, job->seed,
-                 WTERMSIG (status) == SIGALRM ? "took too long" : strsignal (WTERMSIG (status)));
+        printf ("# %s, seed %u: %s\n", the_case->name, job->seed,
+                WTERMSIG (status) == SIGALRM ? "took too long" : strsignal (WTERMSIG (status)));
       else
-        g_print ("# %s, seed %u: failed\n", the_case->name, job->seed);
+        printf ("# %s, seed %u: failed\n", the_case->name, job->seed);
       print_tail (job->output);
-      g_print ("# again: %s --case %s --seed %u\n", g_get_prgname (), the_case->name, job->seed);
+      printf ("# again: %s --case %s --seed %u\n", g_get_prgname (), the_case->name, job->seed);
     }
   remove_tree (job->folder);
   g_unlink (job->output);
@@ -259,7 +260,7 @@ runner_main (int argc, char **argv, const RunCase *cases, unsigned n_cases)
     }
 
   if (seed_option < 0)
-    g_print ("1..%u\n", n);
+    printf ("1..%u\n", n);
   for (unsigned i = 0; i < n_cases; i++)
     {
       gint64 start = g_get_monotonic_time ();
@@ -271,8 +272,9 @@ runner_main (int argc, char **argv, const RunCase *cases, unsigned n_cases)
         return play_one (&cases[i]);
       done = play_case (&cases[i], runs_option >= 0 ? (unsigned)runs_option : cases[i].runs, &failures);
       failed += failures > 0;
-      g_print ("%s %u - %s: %u runs, %u failed, %.1f s\n", failures > 0 ? "not ok" : "ok", ++number,
-               cases[i].name, done, failures, (g_get_monotonic_time () - start) / 1e6);
+      printf ("%s %u - %s: %u runs, %u failed, %.1f s\n", failures > 0 ? "not ok" : "ok", ++number,
+              cases[i].name, done, failures, (g_get_monotonic_time () - start) / 1e6);
+      fflush (stdout);
     }
   return failed > 0;
 }

@@ -125,7 +125,7 @@ play (CrashDisk *disk, int ready)
   options.write_through = load.write_through;
   options.direct = run_once_in (run, 4);
   image = image_open (disk->loop, disk->path, &options, &error);
-  crash_must (run, image != NULL, error, "opening");
+  crash_must (run, image != NULL, &error, "opening");
   say_ready (ready);
   crash_load_run (&load, disk->log, run, image);
   image_close (image);
