@@ -214,6 +214,31 @@ ahci_port_reset (AhciPort *port, bool cold)
   link_up (port);
 }
 
+/* Section 7.3.1: the drive's COMINIT sets PxSERR.DIAG.X, the PHY coming up DIAG.N. */
+void
+ahci_port_plugged (AhciPort *port)
+{
+  reset_drive (port, true);
+  if ((port->sctl & 0xf) != 0)
+    port->reset_due = true; /* software holds the link */
+  else
+    link_up (port);
+  ahci_update_irq (port->ahci);
+}
+
+/* Section 7.3.2: what is gone shows itself by the PHY's change only. */
+void
+ahci_port_unplugged (AhciPort *port)
+{
+  port->ssts = 0;
+  port->sig = SIG_NONE;
+  port->status = 0x7f;
+  port->error = 0;
+  port->signature_due = port->reset_due = false;
+  port->serr |= SERR_N;
+  ahci_update_irq (port->ahci);
+}
+
 void
 ahci_port_drained (AhciPort *port)
 {

@@ -107,7 +107,7 @@ struct AhciPort {
   uint8_t index;
   uint8_t kind;
   Image *image; /* a disk's; a CD-ROM's is the drive's */
-  bool read_only;
+  bool read_only, write_through, no_discard;
   char serial[21];
 
   uint64_t clb, fb;
@@ -158,6 +158,9 @@ void ahci_port_write (AhciPort *port, unsigned offset, uint32_t value);
 void ahci_port_reset (AhciPort *port, bool cold);
 /* Forgets all commands; late completions are dropped. */
 void ahci_port_drop_commands (AhciPort *port);
+/* A drive was plugged in, or pulled out. Nothing is under way. */
+void ahci_port_plugged (AhciPort *port);
+void ahci_port_unplugged (AhciPort *port);
 /* After the last request: finishes what waited for it. */
 void ahci_port_drained (AhciPort *port);
 

@@ -196,6 +196,8 @@ plug (Ahci *ahci, unsigned index, const AhciPortConfig *config)
   if (config->kind == AHCI_PORT_DISK)
     port->image = config->image;
   port->read_only = config->read_only || (config->image != NULL && image_is_read_only (config->image));
+  port->write_through = config->write_through;
+  port->no_discard = config->no_discard;
   g_strlcpy (port->serial, config->id != NULL ? config->id : "", sizeof port->serial);
   port->drive = (ScsiUnit){ .device = &ahci->pci.device, .atapi = true };
   if (config->kind == AHCI_PORT_CDROM)
@@ -204,7 +206,8 @@ plug (Ahci *ahci, unsigned index, const AhciPortConfig *config)
       port->drive.image = config->image;
     }
   g_strlcpy (port->drive.serial, port->serial, sizeof port->drive.serial);
-  port->commands = g_new0 (AhciCommand, AHCI_N_SLOTS);
+  if (port->commands == NULL)
+    port->commands = g_new0 (AhciCommand, AHCI_N_SLOTS);
   for (unsigned i = 0; i < AHCI_N_SLOTS; i++)
     {
       port->commands[i].port = port;
@@ -288,7 +291,16 @@ ahci_reset (Device *device)
 static void
 ahci_stopped (Device *device)
 {
-  ((Ahci *)device)->halted = true;
+  Ahci *ahci = (Ahci *)device;
+
+  ahci->halted = true;
+  for (unsigned i = 0; i < AHCI_N_PORTS; i++)
+    {
+      if (ahci->ports[i].image != NULL)
+        image_let_through (ahci->ports[i].image);
+      if (ahci->ports[i].drive.image != NULL)
+        image_let_through (ahci->ports[i].drive.image);
+    }
 }
 
 static void
@@ -335,6 +347,74 @@ ahci_has_medium (Device *device, unsigned index)
         && scsi_medium (&ahci->ports[index].drive) != NULL;
   device_unlock (device);
   return has;
+}
+
+/* --- drives that come and go --- */
+
+static bool
+check_plug (Ahci *ahci, unsigned index, const AhciPortConfig *drive, GError **error)
+{
+  bool is_port = index < AHCI_N_PORTS && drive->kind != AHCI_PORT_EMPTY
+                 && (drive->kind != AHCI_PORT_DISK || drive->image != NULL);
+
+  if (is_port && !ahci_port_has_device (&ahci->ports[index]))
+    return true;
+  if (is_port)
+    g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY,
+                 "There is a drive at port %u of %s already; choose another port", index,
+                 ahci->pci.device.name);
+  else
+    g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
+                 "That drive does not fit port %u of %s; choose port 0 to %u and give a disk its image",
+                 index, ahci->pci.device.name, AHCI_N_PORTS - 1);
+  return false;
+}
+
+bool
+ahci_plug (Device *device, unsigned index, const AhciPortConfig *drive, GError **error)
+{
+  Ahci *ahci = (Ahci *)device;
+  bool fits;
+
+  device_lock (device);
+  fits = check_plug (ahci, index, drive, error);
+  if (fits)
+    {
+      TRACE (device, "plug", "port=%u kind=%u", index, drive->kind);
+      plug (ahci, index, drive);
+      ahci_port_plugged (&ahci->ports[index]);
+    }
+  device_unlock (device);
+  return fits;
+}
+
+bool
+ahci_unplug (Device *device, unsigned index, GError **error)
+{
+  Ahci *ahci = (Ahci *)device;
+  AhciPort *port = index < AHCI_N_PORTS ? &ahci->ports[index] : NULL;
+  Image *image = NULL;
+
+  device_lock (device);
+  if (port == NULL || !ahci_port_has_device (port))
+    {
+      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID, "There is no drive at port %u of %s", index,
+                   device->name);
+      port = NULL;
+    }
+  else
+    {
+      TRACE (device, "unplug", "port=%u", index);
+      image =
+        port->kind == AHCI_PORT_CDROM ? g_steal_pointer (&port->drive.image) : g_steal_pointer (&port->image);
+      port->kind = AHCI_PORT_EMPTY;
+      port->drive.kind = SCSI_NO_UNIT;
+      ahci_port_drop_commands (port);
+      ahci_port_unplugged (port);
+    }
+  device_unlock (device);
+  image_close (image);
+  return port != NULL;
 }
 
 /* --- state --- */

@@ -23,6 +23,8 @@ typedef struct {
   Image *image;   /* the device's once board_add succeeded, closed by it. NULL: CDROM without a disc */
   const char *id; /* "disk0", "cd0": shown to the guest as the serial number */
   bool read_only; /* DISK: refuses writes as a write-protected disk does; also if the image is read-only */
+  bool write_through; /* DISK: the cache is off unless the guest switches it on */
+  bool no_discard;    /* DISK: no TRIM */
 } AhciPortConfig;
 
 typedef struct {
@@ -43,6 +45,20 @@ extern const DeviceClass ahci_class;
  * Returns: false with VMM_ERROR_INVALID (no CD-ROM at @port) or VMM_ERROR_BUSY (the guest locked the tray).
  */
 bool ahci_change_medium (Device *device, unsigned port, Image *image, bool force, GError **error);
+
+/**
+ * ahci_plug:
+ * @drive: its image is taken on success only
+ *
+ * Plugs a drive into an empty port while the guest runs, which sees the link come up. Threading as above.
+ * Returns: false with VMM_ERROR_INVALID (no such port, a disk without an image) or VMM_ERROR_BUSY (there is a
+ * drive already).
+ */
+bool ahci_plug (Device *device, unsigned port, const AhciPortConfig *drive, GError **error);
+
+/* Pulls a drive out: its commands are lost, its image is closed, the guest sees the link go down. False with
+ * VMM_ERROR_INVALID if there is none. */
+bool ahci_unplug (Device *device, unsigned port, GError **error);
 
 /* Whether a disc lies in the (closed) tray. Any thread, no device lock held. */
 bool ahci_has_medium (Device *device, unsigned port);

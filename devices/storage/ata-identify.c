@@ -106,11 +106,11 @@ ata_identify (const AhciPort *port, uint8_t *block)
   set_word (block, 85, 0x4048 | (disk->write_cache ? 0x20 : 0) | (disk->smart ? 1 : 0));
   set_word (block, 86, 0x3400);
   set_word (block, 87, 0x4060);
-  set_word (block, 105, 8); /* blocks of ranges per TRIM */
+  set_word (block, 105, port->no_discard ? 0 : 8); /* blocks of ranges per TRIM */
   set_word (block, 119, 0x4000);
   set_word (block, 120, 0x4000);
-  set_word (block, 169, 0x0001); /* TRIM */
-  set_word (block, 217, 0x0001); /* does not rotate */
+  set_word (block, 169, port->no_discard ? 0 : 0x0001); /* TRIM */
+  set_word (block, 217, 0x0001);                        /* does not rotate */
   finish_identify (block);
 }
 

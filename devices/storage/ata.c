@@ -217,7 +217,8 @@ trim (AhciCommand *command, unsigned flags)
 {
   unsigned n_blocks = command->task.count, size = n_blocks * SECTOR;
 
-  if (!(command->fis[3] & 1) || n_blocks == 0 || n_blocks > TRIM_MAX || command->port->read_only)
+  if (!(command->fis[3] & 1) || n_blocks == 0 || n_blocks > TRIM_MAX || command->port->read_only
+      || command->port->no_discard)
     {
       ahci_finish (command, ATA_ERROR_ABRT);
       return;
@@ -373,7 +374,7 @@ ata_execute (AhciCommand *command)
 void
 ata_reset (AhciPort *port, bool cold)
 {
-  port->disk.write_cache = true;
+  port->disk.write_cache = !port->write_through;
   port->disk.smart = true;
   port->disk.multiple = 16;
   if (cold)

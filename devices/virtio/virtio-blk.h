@@ -6,12 +6,14 @@
 
 G_BEGIN_DECLS
 
-/* A disk for virtio drivers (virtio 1.2, section 5.2). */
+/* A disk for virtio drivers (virtio 1.2, section 5.2). It grows with its image, and says so. */
 typedef struct {
   PciPlace place;
   Image *image;       /* the device's once board_add succeeded, closed by it */
   const char *serial; /* what a guest shows as the disk's serial; cut at 20 bytes */
   bool read_only;     /* also if the image is */
+  bool write_through; /* the cache is off unless the guest switches it on */
+  bool no_discard;    /* the guest is not offered to give space back */
   unsigned n_queues;  /* 1..8; 0 means 1 */
 } VirtioBlkConfig;
 

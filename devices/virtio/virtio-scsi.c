@@ -651,6 +651,17 @@ scsi_reset (Device *device)
       scsi_unit_reset (&scsi->units[i], true);
 }
 
+static void
+scsi_stopped (Device *device)
+{
+  VirtioScsi *scsi = (VirtioScsi *)device;
+
+  virtio_stopped (device);
+  for (unsigned i = 0; i < VIRTIO_SCSI_N_TARGETS; i++)
+    if (scsi->units[i].image != NULL)
+      image_let_through (scsi->units[i].image);
+}
+
 /* The user made room: what was parked comes out of the queues again. */
 static void
 scsi_started (Device *device)
@@ -711,7 +722,7 @@ const DeviceClass virtio_scsi_class = {
   .realize = scsi_realize,
   .unrealize = scsi_unrealize,
   .reset = scsi_reset,
-  .stopped = virtio_stopped,
+  .stopped = scsi_stopped,
   .started = scsi_started,
   .state = &scsi_state,
 };

@@ -19,8 +19,8 @@ furnish (Bench *bench, void *data)
   const AhciConfig config = {
     .place = { pci_bench_bus_new (bench), PCI_DEVFN (31, 2) },
     .ports = {
-      [DISK] = { AHCI_PORT_DISK, ahci_open_image (bench, f->disk_path, f->read_only), "disk0", f->read_only },
-      [CD] = { AHCI_PORT_CDROM, ahci_open_image (bench, f->cd_path, true), "cd0", true },
+      [DISK] = { .kind = AHCI_PORT_DISK, .image = ahci_open_image (bench, f->disk_path, f->read_only), .id = "disk0", .read_only = f->read_only },
+      [CD] = { .kind = AHCI_PORT_CDROM, .image = ahci_open_image (bench, f->cd_path, true), .id = "cd0" },
     },
   };
 

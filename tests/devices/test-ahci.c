@@ -2,6 +2,7 @@
 /* The AHCI controller and its disks: AHCI 1.3.1, ATA8-ACS. */
 #include "tests/devices/ahci-fixture.h"
 #include "vmm/base/bytes.h"
+#include "vmm/base/error.h"
 
 #include <unistd.h>
 
@@ -417,6 +418,83 @@ test_full_disk (AhciFixture *f, gconstpointer data)
   small_disk_free (disk);
 }
 
+/* --- drives that come and go --- */
+
+/* 7.3: the PHY's change is seen, a drive that comes also sends COMINIT. */
+static void
+test_hot_plug (AhciFixture *f, gconstpointer data)
+{
+  Device *device = bench_device (f->bench);
+  g_autofree char *path = pattern_file_new (f->folder, "other.img", 512 * 64);
+  AhciPortConfig drive = { .kind = AHCI_PORT_DISK,
+                           .image = ahci_open_image (f->bench, path, false),
+                           .id = "disk9" };
+  g_autoptr (GError) error = NULL;
+
+  g_assert_false (ahci_plug (device, DISK, &drive, &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_BUSY);
+  g_clear_error (&error);
+  g_assert_false (ahci_unplug (device, EMPTY, &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_INVALID);
+  g_clear_error (&error);
+
+  bench_write32 (f->bench, AHCI_PORT (EMPTY, PORT_SERR), UINT32_MAX);
+  bench_write32 (f->bench, AHCI_PORT (EMPTY, PORT_IE), 0x00400040);
+  bench_write32 (f->bench, AHCI_REG (HBA_IS), UINT32_MAX);
+  drive.no_discard = drive.write_through = true;
+  g_assert_true (ahci_plug (device, EMPTY, &drive, &error));
+  g_assert_cmphex (port_read (f, EMPTY, PORT_SSTS), ==, 0x123);
+  g_assert_cmphex (port_read (f, EMPTY, PORT_IS) & 0x00400040, ==, 0x00400040);
+  g_assert_true (bench_irq (f->bench, PCI_BENCH_GSI));
+
+  ahci_guest_start (f->bench, EMPTY);
+  g_assert_cmphex (port_read (f, EMPTY, PORT_SIG), ==, 0x00000101);
+  g_assert_cmphex (
+    ahci_guest_run (
+      f->bench, EMPTY,
+      &(GuestCommand){ .command = 0x25, .lba = 9, .count = 1, .data = GUEST_DATA, .length = 512 })
+      & ERR,
+    ==, 0);
+  assert_pattern (f, GUEST_DATA, 9 * 512, 512);
+  g_assert_cmphex (
+    ahci_guest_run (f->bench, EMPTY, &(GuestCommand){ .command = 0xec, .data = GUEST_DATA, .length = 512 })
+      & ERR,
+    ==, 0);
+  g_assert_cmphex (load_le16 (answer (f, 512) + 2 * 169), ==, 0);         /* no TRIM */
+  g_assert_cmphex (load_le16 (answer (f, 512) + 2 * 85) & 0x0020, ==, 0); /* no write cache */
+
+  bench_write32 (f->bench, AHCI_PORT (EMPTY, PORT_SERR), UINT32_MAX);
+  g_assert_true (ahci_unplug (device, EMPTY, &error));
+  g_assert_cmphex (port_read (f, EMPTY, PORT_SSTS), ==, 0);
+  g_assert_cmphex (port_read (f, EMPTY, PORT_TFD) & 0xff, ==, 0x7f);
+  g_assert_cmphex (port_read (f, EMPTY, PORT_IS) & 0x00400040, ==, 0x00400000);
+}
+
+static void
+test_unplug_under_load (AhciFixture *f, gconstpointer data)
+{
+  Device *device = bench_device (f->bench);
+
+  for (unsigned round = 0; round < 20; round++)
+    {
+      AhciPortConfig drive = { .kind = AHCI_PORT_DISK, .id = "disk0" };
+
+      for (unsigned slot = 0; slot < 8; slot++)
+        put_queued (f, slot, slot * 8, 8);
+      bench_write32 (f->bench, AHCI_PORT (DISK, PORT_SACT), 0xff);
+      bench_write32 (f->bench, AHCI_PORT (DISK, PORT_CI), 0xff);
+      g_assert_true (ahci_unplug (device, DISK, NULL));
+      memset (bench_memory (f->bench, GUEST_DATA, 0x100000), 0xcc, 0x100000);
+      bench_settle (f->bench);
+      for (unsigned i = 0; i < 0x100000; i += 511)
+        g_assert_cmphex (*(uint8_t *)bench_memory (f->bench, GUEST_DATA + i, 1), ==, 0xcc);
+      drive.image = ahci_open_image (f->bench, f->disk_path, false);
+      g_assert_true (ahci_plug (device, DISK, &drive, NULL));
+      ahci_guest_start (f->bench, DISK);
+      g_assert_cmphex (run_ata (f, 0x25, 0, 1, 512) & ERR, ==, 0);
+    }
+}
+
 /* --- all --- */
 
 static void
@@ -458,6 +536,8 @@ main (int argc, char **argv)
   ADD ("disk/truncated", test_truncated);
   ADD ("disk/full-disk", test_full_disk);
   g_test_add ("/ahci/disk/read-only", AhciFixture, NULL, ahci_setup_read_only, test_read_only, ahci_teardown);
+  ADD ("hot-plug", test_hot_plug);
+  ADD ("unplug-under-load", test_unplug_under_load);
   ADD ("state", test_state);
   ADD ("fuzz", test_fuzz);
 #undef ADD

@@ -35,7 +35,8 @@ enum {
 
 typedef struct {
   char *folder, *path;
-  bool read_only;
+  bool read_only, plain;
+  Image *image;
   unsigned n_queues;
   Bench *bench;
   GuestQueue queue;
@@ -52,9 +53,12 @@ furnish (Bench *bench, void *data)
     .image = image_open (bench_board (bench)->loop, f->path, &options, &error),
     .serial = "disk-serial-0123456789",
     .n_queues = f->n_queues,
+    .write_through = f->plain,
+    .no_discard = f->plain,
   };
 
   g_assert_no_error (error);
+  f->image = config.image;
   bench_add (bench, &virtio_blk_class, "disk0", &config);
   pci_bench_map (bench);
 }
@@ -86,6 +90,13 @@ static void
 setup_queues (Fixture *f, gconstpointer data)
 {
   f->n_queues = 4;
+  setup (f, data);
+}
+
+static void
+setup_plain (Fixture *f, gconstpointer data)
+{
+  f->plain = true;
   setup (f, data);
 }
 
@@ -313,6 +324,61 @@ test_read_only (Fixture *f, gconstpointer data)
   g_assert_cmpuint (run (f, T_FLUSH, 0, 0, 0), ==, S_OK);
 }
 
+/* The owner wants neither a cache nor discards. */
+static void
+test_plain (Fixture *f, gconstpointer data)
+{
+  g_assert_cmphex (virtio_guest_features (f->bench) & (UINT64_C (3) << 13), ==, UINT64_C (1) << 14);
+  start (f, F_FLUSH | F_CONFIG_WCE);
+  g_assert_cmpuint (bench_read8 (f->bench, VIRTIO_CONFIG + 32), ==, 0);
+  g_assert_cmpuint (bench_read8 (f->bench, VIRTIO_CONFIG + 56), ==, 0); /* zeroes don't unmap */
+  bench_write8 (f->bench, VIRTIO_CONFIG + 32, 1);
+  g_assert_cmpuint (bench_read8 (f->bench, VIRTIO_CONFIG + 32), ==, 1);
+  virtio_guest_negotiate (f->bench, F_VERSION_1);
+  g_assert_cmpuint (bench_read8 (f->bench, VIRTIO_CONFIG + 32), ==, 0);
+}
+
+/* 5.2.5: the capacity changes, and the guest is told. */
+static void
+test_grows (Fixture *f, gconstpointer data)
+{
+  uint8_t generation;
+
+  pci_bench_enable_msix (f->bench, 1, 2);
+  start (f, F_FLUSH);
+  bench_write16 (f->bench, VIRTIO_COMMON + REG_CONFIG_VECTOR, 0);
+  generation = bench_read8 (f->bench, VIRTIO_COMMON + REG_GENERATION);
+  g_assert_cmpuint (run (f, T_IN, SIZE / 512 + 8, DATA, 512), ==, S_IOERR);
+  g_assert_true (image_resize (f->image, 2 * SIZE, NULL));
+  bench_settle (f->bench);
+  g_assert_cmpuint (pci_bench_messages (f->bench, 0), ==, 1);
+  g_assert_cmpuint (bench_read8 (f->bench, VIRTIO_COMMON + REG_GENERATION), !=, generation);
+  g_assert_cmpuint (bench_read32 (f->bench, VIRTIO_CONFIG), ==, 2 * SIZE / 512);
+  g_assert_cmpuint (run (f, T_IN, SIZE / 512 + 8, DATA, 512), ==, S_OK);
+}
+
+/* A limit holds requests back; a machine that stops does not wait for it. */
+static void
+test_limits (Fixture *f, gconstpointer data)
+{
+  start (f, 0);
+  image_set_limits (f->image, &(ImageLimits){ .bytes_per_second = 1, .bytes_burst = 1 });
+  g_assert_cmpuint (run (f, T_IN, 0, DATA, 512), ==, S_OK);
+  issue (f, T_IN, 1, DATA, 512);
+  bench_settle (f->bench);
+  g_assert_cmpuint (status_byte (f), ==, 0xee);
+  board_stopped (bench_board (f->bench));
+  guest_queue_wait (&f->queue, NULL);
+  g_assert_cmpuint (status_byte (f), ==, S_OK);
+  board_started (bench_board (f->bench));
+  issue (f, T_IN, 2, DATA, 512);
+  bench_settle (f->bench);
+  g_assert_cmpuint (status_byte (f), ==, 0xee);
+  image_set_limits (f->image, &(ImageLimits){ 0 });
+  guest_queue_wait (&f->queue, NULL);
+  g_assert_cmpuint (status_byte (f), ==, S_OK);
+}
+
 /* Many at a time, on every queue, each with its vector. */
 static void
 test_queues (Fixture *f, gconstpointer data)
@@ -474,10 +540,13 @@ main (int argc, char **argv)
   ADD ("full-disk", test_full_disk);
   ADD ("truncated", test_truncated);
   ADD ("stopped", test_stopped);
+  ADD ("grows", test_grows);
+  ADD ("limits", test_limits);
   ADD ("state", test_state);
   ADD ("fuzz", test_fuzz);
 #undef ADD
   g_test_add ("/virtio-blk/read-only", Fixture, NULL, setup_read_only, test_read_only, teardown);
+  g_test_add ("/virtio-blk/plain", Fixture, NULL, setup_plain, test_plain, teardown);
   g_test_add ("/virtio-blk/queues", Fixture, NULL, setup_queues, test_queues, teardown);
   return g_test_run ();
 }

@@ -74,8 +74,8 @@ setup_ahci (Bench *bench, void *data)
 {
   AhciConfig config = { .place = place (bench) };
 
-  config.ports[0] = (AhciPortConfig){ AHCI_PORT_DISK, disk (bench, false), "disk0", false };
-  config.ports[1] = (AhciPortConfig){ AHCI_PORT_CDROM, disk (bench, true), "cd0", true };
+  config.ports[0] = (AhciPortConfig){ .kind = AHCI_PORT_DISK, .image = disk (bench, false), .id = "disk0" };
+  config.ports[1] = (AhciPortConfig){ .kind = AHCI_PORT_CDROM, .image = disk (bench, true), .id = "cd0" };
   bench_add (bench, &ahci_class, NULL, &config);
 }
 
