@@ -8,17 +8,16 @@
 
 #include <inttypes.h>
 
-/* virtio 1.2, section 5.2. Data goes between the image and the guest's memory
- * without a copy. */
+/* virtio 1.2, section 5.2. Data goes between the image and the guest's memory without a copy. */
 
-#define SECTOR 512u
-#define MAX_QUEUES 8u
-#define QUEUE_SIZE 256u
-#define SERIAL_SIZE 20u
-#define HEADER_SIZE 16u
+#define SECTOR       512u
+#define MAX_QUEUES   8u
+#define QUEUE_SIZE   256u
+#define SERIAL_SIZE  20u
+#define HEADER_SIZE  16u
 #define SEGMENT_SIZE 16u
 #define MAX_SEGMENTS 16u
-#define MAX_RANGE 0x3fffffu /* sectors per segment of a discard */
+#define MAX_RANGE    0x3fffffu /* sectors per segment of a discard */
 
 /* Requests kept for reuse; a burst makes more and gives them back. */
 #define MAX_SPARE 32u
@@ -101,25 +100,28 @@ struct VirtioBlk {
   char serial[SERIAL_SIZE];
   bool read_only;
   bool write_through, no_discard;
-  bool writeback; /* the guest's choice, CONFIG_WRITEBACK; at first the owner's
-                   */
+  bool writeback; /* the guest's choice, CONFIG_WRITEBACK; at first the owner's */
   bool blocked;   /* no room on the host: writes wait for the user */
   BlkRequest *spare;
   unsigned n_spare;
 };
 
-static void request_done(ImageRequest *io, int error);
+static void request_done (ImageRequest *io, int error);
 
 /* --- requests' memory --- */
 
-static BlkRequest *request_new(VirtioBlk *blk, Virtq *vq) {
+static BlkRequest *
+request_new (VirtioBlk *blk, Virtq *vq)
+{
   BlkRequest *request = blk->spare;
 
-  if (request != NULL) {
-    blk->spare = request->next_spare;
-    blk->n_spare--;
-  } else
-    request = g_new(BlkRequest, 1);
+  if (request != NULL)
+    {
+      blk->spare = request->next_spare;
+      blk->n_spare--;
+    }
+  else
+    request = g_new (BlkRequest, 1);
   request->blk = blk;
   request->vq = vq;
   request->syncing = false;
@@ -127,13 +129,16 @@ static BlkRequest *request_new(VirtioBlk *blk, Virtq *vq) {
   return request;
 }
 
-static void request_free(BlkRequest *request) {
+static void
+request_free (BlkRequest *request)
+{
   VirtioBlk *blk = request->blk;
 
-  if (blk->n_spare >= MAX_SPARE) {
-    g_free(request);
-    return;
-  }
+  if (blk->n_spare >= MAX_SPARE)
+    {
+      g_free (request);
+      return;
+    }
   request->next_spare = blk->spare;
   blk->spare = request;
   blk->n_spare++;
@@ -141,219 +146,238 @@ static void request_free(BlkRequest *request) {
 
 /* --- completion --- */
 
-static void finish(BlkRequest *request, uint8_t status) {
+static void
+finish (BlkRequest *request, uint8_t status)
+{
   Device *device = &request->blk->virtio.pci.device;
 
-  TRACE(device, "done", "type=%u sector=%" PRIu64 " status=%u", request->type,
-        request->io.offset / SECTOR, status);
+  TRACE (device, "done", "type=%u sector=%" PRIu64 " status=%u", request->type, request->io.offset / SECTOR,
+         status);
   *request->status = status;
-  virtq_push(request->vq, &request->chain,
-             status == BLK_S_OK ? request->written : 1);
-  request_free(request);
+  virtq_push (request->vq, &request->chain, status == BLK_S_OK ? request->written : 1);
+  request_free (request);
 }
 
-/* The host's disk is full: the guest must not hear of an error that its owner
- * can mend. */
-static void wait_for_room(BlkRequest *request, int error) {
+/* The host's disk is full: the guest must not hear of an error that its owner can mend. */
+static void
+wait_for_room (BlkRequest *request, int error)
+{
   VirtioBlk *blk = request->blk;
   Device *device = &blk->virtio.pci.device;
 
-  TRACE(device, "no-room", "sector=%" PRIu64 " error=%d",
-        request->io.offset / SECTOR, error);
+  TRACE (device, "no-room", "sector=%" PRIu64 " error=%d", request->io.offset / SECTOR, error);
   if (!blk->blocked)
-    pause_for_room(device, device->name, blk->image, error);
+    pause_for_room (device, device->name, blk->image, error);
   blk->blocked = true;
-  virtq_park(request->vq, &request->chain);
-  request_free(request);
+  virtq_park (request->vq, &request->chain);
+  request_free (request);
 }
 
-static void submit(BlkRequest *request) {
+static void
+submit (BlkRequest *request)
+{
   request->io.done = request_done;
   request->io.data = request;
-  board_io_begin(request->blk->virtio.pci.device.board);
-  image_submit(request->blk->image, &request->io);
+  board_io_begin (request->blk->virtio.pci.device.board);
+  image_submit (request->blk->image, &request->io);
 }
 
-static void submit_segment(BlkRequest *request) {
+static void
+submit_segment (BlkRequest *request)
+{
   const Segment *segment = &request->segments[request->segment++];
 
   request->io = (ImageRequest){
-      .kind =
-          request->type == BLK_T_DISCARD ? IMAGE_DISCARD : IMAGE_WRITE_ZEROES,
-      .may_unmap = segment->flags & SEGMENT_F_UNMAP,
-      .offset = segment->sector * SECTOR,
-      .length = (uint64_t)segment->n_sectors * SECTOR,
+    .kind = request->type == BLK_T_DISCARD ? IMAGE_DISCARD : IMAGE_WRITE_ZEROES,
+    .may_unmap = segment->flags & SEGMENT_F_UNMAP,
+    .offset = segment->sector * SECTOR,
+    .length = (uint64_t)segment->n_sectors * SECTOR,
   };
-  submit(request);
+  submit (request);
 }
 
-/* Section 5.2.6.2: without a cache that the guest knows to flush, a write is
- * stable when it completes. */
-static bool is_write_through(VirtioBlk *blk) {
-  if (virtio_has_feature(&blk->virtio, BLK_F_CONFIG_WCE))
+/* Section 5.2.6.2: without a cache that the guest knows to flush, a write is stable when it completes. */
+static bool
+is_write_through (VirtioBlk *blk)
+{
+  if (virtio_has_feature (&blk->virtio, BLK_F_CONFIG_WCE))
     return !blk->writeback;
-  return !virtio_has_feature(&blk->virtio, BLK_F_FLUSH);
+  return !virtio_has_feature (&blk->virtio, BLK_F_FLUSH);
 }
 
 /* True if there was more to do and it was begun. */
-static bool go_on(BlkRequest *request) {
-  if (request->segment < request->n_segments) {
-    submit_segment(request);
-    return true;
-  }
-  if (!request->syncing &&
-      (request->type == BLK_T_OUT || request->n_segments > 0) &&
-      is_write_through(request->blk)) {
-    request->syncing = true;
-    request->io.kind = IMAGE_FLUSH;
-    submit(request);
-    return true;
-  }
+static bool
+go_on (BlkRequest *request)
+{
+  if (request->segment < request->n_segments)
+    {
+      submit_segment (request);
+      return true;
+    }
+  if (!request->syncing && (request->type == BLK_T_OUT || request->n_segments > 0)
+      && is_write_through (request->blk))
+    {
+      request->syncing = true;
+      request->io.kind = IMAGE_FLUSH;
+      submit (request);
+      return true;
+    }
   return false;
 }
 
 /* On the loop's thread, without locks. */
-static void request_done(ImageRequest *io, int error) {
+static void
+request_done (ImageRequest *io, int error)
+{
   BlkRequest *request = io->data;
   VirtioBlk *blk = request->blk;
   Virtq *vq = request->vq;
   Device *device = &blk->virtio.pci.device;
 
-  device_lock(device);
+  device_lock (device);
   if (request->chain.generation != vq->generation)
-    request_free(request); /* the guest reset the device meanwhile */
-  else if (is_no_room(io->kind, error))
-    wait_for_room(request, error);
-  else if (error < 0) {
-    TRACE(device, "io-error", "type=%u sector=%" PRIu64 " error=%d",
-          request->type, io->offset / SECTOR, error);
-    finish(request, BLK_S_IOERR);
-  } else if (!go_on(request))
-    finish(request, BLK_S_OK);
-  virtq_notify_soon(vq);
-  device_unlock(device);
-  board_io_end(device->board);
+    request_free (request); /* the guest reset the device meanwhile */
+  else if (is_no_room (io->kind, error))
+    wait_for_room (request, error);
+  else if (error < 0)
+    {
+      TRACE (device, "io-error", "type=%u sector=%" PRIu64 " error=%d", request->type, io->offset / SECTOR,
+             error);
+      finish (request, BLK_S_IOERR);
+    }
+  else if (!go_on (request))
+    finish (request, BLK_S_OK);
+  virtq_notify_soon (vq);
+  device_unlock (device);
+  board_io_end (device->board);
 }
 
 /* --- requests --- */
 
-static void start_transfer(BlkRequest *request, uint64_t sector) {
+static void
+start_transfer (BlkRequest *request, uint64_t sector)
+{
   VirtioBlk *blk = request->blk;
   VirtqChain *chain = &request->chain;
   bool write = request->type == BLK_T_OUT;
-  uint64_t length = write ? chain->out_size : chain->in_size,
-           n_sectors = image_size(blk->image) / SECTOR;
+  uint64_t length = write ? chain->out_size : chain->in_size, n_sectors = image_size (blk->image) / SECTOR;
 
-  if (length % SECTOR != 0 || sector > n_sectors ||
-      length / SECTOR > n_sectors - sector || (write && blk->read_only)) {
-    GUEST_ERROR(blk,
-                "request %u of %" PRIu64 " bytes at sector %" PRIu64
-                " of %" PRIu64,
-                request->type, length, sector, n_sectors);
-    finish(request, BLK_S_IOERR);
-    return;
-  }
+  if (length % SECTOR != 0 || sector > n_sectors || length / SECTOR > n_sectors - sector
+      || (write && blk->read_only))
+    {
+      GUEST_ERROR (blk, "request %u of %" PRIu64 " bytes at sector %" PRIu64 " of %" PRIu64, request->type,
+                   length, sector, n_sectors);
+      finish (request, BLK_S_IOERR);
+      return;
+    }
   request->written = write ? 1 : length + 1;
   request->io = (ImageRequest){
-      .kind = write ? IMAGE_WRITE : IMAGE_READ,
-      .offset = sector * SECTOR,
-      .length = length,
-      .iov = write ? chain->iov : chain->iov + chain->n_out,
-      .n_iov = write ? chain->n_out : chain->n_in,
+    .kind = write ? IMAGE_WRITE : IMAGE_READ,
+    .offset = sector * SECTOR,
+    .length = length,
+    .iov = write ? chain->iov : chain->iov + chain->n_out,
+    .n_iov = write ? chain->n_out : chain->n_in,
   };
-  submit(request);
+  submit (request);
 }
 
-/* Section 5.2.6.2: which status a segment of discard or write zeroes gets by
- * itself. */
-static uint8_t judge_segment(BlkRequest *request, const Segment *segment) {
+/* Section 5.2.6.2: which status a segment of discard or write zeroes gets by itself. */
+static uint8_t
+judge_segment (BlkRequest *request, const Segment *segment)
+{
   VirtioBlk *blk = request->blk;
-  uint64_t n_sectors = image_size(blk->image) / SECTOR;
+  uint64_t n_sectors = image_size (blk->image) / SECTOR;
   uint32_t known = request->type == BLK_T_WRITE_ZEROES ? SEGMENT_F_UNMAP : 0;
 
   if (segment->flags & ~known)
     return BLK_S_UNSUPP;
-  if (segment->n_sectors > MAX_RANGE || segment->sector > n_sectors ||
-      segment->n_sectors > n_sectors - segment->sector)
+  if (segment->n_sectors > MAX_RANGE || segment->sector > n_sectors
+      || segment->n_sectors > n_sectors - segment->sector)
     return BLK_S_IOERR;
   return BLK_S_OK;
 }
 
-static void start_segments(BlkRequest *request) {
+static void
+start_segments (BlkRequest *request)
+{
   uint64_t size = request->chain.out_size;
   uint8_t status = request->blk->read_only ? BLK_S_IOERR : BLK_S_OK;
 
-  if (size == 0 || size % SEGMENT_SIZE != 0 ||
-      size / SEGMENT_SIZE > MAX_SEGMENTS)
+  if (size == 0 || size % SEGMENT_SIZE != 0 || size / SEGMENT_SIZE > MAX_SEGMENTS)
     status = BLK_S_IOERR;
-  for (unsigned i = 0; status == BLK_S_OK && i < size / SEGMENT_SIZE; i++) {
-    uint8_t raw[SEGMENT_SIZE];
+  for (unsigned i = 0; status == BLK_S_OK && i < size / SEGMENT_SIZE; i++)
+    {
+      uint8_t raw[SEGMENT_SIZE];
 
-    virtq_chain_read(&request->chain, i * SEGMENT_SIZE, raw, sizeof raw);
-    request->segments[i] =
-        (Segment){load_le64(raw), load_le32(raw + 8), load_le32(raw + 12)};
-    status = judge_segment(request, &request->segments[i]);
-    request->n_segments++;
-  }
+      virtq_chain_read (&request->chain, i * SEGMENT_SIZE, raw, sizeof raw);
+      request->segments[i] = (Segment){ load_le64 (raw), load_le32 (raw + 8), load_le32 (raw + 12) };
+      status = judge_segment (request, &request->segments[i]);
+      request->n_segments++;
+    }
   if (status == BLK_S_OK)
-    submit_segment(request);
+    submit_segment (request);
   else
-    finish(request, status);
+    finish (request, status);
 }
 
-static void get_id(BlkRequest *request) {
-  size_t n =
-      virtq_chain_write(&request->chain, 0, request->blk->serial, SERIAL_SIZE);
+static void
+get_id (BlkRequest *request)
+{
+  size_t n = virtq_chain_write (&request->chain, 0, request->blk->serial, SERIAL_SIZE);
 
   request->written = n + 1;
-  finish(request, BLK_S_OK);
+  finish (request, BLK_S_OK);
 }
 
-static void start(BlkRequest *request, uint64_t sector) {
+static void
+start (BlkRequest *request, uint64_t sector)
+{
   request->written = 1;
-  request->io = (ImageRequest){.offset = 0};
-  switch (request->type) {
-  case BLK_T_IN:
-  case BLK_T_OUT:
-    start_transfer(request, sector);
-    break;
-  case BLK_T_FLUSH:
-    request->io.kind = IMAGE_FLUSH;
-    submit(request);
-    break;
-  case BLK_T_GET_ID:
-    get_id(request);
-    break;
-  case BLK_T_DISCARD:
-  case BLK_T_WRITE_ZEROES:
-    start_segments(request);
-    break;
-  default:
-    finish(request, BLK_S_UNSUPP);
-  }
+  request->io = (ImageRequest){ .offset = 0 };
+  switch (request->type)
+    {
+    case BLK_T_IN:
+    case BLK_T_OUT:
+      start_transfer (request, sector);
+      break;
+    case BLK_T_FLUSH:
+      request->io.kind = IMAGE_FLUSH;
+      submit (request);
+      break;
+    case BLK_T_GET_ID:
+      get_id (request);
+      break;
+    case BLK_T_DISCARD:
+    case BLK_T_WRITE_ZEROES:
+      start_segments (request);
+      break;
+    default:
+      finish (request, BLK_S_UNSUPP);
+    }
 }
 
-/* Takes header and status off the chain, wherever the guest cut it
- * (section 2.7.4: no framing is assumed). */
-static bool take_apart(BlkRequest *request, uint64_t *sector) {
+/* Takes header and status off the chain, wherever the guest cut it (section 2.7.4: no framing is assumed). */
+static bool
+take_apart (BlkRequest *request, uint64_t *sector)
+{
   VirtqChain *chain = &request->chain;
   uint8_t header[HEADER_SIZE];
   struct iovec *last = &chain->iov[chain->n_out + chain->n_in - 1];
   size_t left = HEADER_SIZE;
 
-  if (chain->in_size == 0 ||
-      virtq_chain_read(chain, 0, header, sizeof header) < sizeof header)
+  if (chain->in_size == 0 || virtq_chain_read (chain, 0, header, sizeof header) < sizeof header)
     return false;
-  request->type = load_le32(header);
-  *sector = load_le64(header + 8);
+  request->type = load_le32 (header);
+  *sector = load_le64 (header + 8);
 
-  for (unsigned i = 0; i < chain->n_out && left > 0; i++) {
-    size_t n = MIN(chain->iov[i].iov_len, left);
+  for (unsigned i = 0; i < chain->n_out && left > 0; i++)
+    {
+      size_t n = MIN (chain->iov[i].iov_len, left);
 
-    chain->iov[i].iov_base = (char *)chain->iov[i].iov_base + n;
-    chain->iov[i].iov_len -= n;
-    left -= n;
-  }
+      chain->iov[i].iov_base = (char *)chain->iov[i].iov_base + n;
+      chain->iov[i].iov_len -= n;
+      left -= n;
+    }
   chain->out_size -= HEADER_SIZE;
 
   last->iov_len--;
@@ -362,46 +386,53 @@ static bool take_apart(BlkRequest *request, uint64_t *sector) {
   return true;
 }
 
-static void blk_kick(VirtioDevice *vdev, Virtq *vq) {
+static void
+blk_kick (VirtioDevice *vdev, Virtq *vq)
+{
   VirtioBlk *blk = (VirtioBlk *)vdev;
   uint64_t sector;
 
-  while (!blk->blocked) {
-    BlkRequest *request = request_new(blk, vq);
+  while (!blk->blocked)
+    {
+      BlkRequest *request = request_new (blk, vq);
 
-    if (!virtq_pop(vq, &request->chain)) {
-      request_free(request);
-      break;
+      if (!virtq_pop (vq, &request->chain))
+        {
+          request_free (request);
+          break;
+        }
+      if (take_apart (request, &sector))
+        {
+          TRACE (vdev, "start", "queue=%u type=%u sector=%" PRIu64, vq->index, request->type, sector);
+          start (request, sector);
+          continue;
+        }
+      virtio_fail (vdev, "queue %u: a request without header or status", vq->index);
+      virtq_push (vq, &request->chain, 0);
+      request_free (request);
     }
-    if (take_apart(request, &sector)) {
-      TRACE(vdev, "start", "queue=%u type=%u sector=%" PRIu64, vq->index,
-            request->type, sector);
-      start(request, sector);
-      continue;
-    }
-    virtio_fail(vdev, "queue %u: a request without header or status",
-                vq->index);
-    virtq_push(vq, &request->chain, 0);
-    request_free(request);
-  }
-  virtq_notify(vq);
+  virtq_notify (vq);
 }
 
 /* --- configuration --- */
 
-static void blk_config_write(VirtioDevice *vdev, unsigned offset,
-                             uint64_t value, unsigned size) {
+static void
+blk_config_write (VirtioDevice *vdev, unsigned offset, uint64_t value, unsigned size)
+{
   VirtioBlk *blk = (VirtioBlk *)vdev;
 
-  if (offset != CONFIG_WRITEBACK || size != 1) {
-    GUEST_ERROR(vdev, "read-only configuration at 0x%x written", offset);
-    return;
-  }
+  if (offset != CONFIG_WRITEBACK || size != 1)
+    {
+      GUEST_ERROR (vdev, "read-only configuration at 0x%x written", offset);
+      return;
+    }
   blk->writeback = value & 1;
   vdev->config[CONFIG_WRITEBACK] = blk->writeback;
 }
 
-static void blk_virtio_reset(VirtioDevice *vdev) {
+static void
+blk_virtio_reset (VirtioDevice *vdev)
+{
   VirtioBlk *blk = (VirtioBlk *)vdev;
 
   blk->blocked = false;
@@ -409,122 +440,132 @@ static void blk_virtio_reset(VirtioDevice *vdev) {
   vdev->config[CONFIG_WRITEBACK] = blk->writeback;
 }
 
-static void fill_config(VirtioBlk *blk, unsigned n_queues) {
+static void
+fill_config (VirtioBlk *blk, unsigned n_queues)
+{
   uint8_t *config = blk->virtio.config;
-  unsigned block = image_block_size(blk->image);
+  unsigned block = image_block_size (blk->image);
 
   blk->virtio.config_size = CONFIG_SIZE;
-  store_le64(config + CONFIG_CAPACITY, image_size(blk->image) / SECTOR);
-  store_le32(config + CONFIG_SEG_MAX, QUEUE_SIZE - 2);
-  store_le32(config + CONFIG_BLK_SIZE, SECTOR);
-  config[CONFIG_PHYSICAL_BLOCK_EXP] = g_bit_nth_lsf(block / SECTOR, -1);
-  store_le16(config + CONFIG_MIN_IO_SIZE, block / SECTOR);
-  store_le16(config + CONFIG_NUM_QUEUES, n_queues);
-  store_le32(config + CONFIG_MAX_DISCARD_SECTORS, MAX_RANGE);
-  store_le32(config + CONFIG_MAX_DISCARD_SEG, MAX_SEGMENTS);
-  store_le32(config + CONFIG_DISCARD_ALIGNMENT, block / SECTOR);
-  store_le32(config + CONFIG_MAX_WRITE_ZEROES_SECTORS, MAX_RANGE);
-  store_le32(config + CONFIG_MAX_WRITE_ZEROES_SEG, MAX_SEGMENTS);
+  store_le64 (config + CONFIG_CAPACITY, image_size (blk->image) / SECTOR);
+  store_le32 (config + CONFIG_SEG_MAX, QUEUE_SIZE - 2);
+  store_le32 (config + CONFIG_BLK_SIZE, SECTOR);
+  config[CONFIG_PHYSICAL_BLOCK_EXP] = g_bit_nth_lsf (block / SECTOR, -1);
+  store_le16 (config + CONFIG_MIN_IO_SIZE, block / SECTOR);
+  store_le16 (config + CONFIG_NUM_QUEUES, n_queues);
+  store_le32 (config + CONFIG_MAX_DISCARD_SECTORS, MAX_RANGE);
+  store_le32 (config + CONFIG_MAX_DISCARD_SEG, MAX_SEGMENTS);
+  store_le32 (config + CONFIG_DISCARD_ALIGNMENT, block / SECTOR);
+  store_le32 (config + CONFIG_MAX_WRITE_ZEROES_SECTORS, MAX_RANGE);
+  store_le32 (config + CONFIG_MAX_WRITE_ZEROES_SEG, MAX_SEGMENTS);
   config[CONFIG_WRITE_ZEROES_MAY_UNMAP] = !blk->no_discard;
 }
 
 static const VirtioClass blk_virtio = {
-    .id = VIRTIO_ID_BLOCK,
-    .class_code = 0x010000,
-    .looks_for_buffers = true,
-    .kick = blk_kick,
-    .config_write = blk_config_write,
-    .reset = blk_virtio_reset,
+  .id = VIRTIO_ID_BLOCK,
+  .class_code = 0x010000,
+  .looks_for_buffers = true,
+  .kick = blk_kick,
+  .config_write = blk_config_write,
+  .reset = blk_virtio_reset,
 };
 
 /* On the loop's thread, without locks. */
-static void image_resized(Image *image, void *data) {
+static void
+image_resized (Image *image, void *data)
+{
   VirtioBlk *blk = data;
   Device *device = &blk->virtio.pci.device;
 
-  device_lock(device);
-  TRACE(device, "resized", "bytes=%" PRIu64, image_size(image));
-  store_le64(blk->virtio.config + CONFIG_CAPACITY, image_size(image) / SECTOR);
-  virtio_config_changed(&blk->virtio);
-  device_unlock(device);
+  device_lock (device);
+  TRACE (device, "resized", "bytes=%" PRIu64, image_size (image));
+  store_le64 (blk->virtio.config + CONFIG_CAPACITY, image_size (image) / SECTOR);
+  virtio_config_changed (&blk->virtio);
+  device_unlock (device);
 }
 
 /* --- the device --- */
 
-static bool blk_realize(Device *device, const void *config, GError **error) {
+static bool
+blk_realize (Device *device, const void *config, GError **error)
+{
   const VirtioBlkConfig *blk_config = config;
   VirtioBlk *blk = (VirtioBlk *)device;
-  unsigned n_queues = MAX(blk_config->n_queues, 1);
-  uint64_t features =
-      VIRTIO_FEATURE(BLK_F_SEG_MAX) | VIRTIO_FEATURE(BLK_F_BLK_SIZE) |
-      VIRTIO_FEATURE(BLK_F_FLUSH) | VIRTIO_FEATURE(BLK_F_TOPOLOGY) |
-      VIRTIO_FEATURE(BLK_F_CONFIG_WCE);
+  unsigned n_queues = MAX (blk_config->n_queues, 1);
+  uint64_t features = VIRTIO_FEATURE (BLK_F_SEG_MAX) | VIRTIO_FEATURE (BLK_F_BLK_SIZE)
+                      | VIRTIO_FEATURE (BLK_F_FLUSH) | VIRTIO_FEATURE (BLK_F_TOPOLOGY)
+                      | VIRTIO_FEATURE (BLK_F_CONFIG_WCE);
 
-  g_return_val_if_fail(blk_config->image != NULL && n_queues <= MAX_QUEUES,
-                       false);
-  blk->read_only =
-      blk_config->read_only || image_is_read_only(blk_config->image);
+  g_return_val_if_fail (blk_config->image != NULL && n_queues <= MAX_QUEUES, false);
+  blk->read_only = blk_config->read_only || image_is_read_only (blk_config->image);
   blk->write_through = blk_config->write_through;
   blk->no_discard = blk_config->no_discard;
   if (blk->read_only)
-    features |= VIRTIO_FEATURE(BLK_F_RO);
+    features |= VIRTIO_FEATURE (BLK_F_RO);
   else
-    features |= VIRTIO_FEATURE(BLK_F_WRITE_ZEROES) |
-                (blk->no_discard ? 0 : VIRTIO_FEATURE(BLK_F_DISCARD));
+    features |= VIRTIO_FEATURE (BLK_F_WRITE_ZEROES) | (blk->no_discard ? 0 : VIRTIO_FEATURE (BLK_F_DISCARD));
   if (n_queues > 1)
-    features |= VIRTIO_FEATURE(BLK_F_MQ);
+    features |= VIRTIO_FEATURE (BLK_F_MQ);
 
-  if (!virtio_realize(&blk->virtio, &blk_virtio, &blk_config->place, features,
-                      error))
+  if (!virtio_realize (&blk->virtio, &blk_virtio, &blk_config->place, features, error))
     return false;
   for (unsigned i = 0; i < n_queues; i++)
-    virtio_add_queue(&blk->virtio, QUEUE_SIZE);
+    virtio_add_queue (&blk->virtio, QUEUE_SIZE);
   if (blk_config->serial != NULL)
-    memcpy(blk->serial, blk_config->serial,
-           MIN(strlen(blk_config->serial), SERIAL_SIZE));
+    memcpy (blk->serial, blk_config->serial, MIN (strlen (blk_config->serial), SERIAL_SIZE));
   blk->image = blk_config->image;
-  fill_config(blk, n_queues);
-  if (!virtio_realized(&blk->virtio, error)) {
-    blk->image = NULL; /* the caller keeps it */
-    return false;
-  }
-  image_on_resize(blk->image, image_resized, blk);
+  fill_config (blk, n_queues);
+  if (!virtio_realized (&blk->virtio, error))
+    {
+      blk->image = NULL; /* the caller keeps it */
+      return false;
+    }
+  image_on_resize (blk->image, image_resized, blk);
   return true;
 }
 
-static void blk_unrealize(Device *device) {
+static void
+blk_unrealize (Device *device)
+{
   VirtioBlk *blk = (VirtioBlk *)device;
 
-  device_lock(device);
-  virtio_abandon(&blk->virtio);
-  device_unlock(device);
+  device_lock (device);
+  virtio_abandon (&blk->virtio);
+  device_unlock (device);
   if (blk->image != NULL)
-    image_on_resize(blk->image, NULL, NULL);
-  g_clear_pointer(&blk->image, image_close);
-  virtio_unrealize(device);
+    image_on_resize (blk->image, NULL, NULL);
+  g_clear_pointer (&blk->image, image_close);
+  virtio_unrealize (device);
 
-  while (blk->spare != NULL) {
-    BlkRequest *next = blk->spare->next_spare;
+  while (blk->spare != NULL)
+    {
+      BlkRequest *next = blk->spare->next_spare;
 
-    g_free(blk->spare);
-    blk->spare = next;
-  }
+      g_free (blk->spare);
+      blk->spare = next;
+    }
 }
 
-static void blk_stopped(Device *device) {
-  virtio_stopped(device);
-  image_let_through(((VirtioBlk *)device)->image);
+static void
+blk_stopped (Device *device)
+{
+  virtio_stopped (device);
+  image_let_through (((VirtioBlk *)device)->image);
 }
 
 /* The user made room: what was parked comes out of the queues again. */
-static void blk_started(Device *device) {
+static void
+blk_started (Device *device)
+{
   VirtioBlk *blk = (VirtioBlk *)device;
 
   blk->blocked = false;
-  virtio_started(device);
+  virtio_started (device);
 }
 
-static void blk_after_load(void *object) {
+static void
+blk_after_load (void *object)
+{
   VirtioBlk *blk = object;
 
   blk->blocked = false;
@@ -532,26 +573,26 @@ static void blk_after_load(void *object) {
 }
 
 static const StateField blk_fields[] = {
-    STATE_STRUCT(VirtioBlk, virtio, &virtio_device_state, 1),
-    STATE_BOOL(VirtioBlk, writeback, 1),
-    STATE_END,
+  STATE_STRUCT (VirtioBlk, virtio, &virtio_device_state, 1),
+  STATE_BOOL (VirtioBlk, writeback, 1),
+  STATE_END,
 };
 
 static const StateTable blk_state = {
-    .name = "virtio-blk",
-    .version = 1,
-    .fields = blk_fields,
-    .object_size = sizeof(VirtioBlk),
-    .after_load = blk_after_load,
+  .name = "virtio-blk",
+  .version = 1,
+  .fields = blk_fields,
+  .object_size = sizeof (VirtioBlk),
+  .after_load = blk_after_load,
 };
 
 const DeviceClass virtio_blk_class = {
-    .id = "virtio-blk",
-    .size = sizeof(VirtioBlk),
-    .realize = blk_realize,
-    .unrealize = blk_unrealize,
-    .reset = virtio_reset,
-    .stopped = blk_stopped,
-    .started = blk_started,
-    .state = &blk_state,
+  .id = "virtio-blk",
+  .size = sizeof (VirtioBlk),
+  .realize = blk_realize,
+  .unrealize = blk_unrealize,
+  .reset = virtio_reset,
+  .stopped = blk_stopped,
+  .started = blk_started,
+  .state = &blk_state,
 };
