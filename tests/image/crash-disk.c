@@ -236,7 +236,7 @@ crash_disk_ask_peer (CrashDisk *disk)
       medium_write (model, offset, data, n);
     }
   image_close (image);
-  peer_check (disk->run, disk->kind->format, path);
-  peer_compare (disk->run, disk->kind->format, path, disk->kind->encrypted ? PASSPHRASE : NULL, model);
+  peer_check (disk->run, disk->kind->format, path, passphrase);
+  peer_compare (disk->run, disk->kind->format, path, passphrase, model);
   medium_unref (model);
 }
