@@ -92,7 +92,8 @@ struct ImageLayer {
   bool lenient; /* opened for check or info: damage that check can name is no reason to refuse, and nothing is
                    repaired on open */
   bool dirty;   /* set by the format: metadata in memory is newer than the store's. Cleared by flush */
-  void *state;  /* the format's */
+  uint64_t below; /* set by the core before resize: how long the disk below is, bytes; 0: nothing is below */
+  void *state;    /* the format's */
 
   /* private to the core */
   GMutex lock;
@@ -146,14 +147,17 @@ struct ImageFormat {
   int (*crypt) (ImageLayer *layer, uint64_t store_offset, uint8_t *data, size_t length, bool encrypt);
   /* Writing compressed clusters. Both NULL: the format can't.
    * compress: the code of one cluster (@data: layer->cluster bytes) into @code (room for
-   * IMAGE_CODE_ROOM of it). Without the layer's lock, several at a time. Its size, -E2BIG: does not get smaller, -EOPNOTSUPP: this image can't.
-   * write_code: stores a code for the cluster at @offset, which was never written, and links it. Blocking,
-   * with the layer's lock. Formats that are streams (streamOptimized) take clusters in ascending order only,
-   * -ESPIPE otherwise, and have no place; their compress never says -E2BIG. */
+   * IMAGE_CODE_ROOM of it). Without the layer's lock, several at a time. Its size, -E2BIG: does not get
+   * smaller, -EOPNOTSUPP: this image can't. write_code: stores a code for the cluster at @offset, which was
+   * never written, and links it. Blocking, with the layer's lock. Formats that are streams (streamOptimized)
+   * take clusters in ascending order only, -ESPIPE otherwise, and have no place; their compress never says
+   * -E2BIG. */
   int (*compress) (ImageLayer *layer, const uint8_t *data, uint8_t *code);
   int (*write_code) (ImageLayer *layer, uint64_t offset, const uint8_t *code, size_t size);
 
-  bool (*resize) (ImageLayer *layer, uint64_t size, GError **error); /* blocking; durable when it returns */
+  /* Blocking; durable when it returns. What the disk grows by reads as zeroes, whatever lies @below or lay
+   * there before it once shrank; the core has written the last sector anew if that ends within a cluster. */
+  bool (*resize) (ImageLayer *layer, uint64_t size, GError **error);
   /* Both NULL: none. Durable and atomic when it returns. */
   bool (*set_backing) (ImageLayer *layer, const char *path, const char *format, GError **error);
   void (*describe) (ImageLayer *layer, ImageInfo *info);                /* adds what only the format knows */
