@@ -91,17 +91,26 @@ move_block (ImageLayer *layer, uint32_t block, uint64_t table_end)
   return 0;
 }
 
-static int
-clear_way (ImageLayer *layer, uint64_t table_end)
+static bool
+table_fits_here (ImageLayer *layer, uint64_t table_end)
 {
   Vhd *vhd = layer->state;
   VhdRegion regions[3 + VHD_N_LOCATORS];
   unsigned n = vhd_regions (vhd, store_size (layer->store), regions);
-  int result = 0;
 
   for (unsigned i = 0; i < n; i++)
     if (regions[i].offset > vhd->bat_offset && regions[i].offset < table_end)
-      return -EOPNOTSUPP;
+      return false;
+  return true;
+}
+
+/* Small blocks may be many: all are moved before one flush. */
+static int
+clear_way (ImageLayer *layer, uint64_t table_end)
+{
+  Vhd *vhd = layer->state;
+  int result = 0;
+
   if (layer->store->fixed_size && table_end > store_size (layer->store) - VHD_FOOTER_SIZE)
     return -ENOSPC;
   if (vhd->end < table_end)
@@ -109,7 +118,6 @@ clear_way (ImageLayer *layer, uint64_t table_end)
       vhd->end = table_end;
       layer->dirty = true;
     }
-  /* Small blocks may be many: all are moved before one flush. */
   for (uint32_t i = 0; i < vhd->n_blocks && result == 0; i++)
     {
       uint64_t at = vhd->bat[i] * (uint64_t)VHD_SECTOR;
@@ -120,6 +128,24 @@ clear_way (ImageLayer *layer, uint64_t table_end)
   if (result == 0 && layer->dirty)
     result = vhd_flush (layer);
   return result;
+}
+
+/* Locators stand behind the table: a longer one goes to the end. The header doesn't know it yet. */
+static int
+copy_table (ImageLayer *layer, uint64_t length)
+{
+  Vhd *vhd = layer->state;
+  uint64_t to = vhd->end;
+  int result;
+
+  if (layer->store->fixed_size)
+    return -ENOSPC;
+  result = copy_range (layer->store, vhd->bat_offset, to, vhd->n_blocks * UINT64_C (4));
+  if (result < 0)
+    return result;
+  vhd->end = to + length;
+  vhd->bat_offset = to;
+  return 0;
 }
 
 /* Entries from @first to @end say “unused”; what a shrink that was cut short left there is overwritten. */
@@ -142,28 +168,43 @@ write_unused (ImageLayer *layer, uint32_t first, uint32_t end)
 }
 
 static int
+make_room_for_table (ImageLayer *layer, uint32_t n_blocks)
+{
+  Vhd *vhd = layer->state;
+  uint64_t length = vhd_round_up (n_blocks * UINT64_C (4), VHD_SECTOR);
+
+  if (n_blocks <= vhd->max_entries)
+    return 0;
+  if (table_fits_here (layer, vhd->bat_offset + length))
+    return clear_way (layer, vhd->bat_offset + length);
+  return copy_table (layer, length);
+}
+
+static int
 grow_table (ImageLayer *layer, uint32_t n_blocks)
 {
   Vhd *vhd = layer->state;
-  int result = 0;
+  uint64_t header_at = load_be64 (vhd->footer + FOOTER_DATA_OFFSET), old_offset = vhd->bat_offset;
+  int result = make_room_for_table (layer, n_blocks);
 
-  if (n_blocks > vhd->max_entries)
-    result = clear_way (layer, vhd->bat_offset + vhd_round_up (n_blocks * UINT64_C (4), VHD_SECTOR));
   if (result == 0)
     result = write_unused (layer, vhd->n_blocks, n_blocks);
+  if (result == 0 && vhd->footer_at != vhd->end && !layer->store->fixed_size)
+    result = vhd_move_footer (layer, vhd->end);
   if (result == 0 && n_blocks > vhd->max_entries)
     {
-      uint64_t header_at = load_be64 (vhd->footer + FOOTER_DATA_OFFSET);
-
+      store_be64 (vhd->header + HEADER_TABLE_OFFSET, vhd->bat_offset);
       store_be32 (vhd->header + HEADER_MAX_ENTRIES, n_blocks);
       vhd_seal_header (vhd->header);
       /* All that changes lies in its first sector. */
       result = store_write (layer->store, header_at, vhd->header, VHD_HEADER_SIZE);
       if (result == 0)
         result = store_sync (layer->store);
-      if (result == 0)
-        vhd->max_entries = n_blocks;
     }
+  if (result == 0)
+    vhd->max_entries = MAX (n_blocks, vhd->max_entries);
+  else
+    vhd->bat_offset = old_offset;
   return result;
 }
 
@@ -232,8 +273,6 @@ resize_dynamic (ImageLayer *layer, uint64_t size, GError **error)
     return refuse (layer, error, "has blocks that are too small for that size; convert it");
   if (result == 0)
     result = size > layer->size ? grow_dynamic (layer, size) : shrink_dynamic (layer, size);
-  if (result == -EOPNOTSUPP)
-    return refuse (layer, error, "has its header behind its table, which therefore can't grow; convert it");
   if (result < 0)
     return done (layer, result, error);
   layer->size = size;
@@ -250,9 +289,10 @@ vhd_resize (ImageLayer *layer, uint64_t size, GError **error)
     return true;
   if (size == 0 || size > VHD_MAX_SIZE)
     return refuse (layer, error, "can have a size of at most 2040 GiB, and not 0; convert it to qcow2 first");
-  if (vhd->type == VHD_DIFFERENCING)
-    return refuse (layer, error,
-                   "is a differencing disk, whose size is its parent's; merge them first, or convert it");
+  if (vhd->type == VHD_DIFFERENCING && size < layer->size)
+    return refuse (
+      layer, error,
+      "is a differencing disk, which can't be smaller than its parent; merge them first, or convert it");
   return vhd->type == VHD_FIXED ? done (layer, resize_fixed (layer, size), error)
                                 : resize_dynamic (layer, size, error);
 }
