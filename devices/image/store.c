@@ -1,26 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/image/store.h"
 
+#include "devices/image/nbd-link.h"
 #include "devices/image/store-file.h"
-#include "vmm/base/error.h"
+#include "devices/image/store-nbd.h"
 #include "vmm/base/iov.h"
 
 #include <errno.h>
 
-static bool
-is_nbd (const char *location)
-{
-  return g_str_has_prefix (location, "nbd://") || g_str_has_prefix (location, "nbd+unix://");
-}
-
 ImageStore *
 store_open (EventLoop *loop, const char *location, const StoreOptions *options, GError **error)
 {
-  if (!is_nbd (location))
-    return store_file_open (loop, location, options, error);
-  g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
-               "Disk “%s” lies on an NBD server, which can't be used yet; copy it to a file", location);
-  return NULL;
+  if (nbd_is_uri (location))
+    return store_nbd_open (loop, location, options, error);
+  return store_file_open (loop, location, options, error);
 }
 
 ImageStore *
