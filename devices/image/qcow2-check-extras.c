@@ -6,23 +6,13 @@
 
 #define HEX "0x%" G_GINT64_MODIFIER "x"
 
-/* --- encryption header, snapshots --- */
-
-static bool
-claim_or_tell (Checker *c, const char *what, uint64_t offset, uint64_t bytes)
-{
-  bool overlaps;
-
-  if (!checker_claim (c, offset, bytes, 1, COUNT_METADATA, &overlaps))
-    return false;
-  if (overlaps)
-    checker_corrupt (c, 1, "%s at " HEX " lies where something else is", what, offset);
-  return true;
-}
+/* --- encryption header --- */
 
 static bool
 check_crypt (Checker *c)
 {
+  bool overlaps;
+
   if (c->q->crypt_method != QCOW2_CRYPT_LUKS)
     return true;
   if (!checker_in_file (c, c->q->crypt_offset, c->q->crypt_length))
@@ -33,32 +23,11 @@ check_crypt (Checker *c)
   if (c->q->crypt == NULL && c->layer->lenient)
     checker_corrupt (c, 1, "The LUKS header at " HEX " is damaged: nothing can decrypt this disk",
                      c->q->crypt_offset);
-  return claim_or_tell (c, "The encryption header", c->q->crypt_offset, c->q->crypt_length);
-}
-
-static bool
-check_snapshots (Checker *c)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GPtrArray) snapshots = qcow2_read_snapshots (c->layer, &error);
-
-  if (snapshots == NULL)
-    {
-      checker_corrupt (c, 1, "%s", error->message);
-      c->unknown = true;
-      return true;
-    }
-  if (snapshots->len > 0
-      && !claim_or_tell (c, "The snapshot table", c->q->snapshots_offset, c->q->snapshots_length))
+  if (!checker_claim (c, c->q->crypt_offset, c->q->crypt_length, 1, COUNT_METADATA, &overlaps))
     return false;
-  for (unsigned i = 0; i < snapshots->len; i++)
-    {
-      const Qcow2Snapshot *snapshot = snapshots->pdata[i];
-      g_autofree char *whose = g_strdup_printf ("snapshot “%s”", snapshot->name);
-
-      if (!checker_l1 (c, snapshot->l1_offset, snapshot->l1_size, false, whose))
-        return false;
-    }
+  if (overlaps)
+    checker_corrupt (c, 1, "The encryption header at " HEX " lies where something else is",
+                     c->q->crypt_offset);
   return true;
 }
 
@@ -184,5 +153,5 @@ check_bitmaps (Checker *c)
 bool
 checker_extras (Checker *c)
 {
-  return check_crypt (c) && check_snapshots (c) && check_bitmaps (c);
+  return check_crypt (c) && checker_snapshots (c) && check_bitmaps (c);
 }

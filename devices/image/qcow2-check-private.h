@@ -3,7 +3,7 @@
 
 /*
  * Checking a qcow2 image. Files: qcow2-check.c (what happens in which order), -tables (L1 and L2 tables),
- * -counts (refcount table and blocks), -extras (snapshots, bitmaps, LUKS header), -map (counts in memory).
+ * -counts (refcount table and blocks), -snapshots, -extras (bitmaps, LUKS header), -map (counts in memory).
  *
  * Every table that several L1 entries refer to is read once, and counts for all of them; so reading is
  * bounded by what the file holds. Memory is bounded by it too: see qcow2-check-map.c.
@@ -99,13 +99,15 @@ bool checker_sync (Checker *c);
 
 /* Whether [offset, offset + bytes) lies on whole clusters of the file, the last of which may be cut off. */
 bool checker_in_file (const Checker *c, uint64_t offset, uint64_t bytes);
+bool checker_is_used (const Checker *c, uint64_t offset, uint64_t bytes); /* any cluster of it */
 /* Counts the clusters of [offset, offset + bytes). */
 bool checker_use (Checker *c, uint64_t offset, uint64_t bytes, uint64_t n, unsigned flags);
 /* For metadata that has its place for itself. *overlaps: some cluster is in use already; nothing is counted.
  */
 bool checker_claim (Checker *c, uint64_t offset, uint64_t bytes, uint64_t n, unsigned flags, bool *overlaps);
 
-bool checker_extras (Checker *c); /* -extras: LUKS header, snapshots and their L1 tables, bitmaps */
+bool checker_snapshots (Checker *c); /* -snapshots: their table and L1 tables */
+bool checker_extras (Checker *c);    /* -extras: LUKS header, bitmaps */
 bool checker_l1 (Checker *c, uint64_t offset, unsigned n, bool active, const char *whose); /* -tables */
 bool checker_l2_tables (Checker *c);
 bool checker_copied_flags (Checker *c);

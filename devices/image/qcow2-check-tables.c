@@ -369,7 +369,7 @@ checker_l2_tables (Checker *c)
 
 /* --- flags: bit 63 says that the refcount is exactly one --- */
 
-/* A wrong count has been told already: a flag is wrong if it fits neither what is nor what the counts say. */
+/* A flag speaks of the count on disk; a repair has put that right before. */
 static bool
 flag_is_wrong (Checker *c, uint64_t cluster, bool copied)
 {
@@ -378,7 +378,7 @@ flag_is_wrong (Checker *c, uint64_t cluster, bool copied)
 
   if (c->check->repair)
     return copied != (once && (counted_once || !c->unknown));
-  return copied != once && copied != counted_once;
+  return copied != counted_once;
 }
 
 static bool

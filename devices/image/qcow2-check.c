@@ -135,13 +135,20 @@ checker_use (Checker *c, uint64_t offset, uint64_t bytes, uint64_t n, unsigned f
 }
 
 bool
-checker_claim (Checker *c, uint64_t offset, uint64_t bytes, uint64_t n, unsigned flags, bool *overlaps)
+checker_is_used (const Checker *c, uint64_t offset, uint64_t bytes)
 {
   uint64_t end = cluster_behind (c, offset, bytes);
 
-  *overlaps = false;
-  for (uint64_t cluster = offset >> c->q->cluster_bits; cluster < end && !*overlaps; cluster++)
-    *overlaps = count_map_get (c->map, cluster) > 0;
+  for (uint64_t cluster = offset >> c->q->cluster_bits; cluster < end; cluster++)
+    if (count_map_get (c->map, cluster) > 0)
+      return true;
+  return false;
+}
+
+bool
+checker_claim (Checker *c, uint64_t offset, uint64_t bytes, uint64_t n, unsigned flags, bool *overlaps)
+{
+  *overlaps = checker_is_used (c, offset, bytes);
   return *overlaps || checker_use (c, offset, bytes, n, flags);
 }
 

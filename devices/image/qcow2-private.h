@@ -388,12 +388,23 @@ typedef struct {
   uint64_t size;    /* of the disk; layer->size if the entry doesn't say */
   uint64_t state_size;
   uint32_t seconds, nanoseconds; /* since 1970 */
+  uint64_t at;                   /* of the entry, in the store */
+  uint32_t extra_size;           /* bytes of extra data */
+  unsigned names_size;           /* of ID and name together, which follow the extra data */
 } Qcow2Snapshot;
+
+#define QCOW2_SNAPSHOT_FIXED      40u /* bytes of an entry before the extra data */
+#define QCOW2_SNAPSHOT_EXTRA_SIZE 36u /* where it says how much of that follows */
+#define QCOW2_SNAPSHOT_DISK_SIZE  48u /* where the disk's size is, in the extra data */
+#define QCOW2_SNAPSHOT_EXTRA_V3   16u /* bytes that version 3 asks for */
 
 /* The snapshot table at @snapshots_offset, every field checked (offsets within the store, aligned, L1 tables
  * of at most QCOW2_L1_MAX bytes). Sets @snapshots_length. Open calls it once, to know which clusters hold
  * metadata. Returns: (transfer full): an array of Qcow2Snapshot that frees them, empty if there are none. */
 GPtrArray *qcow2_read_snapshots (ImageLayer *layer, GError **error);
+/* For check: what can be read, with @error set if that isn't all; L1 tables are not looked at. */
+GPtrArray *qcow2_read_snapshot_entries (ImageLayer *layer, GError **error);
+bool qcow2_snapshot_l1_is_sane (ImageLayer *layer, const Qcow2Snapshot *snapshot);
 /* Adds them to @info->snapshots. */
 void qcow2_describe_snapshots (ImageLayer *layer, ImageInfo *info);
 

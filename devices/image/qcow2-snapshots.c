@@ -15,12 +15,12 @@ enum {
   ENTRY_SECONDS = 16,
   ENTRY_NANOSECONDS = 20,
   ENTRY_STATE_SIZE = 32,
-  ENTRY_EXTRA_SIZE = 36,
-  ENTRY_FIXED = 40,
+  ENTRY_EXTRA_SIZE = QCOW2_SNAPSHOT_EXTRA_SIZE,
+  ENTRY_FIXED = QCOW2_SNAPSHOT_FIXED,
 
   EXTRA_STATE_SIZE = 0, /* 64 bits: replaces the field above */
   EXTRA_DISK_SIZE = 8,
-  EXTRA_KNOWN = 16,
+  EXTRA_KNOWN = QCOW2_SNAPSHOT_EXTRA_V3,
 };
 
 static void
@@ -71,22 +71,15 @@ read_at (ImageLayer *layer, uint64_t offset, void *data, size_t size, unsigned i
          || vmm_set_errno_error (error, -result, "%s: could not read the snapshot table", layer->store->path);
 }
 
-static bool
-l1_is_sane (ImageLayer *layer, const Qcow2Snapshot *snapshot, unsigned index, GError **error)
+bool
+qcow2_snapshot_l1_is_sane (ImageLayer *layer, const Qcow2Snapshot *snapshot)
 {
-  const Qcow2 *q = QCOW2 (layer);
   uint64_t bytes = (uint64_t)snapshot->l1_size * sizeof (uint64_t), end = store_size (layer->store);
 
-  if (bytes > QCOW2_L1_MAX)
-    return bad_table (layer, index, error, "its L1 table has %u entries", snapshot->l1_size);
-  if (snapshot->l1_size > 0
-      && (snapshot->l1_offset % q->cluster != 0 || snapshot->l1_offset > end
-          || bytes > end - snapshot->l1_offset))
-    return bad_table (layer, index, error,
-                      "its L1 table (%u entries at 0x%" G_GINT64_MODIFIER
-                      "x) is misaligned or outside of the file",
-                      snapshot->l1_size, snapshot->l1_offset);
-  return true;
+  return snapshot->l1_size == 0
+         || (bytes <= QCOW2_L1_MAX && snapshot->l1_offset != 0
+             && snapshot->l1_offset % QCOW2 (layer)->cluster == 0 && snapshot->l1_offset <= end
+             && bytes <= end - snapshot->l1_offset);
 }
 
 /* Reads the entry at *@at, and moves that to the next one. */
@@ -117,6 +110,9 @@ read_entry (ImageLayer *layer, unsigned index, uint64_t *at, GError **error)
     return NULL;
 
   snapshot = g_new0 (Qcow2Snapshot, 1);
+  snapshot->at = *at;
+  snapshot->extra_size = extra_size;
+  snapshot->names_size = id_size + name_size;
   snapshot->l1_offset = load_be64 (fixed + ENTRY_L1_OFFSET);
   snapshot->l1_size = load_be32 (fixed + ENTRY_L1_SIZE);
   snapshot->seconds = load_be32 (fixed + ENTRY_SECONDS);
@@ -130,46 +126,71 @@ read_entry (ImageLayer *layer, unsigned index, uint64_t *at, GError **error)
   return snapshot;
 }
 
+static bool
+table_is_sane (ImageLayer *layer, GError **error)
+{
+  const Qcow2 *q = QCOW2 (layer);
+  uint64_t at = q->snapshots_offset;
+
+  if (q->n_snapshots == 0
+      || (q->n_snapshots <= QCOW2_SNAPSHOTS_MAX && at != 0 && at % q->cluster == 0
+          && at <= store_size (layer->store)))
+    return true;
+  g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
+               "%s: the snapshot table (%u entries at 0x%" G_GINT64_MODIFIER
+               "x) is misaligned, too long, or outside of the file. Check and repair the image.",
+               layer->store->path, q->n_snapshots, at);
+  return false;
+}
+
 GPtrArray *
-qcow2_read_snapshots (ImageLayer *layer, GError **error)
+qcow2_read_snapshot_entries (ImageLayer *layer, GError **error)
 {
   Qcow2 *q = QCOW2 (layer);
-  g_autoptr (GPtrArray) snapshots = g_ptr_array_new_with_free_func (snapshot_free);
+  GPtrArray *snapshots = g_ptr_array_new_with_free_func (snapshot_free);
   uint64_t at = q->snapshots_offset;
 
   q->snapshots_length = 0;
-  if (q->n_snapshots > QCOW2_SNAPSHOTS_MAX)
-    {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
-                   "%s: the header says %u snapshots; %u is the most. Check and repair the image.",
-                   layer->store->path, q->n_snapshots, QCOW2_SNAPSHOTS_MAX);
-      return NULL;
-    }
-  if (q->n_snapshots > 0 && (at == 0 || at % q->cluster != 0 || at > store_size (layer->store)))
-    {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
-                   "%s: the snapshot table at 0x%" G_GINT64_MODIFIER
-                   "x is misaligned or outside of the file. Check and repair the image.",
-                   layer->store->path, at);
-      return NULL;
-    }
+  if (!table_is_sane (layer, error))
+    return snapshots;
   for (unsigned i = 0; i < q->n_snapshots; i++)
     {
       Qcow2Snapshot *snapshot = read_entry (layer, i, &at, error);
 
       if (snapshot == NULL)
-        return NULL;
-      g_ptr_array_add (snapshots, snapshot);
-      if (!l1_is_sane (layer, snapshot, i, error))
-        return NULL;
+        break;
       if (at - q->snapshots_offset > QCOW2_SNAPSHOT_TABLE_MAX)
         {
           bad_table (layer, i, error, "the table is longer than %u bytes", QCOW2_SNAPSHOT_TABLE_MAX);
-          return NULL;
+          snapshot_free (snapshot);
+          break;
         }
+      g_ptr_array_add (snapshots, snapshot);
+      q->snapshots_length = at - q->snapshots_offset;
     }
-  q->snapshots_length = at - q->snapshots_offset;
-  return g_steal_pointer (&snapshots);
+  return snapshots;
+}
+
+GPtrArray *
+qcow2_read_snapshots (ImageLayer *layer, GError **error)
+{
+  g_autoptr (GError) why = NULL;
+  g_autoptr (GPtrArray) snapshots = qcow2_read_snapshot_entries (layer, &why);
+
+  for (unsigned i = 0; i < snapshots->len && why == NULL; i++)
+    {
+      const Qcow2Snapshot *snapshot = snapshots->pdata[i];
+
+      if (!qcow2_snapshot_l1_is_sane (layer, snapshot))
+        bad_table (layer, i, &why,
+                   "its L1 table (%u entries at 0x%" G_GINT64_MODIFIER
+                   "x) is misaligned or outside of the file",
+                   snapshot->l1_size, snapshot->l1_offset);
+    }
+  if (why == NULL)
+    return g_steal_pointer (&snapshots);
+  g_propagate_error (error, g_steal_pointer (&why));
+  return NULL;
 }
 
 void
