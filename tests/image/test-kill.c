@@ -156,7 +156,7 @@ static const CrashKind qcow2_extended = { .format = "qcow2", .extended = true };
 static const CrashKind qcow2_overlay = { .format = "qcow2", .overlay = true };
 static const CrashKind vhd = { .format = "vhd", .subformat = "dynamic" };
 static const CrashKind vhd_differencing = {
-  .format = "vhd", .subformat = "differencing", .overlay = true, .no_peer = true
+  .format = "vhd", .subformat = "differencing", .overlay = true, .fixed_size = true, .no_peer = true
 };
 static const CrashKind vmdk = { .format = "vmdk", .subformat = "monolithicSparse" };
 static const CrashKind vdi = { .format = "vdi", .subformat = "dynamic" };

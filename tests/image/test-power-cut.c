@@ -114,7 +114,7 @@ static const CrashKind qcow2_encrypted = { .format = "qcow2", .by_peer = true, .
 static const CrashKind vhd = { .format = "vhd", .subformat = "dynamic" };
 static const CrashKind vhd_fixed = { .format = "vhd", .subformat = "fixed" };
 static const CrashKind vhd_differencing = {
-  .format = "vhd", .subformat = "differencing", .overlay = true, .no_peer = true
+  .format = "vhd", .subformat = "differencing", .overlay = true, .fixed_size = true, .no_peer = true
 };
 static const CrashKind vmdk = { .format = "vmdk", .subformat = "monolithicSparse" };
 static const CrashKind vdi = { .format = "vdi", .subformat = "dynamic" };
