@@ -12,6 +12,7 @@ static const ImageFormat *const formats[] = {
   &image_raw,
   &image_qcow2,
   &image_vhd,
+  &image_vhdx,
   &image_vdi,
   &image_vmdk,
 };

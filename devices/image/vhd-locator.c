@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/image/vhd-private.h"
+#include "devices/image/windows-path.h"
 
 #include "vmm/base/error.h"
 
@@ -19,35 +20,6 @@ static const uint32_t codes_best_first[] = { CODE_W2RU, CODE_WI2R, CODE_MACX, CO
 
 /* --- reading --- */
 
-/* Up to the first NUL. Locators are little-endian, the header's name is big-endian, and writers err. */
-static char *
-decode_utf16 (const uint8_t *data, size_t size, bool big_endian)
-{
-  size_t n = size / 2, zero_first = 0, zero_second = 0, length = 0;
-  g_autofree gunichar2 *text = g_new (gunichar2, n + 1);
-
-  if (n > 0 && (load_be16 (data) == 0xfeff || load_be16 (data) == 0xfffe))
-    {
-      big_endian = load_be16 (data) == 0xfeff;
-      data += 2;
-      n--;
-    }
-  for (size_t i = 0; i < n; i++)
-    {
-      zero_first += data[2 * i] == 0 && data[2 * i + 1] != 0;
-      zero_second += data[2 * i] != 0 && data[2 * i + 1] == 0;
-    }
-  if (zero_first != zero_second)
-    big_endian = zero_first > zero_second;
-  for (; length < n; length++)
-    {
-      text[length] = big_endian ? load_be16 (data + 2 * length) : load_le16 (data + 2 * length);
-      if (text[length] == 0)
-        break;
-    }
-  return g_utf16_to_utf8 (text, length, NULL, NULL, NULL);
-}
-
 static char *
 decode_ansi (const uint8_t *data, size_t size)
 {
@@ -56,22 +28,6 @@ decode_ansi (const uint8_t *data, size_t size)
   if (g_utf8_validate (text, -1, NULL))
     return g_steal_pointer (&text);
   return g_convert (text, -1, "UTF-8", "WINDOWS-1252", NULL, NULL, NULL);
-}
-
-/* A Windows path as one of this host: what names another computer's drives is looked for beside the child. */
-static char *
-host_path (const char *path)
-{
-  g_autofree char *text = g_strdup (path);
-  const char *at = g_strdelimit (text, "\\", '/');
-
-  if (g_ascii_isalpha (at[0]) && at[1] == ':')
-    at = strrchr (at, '/') != NULL ? strrchr (at, '/') + 1 : at + 2;
-  else if (g_str_has_prefix (at, "//") || strstr (at, "://") != NULL)
-    at = strrchr (at, '/') + 1;
-  while (g_str_has_prefix (at, "./"))
-    at += 2;
-  return *at != 0 && g_utf8_validate (at, -1, NULL) ? g_strdup (at) : NULL;
 }
 
 static char *
@@ -84,8 +40,8 @@ locator_path (uint32_t code, const uint8_t *data, size_t size)
       text = g_strndup ((const char *)data, size);
       return g_filename_from_uri (text, NULL, NULL);
     }
-  text = code == CODE_WI2R || code == CODE_WI2K ? decode_ansi (data, size) : decode_utf16 (data, size, false);
-  return text != NULL ? host_path (text) : NULL;
+  text = code == CODE_WI2R || code == CODE_WI2K ? decode_ansi (data, size) : windows_text (data, size, false);
+  return text != NULL ? windows_path_here (text) : NULL;
 }
 
 /* Appends where the locators of @code lead. */
@@ -120,8 +76,8 @@ list_candidates (ImageLayer *layer)
 {
   Vhd *vhd = layer->state;
   GPtrArray *candidates = g_ptr_array_new_with_free_func (g_free);
-  g_autofree char *name = decode_utf16 (vhd->header + HEADER_PARENT_NAME, VHD_PARENT_NAME_SIZE, true);
-  char *path = name != NULL ? host_path (name) : NULL;
+  g_autofree char *name = windows_text (vhd->header + HEADER_PARENT_NAME, VHD_PARENT_NAME_SIZE, true);
+  char *path = name != NULL ? windows_path_here (name) : NULL;
 
   for (unsigned i = 0; i < G_N_ELEMENTS (codes_best_first); i++)
     add_candidates (layer, codes_best_first[i], candidates);
