@@ -113,13 +113,13 @@ vhd_read_parent_footer (ImageStore *store, const char *path, uint8_t *footer, GE
 }
 
 bool
-vhd_find_parent (ImageLayer *layer, GError **error)
+vhd_find_parent (ImageLayer *layer, bool may_miss, GError **error)
 {
   Vhd *vhd = layer->state;
   g_autoptr (GPtrArray) candidates = list_candidates (layer);
   const char *found = candidates->len > 0 ? g_ptr_array_index (candidates, 0) : NULL;
 
-  if (found == NULL && layer->lenient)
+  if (found == NULL && (may_miss || layer->lenient))
     return true;
   if (found == NULL)
     {

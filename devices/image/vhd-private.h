@@ -196,8 +196,9 @@ const char *vhd_type_name (VhdType type);
 
 /* --- vhd-locator.c: where the parent is --- */
 
-/* Sets layer->backing_path from the header's locators: the first that leads to the parent, else the first. */
-bool vhd_find_parent (ImageLayer *layer, GError **error);
+/* Sets layer->backing_path from the header's locators: the first that leads to the parent, else the first.
+ * @may_miss: none at all is no error. */
+bool vhd_find_parent (ImageLayer *layer, bool may_miss, GError **error);
 
 /* What leads to a parent: the codes of locators, and what they point to. */
 typedef struct {

@@ -349,7 +349,7 @@ open_dynamic (ImageLayer *layer, const ImageOptions *options, GError **error)
     return false;
   layer->cluster = vhd->block_size;
   layer->granule = VHD_SECTOR;
-  if (vhd->type == VHD_DIFFERENCING && !options->no_backing && !vhd_find_parent (layer, error))
+  if (vhd->type == VHD_DIFFERENCING && !vhd_find_parent (layer, options->no_backing, error))
     return false;
   vhd->end = vhd->footer_at = store_size (layer->store) - VHD_FOOTER_SIZE;
   if (layer->read_only || layer->lenient)
@@ -463,7 +463,8 @@ vhd_describe (ImageLayer *layer, ImageInfo *info)
   g_free (info->subformat);
   info->subformat = g_strdup (vhd_type_name (vhd->type));
   info->cluster_size = vhd->type == VHD_FIXED ? 0 : vhd->block_size;
-  info->dirty |= !vhd->tail_valid;
+  info->dirty |= !vhd->tail_valid && vhd->head_valid;
+  info->corrupt |= !vhd->tail_valid && !vhd->head_valid;
   image_info_detail (info, "unique id", "%s", uuid);
   image_info_detail (info, "created", "%s", created);
   describe_creator (vhd, info);
