@@ -183,6 +183,14 @@ check_disk_size (const char *path, uint64_t size, GError **error)
 }
 
 static bool
+make_disk (const char *path, const VmDisk *disk, GError **error)
+{
+  const char *format = disk->options.format != NULL ? disk->options.format : "raw";
+
+  return image_create (path, &(ImageCreateOptions){ .format = format, .size = disk->create }, error);
+}
+
+static bool
 make_disks (const char *folder, const VmConfig *config, GError **error)
 {
   for (unsigned i = 0; i < config->disks->len; i++)
@@ -202,7 +210,7 @@ make_disks (const char *folder, const VmConfig *config, GError **error)
       path = g_build_filename (folder, disk->path, NULL);
       parent = g_path_get_dirname (path);
       if (!check_disk_size (path, disk->create, error) || !make_folder (parent, ".", error)
-          || !image_create_raw (path, disk->create, error))
+          || !make_disk (path, disk, error))
         return false;
     }
   return true;
@@ -212,8 +220,8 @@ static bool
 fill_folder (const char *folder, const VmConfig *config, GError **error)
 {
   return make_folder (folder, "disks", error) && make_folder (folder, "log", error)
-         && bundle_make_lock (folder, error)
-         && make_disks (folder, config, error) && bundle_save (folder, config, error);
+         && bundle_make_lock (folder, error) && make_disks (folder, config, error)
+         && bundle_save (folder, config, error);
 }
 
 /* Only what fill_folder makes; symbolic links are not followed. */

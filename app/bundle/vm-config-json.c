@@ -20,9 +20,6 @@ typedef struct {
   GError **error;
 } Section;
 
-static const char *const disk_kinds[] = { [DISK_KIND_DISK] = "disk", [DISK_KIND_CDROM] = "cdrom", NULL };
-static const char *const disk_buses[] = { [DISK_BUS_VIRTIO] = "virtio", [DISK_BUS_AHCI] = "ahci", NULL };
-
 /* Returns: always false. */
 static bool G_GNUC_PRINTF (3, 4) fail (const Section *section, const char *name, const char *format, ...)
 {
@@ -181,19 +178,62 @@ read_objects (const Section *section, const char *name, ReadElementFunc read_ele
   return true;
 }
 
+/* "limits" : { "iops", "iops-burst", "bytes-per-second", "bytes-burst" } */
+static bool
+read_limits (const Section *section, ImageLimits *limits)
+{
+  g_autofree char *pointer = g_strdup_printf ("%s/limits", section->pointer);
+  Section inner = { section->text, NULL, pointer, section->error };
+  unsigned iops = 0, burst = 0;
+
+  if (!read_object (section, "limits", &inner.object))
+    return false;
+  if (inner.object == NULL)
+    return true;
+  if (!read_unsigned (&inner, "iops", &iops) || !read_unsigned (&inner, "iops-burst", &burst)
+      || !read_size (&inner, "bytes-per-second", &limits->bytes_per_second)
+      || !read_size (&inner, "bytes-burst", &limits->bytes_burst))
+    return false;
+  limits->iops = iops;
+  limits->iops_burst = burst;
+  return true;
+}
+
+static bool
+read_disk_options (const Section *section, DiskOptions *options)
+{
+  unsigned cache = options->cache, discard = options->discard;
+
+  if (!read_string (section, "format", &options->format)
+      || !read_choice (section, "cache", disk_cache_names, &cache)
+      || !read_choice (section, "discard", disk_discard_names, &discard)
+      || !read_string (section, "serial", &options->serial)
+      || !read_string (section, "secret-file", &options->secret_file)
+      || !read_limits (section, &options->limits))
+    return false;
+  options->cache = cache;
+  options->discard = discard;
+  return true;
+}
+
 static bool
 read_disk (const Section *section, VmConfig *config)
 {
   VmDisk *disk;
   unsigned kind = DISK_KIND_DISK, bus;
 
-  if (!read_choice (section, "kind", disk_kinds, &kind))
+  if (!read_choice (section, "kind", disk_kind_names, &kind))
     return false;
-  disk = kind == DISK_KIND_CDROM ? vm_config_add_cdrom (config, NULL) : vm_config_add_disk (config, NULL, 0);
+  if (kind == DISK_KIND_CDROM)
+    disk = vm_config_add_cdrom (config, NULL);
+  else
+    disk =
+      kind == DISK_KIND_DISK ? vm_config_add_disk (config, NULL, 0) : vm_config_add_scsi_host (config, NULL);
   disk->extra = json_object_ref (section->object);
   bus = disk->bus;
-  if (!read_string (section, "id", &disk->id) || !read_choice (section, "bus", disk_buses, &bus)
-      || !read_string (section, "path", &disk->path) || !read_bool (section, "read-only", &disk->read_only))
+  if (!read_string (section, "id", &disk->id) || !read_choice (section, "bus", disk_bus_names, &bus)
+      || !read_string (section, "path", &disk->path) || !read_bool (section, "read-only", &disk->read_only)
+      || !read_disk_options (section, &disk->options))
     return false;
   disk->bus = bus;
   return true;
@@ -334,6 +374,55 @@ write_string (JsonObject *object, const char *name, const char *value)
     json_object_remove_member (object, name);
 }
 
+/* A number of 0, and the choice that is the default, are left out. */
+static void
+write_number (JsonObject *object, const char *name, uint64_t value)
+{
+  if (value != 0)
+    json_object_set_int_member (object, name, (gint64)value);
+  else
+    write_string (object, name, NULL);
+}
+
+static void
+write_bytes (JsonObject *object, const char *name, uint64_t value)
+{
+  g_autofree char *text = value != 0 ? vm_format_size (value) : NULL;
+
+  write_string (object, name, text);
+}
+
+static void
+write_limits (JsonObject *disk, const ImageLimits *limits)
+{
+  JsonObject *before =
+    json_object_has_member (disk, "limits") ? json_object_get_object_member (disk, "limits") : NULL;
+  JsonObject *object = begin_object (before);
+
+  write_number (object, "iops", limits->iops);
+  write_number (object, "iops-burst", limits->iops_burst);
+  write_bytes (object, "bytes-per-second", limits->bytes_per_second);
+  write_bytes (object, "bytes-burst", limits->bytes_burst);
+  if (json_object_get_size (object) > 0)
+    {
+      json_object_set_object_member (disk, "limits", object);
+      return;
+    }
+  json_object_unref (object);
+  write_string (disk, "limits", NULL);
+}
+
+static void
+write_disk_options (JsonObject *object, const DiskOptions *options)
+{
+  write_string (object, "format", options->format);
+  write_string (object, "cache", options->cache != 0 ? disk_cache_names[options->cache] : NULL);
+  write_string (object, "discard", options->discard != 0 ? disk_discard_names[options->discard] : NULL);
+  write_string (object, "serial", options->serial);
+  write_string (object, "secret-file", options->secret_file);
+  write_limits (object, &options->limits);
+}
+
 static void
 write_disks (JsonObject *root, const VmConfig *config)
 {
@@ -345,11 +434,12 @@ write_disks (JsonObject *root, const VmConfig *config)
       JsonObject *object = begin_object (disk->extra);
 
       write_string (object, "id", disk->id);
-      write_string (object, "kind", disk_kinds[disk->kind]);
-      write_string (object, "bus", disk_buses[disk->bus]);
+      write_string (object, "kind", disk_kind_names[disk->kind]);
+      write_string (object, "bus", disk_bus_names[disk->bus]);
       write_string (object, "path", disk->path);
       if (disk->kind == DISK_KIND_DISK)
         json_object_set_boolean_member (object, "read-only", disk->read_only);
+      write_disk_options (object, &disk->options);
       json_array_add_object_element (array, object);
     }
   json_object_set_array_member (root, "disks", array);

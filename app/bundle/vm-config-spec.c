@@ -4,7 +4,7 @@
 static char *
 resolve (const char *folder, const char *path)
 {
-  if (path == NULL || g_path_is_absolute (path))
+  if (path == NULL || g_path_is_absolute (path) || vm_path_is_uri (path))
     return g_strdup (path);
   return g_build_filename (folder, path, NULL);
 }
@@ -38,6 +38,8 @@ vm_config_to_spec (const VmConfig *config, const char *folder)
       DiskSpec *added = machine_spec_add_disk (spec, disk->kind, disk->bus, path, disk->read_only);
 
       set (&added->id, g_strdup (disk->id));
+      disk_options_copy (&added->options, &disk->options);
+      set (&added->options.secret_file, resolve (folder, disk->options.secret_file));
     }
 
   g_ptr_array_set_size (spec->nics, 0);

@@ -29,6 +29,7 @@ static void
 vm_disk_free (VmDisk *disk)
 {
   g_clear_pointer (&disk->extra, json_object_unref);
+  disk_options_clear (&disk->options);
   g_free (disk->id);
   g_free (disk->path);
   g_free (disk);
@@ -87,6 +88,8 @@ copy_devices (VmConfig *copy, const VmConfig *config)
 
       to->id = g_strdup (from->id);
       to->path = g_strdup (from->path);
+      to->options = (DiskOptions){ 0 };
+      disk_options_copy (&to->options, &from->options);
       to->extra = ref_extra (from->extra);
       g_ptr_array_add (copy->disks, to);
     }
@@ -195,7 +198,9 @@ add_disk (VmConfig *config, DiskKind kind, const char *path)
 
   disk->id = unused_disk_id (config, kind == DISK_KIND_CDROM ? "cd" : "disk");
   disk->kind = kind;
-  disk->bus = kind == DISK_KIND_CDROM ? DISK_BUS_AHCI : DISK_BUS_VIRTIO;
+  disk->bus = kind == DISK_KIND_CDROM       ? DISK_BUS_AHCI
+              : kind == DISK_KIND_SCSI_HOST ? DISK_BUS_SCSI
+                                            : DISK_BUS_VIRTIO;
   disk->read_only = kind == DISK_KIND_CDROM;
   disk->path = g_strdup (path);
   g_ptr_array_add (config->disks, disk);
@@ -208,6 +213,8 @@ vm_config_add_disk (VmConfig *config, const char *path, uint64_t create)
   VmDisk *disk = add_disk (config, DISK_KIND_DISK, path);
 
   disk->create = create;
+  if (create > 0)
+    disk->options.format = g_strdup ("raw");
   return disk;
 }
 
@@ -215,6 +222,12 @@ VmDisk *
 vm_config_add_cdrom (VmConfig *config, const char *path)
 {
   return add_disk (config, DISK_KIND_CDROM, path);
+}
+
+VmDisk *
+vm_config_add_scsi_host (VmConfig *config, const char *path)
+{
+  return add_disk (config, DISK_KIND_SCSI_HOST, path);
 }
 
 /* Locally administered, unicast (IEEE 802-2014, section 8.2.2); 52:54:00 is what guests' tools expect of a
@@ -298,13 +311,19 @@ check_size (const VmConfig *config, VmComplaint *complaint)
   return true;
 }
 
+bool
+vm_path_is_uri (const char *path)
+{
+  return g_str_has_prefix (path, "nbd://") || g_str_has_prefix (path, "nbd+unix://");
+}
+
 /* A relative path stays in the bundle. */
 static bool
 check_path (const char *path, const char *pointer, VmComplaint *complaint)
 {
   g_auto (GStrv) parts = NULL;
 
-  if (path == NULL || g_path_is_absolute (path))
+  if (path == NULL || g_path_is_absolute (path) || vm_path_is_uri (path))
     return true;
   if (path[0] == '\0')
     return complain (complaint, g_strdup (pointer), "empty");
@@ -325,6 +344,35 @@ check_id (const char *id, const char *kind, unsigned index, VmComplaint *complai
   return true;
 }
 
+/* What does not go together; the engine knows the rest. */
+static bool
+check_disk_use (const VmDisk *disk, unsigned index, VmComplaint *complaint)
+{
+  static const char *const formats[] = { "raw", "qcow2", "vhd", "vhdx", "vmdk", "vdi", NULL };
+  const DiskOptions *options = &disk->options;
+
+  if (disk->kind == DISK_KIND_CDROM && disk->bus == DISK_BUS_VIRTIO)
+    return complain (complaint, g_strdup_printf ("/disks/%u/bus", index),
+                     "a CD-ROM drive needs “ahci” or “scsi”");
+  if (disk->kind == DISK_KIND_SCSI_HOST && disk->bus != DISK_BUS_SCSI)
+    return complain (complaint, g_strdup_printf ("/disks/%u/bus", index),
+                     "the host's SCSI device needs “scsi”");
+  if (disk->kind == DISK_KIND_SCSI_HOST && (disk->path == NULL || !g_path_is_absolute (disk->path)))
+    return complain (complaint, g_strdup_printf ("/disks/%u/path", index),
+                     "must be a device such as /dev/sg0");
+  if (disk->kind == DISK_KIND_SCSI_HOST && disk->read_only)
+    return complain (complaint, g_strdup_printf ("/disks/%u/read-only", index),
+                     "the host's SCSI device is passed through as it is");
+  if (options->format != NULL && !g_strv_contains (formats, options->format))
+    return complain (complaint, g_strdup_printf ("/disks/%u/format", index), "“%s” is unknown",
+                     options->format);
+  if (options->serial != NULL
+      && (options->serial[0] == '\0' || strlen (options->serial) > 20 || !g_str_is_ascii (options->serial)))
+    return complain (complaint, g_strdup_printf ("/disks/%u/serial", index),
+                     "must be 1 to 20 ASCII characters");
+  return true;
+}
+
 static bool
 check_disks (const VmConfig *config, VmComplaint *complaint)
 {
@@ -334,15 +382,17 @@ check_disks (const VmConfig *config, VmComplaint *complaint)
     {
       const VmDisk *disk = g_ptr_array_index (config->disks, i);
       g_autofree char *pointer = g_strdup_printf ("/disks/%u/path", i);
+      g_autofree char *secret = g_strdup_printf ("/disks/%u/secret-file", i);
 
-      if (!check_id (disk->id, "disks", i, complaint) || !check_path (disk->path, pointer, complaint))
+      if (!check_id (disk->id, "disks", i, complaint) || !check_path (disk->path, pointer, complaint)
+          || !check_path (disk->options.secret_file, secret, complaint))
         return false;
       if (vm_config_find_disk (config, disk->id) != disk)
         return complain (complaint, g_strdup_printf ("/disks/%u/id", i), "“%s” is there twice", disk->id);
-      if (disk->kind == DISK_KIND_DISK && disk->path == NULL)
+      if (disk->kind != DISK_KIND_CDROM && disk->path == NULL)
         return complain (complaint, g_steal_pointer (&pointer), "missing; only a CD-ROM drive can be empty");
-      if (disk->kind == DISK_KIND_CDROM && disk->bus != DISK_BUS_AHCI)
-        return complain (complaint, g_strdup_printf ("/disks/%u/bus", i), "a CD-ROM drive needs “ahci”");
+      if (!check_disk_use (disk, i, complaint))
+        return false;
     }
   return true;
 }

@@ -22,8 +22,9 @@ typedef struct {
   char *id; /* "disk0", "cd0": unique, stays when others are removed */
   DiskKind kind;
   DiskBus bus;
-  char *path; /* relative: inside the bundle; absolute: elsewhere; NULL: an empty CD-ROM drive */
+  char *path; /* relative: inside the bundle; absolute or nbd:// URI: elsewhere; NULL: an empty CD-ROM drive */
   bool read_only;
+  DiskOptions options; /* secret_file: as path */
   uint64_t create; /* bytes of a new image to make at @path when the bundle is created; not saved; 0: none */
   JsonObject *extra; /* private */
 } VmDisk;
@@ -66,11 +67,15 @@ void vm_config_free (VmConfig *config);
 /* Adds; strings are copied, an id is chosen. The returned struct is the config's. */
 VmDisk *vm_config_add_disk (VmConfig *config, const char *path, uint64_t create);
 VmDisk *vm_config_add_cdrom (VmConfig *config, const char *path);
+VmDisk *vm_config_add_scsi_host (VmConfig *config, const char *path); /* /dev/sgN, a block device */
 VmNic *vm_config_add_nic (VmConfig *config, const char *network);
 VmSerial *vm_config_add_serial (VmConfig *config, const char *path);
 
 /* Replaces a string member: vm_config_set (&config->name, "Web server"). */
 void vm_config_set (char **member, const char *value);
+
+/* Whether a disk's path is a location elsewhere (nbd://, nbd+unix://) and no file's. */
+bool vm_path_is_uri (const char *path);
 
 VmDisk *vm_config_find_disk (const VmConfig *config, const char *id);
 

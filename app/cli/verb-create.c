@@ -3,13 +3,12 @@
 
 #include "app/base/error.h"
 #include "app/bundle/vm-limits.h"
+#include "app/cli/disk-argument.h"
 #include "app/guests/guests.h"
-
-#define DEFAULT_DISK "disks/disk0.img"
 
 typedef struct {
   char *memory, *disk, *cdrom, *kernel, *initrd, *append, *network, *notes, *ready, *disk_bus;
-  char **existing;
+  char **existing, **scsi_hosts;
   int cpus;
   gboolean json, list_ready;
 } Options;
@@ -24,6 +23,7 @@ options_clear (Options *options)
   for (unsigned i = 0; i < G_N_ELEMENTS (strings); i++)
     g_free (*strings[i]);
   g_strfreev (options->existing);
+  g_strfreev (options->scsi_hosts);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
@@ -47,41 +47,95 @@ check_file (const char *path, GError **error)
   return false;
 }
 
+/* What the argument says besides path or size. */
+static void
+use (VmDisk *disk, const DiskArgument *argument, const Options *options)
+{
+  for (unsigned i = 0; options->disk_bus != NULL && disk_bus_names[i] != NULL; i++)
+    if (g_str_equal (disk_bus_names[i], options->disk_bus) && disk->kind == DISK_KIND_DISK)
+      disk->bus = i;
+  if (argument->has_bus)
+    disk->bus = argument->bus;
+  if (disk->kind == DISK_KIND_DISK)
+    disk->read_only = argument->read_only;
+  disk_options_copy (&disk->options, &argument->options);
+}
+
+/* The format is looked at now, by its owner's order, and recorded: a guest can't forge it later. */
+static bool
+add_existing (VmConfig *config, const Options *options, const char *text, GError **error)
+{
+  g_auto (DiskArgument) argument = { 0 };
+  g_autofree char *path = NULL;
+
+  if (!disk_argument_parse (&argument, "--existing-disk", text, error))
+    return false;
+  path =
+    vm_path_is_uri (argument.what) ? g_strdup (argument.what) : g_canonicalize_filename (argument.what, NULL);
+  if (!vm_path_is_uri (path) && !check_file (path, error))
+    return false;
+  if (argument.options.format == NULL)
+    argument.options.format = disk_argument_detect_format (path, error);
+  if (argument.options.format == NULL)
+    return false;
+  use (vm_config_add_disk (config, path, 0), &argument, options);
+  return true;
+}
+
+static bool
+add_new (VmConfig *config, const Options *options, GError **error)
+{
+  g_auto (DiskArgument) argument = { 0 };
+  g_autofree char *path = NULL;
+  uint64_t size;
+
+  if (!disk_argument_parse (&argument, "--disk", options->disk, error))
+    return false;
+  size = vm_parse_size (argument.what, error);
+  if (size == 0)
+    {
+      g_prefix_error (error, "--disk: ");
+      return false;
+    }
+  if (argument.options.format == NULL)
+    argument.options.format = g_strdup ("raw");
+  path = g_strconcat ("disks/disk0.",
+                      g_str_equal (argument.options.format, "raw") ? "img" : argument.options.format, NULL);
+  use (vm_config_add_disk (config, path, size), &argument, options);
+  return true;
+}
+
+static bool
+add_cdrom (VmConfig *config, const Options *options, GError **error)
+{
+  g_auto (DiskArgument) argument = { 0 };
+  g_autofree char *path = NULL;
+
+  if (!disk_argument_parse (&argument, "--cdrom", options->cdrom, error))
+    return false;
+  if (argument.what[0] != '\0')
+    path = g_canonicalize_filename (argument.what, NULL);
+  if (!check_file (path, error))
+    return false;
+  use (vm_config_add_cdrom (config, path), &argument, options);
+  return true;
+}
+
 static bool
 add_disks (VmConfig *config, const Options *options, GError **error)
 {
   for (unsigned i = 0; options->existing != NULL && options->existing[i] != NULL; i++)
+    if (!add_existing (config, options, options->existing[i], error))
+      return false;
+  if (options->disk != NULL && !add_new (config, options, error))
+    return false;
+  for (unsigned i = 0; options->scsi_hosts != NULL && options->scsi_hosts[i] != NULL; i++)
     {
-      g_autofree char *path = g_canonicalize_filename (options->existing[i], NULL);
-
-      if (!check_file (path, error))
+      if (!check_file (options->scsi_hosts[i], error))
         return false;
-      vm_config_add_disk (config, path, 0);
+      vm_config_add_scsi_host (config, options->scsi_hosts[i]);
     }
-  if (options->disk != NULL)
-    {
-      uint64_t size = vm_parse_size (options->disk, error);
-
-      if (size == 0)
-        {
-          g_prefix_error (error, "--disk: ");
-          return false;
-        }
-      vm_config_add_disk (config, DEFAULT_DISK, size);
-    }
-  for (unsigned i = 0; i < config->disks->len; i++)
-    if (g_strcmp0 (options->disk_bus, "ahci") == 0)
-      ((VmDisk *)g_ptr_array_index (config->disks, i))->bus = DISK_BUS_AHCI;
-  if (options->cdrom != NULL)
-    {
-      g_autofree char *path =
-        options->cdrom[0] != '\0' ? g_canonicalize_filename (options->cdrom, NULL) : NULL;
-
-      if (!check_file (path, error))
-        return false;
-      vm_config_add_cdrom (config, path);
-    }
-  return true;
+  return options->cdrom == NULL || add_cdrom (config, options, error);
 }
 
 static bool
@@ -216,13 +270,16 @@ run_create (const Verb *verb, int argc, char **argv)
   const GOptionEntry entries[] = {
     { "memory", 'm', 0, G_OPTION_ARG_STRING, &options.memory, "Memory (512M)", "SIZE" },
     { "cpus", 'c', 0, G_OPTION_ARG_INT, &options.cpus, "Virtual processors (1)", "N" },
-    { "disk", 'd', 0, G_OPTION_ARG_STRING, &options.disk, "Make a new disk of this size", "SIZE" },
+    { "disk", 'd', 0, G_OPTION_ARG_STRING, &options.disk,
+      "Make a new disk of this size. Settings: " DISK_ARGUMENT_KEYS, "SIZE[,KEY=VALUE]…" },
     { "existing-disk", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.existing,
-      "Use a raw disk image that exists", "FILE" },
-    { "disk-bus", 0, 0, G_OPTION_ARG_STRING, &options.disk_bus, "Where disks sit: virtio or ahci (virtio)",
-      "BUS" },
+      "Use a disk image, block device or nbd:// URI that exists; the same settings", "FILE[,KEY=VALUE]…" },
+    { "disk-bus", 0, 0, G_OPTION_ARG_STRING, &options.disk_bus,
+      "Where disks sit: virtio, ahci or scsi (virtio)", "BUS" },
     { "cdrom", 0, 0, G_OPTION_ARG_FILENAME, &options.cdrom, "A CD-ROM drive with this medium; \"\": empty",
-      "FILE" },
+      "FILE[,bus=scsi]" },
+    { "scsi-host", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.scsi_hosts,
+      "A SCSI device of the host, passed through: /dev/sgN or its block device", "DEVICE" },
     { "kernel", 0, 0, G_OPTION_ARG_FILENAME, &options.kernel, "Boot this kernel directly", "FILE" },
     { "initrd", 0, 0, G_OPTION_ARG_FILENAME, &options.initrd, "The kernel's initial RAM disk", "FILE" },
     { "append", 0, 0, G_OPTION_ARG_STRING, &options.append, "The kernel's command line", "TEXT" },
@@ -241,9 +298,8 @@ run_create (const Verb *verb, int argc, char **argv)
     return cli_usage (verb, "the machine needs a name");
   if (options.cpus < 0)
     return cli_usage (verb, "--cpus must be 1 or more");
-  if (options.disk_bus != NULL && !g_str_equal (options.disk_bus, "virtio")
-      && !g_str_equal (options.disk_bus, "ahci"))
-    return cli_usage (verb, "--disk-bus must be virtio or ahci");
+  if (options.disk_bus != NULL && !g_strv_contains (disk_bus_names, options.disk_bus))
+    return cli_usage (verb, "--disk-bus must be virtio, ahci or scsi");
   return create (&options, argc > 1 ? argv[1] : NULL);
 }
 

@@ -3,6 +3,7 @@
 
 #include "app/base/error.h"
 #include "app/bundle/vm-limits.h"
+#include "app/cli/disk-argument.h"
 #include "app/session/local-session.h"
 #include "app/session/session-server.h"
 #include "devices/platform/machine-spec.h"
@@ -15,7 +16,7 @@
 typedef struct {
   char *kernel, *initrd, *append, *memory, *debugcon, *screenshot, *name, *trace, *trace_file, *network,
     *disk_bus;
-  char **disks, **cdroms, **serials;
+  char **disks, **cdroms, **scsi_hosts, **serials;
   int cpus, timeout;
   gboolean debug_exit, headless, no_display;
 } Options;
@@ -31,6 +32,7 @@ options_clear (Options *options)
     g_free (strings[i]);
   g_strfreev (options->disks);
   g_strfreev (options->cdroms);
+  g_strfreev (options->scsi_hosts);
   g_strfreev (options->serials);
 }
 
@@ -47,16 +49,44 @@ set (char **member, const char *value)
 
 /* --- what the machine is --- */
 
-static void
-add_drives (MachineSpec *spec, const Options *options)
+static bool
+add_drive (MachineSpec *spec, DiskKind kind, DiskBus bus, const char *text, GError **error)
 {
-  DiskBus bus = g_strcmp0 (options->disk_bus, "ahci") == 0 ? DISK_BUS_AHCI : DISK_BUS_VIRTIO;
+  static const char *const names[] = {
+    [DISK_KIND_DISK] = "--disk", [DISK_KIND_CDROM] = "--cdrom", [DISK_KIND_SCSI_HOST] = "--scsi-host"
+  };
+  g_auto (DiskArgument) argument = { 0 };
+  DiskSpec *disk;
 
-  for (unsigned i = 0; options->disks != NULL && options->disks[i] != NULL; i++)
-    machine_spec_add_disk (spec, DISK_KIND_DISK, bus, options->disks[i], false);
-  for (unsigned i = 0; options->cdroms != NULL && options->cdroms[i] != NULL; i++)
-    machine_spec_add_disk (spec, DISK_KIND_CDROM, DISK_BUS_AHCI,
-                           options->cdroms[i][0] != '\0' ? options->cdroms[i] : NULL, true);
+  if (!disk_argument_parse (&argument, names[kind], text, error))
+    return false;
+  disk = machine_spec_add_disk (spec, kind, argument.has_bus ? argument.bus : bus,
+                                argument.what[0] != '\0' ? argument.what : NULL,
+                                argument.read_only || kind == DISK_KIND_CDROM);
+  disk_options_copy (&disk->options, &argument.options);
+  return true;
+}
+
+static bool
+add_kind (MachineSpec *spec, DiskKind kind, DiskBus bus, char **texts, GError **error)
+{
+  for (unsigned i = 0; texts != NULL && texts[i] != NULL; i++)
+    if (!add_drive (spec, kind, bus, texts[i], error))
+      return false;
+  return true;
+}
+
+static bool
+add_drives (MachineSpec *spec, const Options *options, GError **error)
+{
+  DiskBus bus = DISK_BUS_VIRTIO;
+
+  for (unsigned i = 0; options->disk_bus != NULL && disk_bus_names[i] != NULL; i++)
+    if (g_str_equal (disk_bus_names[i], options->disk_bus))
+      bus = i;
+  return add_kind (spec, DISK_KIND_DISK, bus, options->disks, error)
+         && add_kind (spec, DISK_KIND_SCSI_HOST, DISK_BUS_SCSI, options->scsi_hosts, error)
+         && add_kind (spec, DISK_KIND_CDROM, DISK_BUS_AHCI, options->cdroms, error);
 }
 
 static void
@@ -111,8 +141,9 @@ make_spec (const Options *options, GError **error)
   set (&spec->trace, options->trace);
   set (&spec->trace_path, options->trace_file);
   set_network (spec, options->network);
-  add_drives (spec, options);
   add_serials (spec, options);
+  if (!add_drives (spec, options, error))
+    return NULL;
   return machine_spec_check (spec, error) ? g_steal_pointer (&spec) : NULL;
 }
 
@@ -271,9 +302,8 @@ check_options (const Verb *verb, const Options *options)
   if (options->network != NULL && !g_str_equal (options->network, "nat")
       && !g_str_equal (options->network, "none"))
     return cli_usage (verb, "--network must be nat or none");
-  if (options->disk_bus != NULL && !g_str_equal (options->disk_bus, "virtio")
-      && !g_str_equal (options->disk_bus, "ahci"))
-    return cli_usage (verb, "--disk-bus must be virtio or ahci");
+  if (options->disk_bus != NULL && !g_strv_contains (disk_bus_names, options->disk_bus))
+    return cli_usage (verb, "--disk-bus must be virtio, ahci or scsi");
   if (options->serials != NULL && g_strv_length (options->serials) > 2)
     return cli_usage (verb, "a machine has two serial ports");
   if (options->kernel == NULL && (options->initrd != NULL || options->append != NULL))
@@ -293,11 +323,14 @@ run_run (const Verb *verb, int argc, char **argv)
       "FILE" },
     { "append", 'a', 0, G_OPTION_ARG_STRING, &options.append, "Its command line", "TEXT" },
     { "disk", 'd', 0, G_OPTION_ARG_FILENAME_ARRAY, &options.disks,
-      "A raw disk image or block device; may be repeated", "FILE" },
-    { "disk-bus", 0, 0, G_OPTION_ARG_STRING, &options.disk_bus, "Where disks sit: virtio or ahci (virtio)",
-      "BUS" },
+      "A disk image, block device or nbd:// URI; may be repeated. Settings: " DISK_ARGUMENT_KEYS,
+      "FILE[,KEY=VALUE]…" },
+    { "disk-bus", 0, 0, G_OPTION_ARG_STRING, &options.disk_bus,
+      "Where disks sit: virtio, ahci or scsi (virtio)", "BUS" },
     { "cdrom", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.cdroms,
-      "A CD-ROM drive with this medium; \"\": empty", "FILE" },
+      "A CD-ROM drive with this medium; \"\": empty", "FILE[,bus=scsi]" },
+    { "scsi-host", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.scsi_hosts,
+      "A SCSI device of the host, passed through: /dev/sgN or its block device", "DEVICE" },
     { "memory", 'm', 0, G_OPTION_ARG_STRING, &options.memory, "Memory (512M)", "SIZE" },
     { "cpus", 'c', 0, G_OPTION_ARG_INT, &options.cpus, "Virtual processors (1)", "N" },
     { "network", 0, 0, G_OPTION_ARG_STRING, &options.network, "nat or none (nat)", "KIND" },

@@ -10,13 +10,52 @@
 #define MAX_CPUS         255u
 #define MAX_VIRTIO_DISKS 16u
 #define MAX_AHCI_DRIVES  6u
+#define MAX_SCSI_DRIVES  16u
+#define MAX_SERIAL       20u
 #define MAX_NICS         4u
+
+const char *const disk_bus_names[] = {
+  [DISK_BUS_VIRTIO] = "virtio", [DISK_BUS_AHCI] = "ahci", [DISK_BUS_SCSI] = "scsi", NULL
+};
+const char *const disk_kind_names[] = {
+  [DISK_KIND_DISK] = "disk", [DISK_KIND_CDROM] = "cdrom", [DISK_KIND_SCSI_HOST] = "scsi-host", NULL
+};
+const char *const disk_cache_names[] = { [DISK_CACHE_WRITEBACK] = "writeback",
+                                         [DISK_CACHE_WRITETHROUGH] = "writethrough",
+                                         [DISK_CACHE_DIRECT] = "direct",
+                                         [DISK_CACHE_UNSAFE] = "unsafe",
+                                         NULL };
+const char *const disk_discard_names[] = { [DISK_DISCARD_UNMAP] = "unmap",
+                                           [DISK_DISCARD_IGNORE] = "ignore",
+                                           NULL };
+
+void
+disk_options_clear (DiskOptions *options)
+{
+  g_free (options->format);
+  g_free (options->serial);
+  g_free (options->secret_file);
+  *options = (DiskOptions){ 0 };
+}
+
+void
+disk_options_copy (DiskOptions *to, const DiskOptions *from)
+{
+  DiskOptions copy = *from;
+
+  copy.format = g_strdup (from->format);
+  copy.serial = g_strdup (from->serial);
+  copy.secret_file = g_strdup (from->secret_file);
+  disk_options_clear (to);
+  *to = copy;
+}
 
 static void
 disk_spec_free (gpointer data)
 {
   DiskSpec *disk = data;
 
+  disk_options_clear (&disk->options);
   g_free (disk->id);
   g_free (disk->path);
   g_free (disk);
@@ -176,9 +215,37 @@ ids_are_unique (GPtrArray *array, const char *what, GError **error)
 }
 
 static bool
+check_disk (const DiskSpec *disk, GError **error)
+{
+  const DiskOptions *options = &disk->options;
+
+  if (disk->kind == DISK_KIND_CDROM && disk->bus == DISK_BUS_VIRTIO)
+    return refuse (error,
+                   "The CD-ROM drive %s can't be on the virtio bus: change its bus to \"ahci\" or \"scsi\".",
+                   disk->id);
+  if (disk->kind == DISK_KIND_SCSI_HOST && (disk->bus != DISK_BUS_SCSI || disk->read_only))
+    return refuse (error,
+                   "The host's SCSI device %s is passed through as it is: put it on the bus \"scsi\", and leave "
+                   "out read-only.",
+                   disk->id);
+  if (disk->kind != DISK_KIND_CDROM && (!disk->path || !*disk->path))
+    return refuse (error, "The disk %s has no path: name its image file, or remove the disk.", disk->id);
+  if (options->serial != NULL && (strlen (options->serial) > MAX_SERIAL || !g_str_is_ascii (options->serial)))
+    return refuse (error, "The serial number of %s is too long or no ASCII: give it at most %u characters.",
+                   disk->id, MAX_SERIAL);
+  if (options->limits.iops > UINT32_MAX || options->limits.iops_burst > UINT32_MAX)
+    return refuse (error, "The limits of %s are beyond what any disk does: lower them, or leave them out.",
+                   disk->id);
+  return true;
+}
+
+static bool
 check_disks (const MachineSpec *spec, GError **error)
 {
-  unsigned n_virtio = 0, n_ahci = 0;
+  static const unsigned most[] = { [DISK_BUS_VIRTIO] = MAX_VIRTIO_DISKS,
+                                   [DISK_BUS_AHCI] = MAX_AHCI_DRIVES,
+                                   [DISK_BUS_SCSI] = MAX_SCSI_DRIVES };
+  unsigned n[G_N_ELEMENTS (most)] = { 0 };
 
   if (!ids_are_unique (spec->disks, "disk", error))
     return false;
@@ -186,23 +253,18 @@ check_disks (const MachineSpec *spec, GError **error)
     {
       const DiskSpec *disk = g_ptr_array_index (spec->disks, i);
 
-      if (disk->kind == DISK_KIND_CDROM && disk->bus != DISK_BUS_AHCI)
-        return refuse (error, "The CD-ROM drive %s must be on the AHCI bus: change its bus to \"ahci\".",
-                       disk->id);
-      if (disk->kind == DISK_KIND_DISK && (!disk->path || !*disk->path))
-        return refuse (error, "The disk %s has no path: name its image file, or remove the disk.", disk->id);
-      if (disk->bus == DISK_BUS_AHCI)
-        n_ahci++;
-      else
-        n_virtio++;
+      if (!check_disk (disk, error))
+        return false;
+      n[disk->bus]++;
     }
-  if (n_ahci > MAX_AHCI_DRIVES)
+  if (n[DISK_BUS_AHCI] > most[DISK_BUS_AHCI])
     return refuse (error,
                    "%u drives are too many for the AHCI controller, which has %u ports. Put disks on virtio.",
-                   n_ahci, MAX_AHCI_DRIVES);
-  if (n_virtio > MAX_VIRTIO_DISKS)
-    return refuse (error, "%u virtio disks are too many: remove some, at most %u fit.", n_virtio,
-                   MAX_VIRTIO_DISKS);
+                   n[DISK_BUS_AHCI], MAX_AHCI_DRIVES);
+  for (unsigned bus = 0; bus < G_N_ELEMENTS (most); bus++)
+    if (n[bus] > most[bus])
+      return refuse (error, "%u %s disks are too many: remove some, at most %u fit.", n[bus],
+                     disk_bus_names[bus], most[bus]);
   return true;
 }
 

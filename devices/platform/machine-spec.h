@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "devices/image/image.h"
+
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -14,16 +16,37 @@ G_BEGIN_DECLS
 typedef struct MachineSpec MachineSpec;
 
 typedef enum { FIRMWARE_BIOS, FIRMWARE_NONE /* direct boot */ } FirmwareKind;
-typedef enum { DISK_BUS_VIRTIO, DISK_BUS_AHCI } DiskBus;
-typedef enum { DISK_KIND_DISK, DISK_KIND_CDROM } DiskKind;
+typedef enum { DISK_BUS_VIRTIO, DISK_BUS_AHCI, DISK_BUS_SCSI } DiskBus;
+typedef enum { DISK_KIND_DISK, DISK_KIND_CDROM, DISK_KIND_SCSI_HOST /* a SCSI device of the host */ } DiskKind;
+typedef enum { DISK_CACHE_WRITEBACK, DISK_CACHE_WRITETHROUGH, DISK_CACHE_DIRECT, DISK_CACHE_UNSAFE } DiskCache;
+typedef enum { DISK_DISCARD_UNMAP, DISK_DISCARD_IGNORE } DiskDiscard;
 typedef enum { SERIAL_NONE, SERIAL_STDIO, SERIAL_FILE } SerialKind;
+
+/* How people write them, by number; NULL ends. */
+extern const char *const disk_bus_names[], *const disk_kind_names[], *const disk_cache_names[],
+  *const disk_discard_names[];
+
+/* How a disk is used. All zero: the defaults. */
+typedef struct {
+  char *format; /* NULL: not recorded. A guest that may write could make a raw disk look like anything: it is
+                   raw, and refused if it looks otherwise */
+  DiskCache cache;
+  DiskDiscard discard;
+  char *serial;      /* what the guest reads; NULL: the id */
+  char *secret_file; /* the file that holds an encrypted image's passphrase, its owner's only; or NULL */
+  ImageLimits limits;
+} DiskOptions;
+
+void disk_options_copy (DiskOptions *to, const DiskOptions *from); /* @to is cleared first */
+void disk_options_clear (DiskOptions *options);
 
 typedef struct {
   char *id;   /* "disk0", "cd0": unique; stays when others are removed */
   DiskKind kind;
-  DiskBus bus;      /* CD-ROMs: AHCI */
-  char *path;       /* NULL: an empty CD-ROM drive */
+  DiskBus bus;      /* CD-ROMs: AHCI, SCSI; SCSI_HOST: SCSI */
+  char *path;       /* or nbd:// URI; SCSI_HOST: /dev/sgN or a block device. NULL: an empty CD-ROM drive */
   bool read_only;
+  DiskOptions options;
 } DiskSpec;
 
 typedef struct {

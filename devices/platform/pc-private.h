@@ -13,10 +13,12 @@ enum {
   PC_SLOT_RNG = 2,
   PC_SLOT_FIRST_NIC = 3,  /* 4 of them; "net2" is at slot 5 */
   PC_SLOT_FIRST_DISK = 8, /* 16 virtio disks; "disk3" is at slot 11 */
+  PC_SLOT_SCSI = 24,      /* if there are SCSI disks; "disk3" is at target 3 */
   PC_SLOT_CHIPS = 31,
 
   PC_N_NICS = 4,
   PC_N_DISKS = 16,
+  PC_N_TARGETS = 16,
   PC_FUNCTION_LPC = 0,
   PC_FUNCTION_AHCI = 2,
 };
@@ -33,8 +35,9 @@ struct Pc {
   BootKernel *kernel; /* direct boot, or NULL */
 
   MemoryBank *ram_low, *ram_high, *bios;
-  Device *pci_config, *host, *lpc, *fw_cfg, *svga, *ahci;
-  int drive_ports[6];  /* index into the spec's disks by AHCI port, or -1 */
+  Device *pci_config, *host, *lpc, *fw_cfg, *svga, *ahci, *scsi; /* @scsi: or NULL */
+  GPtrArray *images;   /* of Image, by the spec's disks: NULL for drives and what is passed through */
+  GArray *places;      /* of unsigned, by the spec's disks: AHCI port, SCSI target, virtio slot */
   GString *boot_order; /* paths of Open Firmware, one per line */
 };
 
@@ -54,8 +57,11 @@ uint64_t pc_ram_end (const MachineSpec *spec);
 /* The place that @id's number asks for ("disk3": 3), or the first free one; marks it in @taken. -1: none. */
 int pc_take_place (const char *id, bool *taken, unsigned n);
 
-/* pc-drives.c: disks on virtio and AHCI; fills drive_ports and boot_order. */
+/* pc-drives.c: disks on virtio, AHCI and SCSI; fills images, places and boot_order. */
 bool pc_add_drives (Pc *pc, GError **error);
+
+/* pc-disk-image.c: opens a disk's image as its options say. *@image stays NULL for a drive without a disc. */
+bool pc_open_image (EventLoop *loop, const DiskSpec *disk, Image **image, GError **error);
 
 /* pc-firmware.c: the BIOS bank, and what fw_cfg tells the firmware. */
 bool pc_load_bios (Pc *pc, GError **error);

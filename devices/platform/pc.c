@@ -12,7 +12,6 @@
 #include "devices/platform/pc-map.h"
 #include "devices/platform/pci-config.h"
 #include "devices/platform/q35-host.h"
-#include "devices/storage/ahci.h"
 #include "devices/virtio/virtio-net.h"
 #include "devices/virtio/virtio-rng.h"
 #include "vmm/base/error.h"
@@ -64,7 +63,7 @@ pc_build (Board *board, void *data, GError **error)
       || !(pc->fw_cfg = board_add (board, &fw_cfg_class, NULL, NULL, error)))
     return false;
 
-  /* PCI: display 01.0, entropy 02.0, networks 03.0.., virtio disks 08.0.., AHCI 1f.2. */
+  /* PCI: display 01.0, entropy 02.0, networks 03.0.., virtio disks 08.0.., SCSI 18.0, AHCI 1f.2. */
   if (spec->video_memory)
     {
       pc->screen = screen_new ("svga0", loop_context (board->loop));
@@ -225,6 +224,8 @@ pc_alloc (MachineSpec *spec)
   pc->spec = machine_spec_ref (spec);
   pc->input = input_hub_new ();
   pc->boot_order = g_string_new (NULL);
+  pc->images = g_ptr_array_new ();
+  pc->places = g_array_new (FALSE, TRUE, sizeof (unsigned));
   return pc;
 }
 
@@ -271,6 +272,8 @@ pc_free (Pc *pc)
   g_clear_pointer (&pc->screen, screen_unref);
   g_clear_pointer (&pc->kernel, boot_kernel_free);
   g_string_free (pc->boot_order, TRUE);
+  g_ptr_array_unref (pc->images);
+  g_array_unref (pc->places);
   input_hub_unref (pc->input);
   machine_spec_unref (pc->spec);
   g_free (pc);
@@ -304,30 +307,4 @@ void
 pc_press_power_button (Pc *pc)
 {
   ich9_lpc_press_power_button (pc->lpc);
-}
-
-bool
-pc_change_medium (Pc *pc, const char *drive, const char *path, bool force, GError **error)
-{
-  const ImageOptions options = { .read_only = true };
-  Image *image = NULL;
-
-  for (unsigned port = 0; port < G_N_ELEMENTS (pc->drive_ports); port++)
-    {
-      const DiskSpec *disk =
-        pc->drive_ports[port] < 0 ? NULL : g_ptr_array_index (pc->spec->disks, pc->drive_ports[port]);
-
-      if (!disk || disk->kind != DISK_KIND_CDROM || !g_str_equal (disk->id, drive))
-        continue;
-      if (path && !(image = image_open (pc->board->loop, path, &options, error)))
-        return false;
-      if (ahci_change_medium (pc->ahci, port, image, force, error))
-        return true;
-      image_close (image);
-      return false;
-    }
-  g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
-               "The machine \"%s\" has no CD-ROM drive \"%s\": name one of its drives, such as \"cd0\".",
-               pc->spec->name, drive);
-  return false;
 }

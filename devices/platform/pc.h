@@ -41,6 +41,16 @@ void pc_press_power_button (Pc *pc);
  */
 bool pc_change_medium (Pc *pc, const char *drive, const char *path, bool force, GError **error);
 
+/* The functions below: any thread but the machine's loop; @disk: an id ("disk0"). False with @error set if there
+ * is no such disk, or it is passed through. */
+
+/* Makes a disk larger while the guest runs, which is told if its bus has a way. Blocks for as long as the image
+ * takes. */
+bool pc_grow_disk (Pc *pc, const char *disk, uint64_t size, GError **error);
+
+/* From now on; all zero: none. */
+bool pc_limit_disk (Pc *pc, const char *disk, const ImageLimits *limits, GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Pc, pc_free)
 
 G_END_DECLS

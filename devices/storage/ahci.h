@@ -23,7 +23,7 @@ typedef struct {
   Image *image;   /* the device's once board_add succeeded, closed by it. NULL: CDROM without a disc */
   const char *id; /* "disk0", "cd0": shown to the guest as the serial number */
   bool read_only; /* DISK: refuses writes as a write-protected disk does; also if the image is read-only */
-  bool write_through; /* DISK: the cache is off unless the guest switches it on */
+  bool write_through; /* DISK: the image makes every write stable: the guest finds the cache off */
   bool no_discard;    /* DISK: no TRIM */
 } AhciPortConfig;
 

@@ -65,7 +65,7 @@ succeed (AhciCommand *command, unsigned flags)
 static void
 written (AhciCommand *command, int error)
 {
-  if (error == 0 && (command->sync || !command->port->disk.write_cache))
+  if (error == 0 && (command->sync || !command->port->disk.write_cache) && !command->port->write_through)
     flush (command, 0);
   else
     end (command, error);

@@ -112,7 +112,7 @@ written (ScsiTask *task, int error)
 {
   if (error < 0)
     scsi_failed (task, error, true);
-  else if (task->sync || !task->unit->write_cache)
+  else if ((task->sync || !task->unit->write_cache) && !task->unit->write_through)
     flush (task);
   else
     scsi_good (task);

@@ -58,7 +58,7 @@ struct ScsiUnit {
   ScsiHost *host;     /* SCSI_HOST */
   bool read_only;     /* disks */
   bool no_discard;    /* disks: the guest is not offered to give space back */
-  bool write_through; /* disks: the cache is off unless the guest switches it on */
+  bool write_through; /* disks: the image makes every write stable: the guest finds the cache off */
   char serial[21];
 
   /* Saved. */

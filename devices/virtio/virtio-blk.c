@@ -198,8 +198,10 @@ submit_segment (BlkRequest *request)
 
 /* Section 5.2.6.2: without a cache that the guest knows to flush, a write is stable when it completes. */
 static bool
-is_write_through (VirtioBlk *blk)
+must_flush (VirtioBlk *blk)
 {
+  if (blk->write_through)
+    return false; /* the image sees to it */
   if (virtio_has_feature (&blk->virtio, BLK_F_CONFIG_WCE))
     return !blk->writeback;
   return !virtio_has_feature (&blk->virtio, BLK_F_FLUSH);
@@ -215,7 +217,7 @@ go_on (BlkRequest *request)
       return true;
     }
   if (!request->syncing && (request->type == BLK_T_OUT || request->n_segments > 0)
-      && is_write_through (request->blk))
+      && must_flush (request->blk))
     {
       request->syncing = true;
       request->io.kind = IMAGE_FLUSH;

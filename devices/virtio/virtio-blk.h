@@ -12,7 +12,7 @@ typedef struct {
   Image *image;       /* the device's once board_add succeeded, closed by it */
   const char *serial; /* what a guest shows as the disk's serial; cut at 20 bytes */
   bool read_only;     /* also if the image is */
-  bool write_through; /* the cache is off unless the guest switches it on */
+  bool write_through; /* the image makes every write stable: the guest finds the cache off */
   bool no_discard;    /* the guest is not offered to give space back */
   unsigned n_queues;  /* 1..8; 0 means 1 */
 } VirtioBlkConfig;

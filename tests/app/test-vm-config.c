@@ -51,6 +51,61 @@ test_values (void)
   g_assert_null (disk->path);
 }
 
+static const char disk_text[] =
+  "{\n"
+  "  \"bonsai\": 1, \"uuid\": \"0b9f9a0e-6b0a-4c39-a8c7-6f3d1a5b7c11\", \"name\": \"a\",\n"
+  "  \"memory\": \"512M\", \"cpus\": 1,\n"
+  "  \"disks\": [\n"
+  "    { \"path\": \"d.qcow2\", \"bus\": \"scsi\", \"format\": \"qcow2\", \"cache\": \"direct\",\n"
+  "      \"discard\": \"ignore\", \"serial\": \"S1\", \"secret-file\": \"secret\",\n"
+  "      \"limits\": { \"iops\": 500, \"iops-burst\": 900, \"bytes-per-second\": \"10M\", \"mood\": 1 } },\n"
+  "    { \"kind\": \"scsi-host\", \"path\": \"/dev/sg3\" },\n"
+  "    { \"path\": \"nbd://server/export\" },\n"
+  "    { \"kind\": \"cdrom\", \"bus\": \"scsi\" }\n"
+  "  ]\n"
+  "}\n";
+
+static void
+test_disk_options (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VmConfig) config = parse (disk_text, &error), copy = NULL, again = NULL;
+  g_autoptr (MachineSpec) spec = NULL;
+  g_autofree char *first = NULL, *second = NULL;
+  const DiskSpec *disk;
+
+  g_assert_no_error (error);
+  copy = vm_config_copy (config);
+  first = vm_config_to_json (copy);
+  g_assert_nonnull (strstr (first, "\"mood\" : 1"));
+  again = parse (first, &error);
+  g_assert_no_error (error);
+  second = vm_config_to_json (again);
+  g_assert_cmpstr (first, ==, second);
+
+  spec = vm_config_to_spec (again, "/machines/a");
+  g_assert_true (machine_spec_check (spec, &error));
+  disk = g_ptr_array_index (spec->disks, 0);
+  g_assert_cmpint (disk->bus, ==, DISK_BUS_SCSI);
+  g_assert_cmpstr (disk->options.format, ==, "qcow2");
+  g_assert_cmpint (disk->options.cache, ==, DISK_CACHE_DIRECT);
+  g_assert_cmpint (disk->options.discard, ==, DISK_DISCARD_IGNORE);
+  g_assert_cmpstr (disk->options.serial, ==, "S1");
+  g_assert_cmpstr (disk->options.secret_file, ==, "/machines/a/secret");
+  g_assert_cmpuint (disk->options.limits.iops, ==, 500);
+  g_assert_cmpuint (disk->options.limits.iops_burst, ==, 900);
+  g_assert_cmpuint (disk->options.limits.bytes_per_second, ==, 10 << 20);
+  g_assert_cmpuint (disk->options.limits.bytes_burst, ==, 0);
+  disk = g_ptr_array_index (spec->disks, 1);
+  g_assert_cmpint (disk->kind, ==, DISK_KIND_SCSI_HOST);
+  g_assert_cmpint (disk->bus, ==, DISK_BUS_SCSI);
+  disk = g_ptr_array_index (spec->disks, 2);
+  g_assert_cmpstr (disk->path, ==, "nbd://server/export");
+
+  /* New disks have their format recorded. */
+  g_assert_cmpstr (vm_config_add_disk (again, "disks/new.img", 1 << 20)->options.format, ==, "raw");
+}
+
 /* Reading what was written gives the same text; unknown members stay at every depth, in their order. */
 static void
 test_round_trip (void)
@@ -111,7 +166,12 @@ static const Mistake mistakes[] = {
   { "escape", "disks/a.img", "disks/../../a.img",
     "vm.json:10:30: disks[0].path: “disks/../../a.img” leaves" },
   { "kind", "\"cdrom\"", "\"tape\"",
-    "vm.json:11:28: disks[1].kind: “tape” is unknown; it must be “disk” or “cdrom”" },
+    "vm.json:11:28: disks[1].kind: “tape” is unknown; it must be “disk” or “cdrom” or “scsi-host”" },
+  { "bus", "\"kind\": \"cdrom\"", "\"kind\": \"cdrom\", \"bus\": \"virtio\"",
+    "disks[1].bus: a CD-ROM drive needs “ahci” or “scsi”" },
+  { "format", "\"mood\": 1.5", "\"format\": \"iso\"", "disks[0].format: “iso” is unknown" },
+  { "cache", "\"mood\": 1.5", "\"cache\": \"none\"", "disks[0].cache: “none” is unknown" },
+  { "limits", "\"mood\": 1.5", "\"limits\": { \"iops\": -1 }", "disks[0].limits.iops: -1 is out of range" },
   { "id", "\"cd0\"", "\"disk0\"", "vm.json:11:13: disks[1].id: “disk0” is there twice" },
   { "disk-path", "\"path\": \"disks/a.img\"", "\"pfad\": 1", "vm.json:10:5: disks[0].path: missing" },
   { "mac", "52:54:00:00:00:01", "53:54:00:00:00:01", "networks[0].mac: must be the address of one card" },
@@ -286,6 +346,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/vm-config/values", test_values);
   g_test_add_func ("/vm-config/round-trip", test_round_trip);
+  g_test_add_func ("/vm-config/disk-options", test_disk_options);
   g_test_add_func ("/vm-config/unknown-members", test_unknown_members_follow_their_owner);
   for (unsigned i = 0; i < G_N_ELEMENTS (mistakes); i++)
     {

@@ -100,6 +100,27 @@ break_disk (MachineSpec *spec)
 }
 
 static void
+break_scsi_host (MachineSpec *spec)
+{
+  machine_spec_add_disk (spec, DISK_KIND_SCSI_HOST, DISK_BUS_VIRTIO, "/dev/sg0", false);
+}
+
+static void
+break_serial_number (MachineSpec *spec)
+{
+  DiskSpec *disk = machine_spec_add_disk (spec, DISK_KIND_DISK, DISK_BUS_VIRTIO, "a", false);
+
+  disk->options.serial = g_strdup ("a serial number that is too long");
+}
+
+static void
+break_targets (MachineSpec *spec)
+{
+  for (unsigned i = 0; i < 17; i++)
+    machine_spec_add_disk (spec, DISK_KIND_DISK, DISK_BUS_SCSI, "a", false);
+}
+
+static void
 break_drives (MachineSpec *spec)
 {
   for (unsigned i = 0; i < 7; i++)
@@ -131,10 +152,11 @@ test_contradictions (void)
     void (*change) (MachineSpec *spec);
     const char *message;
   } cases[] = {
-    { break_memory, "memory" },   { break_cpus, "CPUs" },     { break_video, "video" },
-    { break_uuid, "UUID" },       { break_kernel, "kernel" }, { break_initrd, "kernel" },
-    { break_cdrom, "AHCI" },      { break_disk, "disk0" },    { break_drives, "6 ports" },
-    { break_mac, "MAC address" }, { break_network, "nat" },   { break_serial, "port 2" },
+    { break_memory, "memory" },   { break_cpus, "CPUs" },      { break_video, "video" },
+    { break_uuid, "UUID" },       { break_kernel, "kernel" },  { break_initrd, "kernel" },
+    { break_cdrom, "ahci" },      { break_scsi_host, "scsi" }, { break_serial_number, "serial" },
+    { break_targets, "17 scsi" }, { break_disk, "disk0" },     { break_drives, "6 ports" },
+    { break_mac, "MAC address" }, { break_network, "nat" },    { break_serial, "port 2" },
   };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
