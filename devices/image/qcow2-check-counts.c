@@ -273,13 +273,48 @@ patch_block (Checker *c, const CheckedBlock *block)
   return checker_write (c, block->offset, c->table, c->q->cluster);
 }
 
+typedef struct {
+  Checker *checker;
+  GArray *groups;
+} NewCounts;
+
+/* The first cluster of the first group behind @cluster's. */
+static uint64_t
+next_group (const GArray *groups, uint64_t cluster)
+{
+  unsigned low = 0, high = groups->len;
+
+  while (low < high)
+    {
+      unsigned middle = low + (high - low) / 2;
+
+      if (g_array_index (groups, uint64_t, middle) > cluster)
+        high = middle;
+      else
+        low = middle + 1;
+    }
+  return low < groups->len ? g_array_index (groups, uint64_t, low) : UINT64_MAX;
+}
+
 /* The old table and blocks are given up. */
 static uint64_t
-count_without_old (uint64_t cluster, void *data)
+count_without_old (uint64_t cluster, uint64_t *next, void *data)
 {
-  Checker *c = data;
+  const NewCounts *counts = data;
+  CountMap *map = counts->checker->map;
 
-  return count_map_flags (c->map, cluster) & COUNT_REFCOUNTS ? 0 : count_map_get (c->map, cluster);
+  *next = count_map_group_empty (map, cluster) ? next_group (counts->groups, cluster) : cluster + 1;
+  return count_map_flags (map, cluster) & COUNT_REFCOUNTS ? 0 : count_map_get (map, cluster);
+}
+
+static bool
+rebuild_counts (Checker *c)
+{
+  g_autoptr (GArray) groups = count_map_groups (c->map);
+  NewCounts counts = { c, groups };
+
+  g_clear_pointer (&c->q->damage, g_free); /* it keeps the file from growing */
+  return qcow2_refcounts_rebuild (c->layer, c->in_use, count_without_old, &counts, c->error);
 }
 
 static void
@@ -305,8 +340,7 @@ checker_repair_counts (Checker *c)
     return true; /* what can't be seen would be counted as free */
   if (c->rebuild)
     {
-      g_clear_pointer (&q->damage, g_free); /* it keeps the file from growing */
-      if (!qcow2_refcounts_rebuild (c->layer, c->in_use, count_without_old, c, c->error))
+      if (!rebuild_counts (c))
         return false;
     }
   else

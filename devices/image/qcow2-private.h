@@ -303,8 +303,9 @@ int qcow2_append_run (ImageLayer *layer, uint64_t n, uint64_t *first);
 
 /* Every count of the file at once, for repair: the counts of [0, n) are what @count says, others 0. Writes
  * new refcount blocks and a new table behind the end of the file, syncs, then makes the header point there.
- * @count may be asked more than once. Caches follow; what was pending is forgotten. Durable. Blocking. */
-typedef uint64_t (*Qcow2CountFunc) (uint64_t cluster, void *data);
+ * @count may be asked more than once; it sets *next to a higher cluster, between which and this one all counts are
+ * 0. Caches follow; what was pending is forgotten. Durable. Blocking. */
+typedef uint64_t (*Qcow2CountFunc) (uint64_t cluster, uint64_t *next, void *data);
 bool qcow2_refcounts_rebuild (ImageLayer *layer, uint64_t n, Qcow2CountFunc count, void *data,
                               GError **error);
 

@@ -239,12 +239,20 @@ typedef struct {
   Qcow2Root table;
 } Rebuild;
 
+/* *next: no cluster between @cluster and that one is used. */
 static uint64_t
-count_anew (const Rebuild *r, uint64_t cluster)
+count_anew (const Rebuild *r, uint64_t cluster, uint64_t *next)
 {
-  if (cluster >= r->start && cluster < r->end)
-    return 1;
-  return cluster < r->n ? r->count (cluster, r->data) : 0;
+  uint64_t count = 0;
+
+  *next = cluster + 1;
+  if (cluster >= r->start)
+    return cluster < r->end;
+  if (cluster < r->n)
+    count = r->count (cluster, next, r->data);
+  if (cluster >= r->n || *next >= r->n)
+    *next = r->start;
+  return count;
 }
 
 static bool
@@ -255,8 +263,8 @@ block_is_needed (const Rebuild *r, unsigned index)
 
   if (end > r->start && first < r->end)
     return true;
-  for (uint64_t c = first; c < MIN (end, r->n); c++)
-    if (r->count (c, r->data) != 0)
+  for (uint64_t c = first, next; c < MIN (end, r->n); c = next)
+    if (r->count (c, &next, r->data) != 0)
       return true;
   return false;
 }
@@ -270,7 +278,7 @@ plan_rebuild (Rebuild *r, GError **error)
 
   r->start = MAX (r->n, div_up (store_size (r->layer->store), q->cluster));
   last = r->start / per_block;
-  for (uint64_t i = 0; i * per_block < r->n && i < last; i++)
+  for (uint64_t i = 0; i * per_block < r->n && i < MIN (last, QCOW2_REFTABLE_MAX / 8); i++)
     needed += block_is_needed (r, i);
   for (uint64_t more = 1;; more++)
     {
@@ -303,8 +311,13 @@ write_block_anew (Rebuild *r, unsigned index)
   if (error != 0)
     return error;
   block = qcow2_cache_add (q, &q->rc_cache, index, r->next << q->cluster_bits);
-  for (uint64_t c = first; c < MIN (first + per_block, MAX (r->n, r->end)); c++)
-    qcow2_rc_set_count (r->layer, block, c, MIN (count_anew (r, c), q->refcount_max));
+  for (uint64_t c = first, next; c < MIN (first + per_block, r->end); c = next)
+    {
+      uint64_t count = count_anew (r, c, &next);
+
+      if (count > 0)
+        qcow2_rc_set_count (r->layer, block, c, MIN (count, q->refcount_max));
+    }
   qcow2_table_dirty (&q->rc_cache, block, 0, q->cluster);
   qcow2_root_set (&r->table, index, block->offset);
   qcow2_metadata_add (q, r->next++, 1);

@@ -292,6 +292,7 @@ qcow2_describe (ImageLayer *layer, ImageInfo *info)
   image_info_detail (info, "lazy-refcounts", "%s",
                      (q->compatible & QCOW2_C_LAZY_REFCOUNTS) != 0 ? "yes" : "no");
   image_info_detail (info, "extended-l2", "%s", q->extended_l2 ? "yes" : "no");
+  qcow2_describe_crypt (layer, info);
   if (q->has_bitmaps)
     image_info_detail (info, "bitmaps", "%u%s", load_be32 (q->bitmaps),
                        (q->autoclear & QCOW2_A_BITMAPS) != 0 ? "" : " (out of date)");
