@@ -46,6 +46,26 @@ run_job (const ImageJob *job, gpointer data, GError **error)
   return image != NULL && resize (self, image, error);
 }
 
+/* The machine that runs has the image open: it is asked. */
+static int
+resize_running (const CliDisk *disk, const char *argument, const char *text)
+{
+  g_auto (CliWait) wait = { 0 };
+  GError *error = NULL;
+  guint64 size = text[0] == '+' ? 0 : cli_parse_disk_size (text, "SIZE", &error);
+
+  if (text[0] == '+')
+    g_set_error (&error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
+                 "“%s” is in use: say how large it is to be, not how much is to be added", argument);
+  if (size == 0)
+    return cli_fail (error);
+  bonsai_session_change_disk_async (disk->session, disk->drive, size, NULL, NULL, cli_wait_ready, &wait);
+  if (!bonsai_session_change_disk_finish (disk->session, cli_wait (&wait), &error))
+    return cli_fail (error);
+  g_print ("%s has %s now, and the guest is told.\n", argument, text);
+  return EXIT_STATUS_OK;
+}
+
 static int
 run_resize (const Verb *verb, int argc, char **argv)
 {
@@ -68,6 +88,8 @@ run_resize (const Verb *verb, int argc, char **argv)
     return status;
   if (!cli_find_disk (argv[1], &disk, &error))
     return cli_fail (error);
+  if (disk.session != NULL)
+    return resize_running (&disk, argv[1], argv[2]);
   work.source = (ImageSource){ .path = disk.path, .format = format != NULL ? format : disk.format };
   work.size = argv[2];
   work.shrink = shrink;

@@ -452,6 +452,62 @@ local_session_change_medium (BonsaiSession *session, const char *drive, const ch
   g_object_unref (task);
 }
 
+/* --- disks --- */
+
+typedef struct {
+  char *disk;
+  uint64_t size; /* 0: stays */
+  bool limited;
+  ImageLimits limits;
+} DiskChange;
+
+static void
+disk_change_free (gpointer data)
+{
+  DiskChange *change = data;
+
+  g_free (change->disk);
+  g_free (change);
+}
+
+static void
+change_disk_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  LocalSession *self = source;
+  const DiskChange *change = data;
+  GError *error = NULL;
+  bool done = false;
+
+  g_rw_lock_reader_lock (&self->pc_lock);
+  if (self->pc != NULL)
+    done = (change->size == 0 || pc_grow_disk (self->pc, change->disk, change->size, &error))
+           && (!change->limited || pc_limit_disk (self->pc, change->disk, &change->limits, &error));
+  else
+    g_set_error (&error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->spec->name);
+  g_rw_lock_reader_unlock (&self->pc_lock);
+
+  if (done)
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+static void
+local_session_change_disk (BonsaiSession *session, const char *disk, uint64_t size, const ImageLimits *limits,
+                           GTask *task)
+{
+  DiskChange *change = g_new0 (DiskChange, 1);
+
+  change->disk = g_strdup (disk);
+  change->size = size;
+  change->limited = limits != NULL;
+  if (limits != NULL)
+    change->limits = *limits;
+  g_task_set_task_data (task, change, disk_change_free);
+  g_task_run_in_thread (task, change_disk_in_thread);
+  g_object_unref (task);
+}
+
 /* --- the rest of the interface --- */
 
 static const char *
@@ -517,6 +573,7 @@ local_session_iface_init (BonsaiSessionInterface *iface)
   iface->grab = local_session_grab;
   iface->watch = local_session_watch;
   iface->change_medium = local_session_change_medium;
+  iface->change_disk = local_session_change_disk;
   iface->show_console = local_session_show_console;
   iface->get_console_open = local_session_get_console_open;
 }

@@ -394,6 +394,19 @@ remote_session_change_medium (BonsaiSession *session, const char *drive, const c
         task);
 }
 
+/* An image may take its time to grow. */
+static void
+remote_session_change_disk (BonsaiSession *session, const char *disk, uint64_t size,
+                            const ImageLimits *limits, GTask *task)
+{
+  const ImageLimits none = { 0 }, *l = limits != NULL ? limits : &none;
+
+  call (REMOTE_SESSION (session), "ChangeDisk",
+        g_variant_new ("(stb(tttt))", disk, size, limits != NULL, l->iops, l->iops_burst, l->bytes_per_second,
+                       l->bytes_burst),
+        G_MAXINT, task);
+}
+
 static void
 remote_session_show_console (BonsaiSession *session, bool show, GTask *task)
 {
@@ -467,6 +480,7 @@ remote_session_iface_init (BonsaiSessionInterface *iface)
   iface->grab = remote_session_grab;
   iface->watch = remote_session_watch;
   iface->change_medium = remote_session_change_medium;
+  iface->change_disk = remote_session_change_disk;
   iface->show_console = remote_session_show_console;
   iface->get_console_open = remote_session_get_console_open;
 }

@@ -143,6 +143,29 @@ on_change_medium (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation
 }
 
 static void
+change_disk_done (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GError *error = NULL;
+  gboolean done = bonsai_session_change_disk_finish (BONSAI_SESSION (source), result, &error);
+
+  answer_empty (data, done, error);
+}
+
+static gboolean
+on_change_disk (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, const char *disk,
+                guint64 size, gboolean limited, GVariant *values, gpointer data)
+{
+  SessionServer *server = data;
+  guint64 v[4];
+
+  g_variant_get (values, "(tttt)", &v[0], &v[1], &v[2], &v[3]);
+  bonsai_session_change_disk_async (server->session, disk, size,
+                                    limited ? &(ImageLimits){ v[0], v[1], v[2], v[3] } : NULL, NULL,
+                                    change_disk_done, answer_new (server, invocation));
+  return TRUE;
+}
+
+static void
 show_console_done (GObject *source, GAsyncResult *result, gpointer data)
 {
   GError *error = NULL;
@@ -312,6 +335,7 @@ connect_methods (SessionServer *server)
     { "handle-grab", G_CALLBACK (on_grab) },
     { "handle-watch", G_CALLBACK (on_watch) },
     { "handle-change-medium", G_CALLBACK (on_change_medium) },
+    { "handle-change-disk", G_CALLBACK (on_change_disk) },
     { "handle-show-console", G_CALLBACK (on_show_console) },
   };
 

@@ -114,6 +114,23 @@ bonsai_session_change_medium_finish (BonsaiSession *session, GAsyncResult *resul
 }
 
 void
+bonsai_session_change_disk_async (BonsaiSession *session, const char *disk, uint64_t size,
+                                  const ImageLimits *limits, GCancellable *cancellable,
+                                  GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (session, cancellable, callback, data);
+
+  g_task_set_source_tag (task, bonsai_session_change_disk_async);
+  BONSAI_SESSION_GET_IFACE (session)->change_disk (session, disk, size, limits, task);
+}
+
+gboolean
+bonsai_session_change_disk_finish (BonsaiSession *session, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+void
 bonsai_session_show_console_async (BonsaiSession *session, bool show, GCancellable *cancellable,
                                    GAsyncReadyCallback callback, gpointer data)
 {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/session/state.h"
+#include "devices/image/image.h"
 #include "display/input/input.h"
 #include "display/screen/surface.h"
 
@@ -62,6 +63,8 @@ struct _BonsaiSessionInterface {
   void (*watch) (BonsaiSession *session, bool active);
   void (*change_medium) (BonsaiSession *session, const char *drive, const char *path, bool force,
                          GTask *task);
+  void (*change_disk) (BonsaiSession *session, const char *disk, uint64_t size, const ImageLimits *limits,
+                       GTask *task);
   void (*show_console) (BonsaiSession *session, bool show, GTask *task);
   bool (*get_console_open) (BonsaiSession *session);
 };
@@ -98,6 +101,13 @@ void bonsai_session_change_medium_async (BonsaiSession *session, const char *dri
                                          bool force, GCancellable *cancellable, GAsyncReadyCallback callback,
                                          gpointer data);
 gboolean bonsai_session_change_medium_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
+
+/* @disk: "disk0". @size: bytes, for a disk that is to grow, or 0. @limits: (nullable): from now on; all zero:
+ * none. */
+void bonsai_session_change_disk_async (BonsaiSession *session, const char *disk, uint64_t size,
+                                       const ImageLimits *limits, GCancellable *cancellable,
+                                       GAsyncReadyCallback callback, gpointer data);
+gboolean bonsai_session_change_disk_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 
 /* Opens and raises the console window, or closes it; the machine runs on. */
 void bonsai_session_show_console_async (BonsaiSession *session, bool show, GCancellable *cancellable,

@@ -121,6 +121,18 @@ change_medium (BonsaiSession *session, const char *drive, const char *path, bool
 }
 
 static void
+change_disk (BonsaiSession *session, const char *disk, uint64_t size, const ImageLimits *limits, GTask *task)
+{
+  g_string_append_printf (FAKE_SESSION (session)->log, "disk %s %" G_GUINT64_FORMAT, disk, size);
+  if (limits != NULL)
+    g_string_append_printf (FAKE_SESSION (session)->log, " %d %d %d %d", (int)limits->iops,
+                            (int)limits->iops_burst, (int)limits->bytes_per_second, (int)limits->bytes_burst);
+  g_string_append_c (FAKE_SESSION (session)->log, '\n');
+  g_task_return_boolean (task, TRUE);
+  g_object_unref (task);
+}
+
+static void
 show_console (BonsaiSession *session, bool show, GTask *task)
 {
   FAKE_SESSION (session)->console_open = show;
@@ -145,6 +157,7 @@ fake_session_iface_init (BonsaiSessionInterface *iface)
   iface->grab = grab;
   iface->watch = watch;
   iface->change_medium = change_medium;
+  iface->change_disk = change_disk;
   iface->show_console = show_console;
 }
 

@@ -194,6 +194,22 @@ test_medium_and_console (Fixture *fixture, gconstpointer data)
   wait_until (bonsai_session_get_console_open (fixture->remote));
 }
 
+static void
+test_disk (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GAsyncResult) grown = NULL, limited = NULL;
+  g_autoptr (GError) error = NULL;
+
+  bonsai_session_change_disk_async (fixture->remote, "disk0", 1ull << 40, NULL, NULL, keep_result, &grown);
+  wait_until (grown != NULL);
+  g_assert_true (bonsai_session_change_disk_finish (fixture->remote, grown, &error));
+  bonsai_session_change_disk_async (fixture->remote, "disk1", 0, &(ImageLimits){ 1, 2, 3, 4 }, NULL,
+                                    keep_result, &limited);
+  wait_until (limited != NULL);
+  g_assert_true (bonsai_session_change_disk_finish (fixture->remote, limited, &error));
+  g_assert_cmpstr (fixture->fake->log->str, ==, "disk disk0 1099511627776\ndisk disk1 0 1 2 3 4\n");
+}
+
 /* The end is told before the connection goes. */
 static void
 test_end (Fixture *fixture, gconstpointer data)
@@ -318,6 +334,7 @@ main (int argc, char **argv)
     { "/session/grab", test_grab },
     { "/session/watch", test_watch },
     { "/session/medium-and-console", test_medium_and_console },
+    { "/session/disk", test_disk },
     { "/session/end", test_end },
     { "/session/host-lost", test_host_lost },
     { "/session/other-user", test_other_user },
