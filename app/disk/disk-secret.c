@@ -107,7 +107,7 @@ disk_secret_read_file (const char *path, GError **error)
 
 /* Whatever ends the process meanwhile must not leave the terminal silent: signals wait. */
 static bool
-read_silently (DiskSecret *secret, int tty, GError **error)
+ask_silently (DiskSecret *secret, int tty, const char *prompt, GError **error)
 {
   struct termios before, silent;
   sigset_t all, old;
@@ -121,13 +121,14 @@ read_silently (DiskSecret *secret, int tty, GError **error)
   sigfillset (&all);
   pthread_sigmask (SIG_BLOCK, &all, &old);
   tcsetattr (tty, TCSAFLUSH, &silent);
-  done = fill (secret, tty, true, "the terminal", error);
+  /* Silent before anyone is asked: who answers fast isn't seen, nor flushed away. */
+  done = write (tty, prompt, strlen (prompt)) > 0 && fill (secret, tty, true, "the terminal", error);
   tcsetattr (tty, TCSAFLUSH, &before);
   pthread_sigmask (SIG_SETMASK, &old, NULL);
   /* Without ISIG Ctrl+C is a character. */
   if (done && memchr (secret->data, '\003', secret->image.length) == NULL)
     return true;
-  if (done)
+  if (done || (error != NULL && *error == NULL))
     g_set_error_literal (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, "No passphrase was given");
   return false;
 }
@@ -150,9 +151,8 @@ disk_secret_ask (const char *prompt, GError **error)
   if (done)
     {
       g_autofree char *line = g_strdup_printf ("%s: ", prompt);
-      ssize_t n = write (tty, line, strlen (line));
 
-      done = n > 0 && read_silently (secret, tty, error);
+      done = ask_silently (secret, tty, line, error);
     }
   close (tty);
   return done ? g_steal_pointer (&secret) : NULL;

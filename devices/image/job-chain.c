@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "devices/image/image-private.h"
+#include "devices/image/chain-private.h"
 #include "devices/image/job-private.h"
 
 #include "vmm/base/error.h"
@@ -310,6 +310,7 @@ image_commit (const ImageSource *source, bool keep_content, const ImageJob *job,
     loop != NULL ? job_open (loop, source, (ImageOptions){ .no_backing = true }, error) : NULL;
   g_autoptr (Image) base = NULL;
   g_autoptr (ImageInfo) info = NULL;
+  g_autofree char *below_path = NULL;
   ImageSource below;
 
   if (top == NULL)
@@ -328,7 +329,8 @@ image_commit (const ImageSource *source, bool keep_content, const ImageJob *job,
                    source->path, image_format_name (top));
       return false;
     }
-  below = (ImageSource){ .path = info->backing_resolved, .format = info->backing_format };
+  below_path = image_layer_find_backing (image_top (top), info->backing_path);
+  below = (ImageSource){ .path = below_path, .format = info->backing_format };
   base = job_open (loop, &below, (ImageOptions){ 0 }, error);
   if (base == NULL)
     {
