@@ -52,12 +52,6 @@ found (Checking *checking, bool fixed, const char *format, ...)
   checking->check->finding (whole, checking->check->data);
 }
 
-static uint64_t
-file_sectors (const VmdkSparse *sparse)
-{
-  return (store_size (sparse->store) + VMDK_SECTOR - 1) / VMDK_SECTOR;
-}
-
 static void
 add_area (Checking *checking, uint64_t start, uint64_t length, uint32_t owner)
 {
@@ -157,7 +151,7 @@ add_metadata (Checking *checking)
   uint64_t text = load_le64 (sparse->header + VMDK_H_DESCRIPTOR);
 
   add_area (checking, 0, 1, METADATA);
-  if (text != 0 && text < file_sectors (sparse))
+  if (text != 0 && text < vmdk_sparse_sectors (sparse))
     add_area (checking, text, MIN (load_le64 (sparse->header + VMDK_H_DESCRIPTOR_SIZE), 2048), METADATA);
   add_area (checking, sparse->gd_at, gd_sectors, METADATA);
   if (sparse->rgd_at != 0 && sparse->rgd_at != sparse->gd_at)
@@ -170,7 +164,7 @@ static bool
 entry_is_sound (const VmdkSparse *sparse, uint32_t entry)
 {
   return entry == 0 || (entry == VMDK_GTE_ZERO && (sparse->flags & VMDK_FLAG_ZEROED))
-         || (entry >= 2 && entry < file_sectors (sparse));
+         || (entry >= 2 && entry < vmdk_sparse_sectors (sparse));
 }
 
 /* Both copies of an entry, of which the second may be missing. Returns the one that counts. */
@@ -333,7 +327,7 @@ check_gap (Checking *checking, uint64_t start, uint64_t end, bool tail)
   leaks = (data + grain - 1) / grain;
   if (leaks == 0)
     return;
-  if (checking->check->repair && tail && !sparse->store->fixed_size)
+  if (checking->check->repair && tail)
     fixed = store_resize (sparse->store, start * VMDK_SECTOR) == 0;
   else if (checking->check->repair)
     fixed = store_punch (sparse->store, start * VMDK_SECTOR, stop - start * VMDK_SECTOR) == 0;
@@ -348,7 +342,7 @@ check_areas (Checking *checking)
 {
   VmdkSparse *sparse = checking->sparse;
   Area *areas = (Area *)(void *)checking->areas->data, before = { 0, 0, METADATA };
-  uint64_t end = 0, file_end = file_sectors (sparse);
+  uint64_t end = 0, file_end = vmdk_sparse_sectors (sparse);
 
   qsort (areas, checking->areas->len, sizeof *areas, compare_areas);
   for (unsigned i = 0; i < checking->areas->len && checking->error == 0; i++)
@@ -365,7 +359,7 @@ check_areas (Checking *checking)
         }
     }
   checking->check->image_end = MAX (checking->check->image_end, MIN (end, file_end) * VMDK_SECTOR);
-  if (!checking->changed && checking->error == 0)
+  if (!checking->changed && checking->error == 0 && !sparse->store->fixed_size)
     check_gap (checking, end, file_end, true);
 }
 

@@ -129,7 +129,27 @@ typedef struct {
 VmdkSparse *vmdk_sparse_open (ImageStore *store, bool lenient, GError **error);
 void vmdk_sparse_free (VmdkSparse *sparse);
 
-/* As ImageFormat's, of one extent; @offset from its start. @below: there is a parent. */
+/* Table @index in @table, or NULL if there is none. 0 or -errno. */
+int vmdk_sparse_table (VmdkSparse *sparse, uint32_t index, bool may_block, VmdkTable **table);
+/* Of the file. */
+uint64_t vmdk_sparse_sectors (const VmdkSparse *sparse);
+/* Whether the entries of a table lie inside the file. */
+bool vmdk_sparse_table_fits (const VmdkSparse *sparse, uint32_t sector);
+uint32_t vmdk_sparse_table_sectors (const VmdkSparse *sparse);
+void vmdk_sparse_set_dirty (VmdkSparse *sparse, uint32_t index);
+/* An empty one in memory. */
+VmdkTable *vmdk_sparse_add_table (VmdkSparse *sparse, uint32_t index);
+/* Gives table @index a new place. */
+int vmdk_sparse_new_table (VmdkSparse *sparse, uint32_t index, VmdkTable **table);
+int vmdk_sparse_write_header (VmdkSparse *sparse);
+int vmdk_read_u32 (ImageStore *store, uint64_t offset, uint32_t *entries, size_t n);
+int vmdk_write_u32 (ImageStore *store, uint64_t offset, const uint32_t *entries, size_t n);
+void vmdk_header_fill (uint8_t *header, uint32_t version, uint32_t flags, uint64_t capacity);
+
+/* --- vmdk-grains.c --- */
+
+/* As ImageFormat's, of one extent; @offset from its start. @below: there is a
+ * parent. */
 int vmdk_sparse_map (VmdkSparse *sparse, uint64_t offset, uint64_t length, bool may_block,
                      LayerExtent *extent);
 int vmdk_sparse_place (VmdkSparse *sparse, uint64_t offset, uint64_t length, bool may_block,
@@ -142,21 +162,9 @@ bool vmdk_sparse_is_dirty (const VmdkSparse *sparse);
 int vmdk_sparse_flush (VmdkSparse *sparse);   /* the data is synced */
 void vmdk_sparse_settle (VmdkSparse *sparse); /* at close: clears the unclean mark */
 
-/* Table @index in @table, or NULL if there is none. 0 or -errno. */
-int vmdk_sparse_table (VmdkSparse *sparse, uint32_t index, bool may_block, VmdkTable **table);
-/* Whether the entries of a table lie inside the file. */
-bool vmdk_sparse_table_fits (const VmdkSparse *sparse, uint32_t sector);
-uint32_t vmdk_sparse_table_sectors (const VmdkSparse *sparse);
-void vmdk_sparse_set_dirty (VmdkSparse *sparse, uint32_t index);
-/* An empty one in memory. */
-VmdkTable *vmdk_sparse_add_table (VmdkSparse *sparse, uint32_t index);
-/* Gives table @index a new place. */
-int vmdk_sparse_new_table (VmdkSparse *sparse, uint32_t index, VmdkTable **table);
-int vmdk_sparse_write_header (VmdkSparse *sparse);
+/* --- vmdk-grow.c --- */
+
 bool vmdk_sparse_grow (VmdkSparse *sparse, uint64_t sectors, GError **error);
-int vmdk_read_u32 (ImageStore *store, uint64_t offset, uint32_t *entries, size_t n);
-int vmdk_write_u32 (ImageStore *store, uint64_t offset, const uint32_t *entries, size_t n);
-void vmdk_header_fill (uint8_t *header, uint32_t version, uint32_t flags, uint64_t capacity);
 
 /* --- vmdk-stream.c --- */
 
