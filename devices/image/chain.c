@@ -123,10 +123,9 @@ image_chain_read (Image *image, unsigned depth, uint64_t offset, const struct io
 /* --- room for new data --- */
 
 int
-image_find_hull (Image *image, const ImagePlace *place, uint64_t offset, uint64_t length, bool may_block,
+image_find_hull (ImageLayer *layer, const ImagePlace *place, uint64_t offset, uint64_t length, bool may_block,
                  uint64_t *start, uint64_t *end)
 {
-  ImageLayer *layer = image_top (image);
   uint64_t mask = layer->granule - 1;
   uint64_t stop = MIN (place->offset + place->length, layer->size), at = place->offset;
 

@@ -69,7 +69,8 @@ fits (Image *image, Placed *placed, uint64_t offset, uint64_t length)
 {
   uint64_t mask = image_top (image)->granule - 1, end = offset + length;
 
-  if (image_find_hull (image, &placed->place, offset, length, false, &placed->start, &placed->end) < 0)
+  if (image_find_hull (image_top (image), &placed->place, offset, length, false, &placed->start, &placed->end)
+      < 0)
     return false;
   if (placed->start < (offset & ~mask) || placed->end > ((end + mask) & ~mask))
     return false;
@@ -84,8 +85,8 @@ plan_place (Image *image, Plan *plan, uint64_t offset, uint64_t length)
   MapRun *run = &plan->runs[plan->n_runs];
   int result;
 
-  if (layer->format->place == NULL || layer->encrypted || !is_alone_locked (image, offset, length)
-      || !g_mutex_trylock (&layer->lock))
+  if (layer->format->place == NULL || layer->encrypted || image->draining
+      || !is_alone_locked (image, offset, length) || !g_mutex_trylock (&layer->lock))
     return false;
   placed->place = (ImagePlace){ 0 };
   result = layer->format->place (layer, offset, length, false, &placed->place);

@@ -72,8 +72,19 @@ image_layers_changed (Image *image)
 
   g_clear_pointer (&image->stores, g_ptr_array_unref);
   image->stores = g_ptr_array_new ();
+  image->range_unit = top->cluster;
+  image->several_writable = false;
   for (unsigned i = 0; i < image->layers->len; i++)
-    number_stores (image, image_layer (image, i));
+    {
+      ImageLayer *layer = image_layer (image, i);
+
+      number_stores (image, layer);
+      if (!layer->read_only)
+        {
+          image->range_unit = MAX (image->range_unit, layer->cluster);
+          image->several_writable = image->several_writable || i > 0;
+        }
+    }
   g_clear_pointer (&image->map, extent_map_free);
   if (!image_is_identity (image))
     image->map = image_map_new (image);

@@ -102,9 +102,10 @@ open_checked (const char *path, bool read_only, struct stat *st, GError **error)
 }
 
 static bool
-take_lock (int fd, const char *path, bool read_only, GError **error)
+take_lock (int fd, const char *path, StoreLock kind, GError **error)
 {
-  struct flock lock = { .l_type = read_only ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET };
+  static const short types[] = { F_UNLCK, F_RDLCK, F_WRLCK };
+  struct flock lock = { .l_type = types[kind], .l_whence = SEEK_SET };
 
   if (fcntl (fd, F_OFD_SETLK, &lock) == 0)
     return true;
@@ -179,7 +180,8 @@ host_file_open (HostFile *file, const char *path, const StoreOptions *options, G
     return false;
   file->path = g_strdup (path);
   file->is_block_device = S_ISBLK (st.st_mode);
-  if ((options->lock && !take_lock (file->fd, path, options->read_only, error))
+  if ((options->lock
+       && !take_lock (file->fd, path, options->read_only ? STORE_LOCK_SHARED : STORE_LOCK_EXCLUSIVE, error))
       || !measure (file, &st, error))
     {
       host_file_close (file);
@@ -204,10 +206,16 @@ host_file_create (HostFile *file, const char *path, GError **error)
   if (file->fd < 0)
     return vmm_set_errno_error (error, errno, "Can't create disk image “%s”", path);
   file->path = g_strdup (path);
-  if (take_lock (file->fd, path, false, error))
+  if (take_lock (file->fd, path, STORE_LOCK_EXCLUSIVE, error))
     return true;
   host_file_close (file);
   return false;
+}
+
+bool
+host_file_lock (HostFile *file, StoreLock lock, GError **error)
+{
+  return take_lock (file->buffered_fd >= 0 ? file->buffered_fd : file->fd, file->path, lock, error);
 }
 
 void

@@ -33,6 +33,9 @@ bool host_file_open (HostFile *file, const char *path, const StoreOptions *optio
 /* A new, empty, locked file; refuses to overwrite. */
 bool host_file_create (HostFile *file, const char *path, GError **error);
 
+/* Exchanges the OFD lock for another one. */
+bool host_file_lock (HostFile *file, StoreLock lock, GError **error);
+
 void host_file_close (HostFile *file);
 
 /* The descriptor for a transfer of @iov at @offset: O_DIRECT wants all of it aligned. */

@@ -66,5 +66,9 @@ image_run_identity (ImageRequest *request)
     case IMAGE_WRITE_ZEROES:
       identity_submit (request, request->may_unmap ? STORE_PUNCH : STORE_ZERO);
       break;
+    case IMAGE_PULL:
+    case IMAGE_DRAIN:
+      image_request_done_later (request, 0); /* there is no other layer */
+      break;
     }
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "devices/image/image-private.h"
+#include "devices/image/chain-private.h"
 
 #include "vmm/base/error.h"
 
@@ -47,11 +47,9 @@ is_uri (const char *location)
          || g_str_has_prefix (location, "json:");
 }
 
-/* What @layer calls its backing file, as seen from the folder that it lies in itself. */
-static char *
-resolve (const ImageLayer *layer)
+char *
+image_layer_find_backing (const ImageLayer *layer, const char *path)
 {
-  const char *path = layer->backing_path;
   g_autofree char *folder = NULL;
 
   if (g_str_has_prefix (path, "file:"))
@@ -64,23 +62,39 @@ resolve (const ImageLayer *layer)
            : g_build_filename (folder, path, NULL);
 }
 
+char *
+image_layer_name_backing (const ImageLayer *layer, const char *path)
+{
+  g_autofree char *mine = NULL, *other = NULL, *my_folder = NULL, *other_folder = NULL;
+
+  if (is_uri (path))
+    return g_strdup (path);
+  mine = g_canonicalize_filename (layer->store->path, NULL);
+  other = g_canonicalize_filename (path, NULL);
+  my_folder = g_path_get_dirname (mine);
+  other_folder = g_path_get_dirname (other);
+  return g_str_equal (my_folder, other_folder) && !is_uri (layer->store->path) ? g_path_get_basename (other)
+                                                                               : g_steal_pointer (&other);
+}
+
+bool
+image_same_file (const char *a, const char *b)
+{
+  struct stat a_st, b_st;
+
+  if (is_uri (a) || is_uri (b))
+    return g_str_equal (a, b);
+  return stat (a, &a_st) == 0 && stat (b, &b_st) == 0 && a_st.st_dev == b_st.st_dev
+         && a_st.st_ino == b_st.st_ino;
+}
+
 /* Whether the file at @path is that of one of @layers. */
 static bool
 is_among (GPtrArray *layers, const char *path)
 {
-  struct stat st, other;
-
-  if (is_uri (path))
-    return false;
-  if (stat (path, &st) < 0)
-    return false;
   for (unsigned i = 0; i < layers->len; i++)
-    {
-      const ImageLayer *layer = g_ptr_array_index (layers, i);
-
-      if (stat (layer->store->path, &other) == 0 && other.st_dev == st.st_dev && other.st_ino == st.st_ino)
-        return true;
-    }
+    if (image_same_file (((ImageLayer *)g_ptr_array_index (layers, i))->store->path, path))
+      return true;
   return false;
 }
 
@@ -161,7 +175,7 @@ open_below (EventLoop *loop, GPtrArray *layers, ImageLayer *above, const ImageOp
   ImageLayer *layer;
 
   g_free (above->resolved_backing);
-  above->resolved_backing = resolve (above);
+  above->resolved_backing = image_layer_find_backing (above, above->backing_path);
   if (!is_plausible (layers, above, above->resolved_backing, error))
     return NULL;
   store = store_open (loop, above->resolved_backing, &store_options, error);
@@ -181,49 +195,79 @@ open_below (EventLoop *loop, GPtrArray *layers, ImageLayer *above, const ImageOp
 
 /* --- the whole --- */
 
+bool
+image_chain_extend (EventLoop *loop, GPtrArray *layers, const ImageOptions *options, GError **error)
+{
+  ImageLayer *layer = g_ptr_array_index (layers, layers->len - 1);
+
+  while (layer->backing_path != NULL)
+    {
+      layer = open_below (loop, layers, layer, options, error);
+      if (layer == NULL)
+        return false;
+      g_ptr_array_add (layers, layer);
+    }
+  return true;
+}
+
+static ImageStore *
+open_path (EventLoop *loop, const char *path, const ImageOptions *options, GError **error)
+{
+  const StoreOptions store_options = { .read_only = options->read_only,
+                                       .lock = options->exclusive_lock,
+                                       .direct = options->direct };
+
+  return store_open (loop, path, &store_options, error);
+}
+
+ImageLayer *
+image_layer_open_path (EventLoop *loop, const char *path, const ImageOptions *options, GError **error)
+{
+  ImageStore *store = open_path (loop, path, options, error);
+  bool guessed_raw;
+
+  return store != NULL ? open_store (store, options, &guessed_raw, error) : NULL;
+}
+
 static void
 close_layer (void *layer)
 {
   image_layer_close (layer);
 }
 
+GPtrArray *
+image_layers_new (void)
+{
+  return g_ptr_array_new_with_free_func (close_layer);
+}
+
+static const ImageOptions default_options = { .exclusive_lock = true };
+
 Image *
 image_open_store (EventLoop *loop, ImageStore *store, const ImageOptions *options, GError **error)
 {
-  static const ImageOptions defaults = { .exclusive_lock = true };
-  GPtrArray *layers = g_ptr_array_new_with_free_func (close_layer);
+  g_autoptr (GPtrArray) layers = image_layers_new ();
   bool guessed_raw;
   ImageLayer *layer;
 
   if (options == NULL)
-    options = &defaults;
+    options = &default_options;
   layer = open_store (store, options, &guessed_raw, error);
-  if (layer != NULL)
-    g_ptr_array_add (layers, layer);
-  while (layer != NULL && layer->backing_path != NULL && !options->no_backing)
-    {
-      layer = open_below (loop, layers, layer, options, error);
-      if (layer != NULL)
-        g_ptr_array_add (layers, layer);
-    }
-  if (layer != NULL)
-    return image_new (loop, layers, options);
-  g_ptr_array_unref (layers);
-  return NULL;
+  if (layer == NULL)
+    return NULL;
+  g_ptr_array_add (layers, layer);
+  if (!options->no_backing && !image_chain_extend (loop, layers, options, error))
+    return NULL;
+  return image_new (loop, g_steal_pointer (&layers), options);
 }
 
 Image *
 image_open (EventLoop *loop, const char *path, const ImageOptions *options, GError **error)
 {
-  static const ImageOptions defaults = { .exclusive_lock = true };
-  StoreOptions store_options;
   ImageStore *store;
 
   if (options == NULL)
-    options = &defaults;
-  store_options = (StoreOptions){ .read_only = options->read_only,
-                                  .lock = options->exclusive_lock,
-                                  .direct = options->direct };
-  store = store_open (loop, path, &store_options, error);
+    options = &default_options;
+  store = open_path (loop, path, options, error);
   return store != NULL ? image_open_store (loop, store, options, error) : NULL;
 }

@@ -34,7 +34,10 @@ struct Image {
   const char *path;  /* of the top layer, interned */
   const ImageFormat *format;
   unsigned block_size;
-  bool read_only, write_through, unsafe, no_discard;
+  uint64_t range_unit; /* largest cluster of the layers that may be written */
+  bool several_writable;
+  bool draining; /* chain.h: what the top doesn't hold is written to the layer below */
+  bool read_only, write_through, unsafe, no_discard, direct, lock_files;
 
   GMutex lock;
   GCond idle;
@@ -140,8 +143,8 @@ void image_forget (Image *image, uint64_t offset, uint64_t length);
 
 /* The range that a place for [offset, offset + length) needs filled and linked: whole granules. A cluster
  * that moves takes along what the layer itself holds of it. */
-int image_find_hull (Image *image, const ImagePlace *place, uint64_t offset, uint64_t length, bool may_block,
-                     uint64_t *start, uint64_t *end);
+int image_find_hull (ImageLayer *layer, const ImagePlace *place, uint64_t offset, uint64_t length,
+                     bool may_block, uint64_t *start, uint64_t *end);
 
 /* --- identity.c --- */
 
@@ -184,6 +187,15 @@ void image_layers_changed (Image *image);
 /* For image_submit: whether @request (counted as in flight) may set out now. */
 bool image_hold_admits_locked (Image *image, ImageRequest *request);
 bool image_is_idle_locked (const Image *image); /* nothing is under way, whatever waits */
+
+/* --- chain-edit.c --- */
+
+/* Held: a layer's size. What it hid before reads as zeroes. */
+bool image_resize_layer (Image *image, unsigned depth, uint64_t size, GError **error);
+
+/* --- slow.c --- */
+
+int image_flush_layers (Image *image); /* all that may be written; blocking */
 
 /* --- image.c --- */
 

@@ -6,13 +6,10 @@
 static bool
 resize_layer (Image *image, uint64_t size, GError **error)
 {
-  ImageLayer *layer = image_top (image);
   bool resized;
 
   image_hold (image);
-  g_mutex_lock (&layer->lock);
-  resized = layer->format->resize (layer, size, error);
-  g_mutex_unlock (&layer->lock);
+  resized = image_resize_layer (image, 0, size, error);
   if (resized)
     __atomic_store_n (&image->size, size, __ATOMIC_RELEASE);
   image_layers_changed (image);
@@ -32,7 +29,6 @@ tell (void *data)
 bool
 image_resize (Image *image, uint64_t size, GError **error)
 {
-  ImageLayer *layer = image_top (image);
   bool resized = false;
 
   g_return_val_if_fail (!loop_is_current (image->loop), false);
@@ -43,11 +39,6 @@ image_resize (Image *image, uint64_t size, GError **error)
     g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
                  "Disk image “%s” can't have %" G_GUINT64_FORMAT " bytes; choose a multiple of %u",
                  image_path (image), size, IMAGE_SECTOR_SIZE);
-  else if (layer->format->resize == NULL)
-    g_set_error (
-      error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
-      "The size of disk image “%s” can't change, because its format %s has no way to; convert it to qcow2",
-      image_path (image), layer->format->name);
   else
     resized = resize_layer (image, size, error);
   if (!resized)

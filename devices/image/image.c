@@ -150,6 +150,8 @@ image_new (EventLoop *loop, GPtrArray *layers, const ImageOptions *options)
   image->read_only = image_top (image)->read_only;
   image->write_through = options->write_through && !options->unsafe;
   image->unsafe = options->unsafe;
+  image->direct = options->direct;
+  image->lock_files = options->exclusive_lock;
   image->no_discard = options->no_discard;
   g_mutex_init (&image->lock);
   g_cond_init (&image->idle);

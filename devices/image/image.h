@@ -27,6 +27,8 @@ typedef enum {
   IMAGE_FLUSH,        /* everything that completed before is on stable storage */
   IMAGE_DISCARD,      /* content becomes undefined or zero; space may be given back */
   IMAGE_WRITE_ZEROES, /* content becomes zero; with may_unmap space may be given back */
+  IMAGE_PULL,         /* for jobs, see chain.h; content stays as it is */
+  IMAGE_DRAIN,
 } ImageRequestKind;
 
 typedef void (*ImageDoneFunc) (ImageRequest *request, int error);
@@ -37,6 +39,7 @@ typedef void (*ImageDoneFunc) (ImageRequest *request, int error);
 struct ImageRequest {
   ImageRequestKind kind;
   bool may_unmap;
+  unsigned layer; /* of IMAGE_PULL and IMAGE_DRAIN */
   uint64_t offset;
   uint64_t length; /* sum of @iov for reads and writes */
   const struct iovec *iov;

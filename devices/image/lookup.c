@@ -31,7 +31,7 @@ as_run (Image *image, const LayerExtent *extent, unsigned holder, uint64_t offse
   else if (extent->kind == EXTENT_DATA && !image_layer (image, holder)->encrypted)
     {
       run.kind = MAP_DATA;
-      run.writable = extent->writable && holder == 0;
+      run.writable = extent->writable && holder <= (unsigned)image->draining;
       run.store = extent->store->number;
       run.store_offset = extent->offset;
     }

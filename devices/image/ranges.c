@@ -10,7 +10,7 @@ conflict (const ImageRequest *a, const ImageRequest *b)
 static void
 set_range (ImageRequest *request, bool exclusive)
 {
-  uint64_t mask = exclusive ? image_top (request->image)->cluster - 1 : 0;
+  uint64_t mask = exclusive ? request->image->range_unit - 1 : 0;
 
   request->exclusive = exclusive;
   request->first = request->offset & ~mask;

@@ -17,7 +17,7 @@ flush (ImageRequest *request)
   ImageLayer *layer = image_top (request->image);
   bool simple = false;
 
-  if (layer->stores == NULL && g_mutex_trylock (&layer->lock))
+  if (layer->stores == NULL && !request->image->several_writable && g_mutex_trylock (&layer->lock))
     {
       simple = !layer->dirty;
       g_mutex_unlock (&layer->lock);
@@ -114,7 +114,7 @@ run_on_worker (ImageRequest *request)
   if (result == BATCH_ABANDONED)
     result = image_run_slow (request);
   if (result == 0 && is_change (request) && image->write_through)
-    result = image_layer_flush (image_top (image));
+    result = image_flush_layers (image);
   if (request->kind == IMAGE_FLUSH)
     image_request_done_later (request, result);
   else

@@ -342,6 +342,12 @@ file_status (ImageStore *store, uint64_t offset, uint64_t length, bool *is_data,
   return 0;
 }
 
+static bool
+file_lock (ImageStore *store, StoreLock lock, GError **error)
+{
+  return host_file_lock (&((FileStore *)store)->file, lock, error);
+}
+
 static void
 file_close (ImageStore *store)
 {
@@ -359,6 +365,7 @@ static const ImageStoreClass file_class = {
   .resize = file_resize,
   .allocated = file_allocated,
   .status = file_status,
+  .lock = file_lock,
   .close = file_close,
 };
 

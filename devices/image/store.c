@@ -22,6 +22,12 @@ store_create (const char *path, GError **error)
   return store_file_create (path, error);
 }
 
+bool
+store_lock (ImageStore *store, StoreLock lock, GError **error)
+{
+  return store->klass->lock == NULL || store->klass->lock (store, lock, error);
+}
+
 void
 store_close (ImageStore *store)
 {

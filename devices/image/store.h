@@ -52,6 +52,12 @@ struct StoreIo {
   LoopIo io;
 };
 
+typedef enum {
+  STORE_UNLOCKED,
+  STORE_LOCK_SHARED,
+  STORE_LOCK_EXCLUSIVE,
+} StoreLock;
+
 struct ImageStoreClass {
   const char *name; /* "file", "nbd" */
   void (*submit) (ImageStore *store, StoreIo *io);
@@ -60,7 +66,8 @@ struct ImageStoreClass {
   uint64_t (*allocated) (ImageStore *store); /* bytes that it takes on the host; may be NULL */
   /* Where data lies (SEEK_DATA, NBD block status): whether [offset, *end) is data; may be NULL. */
   int (*status) (ImageStore *store, uint64_t offset, uint64_t length, bool *is_data, uint64_t *end);
-  void (*close) (ImageStore *store); /* nothing is under way */
+  bool (*lock) (ImageStore *store, StoreLock lock, GError **error); /* may be NULL: has none */
+  void (*close) (ImageStore *store);                                /* nothing is under way */
 };
 
 /* The head of each class's own struct. */
@@ -94,6 +101,9 @@ ImageStore *store_open (EventLoop *loop, const char *location, const StoreOption
 
 /* A new, empty, locked file; refuses to overwrite. (transfer full) */
 ImageStore *store_create (const char *path, GError **error);
+
+/* Exchanges the lock that @store has for another one; on failure it keeps what it has. */
+bool store_lock (ImageStore *store, StoreLock lock, GError **error);
 
 void store_close (ImageStore *store); /* NULL is ignored */
 uint64_t store_size (const ImageStore *store);
