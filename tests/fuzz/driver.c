@@ -14,9 +14,9 @@
 static void
 scramble (GByteArray *input, GRand *rand)
 {
-  unsigned changes = g_rand_int_range (rand, 1, 32);
+  unsigned changes = 1u << g_rand_int_range (rand, 0, 6);
 
-  if (input->len == 0 || g_rand_int_range (rand, 0, 4) == 0)
+  if (input->len == 0 || g_rand_int_range (rand, 0, 8) == 0)
     {
       unsigned length = input->len;
 
@@ -27,7 +27,7 @@ scramble (GByteArray *input, GRand *rand)
   for (unsigned i = 0; i < changes; i++)
     {
       unsigned at = g_rand_int_range (rand, 0, input->len);
-      unsigned n = g_rand_int_range (rand, 1, 64);
+      unsigned n = 1u << g_rand_int_range (rand, 0, 7);
 
       n = MIN (n, input->len - at);
       for (unsigned b = 0; b < n; b++)

@@ -227,7 +227,7 @@ settle (Play *play, Act *act)
     case IMAGE_DISCARD:
       settle_discard (play, request);
       break;
-    case IMAGE_FLUSH:
+    default: /* nothing changed */
       break;
     }
   g_free (act->buffer);
