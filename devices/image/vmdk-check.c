@@ -23,6 +23,7 @@ typedef struct {
   GArray *areas;            /* of Area */
   uint32_t *first, *second; /* a table and its copy */
   uint32_t last;            /* sector of the grain before */
+  uint32_t blamed;          /* the grain that was last found among the tables; METADATA: none */
   uint64_t done, total;     /* tables */
   bool changed;
   uint64_t unfixed;
@@ -285,12 +286,15 @@ measure_code (Checking *checking, Area *area)
 static void
 report_overlap (Checking *checking, const Area *before, const Area *area)
 {
+  if (before->owner != METADATA && before->owner == checking->blamed)
+    return; /* once is enough */
   if (before->owner == METADATA && area->owner == METADATA)
     found (checking, false, "directories or tables lie over each other at sector %u", area->start);
   else if (before->owner == METADATA || area->owner == METADATA)
     {
       uint32_t grain = area->owner == METADATA ? before->owner : area->owner;
 
+      checking->blamed = grain;
       found (checking, set_entry (checking, grain, 0),
              "grain %u lies where the file's own tables do, at sector %u; its data is lost", grain,
              area->start);
@@ -324,7 +328,7 @@ check_gap (Checking *checking, uint64_t start, uint64_t end, bool tail)
       data += is_data ? MIN (next, stop) - at : 0;
       at = next;
     }
-  leaks = (data + grain - 1) / grain;
+  leaks = data / grain; /* less is padding */
   if (leaks == 0)
     return;
   if (checking->check->repair && tail)
@@ -372,6 +376,7 @@ check_sparse (Checking *checking)
   checking->areas = g_array_new (FALSE, FALSE, sizeof (Area));
   checking->first = g_new0 (uint32_t, sparse->gtes);
   checking->second = g_new0 (uint32_t, sparse->gtes);
+  checking->blamed = METADATA;
   check_header (checking);
   add_metadata (checking);
   for (uint32_t i = 0; i < sparse->n_gd && checking->error == 0; i++)
