@@ -46,8 +46,26 @@ pull_zeroes (Image *image, unsigned layer, uint64_t offset, uint64_t *length)
   return image_clear_layer (image, 0, offset, *length, UNMAP_ZERO);
 }
 
+/* Zeroes that the top holds itself, whatever will lie below it: a format may see no need for them yet. */
+static int
+hold_zeroes (Image *image, uint64_t offset, uint64_t *length)
+{
+  LayerExtent extent;
+  unsigned holder;
+  int result = image_clear_layer (image, 0, offset, *length, UNMAP_ZERO);
+
+  if (result == 0)
+    result = image_chain_map (image, 0, offset, *length, true, &extent, &holder);
+  if (result < 0)
+    return result;
+  *length = extent.length;
+  return holder == 0
+           ? 0
+           : image_write_layer (image, 0, (WriteSource){ .offset = offset, .length = extent.length });
+}
+
 int
-image_chain_pull (Image *image, unsigned layer, uint64_t start, uint64_t end)
+image_chain_pull (Image *image, unsigned layer, bool zeroes, uint64_t start, uint64_t end)
 {
   int result = image_layer_begin (image_top (image));
 
@@ -63,7 +81,9 @@ image_chain_pull (Image *image, unsigned layer, uint64_t start, uint64_t end)
       if (result < 0)
         break;
       n = extent.length;
-      if (extent.kind == EXTENT_ZERO && holder != 0)
+      if (extent.kind == EXTENT_ZERO && holder != 0 && zeroes)
+        result = hold_zeroes (image, start, &n);
+      else if (extent.kind == EXTENT_ZERO && holder != 0)
         result = pull_zeroes (image, layer, start, &n);
       else if (holder > 0 && holder < layer)
         result = copy (image, 1, 0, start, n);

@@ -8,7 +8,8 @@ G_BEGIN_DECLS
 
 /* --- chain-move.c: IMAGE_PULL and IMAGE_DRAIN of [start, end), which is held exclusively. Blocking --- */
 
-int image_chain_pull (Image *image, unsigned layer, uint64_t start, uint64_t end);
+/* @zeroes: also those that no layer holds become the top's own. */
+int image_chain_pull (Image *image, unsigned layer, bool zeroes, uint64_t start, uint64_t end);
 int image_chain_drain (Image *image, unsigned layer, uint64_t start, uint64_t end);
 
 /* --- image-open.c --- */

@@ -14,7 +14,7 @@ G_BEGIN_DECLS
  * again:
  *
  *   IMAGE_PULL   @layer = n: what lies in layers 1 .. n - 1 within the range is copied into the top, where
- * that holds nothing itself IMAGE_DRAIN  @layer = n: what layer n holds within the range is copied into layer
+ * that holds nothing itself; with @may_unmap also zeroes that no layer holds. IMAGE_DRAIN  @layer = n: what layer n holds within the range is copied into layer
  * n + 1, which was made writable. 0: and leaves the top, once it is durable below
  *
  *   flatten:  IMAGE_PULL of everything with @layer = image_n_layers, then image_chain_drop of all but the top

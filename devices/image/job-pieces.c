@@ -201,24 +201,33 @@ request_done (ImageRequest *request, int error)
   g_mutex_unlock (&wait->lock);
 }
 
-/* Unlike image_run's, these zeroes may give space back. */
-bool
-job_write_zeroes (Image *image, uint64_t offset, uint64_t length, GError **error)
+int
+job_request (Image *image, ImageRequest *request)
 {
   Wait wait = { 0 };
-  ImageRequest request = { .kind = IMAGE_WRITE_ZEROES,
-                           .may_unmap = true,
-                           .offset = offset,
-                           .length = length,
-                           .done = request_done,
-                           .data = &wait };
 
-  image_submit (image, &request);
+  request->done = request_done;
+  request->data = &wait;
+  image_submit (image, request);
   g_mutex_lock (&wait.lock);
   while (!wait.done)
     g_cond_wait (&wait.ended, &wait.lock);
   g_mutex_unlock (&wait.lock);
-  return wait.error == 0 || job_set_io_error (error, wait.error, "write", image, offset);
+  g_mutex_clear (&wait.lock);
+  g_cond_clear (&wait.ended);
+  return wait.error;
+}
+
+/* Unlike image_run's, these zeroes may give space back. */
+bool
+job_write_zeroes (Image *image, uint64_t offset, uint64_t length, GError **error)
+{
+  ImageRequest request = {
+    .kind = IMAGE_WRITE_ZEROES, .may_unmap = true, .offset = offset, .length = length
+  };
+  int result = job_request (image, &request);
+
+  return result == 0 || job_set_io_error (error, result, "write", image, offset);
 }
 
 bool

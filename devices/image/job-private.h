@@ -63,6 +63,8 @@ bool job_read (Image *image, uint64_t offset, void *buffer, uint64_t length, GEr
 bool job_write (Image *image, uint64_t offset, const void *buffer, uint64_t length, GError **error);
 bool job_write_zeroes (Image *image, uint64_t offset, uint64_t length, GError **error);
 bool job_flush (Image *image, GError **error);
+/* As image_run, for the kinds that need more said: @request's kind, range and so on. 0 or -errno. */
+int job_request (Image *image, ImageRequest *request);
 bool job_extent (Image *image, uint64_t offset, uint64_t length, ImageExtent *extent, GError **error);
 
 /* Looks up one place after the other, and asks the image once for each extent: a file system may walk all of
@@ -95,6 +97,10 @@ size_t job_zero_run (const uint8_t *data, size_t length, size_t granule, bool *z
 /* Compares open images. @what_b: (nullable): how errors call the second. */
 bool job_compare (Image *a, Image *b, bool strict, const ImageJob *job, ImageCompared *compared,
                   GError **error);
+
+/* --- work-record.c --- */
+
+bool job_work_record (const char *path, const ImageWork *work, GError **error);
 
 /* --- output that appears complete or not at all --- */
 

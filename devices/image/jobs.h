@@ -106,4 +106,45 @@ bool image_rebase (const ImageSource *source, const ImageRebase *how, const Imag
  * file see their content change. @keep: the image stays as it is. */
 bool image_commit (const ImageSource *source, bool keep, const ImageJob *job, GError **error);
 
+/* --- work on the layers of an image in use --- */
+
+typedef enum {
+  IMAGE_WORK_FLATTEN, /* the top gets what the layers below hold, and stands alone */
+  IMAGE_WORK_COMMIT,  /* what the top holds goes to layer 1; the top stays, empty */
+  IMAGE_WORK_MERGE,   /* what layer @layer holds goes to the one below, and it leaves the chain */
+  IMAGE_WORK_REBASE,  /* the top lies on @backing_path from then on; the disk's content stays */
+} ImageWorkKind;
+
+typedef struct {
+  ImageWorkKind kind;
+  unsigned layer;       /* MERGE: 1 or more */
+  char *layer_path;     /* MERGE: its file, should another layer have that number by now; or NULL */
+  char *backing_path;   /* REBASE, as the image is to say it */
+  char *backing_format; /* REBASE */
+} ImageWork;
+
+void image_work_clear (ImageWork *work);
+const char *image_work_name (ImageWorkKind kind); /* "flatten", "commit", "merge", "rebase" */
+bool image_work_find (const char *name, ImageWorkKind *kind);
+
+/**
+ * image_work_run:
+ * @image: may be in use meanwhile: the work steps back for others' requests
+ *
+ * Blocking; not on the image's loop; one at a time for an image, and nothing else that changes its layers or
+ * size.
+ *
+ * What is to be done is kept in a small file beside the image, ".NAME.work", as long as it isn't: a process
+ * that was killed leaves image and file, whoever opens the image next finds the work with image_work_pending
+ * and runs it again; whatever was moved needn't be moved twice. The file goes when the work is done or has
+ * failed, not when it was cancelled (a machine that ends, say): image_work_forget gives it up for good.
+ */
+bool image_work_run (Image *image, const ImageWork *work, const ImageJob *job, GError **error);
+
+/* What is left to be done with the image at @path. False: nothing. @work: to be cleared by the caller. */
+bool image_work_pending (const char *path, ImageWork *work);
+void image_work_forget (const char *path);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (ImageWork, image_work_clear)
+
 G_END_DECLS

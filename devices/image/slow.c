@@ -96,7 +96,7 @@ image_run_slow (ImageRequest *request)
       result = run_change (image, request);
       break;
     case IMAGE_PULL:
-      result = image_chain_pull (image, request->layer, request->first, request->end);
+      result = image_chain_pull (image, request->layer, request->may_unmap, request->first, request->end);
       break;
     case IMAGE_DRAIN:
       result = image_chain_drain (image, request->layer, request->first, request->end);
