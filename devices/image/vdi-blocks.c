@@ -14,6 +14,8 @@ vdi_map (ImageLayer *layer, uint64_t offset, uint64_t length, bool may_block, La
   uint32_t block = offset / vdi->block_size, inside = offset % vdi->block_size, first = vdi->map[block];
   uint64_t run = vdi->block_size - inside;
 
+  if (vdi->broken)
+    return -EIO;
   *extent = (LayerExtent){ .kind = EXTENT_ZERO };
   if (!vdi_is_allocated (first))
     {
@@ -127,7 +129,7 @@ take_room (ImageLayer *layer, bool may_block, uint32_t *index, uint32_t *n)
   Vdi *vdi = layer->state;
   int result = 0;
 
-  if (vdi->holes->len == 0 && vdi->next == vdi->n_blocks)
+  if (vdi->holes->len == 0 && vdi->next >= vdi->n_blocks)
     {
       result = may_block ? vdi_flush (layer) : -EAGAIN; /* what was freed becomes holes */
       if (result == 0 && vdi->holes->len == 0)
@@ -149,6 +151,8 @@ vdi_place (ImageLayer *layer, uint64_t offset, uint64_t length, bool may_block, 
   VdiPending *pending = find_pending (vdi, block);
   int result;
 
+  if (vdi->broken)
+    return -EIO;
   if (pending != NULL)
     {
       pending->pins++;
@@ -221,6 +225,8 @@ vdi_unmap (ImageLayer *layer, uint64_t offset, uint64_t length, UnmapKind kind, 
   Vdi *vdi = layer->state;
   uint32_t first = offset / vdi->block_size, last = (offset + length - 1) / vdi->block_size;
 
+  if (vdi->broken)
+    return -EIO;
   if (vdi->type == VDI_FIXED)
     return -EOPNOTSUPP;
   for (uint32_t i = first; i <= last; i++)
@@ -291,7 +297,7 @@ int
 vdi_flush (ImageLayer *layer)
 {
   Vdi *vdi = layer->state;
-  int result = vdi->header_dirty ? write_count (layer) : 0;
+  int result = vdi->broken ? -EIO : vdi->header_dirty ? write_count (layer) : 0;
 
   if (result == 0)
     result = store_sync (layer->store);

@@ -87,6 +87,7 @@ typedef struct {
   uint32_t *map;      /* n_blocks, host order */
   uint8_t *map_dirty; /* one bit per sector */
   bool header_dirty;
+  bool broken; /* what the store has isn't known: a resize failed. Nothing is read or written any more */
   GHashTable *pending; /* of VdiPending by block */
   GArray *holes;       /* of VdiRoom: unused in the store too */
   GArray *freed;       /* uint32_t: indices in use until the next flush */

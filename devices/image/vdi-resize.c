@@ -54,26 +54,38 @@ plan (ImageLayer *layer, uint64_t size, Growth *growth)
   return growth->data_offset <= UINT32_MAX;
 }
 
-/* To behind all others. The old map leads to them there before the new one is written where they were. */
+/* To behind all others. The old map leads to them there before the new one is written where they were. If it
+ * fails they are still where they were. */
 static int
 move_first_blocks (ImageLayer *layer, const Growth *growth)
 {
   Vdi *vdi = layer->state;
-  uint32_t target = MAX (vdi->next, growth->shift);
+  uint32_t target = MAX (vdi->next, growth->shift), next = vdi->next;
   int result = 0;
 
   if (growth->shift == 0)
     return 0;
-  vdi->next = target + growth->moved;
-  vdi->header_dirty = true;
-  for (uint32_t i = 0; i < vdi->n_blocks && result == 0; i++)
+  for (uint32_t i = 0; i < growth->moved && result == 0; i++)
+    result = vdi_copy_block (layer, i, target + i);
+  if (result < 0)
+    return result;
+  for (uint32_t i = 0; i < vdi->n_blocks; i++)
     if (vdi->map[i] < growth->moved)
       {
-        result = vdi_copy_block (layer, vdi->map[i], target + vdi->map[i]);
-        vdi->map[i] += result == 0 ? target : 0;
+        vdi->map[i] += target;
         vdi_mark_map (vdi, i);
       }
-  return result == 0 ? vdi_flush (layer) : result;
+  vdi->next = target + growth->moved;
+  vdi->header_dirty = true;
+  result = vdi_flush (layer);
+  if (result == 0)
+    return 0;
+  for (uint32_t i = 0; i < vdi->n_blocks; i++)
+    if (vdi_is_allocated (vdi->map[i]) && vdi->map[i] >= target)
+      vdi->map[i] -= target;
+  vdi->next = next;
+  layer->dirty = true; /* the next flush writes it all again */
+  return result;
 }
 
 static int
@@ -127,6 +139,7 @@ switch_header (ImageLayer *layer, const Growth *growth)
   if (result < 0)
     {
       memcpy (vdi->header, old, VDI_HEADER_SIZE);
+      vdi->broken = true; /* which map counts? */
       return result;
     }
   vdi->map_offset = growth->map_offset;
@@ -157,9 +170,15 @@ grow (ImageLayer *layer, uint64_t size)
   result = zero_rest_of_last_block (layer);
   if (result == 0)
     result = move_first_blocks (layer, &growth);
-  if (result == 0)
-    result = write_new_map (layer, &growth);
-  return result == 0 ? switch_header (layer, &growth) : result;
+  if (result < 0)
+    return result;
+  result = write_new_map (layer, &growth);
+  if (result < 0)
+    {
+      ((Vdi *)layer->state)->broken = vdi_compact (layer) < 0;
+      return result;
+    }
+  return switch_header (layer, &growth);
 }
 
 static int
@@ -197,8 +216,7 @@ vdi_resize (ImageLayer *layer, uint64_t size, GError **error)
 {
   Vdi *vdi = layer->state;
   uint64_t old_size = layer->size;
-  int result = layer->dirty ? vdi_flush (layer) : 0;
-  bool loaded;
+  int result = vdi->broken ? -EIO : layer->dirty ? vdi_flush (layer) : 0;
 
   if (size == layer->size)
     return true;
@@ -207,17 +225,25 @@ vdi_resize (ImageLayer *layer, uint64_t size, GError **error)
                    "can't get so large, because its blocks are too small; convert it to qcow2 first");
   if (result == 0)
     result = vdi_compact (layer); /* no holes */
-  if (result == 0)
-    result = size > layer->size ? grow (layer, size) : shrink (layer, size);
+  if (result < 0)
+    return vmm_set_errno_error (error, -result, "VDI image “%s” could not be resized", layer->store->path);
+  if (size > old_size)
+    result = grow (layer, size);
+  else
+    {
+      result = shrink (layer, size);
+      vdi->broken = result < 0;
+    }
   if (result == -EFBIG)
     return refuse (layer, error,
                    "can't get so large, because there is no room for its map; convert it to qcow2 first");
-  /* Also after a failure: what the store has is what counts. */
-  layer->size = result == 0 ? size : old_size;
-  layer->dirty = false;
+  if (result < 0 && !vdi->broken)
+    return vmm_set_errno_error (error, -result, "VDI image “%s” could not be resized", layer->store->path);
+  if (result < 0)
+    return vmm_set_errno_error (
+      error, -result, "VDI image “%s” could not be resized, and can't be used until it is opened again",
+      layer->store->path);
+  layer->size = size;
   vdi_unload_map (vdi);
-  loaded = vdi_load_map (layer, error);
-  if (result == 0 || !loaded)
-    return loaded;
-  return vmm_set_errno_error (error, -result, "VDI image “%s” could not be resized", layer->store->path);
+  return vdi_load_map (layer, error);
 }

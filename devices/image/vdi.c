@@ -158,7 +158,11 @@ vdi_load_map (ImageLayer *layer, GError **error)
   vdi->next = 0;
   result = store_read (layer->store, vdi->map_offset, vdi->map, vdi->n_blocks * sizeof (uint32_t));
   if (result < 0)
-    return io_failed (layer, result, "block map", error);
+    {
+      memset (vdi->map, 0xff, vdi->n_blocks * sizeof (uint32_t));
+      vdi->broken = true;
+      return io_failed (layer, result, "block map", error);
+    }
   for (uint32_t i = 0; i < vdi->n_blocks; i++)
     {
       vdi->map[i] = GUINT32_FROM_LE (vdi->map[i]);
@@ -219,7 +223,7 @@ vdi_close (ImageLayer *layer)
 
   if (vdi == NULL)
     return;
-  if (!layer->read_only && !layer->lenient && !layer->dirty)
+  if (!layer->read_only && !layer->lenient && !layer->dirty && !vdi->broken)
     vdi_compact (layer); /* if it fails: the next one who opens it does it */
   vdi_unload_map (vdi);
   g_clear_pointer (&layer->state, g_free);

@@ -120,6 +120,8 @@ vhd_map (ImageLayer *layer, uint64_t offset, uint64_t length, bool may_block, La
   bool set = true;
   int result;
 
+  if (vhd->broken)
+    return -EIO;
   *extent = (LayerExtent){ .kind = EXTENT_ABSENT };
   if (vhd->bat[number] == VHD_UNUSED)
     {
@@ -258,6 +260,8 @@ prepare_block (ImageLayer *layer, uint32_t number, bool may_block, VhdBlock **bl
   VhdSlot slot;
   int result;
 
+  if (vhd->broken)
+    return -EIO;
   *block = find_block (vhd, number);
   if (*block != NULL)
     return 0;
@@ -364,6 +368,8 @@ vhd_unmap (ImageLayer *layer, uint64_t offset, uint64_t length, UnmapKind kind, 
   uint32_t first = offset / vhd->block_size, last = (offset + length - 1) / vhd->block_size;
   unsigned n = vhd_regions (vhd, file_size, regions);
 
+  if (vhd->broken)
+    return -EIO;
   /* Nothing in a differencing disk says “zero”. */
   if (vhd->type == VHD_DIFFERENCING && kind == UNMAP_ZERO)
     return -EOPNOTSUPP;
@@ -462,7 +468,7 @@ vhd_flush (ImageLayer *layer)
 {
   Vhd *vhd = layer->state;
   uint64_t footer_at = layer->store->fixed_size ? store_size (layer->store) - VHD_FOOTER_SIZE : vhd->end;
-  int result = write_bitmaps (layer, true);
+  int result = vhd->broken ? -EIO : write_bitmaps (layer, true);
 
   if (result == 0 && vhd->footer_at != footer_at)
     {

@@ -135,7 +135,8 @@ typedef struct {
   GArray *free_slots; /* of VhdSlot: unused in the store too */
   GArray *freed;      /* of VhdSlot: in use until the next flush */
   bool free_slots_known;
-  uint64_t end;       /* where the next block would be appended: the footer's place */
+  uint64_t end; /* where the next block would be appended: the footer's place */
+  bool broken;  /* what the store has isn't known: a resize failed. Nothing is read or written any more */
   uint64_t footer_at; /* where the footer stands, or UINT64_MAX */
 } Vhd;
 

@@ -24,32 +24,54 @@ done (ImageLayer *layer, int result, GError **error)
 
 /* --- fixed disks --- */
 
-/* The new footer first: there is no copy of it. */
+/* There is no copy of the footer: at any instant one stands at the file's end, and its one sector switches
+ * the size while what lies behind the smaller size can be anything. */
 static int
-resize_fixed (ImageLayer *layer, uint64_t size)
+write_size (ImageLayer *layer, uint64_t footer_at, uint64_t size)
 {
   Vhd *vhd = layer->state;
-  uint64_t old_size = layer->size, old_end = store_size (layer->store);
   uint8_t old_footer[VHD_FOOTER_SIZE];
   int result;
 
-  if (layer->store->fixed_size)
-    return -EOPNOTSUPP;
   memcpy (old_footer, vhd->footer, VHD_FOOTER_SIZE);
   vhd_set_size (vhd->footer, size);
-  result = vhd_move_footer (layer, size);
-  if (result == 0 && size > old_size)
-    {
-      /* The old footer, and what may have stood between it and the data. */
-      result = store_zero (layer->store, old_size, MIN (size, old_end) - old_size);
-      if (result == 0)
-        result = store_sync (layer->store);
-    }
+  result = vhd_move_footer (layer, footer_at);
   if (result < 0)
     memcpy (vhd->footer, old_footer, VHD_FOOTER_SIZE);
   else
     layer->size = size;
   return result;
+}
+
+static int
+grow_fixed (ImageLayer *layer, uint64_t size)
+{
+  uint64_t old_end = store_size (layer->store);
+  int result = vhd_move_footer (layer, MAX (size, old_end));
+
+  if (result == 0)
+    result = store_zero (layer->store, layer->size, MIN (size, old_end) - layer->size);
+  if (result == 0)
+    result = store_sync (layer->store);
+  if (result == 0)
+    result = write_size (layer, MAX (size, old_end), size);
+  return result == 0 && old_end > size ? vhd_move_footer (layer, size) : result;
+}
+
+static int
+shrink_fixed (ImageLayer *layer, uint64_t size)
+{
+  int result = write_size (layer, store_size (layer->store) - VHD_FOOTER_SIZE, size);
+
+  return result == 0 ? vhd_move_footer (layer, size) : result;
+}
+
+static int
+resize_fixed (ImageLayer *layer, uint64_t size)
+{
+  if (layer->store->fixed_size)
+    return -EOPNOTSUPP;
+  return size > layer->size ? grow_fixed (layer, size) : shrink_fixed (layer, size);
 }
 
 /* --- room for a longer table --- */
@@ -200,6 +222,7 @@ grow_table (ImageLayer *layer, uint32_t n_blocks)
       result = store_write (layer->store, header_at, vhd->header, VHD_HEADER_SIZE);
       if (result == 0)
         result = store_sync (layer->store);
+      vhd->broken = result < 0; /* which table counts? */
     }
   if (result == 0)
     vhd->max_entries = MAX (n_blocks, vhd->max_entries);
@@ -267,14 +290,28 @@ static bool
 resize_dynamic (ImageLayer *layer, uint64_t size, GError **error)
 {
   Vhd *vhd = layer->state;
-  int result = layer->dirty ? vhd_flush (layer) : 0;
+  int result = vhd->broken ? -EIO : layer->dirty ? vhd_flush (layer) : 0;
 
   if ((size + vhd->block_size - 1) / vhd->block_size > VHD_MAX_BAT / 4)
     return refuse (layer, error, "has blocks that are too small for that size; convert it");
-  if (result == 0)
-    result = size > layer->size ? grow_dynamic (layer, size) : shrink_dynamic (layer, size);
   if (result < 0)
     return done (layer, result, error);
+  if (size > layer->size)
+    result = grow_dynamic (layer, size);
+  else
+    {
+      result = shrink_dynamic (layer, size);
+      vhd->broken = result < 0;
+    }
+  if (result < 0 && !vhd->broken)
+    {
+      layer->dirty |= vhd->footer_at == UINT64_MAX; /* the next flush writes it */
+      return done (layer, result, error);
+    }
+  if (result < 0)
+    return vmm_set_errno_error (
+      error, -result, "VHD image “%s” could not be resized, and can't be used until it is opened again",
+      layer->store->path);
   layer->size = size;
   vhd_unload_bat (vhd);
   return vhd_load_bat (layer, error);

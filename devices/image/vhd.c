@@ -241,7 +241,11 @@ vhd_load_bat (ImageLayer *layer, GError **error)
 
   result = store_read (layer->store, vhd->bat_offset, vhd->bat, vhd->n_blocks * sizeof (uint32_t));
   if (result < 0)
-    return io_failed (layer, result, "the block allocation table", error);
+    {
+      memset (vhd->bat, 0xff, vhd->n_blocks * sizeof (uint32_t));
+      vhd->broken = true;
+      return io_failed (layer, result, "the block allocation table", error);
+    }
   for (uint32_t i = 0; i < vhd->n_blocks; i++)
     vhd->bat[i] = GUINT32_FROM_BE (vhd->bat[i]);
   return true;
@@ -382,8 +386,8 @@ vhd_close (ImageLayer *layer)
 
   if (vhd == NULL)
     return;
-  if (vhd->bat != NULL && !layer->read_only && !layer->lenient && !layer->dirty && vhd->tail_valid
-      && !layer->store->fixed_size)
+  if (vhd->bat != NULL && !vhd->broken && !layer->read_only && !layer->lenient && !layer->dirty
+      && vhd->tail_valid && !layer->store->fixed_size)
     {
       /* What a discard left at the end goes back. Blocks that another program put elsewhere stay. */
       uint64_t end = vhd_used_end (vhd, store_size (layer->store));
