@@ -13,7 +13,7 @@ uint64_t
 play_draw_size (Play *play, const char *format)
 {
   Run *run = play->run;
-  uint64_t most = g_str_equal (format, "vhd") ? 2040 * GIB : 2 * TIB;
+  uint64_t most = g_str_equal (format, "vhd") || g_str_equal (format, "vmdk") ? 2040 * GIB : 2 * TIB;
 
   switch (run_between (run, 0, 19))
     {
@@ -259,8 +259,8 @@ play_create_by_peer (Play *play, const char *format)
   uint64_t size = play_draw_size (play, format);
   g_autofree char *size_text = NULL, *options = NULL, *secret = NULL;
 
-  if (g_str_equal (format, "vmdk") || g_str_equal (format, "qcow2"))
-    size = MIN (size, 64 * GIB); /* small clusters, or many files */
+  if (g_str_equal (format, "vmdk") || g_str_equal (format, "vhdx") || g_str_equal (format, "qcow2"))
+    size = MIN (size, 64 * GIB); /* small clusters, many files, or the peer takes long */
   options = draw_peer_options (play, format, size);
   play->format = format;
   play->path = play_new_path (play, g_str_equal (format, "vmdk") ? ".vmdk" : ".img");
