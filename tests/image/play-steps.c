@@ -144,5 +144,6 @@ play_peer_writes (Play *play, unsigned n)
     }
   play_close (play);
   peer_io (play->run, play->format, play->path, play->passphrase, commands);
+  play->peer_leaks = g_str_equal (play->format, "vmdk");
   play_open (play);
 }

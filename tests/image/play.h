@@ -23,6 +23,7 @@ typedef struct {
   Medium *model;      /* what the disk holds */
   GPtrArray *below;   /* of Medium: what each layer below showed when it became one */
   bool peer_reads;    /* the peer knows each layer's format */
+  bool peer_leaks;    /* it wrote to the top layer, of a format in which it forgets what it frees */
   bool may_resize;
   unsigned n_files;
   uint64_t windows[PLAY_WINDOWS]; /* where things happen more often */
