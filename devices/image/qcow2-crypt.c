@@ -65,24 +65,11 @@ open_luks (ImageLayer *layer, const ImageSecret *secret, GError **error)
 bool
 qcow2_open_crypt (ImageLayer *layer, const ImageSecret *secret, GError **error)
 {
-  Qcow2 *q = QCOW2 (layer);
-
-  if (q->crypt_method == QCOW2_CRYPT_NONE)
-    return true;
   layer->encrypted = true;
-  if (q->crypt_method == QCOW2_CRYPT_LUKS && layer->lenient && secret == NULL)
-    {
-      (void)open_luks (layer, NULL, NULL); /* check says what is wrong with the header */
-      return true;
-    }
-  if (q->crypt_method == QCOW2_CRYPT_LUKS)
+  if (!layer->lenient || secret != NULL)
     return open_luks (layer, secret, error);
-  g_set_error (
-    error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
-    "%s is encrypted with %s, which keeps no secret and is not supported. Convert it to an image with "
-    "LUKS encryption: “qemu-img convert --object secret,… -o encrypt.format=luks,encrypt.key-secret=…”.",
-    layer->store->path, q->crypt_method == QCOW2_CRYPT_AES ? "the old method “AES”" : "an unknown method");
-  return false;
+  (void)open_luks (layer, NULL, NULL); /* check says what is wrong with the header */
+  return true;
 }
 
 void
@@ -112,11 +99,9 @@ qcow2_describe_crypt (ImageLayer *layer, ImageInfo *info)
 {
   const Qcow2 *q = QCOW2 (layer);
 
-  if (q->crypt_method == QCOW2_CRYPT_NONE)
-    return;
-  image_info_detail (info, "encryption", "%s", q->crypt_method == QCOW2_CRYPT_LUKS ? "LUKS" : "AES");
   if (q->crypt == NULL)
     return;
+  image_info_detail (info, "encryption", "LUKS");
   image_info_detail (info, "cipher", "%s", luks_cipher (q->crypt->luks));
   image_info_detail (info, "key-bits", "%u", luks_key_bits (q->crypt->luks));
   image_info_detail (info, "passphrases", "%u", luks_n_secrets (q->crypt->luks));
