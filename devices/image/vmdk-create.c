@@ -80,7 +80,7 @@ check_options (const Creation *creation, GError **error)
     return refuse (error, creation, "the format has no encryption; choose qcow2");
   if (options->compression != NULL && strcmp (options->compression, "zlib") != 0)
     return refuse (error, creation, "its compression is zlib");
-  if (sparse && creation->sectors > UINT32_MAX - UINT64_C (0x1000000) && !creation->subformat->split)
+  if (sparse && creation->sectors > VMDK_MAX_SPARSE && !creation->subformat->split)
     return refuse (error, creation,
                    "one sparse file holds at most 2040 GiB; choose twoGbMaxExtentSparse, or qcow2");
   if (creation->sectors / SPLIT >= VMDK_MAX_EXTENTS && creation->subformat->split)

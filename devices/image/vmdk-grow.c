@@ -135,7 +135,7 @@ vmdk_sparse_grow (VmdkSparse *sparse, uint64_t sectors, GError **error)
 
   if (sectors <= sparse->capacity)
     return true; /* the header's was larger than the descriptor's */
-  if (sectors > UINT32_MAX - UINT64_C (0x1000000))
+  if (sectors > VMDK_MAX_SPARSE)
     {
       g_set_error (
         error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,

@@ -16,6 +16,9 @@ G_BEGIN_DECLS
 #define VMDK_GTES   512u /* entries of a grain table; VDF, "Hosted Sparse Extents" */
 #define VMDK_GRAIN  128u /* sectors, of new disks */
 
+/* Sectors of a disk in one sparse file: entries of 32 bits lead to it and to its tables. */
+#define VMDK_MAX_SPARSE UINT64_C (0xff000000)
+
 /* SparseExtentHeader, packed, little-endian. */
 enum {
   VMDK_H_MAGIC = 0,
