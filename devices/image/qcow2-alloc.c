@@ -131,18 +131,33 @@ hint_block (ImageLayer *layer, bool may_block, Qcow2Table **block)
   return error;
 }
 
-/* How many clusters in a row from @first on are free, and alike in whether they were ever written. */
+static bool
+is_blank (const Qcow2 *q, uint64_t cluster)
+{
+  return cluster >= q->virgin || qcow2_set_has (q->blank, cluster, 1);
+}
+
+/* How many clusters in a row from @first on are free, and alike in whether they read as zeroes. */
 static uint64_t
 free_run (const Qcow2 *q, const Qcow2Table *block, uint64_t first, uint64_t wanted)
 {
   uint64_t end = ((first >> q->rc_bits) + 1) << q->rc_bits, n = 1;
+  bool blank = is_blank (q, first);
 
   end = MIN (end, first + wanted);
-  if (first < q->virgin)
-    end = MIN (end, q->virgin);
-  while (first + n < end && qcow2_rc_count (q, block, first + n) == 0 && !qcow2_is_metadata (q, first + n, 1))
+  while (first + n < end && qcow2_rc_count (q, block, first + n) == 0 && !qcow2_is_metadata (q, first + n, 1)
+         && is_blank (q, first + n) == blank)
     n++;
   return n;
+}
+
+/* Nobody knows any more what these clusters hold. */
+static void
+took (Qcow2 *q, uint64_t first, uint64_t n)
+{
+  if (first < q->virgin)
+    qcow2_set_remove (q->blank, first, n);
+  q->virgin = MAX (q->virgin, first + n);
 }
 
 static void
@@ -152,7 +167,7 @@ take (ImageLayer *layer, Qcow2Table *block, uint64_t first, uint64_t n)
 
   for (uint64_t c = first; c < first + n; c++)
     qcow2_rc_set_count (layer, block, c, 1);
-  q->virgin = MAX (q->virgin, first + n);
+  took (q, first, n);
 }
 
 int
@@ -188,7 +203,7 @@ qcow2_alloc (ImageLayer *layer, uint64_t wanted, bool may_block, uint64_t *first
       error = qcow2_reach (layer, *first + *n, may_block);
       if (error != 0)
         return error;
-      *zeroed = *first >= q->virgin;
+      *zeroed = is_blank (q, *first);
       take (layer, block, *first, *n);
       q->free_hint = *first + *n;
       return 0;
@@ -238,14 +253,17 @@ qcow2_alloc_run (ImageLayer *layer, uint64_t n, uint64_t *first)
   if (error == 0)
     error = qcow2_refcount_add (layer, *first, n, true, 1);
   if (error == 0)
-    QCOW2 (layer)->virgin = MAX (QCOW2 (layer)->virgin, *first + n);
+    took (QCOW2 (layer), *first, n);
   return error;
 }
 
 void
 qcow2_alloc_undo (ImageLayer *layer, uint64_t first, uint64_t n)
 {
-  qcow2_free_later (layer, first, n);
+  /* No table ever pointed there: nothing to wait for, but a block that isn't in memory. */
+  for (uint64_t c = first; c < first + n; c++)
+    if (qcow2_refcount_add (layer, c, 1, false, -1) != 0)
+      qcow2_free_later (layer, c, 1);
 }
 
 /* --- compressed clusters: packed one behind the other, each from a sector's start --- */
@@ -275,7 +293,7 @@ append_code (ImageLayer *layer, unsigned size, bool *fits)
       error = qcow2_refcount_set (layer, next, true, 1);
       if (error != 0)
         return error == -ENXIO ? 0 : error; /* a block of its own comes with a fresh cluster */
-      q->virgin = MAX (q->virgin, next + 1);
+      took (q, next, 1);
     }
   *fits = true;
   return qcow2_refcount_set (layer, cluster, true, count + 1);

@@ -185,7 +185,8 @@ typedef struct {
   Qcow2Root l1, reftable;
   Qcow2Cache l2_cache, rc_cache;
   uint8_t *bad_l1;      /* a bit for each L1 entry that must not be followed */
-  GHashTable *metadata; /* cluster number / 32768 → bitmap: clusters that hold metadata */
+  GHashTable *metadata; /* set of clusters that hold metadata */
+  GHashTable *blank;    /* set of free clusters that were punched: they read as zeroes */
 
   GArray *pending;        /* of Qcow2Run */
   uint64_t pending_total; /* clusters */
@@ -268,6 +269,12 @@ int qcow2_root_write (ImageLayer *layer, Qcow2Root *root); /* dirty sectors; the
 void qcow2_root_clean (Qcow2Root *root);
 void qcow2_root_clear (Qcow2Root *root);
 
+/* Sets of cluster numbers. */
+GHashTable *qcow2_set_new (void);
+void qcow2_set_add (GHashTable *set, uint64_t cluster, uint64_t n);
+void qcow2_set_remove (GHashTable *set, uint64_t cluster, uint64_t n);
+bool qcow2_set_has (GHashTable *set, uint64_t cluster, uint64_t n); /* any of them */
+
 /* Which clusters hold metadata, and must never be taken for data. */
 void qcow2_metadata_add (Qcow2 *q, uint64_t cluster, uint64_t n);
 void qcow2_metadata_remove (Qcow2 *q, uint64_t cluster, uint64_t n);
@@ -303,8 +310,8 @@ int qcow2_append_run (ImageLayer *layer, uint64_t n, uint64_t *first);
 
 /* Every count of the file at once, for repair: the counts of [0, n) are what @count says, others 0. Writes
  * new refcount blocks and a new table behind the end of the file, syncs, then makes the header point there.
- * @count may be asked more than once; it sets *next to a higher cluster, between which and this one all counts are
- * 0. Caches follow; what was pending is forgotten. Durable. Blocking. */
+ * @count may be asked more than once; it sets *next to a higher cluster, between which and this one all
+ * counts are 0. Caches follow; what was pending is forgotten. Durable. Blocking. */
 typedef uint64_t (*Qcow2CountFunc) (uint64_t cluster, uint64_t *next, void *data);
 bool qcow2_refcounts_rebuild (ImageLayer *layer, uint64_t n, Qcow2CountFunc count, void *data,
                               GError **error);

@@ -121,6 +121,7 @@ became_free (Qcow2 *q, uint64_t cluster)
   if (q->code_cursor != 0 && qcow2_cluster_of (q, q->code_cursor) == cluster)
     q->code_cursor = 0;
   qcow2_metadata_remove (q, cluster, 1);
+  qcow2_set_remove (q->blank, cluster, 1);
 }
 
 int
@@ -212,6 +213,7 @@ punch (ImageLayer *layer, const GArray *runs)
 
       if (store_punch (layer->store, run->first << q->cluster_bits, run->n << q->cluster_bits) != 0)
         return;
+      qcow2_set_add (q->blank, run->first, run->n);
     }
 }
 

@@ -21,6 +21,7 @@ add_block (ImageLayer *layer, unsigned index, uint64_t cluster)
   bool blank = cluster >= q->virgin;
 
   qcow2_table_dirty (&q->rc_cache, block, 0, blank ? 1 : q->cluster);
+  qcow2_set_remove (q->blank, cluster, 1);
   qcow2_metadata_add (q, cluster, 1);
   q->virgin = MAX (q->virgin, cluster + 1);
   layer->dirty = true;
@@ -375,5 +376,6 @@ qcow2_refcounts_rebuild (ImageLayer *layer, uint64_t n, Qcow2CountFunc count, vo
   q->free_hint = 0;
   q->code_cursor = 0;
   q->virgin = MAX (q->virgin, r.end);
+  g_hash_table_remove_all (q->blank);
   return true;
 }

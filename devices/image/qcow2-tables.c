@@ -317,37 +317,43 @@ qcow2_root_clear (Qcow2Root *root)
   root->n = 0;
 }
 
-/* --- which clusters hold metadata --- */
+/* --- sets of clusters --- */
 
 #define CHUNK_BITS 15
 
+GHashTable *
+qcow2_set_new (void)
+{
+  return g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_free);
+}
+
 static uint64_t *
-metadata_chunk (const Qcow2 *q, uint64_t cluster, bool make)
+set_chunk (GHashTable *set, uint64_t cluster, bool make)
 {
   uint64_t key = cluster >> CHUNK_BITS;
-  uint64_t *chunk = g_hash_table_lookup (q->metadata, &key);
+  uint64_t *chunk = g_hash_table_lookup (set, &key);
 
   if (chunk == NULL && make)
     {
       chunk = g_new0 (uint64_t, (1u << CHUNK_BITS) / 64);
-      g_hash_table_insert (q->metadata, g_memdup2 (&key, sizeof key), chunk);
+      g_hash_table_insert (set, g_memdup2 (&key, sizeof key), chunk);
     }
   return chunk;
 }
 
 void
-qcow2_metadata_add (Qcow2 *q, uint64_t cluster, uint64_t n)
+qcow2_set_add (GHashTable *set, uint64_t cluster, uint64_t n)
 {
   for (uint64_t c = cluster; c < cluster + n; c++)
-    metadata_chunk (q, c, true)[(c % (1u << CHUNK_BITS)) / 64] |= UINT64_C (1) << (c % 64);
+    set_chunk (set, c, true)[(c % (1u << CHUNK_BITS)) / 64] |= UINT64_C (1) << (c % 64);
 }
 
 void
-qcow2_metadata_remove (Qcow2 *q, uint64_t cluster, uint64_t n)
+qcow2_set_remove (GHashTable *set, uint64_t cluster, uint64_t n)
 {
   for (uint64_t c = cluster; c < cluster + n; c++)
     {
-      uint64_t *chunk = metadata_chunk (q, c, false);
+      uint64_t *chunk = set_chunk (set, c, false);
 
       if (chunk != NULL)
         chunk[(c % (1u << CHUNK_BITS)) / 64] &= ~(UINT64_C (1) << (c % 64));
@@ -355,14 +361,32 @@ qcow2_metadata_remove (Qcow2 *q, uint64_t cluster, uint64_t n)
 }
 
 bool
-qcow2_is_metadata (const Qcow2 *q, uint64_t cluster, uint64_t n)
+qcow2_set_has (GHashTable *set, uint64_t cluster, uint64_t n)
 {
   for (uint64_t c = cluster; c < cluster + n; c++)
     {
-      const uint64_t *chunk = metadata_chunk (q, c, false);
+      const uint64_t *chunk = set_chunk (set, c, false);
 
       if (chunk != NULL && test_bit (chunk, c % (1u << CHUNK_BITS)))
         return true;
     }
   return false;
+}
+
+void
+qcow2_metadata_add (Qcow2 *q, uint64_t cluster, uint64_t n)
+{
+  qcow2_set_add (q->metadata, cluster, n);
+}
+
+void
+qcow2_metadata_remove (Qcow2 *q, uint64_t cluster, uint64_t n)
+{
+  qcow2_set_remove (q->metadata, cluster, n);
+}
+
+bool
+qcow2_is_metadata (const Qcow2 *q, uint64_t cluster, uint64_t n)
+{
+  return qcow2_set_has (q->metadata, cluster, n);
 }

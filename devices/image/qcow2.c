@@ -152,7 +152,6 @@ open_tables (ImageLayer *layer, GError **error)
 {
   Qcow2 *q = QCOW2 (layer);
 
-  q->metadata = g_hash_table_new_full (g_int64_hash, g_int64_equal, g_free, g_free);
   claim (layer, "the header", 0, q->cluster);
   if (q->crypt_offset != 0)
     claim (layer, "the encryption header", q->crypt_offset, q->crypt_length);
@@ -205,7 +204,8 @@ qcow2_free (ImageLayer *layer)
   qcow2_root_clear (&q->l1);
   qcow2_root_clear (&q->reftable);
   qcow2_free_records (q);
-  g_clear_pointer (&q->metadata, g_hash_table_unref);
+  g_hash_table_unref (q->metadata);
+  g_hash_table_unref (q->blank);
   g_array_unref (q->extensions);
   g_array_unref (q->pending);
   g_free (q->bad_l1);
@@ -242,6 +242,8 @@ qcow2_open (ImageLayer *layer, const ImageOptions *options, GError **error)
   q->extensions = g_array_new (false, false, sizeof (Qcow2Extension));
   g_array_set_clear_func (q->extensions, free_extension);
   q->pending = g_array_new (false, false, sizeof (Qcow2Run));
+  q->metadata = qcow2_set_new ();
+  q->blank = qcow2_set_new ();
   if (qcow2_header_read (layer, error))
     {
       layer->cluster = q->cluster;
