@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * driver RUNS [SEED-FILE...]: a fuzz target as a test. Plays every seed as it is, then RUNS inputs made of
- * the seeds (or of nothing) by random changes. The same arguments are always the same inputs.
+ * the seeds (or of nothing) by random changes. The same arguments are always the same inputs. Whoever looks
+ * for the one that fails names a file in $FUZZ_LAST_INPUT: each input is kept there while it is played.
  */
 #include "tests/fuzz/fuzz.h"
 
@@ -35,6 +36,16 @@ scramble (GByteArray *input, GRand *rand)
     }
 }
 
+static void
+play (const uint8_t *data, size_t size)
+{
+  const char *keep = g_getenv ("FUZZ_LAST_INPUT");
+
+  if (keep != NULL && !g_file_set_contents (keep, (const char *)data, size, NULL))
+    g_error ("can't write %s", keep);
+  LLVMFuzzerTestOneInput (data, size);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -51,7 +62,7 @@ main (int argc, char **argv)
       if (!g_file_get_contents (argv[i], &content, &length, NULL))
         g_error ("can't read the seed %s", argv[i]);
       g_ptr_array_add (seeds, g_bytes_new_take (content, length));
-      LLVMFuzzerTestOneInput ((const uint8_t *)content, length);
+      play ((const uint8_t *)content, length);
     }
   for (unsigned i = 0; i < runs; i++)
     {
@@ -63,7 +74,7 @@ main (int argc, char **argv)
           g_byte_array_append (input, g_bytes_get_data (seed, NULL), g_bytes_get_size (seed));
         }
       scramble (input, rand);
-      LLVMFuzzerTestOneInput (input->data, input->len);
+      play (input->data, input->len);
     }
   g_print ("ok 1 - %u seeds and %u random inputs\n", seeds->len, runs);
   return 0;
