@@ -7,7 +7,7 @@
 #define MODULE_FILE "bonsai-console.so"
 
 /* From the folder of the program that runs: beside it, installed, then within a build tree. */
-static const char *const places[] = { ".", "../" CONSOLE_MODULE_FOLDER, "../display", "../../display" };
+static const char *const places[] = { ".", ("../" CONSOLE_MODULE_FOLDER), "../display", "../../display" };
 
 static char *
 find_module (void)
