@@ -36,6 +36,7 @@ find_in_library (const char *name, const char *id, CliDisk *disk, GError **error
                  ? g_strdup (found->path)
                  : g_build_filename (bonsai_vm_get_path (vm), found->path, NULL);
   disk->drive = g_strdup (id);
+  disk->format = g_strdup (found->options.format);
   g_set_object (&disk->session, bonsai_vm_get_session (vm));
   return true;
 }

@@ -71,6 +71,9 @@ bool cli_unlock (ImageSource *source, CliSecret *secret, GError **error);
  * it at Ctrl+C. */
 bool cli_run_task (DiskTaskFunc func, gpointer data, bool progress, GError **error);
 
+/* The same for work that the running machine does. @work->disk is filled in. */
+bool cli_work_on_disk (const CliDisk *disk, BonsaiDiskWork *work, bool progress, GError **error);
+
 /* --- odds and ends --- */
 
 /* The format that a file name's end speaks for: "qcow2" for "x.qcow2". (nullable) */

@@ -17,6 +17,8 @@ typedef struct {
   gint64 begun, drawn;
   int percent;
   bool shown;
+  const char *disk; /* of a machine */
+  guint interrupt, terminate;
 } Progress;
 
 static void
@@ -67,36 +69,78 @@ on_signal (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
-bool
-cli_run_task (DiskTaskFunc func, gpointer data, bool show, GError **error)
+/* Follows SIGINT and SIGTERM until it is over. */
+static void
+begin (Progress *progress, bool show)
 {
-  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
-  Progress progress = {
-    .cancellable = cancellable,
+  *progress = (Progress){
+    .cancellable = g_cancellable_new (),
     .terminal = isatty (STDERR_FILENO),
     .lines = show,
     .begun = g_get_monotonic_time (),
     .percent = -1,
   };
-  guint interrupt = g_unix_signal_add (SIGINT, on_signal, &progress);
-  guint terminate = g_unix_signal_add (SIGTERM, on_signal, &progress);
-  GError *failure = NULL;
-  bool done;
+  progress->interrupt = g_unix_signal_add (SIGINT, on_signal, progress);
+  progress->terminate = g_unix_signal_add (SIGTERM, on_signal, progress);
+}
 
-  disk_task_run_async (func, data, progress.terminal || show ? on_progress : NULL, &progress, cancellable,
-                       cli_wait_ready, &progress.wait);
-  done = disk_task_run_finish (cli_wait (&progress.wait), &failure);
-  cli_wait_clear (&progress.wait);
-  g_source_remove (interrupt);
-  g_source_remove (terminate);
-  if (progress.shown)
+/* @failure: (transfer full) (nullable) */
+static bool
+finish (Progress *progress, GError *failure, GError **error)
+{
+  g_source_remove (progress->interrupt);
+  g_source_remove (progress->terminate);
+  cli_wait_clear (&progress->wait);
+  if (progress->shown)
     g_printerr ("\r\033[K");
   if (g_error_matches (failure, G_IO_ERROR, G_IO_ERROR_CANCELLED))
     {
       g_clear_error (&failure);
       failure = g_error_new_literal (G_IO_ERROR, G_IO_ERROR_CANCELLED, "Interrupted; nothing is lost");
     }
-  if (failure != NULL)
-    g_propagate_error (error, failure);
-  return done;
+  g_object_unref (progress->cancellable);
+  if (failure == NULL)
+    return true;
+  g_propagate_error (error, failure);
+  return false;
+}
+
+bool
+cli_run_task (DiskTaskFunc func, gpointer data, bool show, GError **error)
+{
+  Progress progress;
+  GError *failure = NULL;
+
+  begin (&progress, show);
+  disk_task_run_async (func, data, progress.terminal || show ? on_progress : NULL, &progress,
+                       progress.cancellable, cli_wait_ready, &progress.wait);
+  disk_task_run_finish (cli_wait (&progress.wait), &failure);
+  return finish (&progress, failure, error);
+}
+
+static void
+on_disk_progress (BonsaiSession *session, const char *disk, guint64 done, guint64 total, gpointer data)
+{
+  Progress *progress = data;
+
+  if (g_str_equal (disk, progress->disk) && (progress->terminal || progress->lines))
+    on_progress (done, total, progress);
+}
+
+bool
+cli_work_on_disk (const CliDisk *disk, BonsaiDiskWork *work, bool show, GError **error)
+{
+  Progress progress;
+  GError *failure = NULL;
+  gulong handler;
+
+  work->disk = disk->drive;
+  begin (&progress, show);
+  progress.disk = disk->drive;
+  handler = g_signal_connect (disk->session, "disk-progress", G_CALLBACK (on_disk_progress), &progress);
+  bonsai_session_work_on_disk_async (disk->session, work, progress.cancellable, cli_wait_ready,
+                                     &progress.wait);
+  bonsai_session_work_on_disk_finish (disk->session, cli_wait (&progress.wait), &failure);
+  g_signal_handler_disconnect (disk->session, handler);
+  return finish (&progress, failure, error);
 }

@@ -50,6 +50,16 @@ run_rebase (const Verb *verb, int argc, char **argv)
   rebase.how.unsafe = unsafe;
   if (backing != NULL)
     rebase.how.backing_format = backing_format != NULL ? backing_format : cli_format_of_name (backing);
+  if (disk.session != NULL)
+    {
+      BonsaiDiskWork work = { .work = none ? "flatten" : "rebase",
+                              .backing_path = backing,
+                              .backing_format = rebase.how.backing_format };
+
+      if (unsafe)
+        return cli_usage (verb, "--unsafe is not for a machine that runs");
+      return cli_work_on_disk (&disk, &work, progress, &error) ? EXIT_STATUS_OK : cli_fail (error);
+    }
   if (!cli_unlock (&rebase.source, &secret, &error) || !cli_run_task (run_job, &rebase, progress, &error))
     return cli_fail (error);
   return EXIT_STATUS_OK;

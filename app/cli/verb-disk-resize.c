@@ -10,15 +10,16 @@ typedef struct {
   guint64 before, after;
 } Resize;
 
+/* Reads what is meant by the size, given what it is now. */
 static bool
-resize (Resize *resize, Image *image, GError **error)
+choose_size (Resize *resize, guint64 before, GError **error)
 {
   bool more = resize->size[0] == '+';
   guint64 size = cli_parse_disk_size (resize->size + more, "SIZE", error);
 
   if (size == 0)
     return false;
-  resize->before = image_size (image);
+  resize->before = before;
   resize->after = more ? resize->before + size : size;
   if (resize->after < resize->before && !resize->shrink)
     {
@@ -30,7 +31,25 @@ resize (Resize *resize, Image *image, GError **error)
         resize->source.path, now);
       return false;
     }
-  return resize->after == resize->before || image_resize (image, resize->after, error);
+  return true;
+}
+
+/* The machine that runs has the image open: it is asked. */
+static bool
+resize_running (Resize *resize, const CliDisk *disk, GError **error)
+{
+  const ImageOptions look = {
+    .read_only = true, .format = resize->source.format, .no_backing = true, .lenient = true
+  };
+  g_autoptr (EventLoop) loop = loop_new ("image-look", error);
+  g_autoptr (Image) image = loop != NULL ? image_open (loop, resize->source.path, &look, error) : NULL;
+  g_auto (CliWait) wait = { 0 };
+
+  if (image == NULL || !choose_size (resize, image_size (image), error))
+    return false;
+  bonsai_session_change_disk_async (disk->session, disk->drive, resize->after, NULL, NULL, cli_wait_ready,
+                                    &wait);
+  return bonsai_session_change_disk_finish (disk->session, cli_wait (&wait), error);
 }
 
 static bool
@@ -43,27 +62,8 @@ run_job (const ImageJob *job, gpointer data, GError **error)
   g_autoptr (EventLoop) loop = loop_new ("image-resize", error);
   g_autoptr (Image) image = loop != NULL ? image_open (loop, self->source.path, &options, error) : NULL;
 
-  return image != NULL && resize (self, image, error);
-}
-
-/* The machine that runs has the image open: it is asked. */
-static int
-resize_running (const CliDisk *disk, const char *argument, const char *text)
-{
-  g_auto (CliWait) wait = { 0 };
-  GError *error = NULL;
-  guint64 size = text[0] == '+' ? 0 : cli_parse_disk_size (text, "SIZE", &error);
-
-  if (text[0] == '+')
-    g_set_error (&error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
-                 "“%s” is in use: say how large it is to be, not how much is to be added", argument);
-  if (size == 0)
-    return cli_fail (error);
-  bonsai_session_change_disk_async (disk->session, disk->drive, size, NULL, NULL, cli_wait_ready, &wait);
-  if (!bonsai_session_change_disk_finish (disk->session, cli_wait (&wait), &error))
-    return cli_fail (error);
-  g_print ("%s has %s now, and the guest is told.\n", argument, text);
-  return EXIT_STATUS_OK;
+  return image != NULL && choose_size (self, image_size (image), error)
+         && (self->after == self->before || image_resize (image, self->after, error));
 }
 
 static int
@@ -82,18 +82,20 @@ run_resize (const Verb *verb, int argc, char **argv)
   g_autofree char *after = NULL;
   Resize work = { .shrink = false };
   GError *error = NULL;
+  bool done;
   int status;
 
   if (!cli_parse (verb, entries, &argc, &argv, 2, 2, &status))
     return status;
   if (!cli_find_disk (argv[1], &disk, &error))
     return cli_fail (error);
-  if (disk.session != NULL)
-    return resize_running (&disk, argv[1], argv[2]);
   work.source = (ImageSource){ .path = disk.path, .format = format != NULL ? format : disk.format };
   work.size = argv[2];
   work.shrink = shrink;
-  if (!cli_unlock (&work.source, &secret, &error) || !cli_run_task (run_job, &work, false, &error))
+  done = disk.session != NULL
+           ? resize_running (&work, &disk, &error)
+           : cli_unlock (&work.source, &secret, &error) && cli_run_task (run_job, &work, false, &error);
+  if (!done)
     return cli_fail (error);
   after = disk_size_text (work.after);
   g_print ("%s has %s now.\n", argv[1], after);

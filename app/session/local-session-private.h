@@ -26,6 +26,8 @@ struct _LocalSession {
   int exit_status;
   SessionWaiters *waiters;
 
+  GHashTable *disk_work; /* disk → GCancellable of the work under way */
+
   ScreenViewer *viewer;
   unsigned n_watchers;
   ConsoleWindow *window;
@@ -36,6 +38,14 @@ Pc *local_session_live_pc (LocalSession *self);
 
 /* Pulls the plug if need be; waits for readers of pc_lock. Any thread. */
 void local_session_free_pc (LocalSession *self);
+
+/* local-session-disk.c */
+void local_session_work_on_disk (BonsaiSession *session, const BonsaiDiskWork *work, GTask *task);
+void local_session_cancel_disk_work (BonsaiSession *session, const char *disk);
+/* Goes on with what a process that died left undone. */
+void local_session_resume_disk_work (LocalSession *self);
+/* The machine is about to go: its disks' work ends, and goes on at the next start. */
+void local_session_suspend_disk_work (LocalSession *self);
 
 /* local-session-screen.c */
 void local_session_grab (BonsaiSession *session, int max_width, int max_height, GTask *task);

@@ -180,6 +180,7 @@ end (LocalSession *self, const MachineEvent *event)
     g_strdup (event->message != NULL ? event->message : default_message (event->state, reason));
   self->exit_status = exit_status_of (event);
   self->ended = true;
+  local_session_suspend_disk_work (self);
   local_session_stop_watching (self);
   if (!crashed)
     local_session_close_window (self);
@@ -258,6 +259,7 @@ built (GObject *source, GAsyncResult *result, gpointer data)
     }
   session_waiters_add (self->waiters, g_steal_pointer (&task), SESSION_WAIT_RUNNING, 0);
   machine_run (pc_machine (self->pc));
+  local_session_resume_disk_work (self);
 }
 
 void
@@ -496,8 +498,18 @@ static void
 local_session_change_disk (BonsaiSession *session, const char *disk, uint64_t size, const ImageLimits *limits,
                            GTask *task)
 {
-  DiskChange *change = g_new0 (DiskChange, 1);
+  LocalSession *self = LOCAL_SESSION (session);
+  DiskChange *change;
 
+  if (size > 0 && g_hash_table_contains (self->disk_work, disk))
+    {
+      g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_BUSY,
+                               "Disk %s of %s is being worked on; wait until that is done", disk,
+                               self->spec->name);
+      g_object_unref (task);
+      return;
+    }
+  change = g_new0 (DiskChange, 1);
   change->disk = g_strdup (disk);
   change->size = size;
   change->limited = limits != NULL;
@@ -576,6 +588,8 @@ local_session_iface_init (BonsaiSessionInterface *iface)
   iface->change_disk = local_session_change_disk;
   iface->show_console = local_session_show_console;
   iface->get_console_open = local_session_get_console_open;
+  iface->work_on_disk = local_session_work_on_disk;
+  iface->cancel_disk_work = local_session_cancel_disk_work;
 }
 
 LocalSession *
@@ -608,6 +622,7 @@ local_session_dispose (GObject *object)
   LocalSession *self = LOCAL_SESSION (object);
 
   local_session_stop_watching (self);
+  local_session_suspend_disk_work (self);
   g_clear_pointer (&self->window, console_window_free);
   local_session_free_pc (self);
   G_OBJECT_CLASS (local_session_parent_class)->dispose (object);
@@ -622,6 +637,7 @@ local_session_finalize (GObject *object)
   g_clear_pointer (&self->consoles, consoles_unref);
   g_clear_pointer (&self->spec, machine_spec_unref);
   g_clear_pointer (&self->last_picture, surface_unref);
+  g_hash_table_unref (self->disk_work);
   g_free (self->message);
   g_rw_lock_clear (&self->pc_lock);
   relay_unref (self->relay);
@@ -639,6 +655,7 @@ static void
 local_session_init (LocalSession *self)
 {
   g_rw_lock_init (&self->pc_lock);
+  self->disk_work = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_object_unref);
   self->state = BONSAI_STATE_STARTING;
   self->relay = relay_new (G_OBJECT (self));
   self->waiters = session_waiters_new (shutdown_timed_out, self);

@@ -88,8 +88,17 @@ on_properties_changed (RemoteSession *self)
 static void
 on_signal (RemoteSession *self, const char *sender, const char *signal, GVariant *parameters)
 {
+  const char *disk;
+  guint64 done, total;
+
   if (g_str_equal (signal, "ThumbnailChanged"))
     g_signal_emit_by_name (self, "thumbnail-changed");
+  else if (g_str_equal (signal, "DiskProgress")
+           && g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(stt)")))
+    {
+      g_variant_get (parameters, "(&stt)", &disk, &done, &total);
+      g_signal_emit_by_name (self, "disk-progress", disk, done, total);
+    }
 }
 
 static void
@@ -413,6 +422,24 @@ remote_session_show_console (BonsaiSession *session, bool show, GTask *task)
   call (REMOTE_SESSION (session), "ShowConsole", g_variant_new ("(b)", show), CALL_TIMEOUT_MS, task);
 }
 
+static void
+remote_session_work_on_disk (BonsaiSession *session, const BonsaiDiskWork *work, GTask *task)
+{
+  RemoteSession *self = REMOTE_SESSION (session);
+
+  call (self, "WorkOnDisk",
+        g_variant_new ("(ssuss)", work->disk, work->work, work->layer,
+                       work->backing_path != NULL ? work->backing_path : "",
+                       work->backing_format != NULL ? work->backing_format : ""),
+        G_MAXINT, task);
+}
+
+static void
+remote_session_cancel_disk_work (BonsaiSession *session, const char *disk)
+{
+  call_and_forget (REMOTE_SESSION (session), "CancelDiskWork", g_variant_new ("(s)", disk));
+}
+
 /* --- the rest of the interface --- */
 
 static const char *
@@ -483,6 +510,8 @@ remote_session_iface_init (BonsaiSessionInterface *iface)
   iface->change_disk = remote_session_change_disk;
   iface->show_console = remote_session_show_console;
   iface->get_console_open = remote_session_get_console_open;
+  iface->work_on_disk = remote_session_work_on_disk;
+  iface->cancel_disk_work = remote_session_cancel_disk_work;
 }
 
 static void

@@ -166,6 +166,51 @@ on_change_disk (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, 
 }
 
 static void
+disk_work_done (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GError *error = NULL;
+  gboolean done = bonsai_session_work_on_disk_finish (BONSAI_SESSION (source), result, &error);
+
+  answer_empty (data, done, error);
+}
+
+static gboolean
+on_work_on_disk (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, const char *disk,
+                 const char *name, guint layer, const char *backing_path, const char *backing_format,
+                 gpointer data)
+{
+  SessionServer *server = data;
+  const BonsaiDiskWork work = {
+    .disk = disk,
+    .work = name,
+    .layer = layer,
+    .backing_path = backing_path[0] != '\0' ? backing_path : NULL,
+    .backing_format = backing_format[0] != '\0' ? backing_format : NULL,
+  };
+
+  bonsai_session_work_on_disk_async (server->session, &work, NULL, disk_work_done,
+                                     answer_new (server, invocation));
+  return TRUE;
+}
+
+static gboolean
+on_cancel_disk_work (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, const char *disk,
+                     gpointer data)
+{
+  SessionServer *server = data;
+
+  bonsai_session_cancel_disk_work (server->session, disk);
+  bonsai_bus_session1_complete_cancel_disk_work (skeleton, invocation);
+  return TRUE;
+}
+
+static void
+on_session_disk_progress (SessionServer *server, const char *disk, guint64 done, guint64 total)
+{
+  bonsai_bus_session1_emit_disk_progress (server->skeleton, disk, done, total);
+}
+
+static void
 show_console_done (GObject *source, GAsyncResult *result, gpointer data)
 {
   GError *error = NULL;
@@ -337,6 +382,8 @@ connect_methods (SessionServer *server)
     { "handle-change-medium", G_CALLBACK (on_change_medium) },
     { "handle-change-disk", G_CALLBACK (on_change_disk) },
     { "handle-show-console", G_CALLBACK (on_show_console) },
+    { "handle-work-on-disk", G_CALLBACK (on_work_on_disk) },
+    { "handle-cancel-disk-work", G_CALLBACK (on_cancel_disk_work) },
   };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (methods); i++)
@@ -447,6 +494,7 @@ session_server_new (BonsaiSession *session, GError **error)
   connect_methods (server);
   g_signal_connect_swapped (session, "changed", G_CALLBACK (update_properties), server);
   g_signal_connect_swapped (session, "thumbnail-changed", G_CALLBACK (on_session_thumbnail_changed), server);
+  g_signal_connect_swapped (session, "disk-progress", G_CALLBACK (on_session_disk_progress), server);
   g_signal_connect (server->server, "new-connection", G_CALLBACK (on_new_connection), server);
   g_dbus_server_start (server->server);
   return server;

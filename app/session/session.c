@@ -9,6 +9,8 @@ bonsai_session_default_init (BonsaiSessionInterface *iface)
   g_signal_new ("changed", BONSAI_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
   g_signal_new ("thumbnail-changed", BONSAI_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
                 0);
+  g_signal_new ("disk-progress", BONSAI_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 3,
+                G_TYPE_STRING, G_TYPE_UINT64, G_TYPE_UINT64);
 }
 
 const char *
@@ -150,4 +152,38 @@ bool
 bonsai_session_get_console_open (BonsaiSession *session)
 {
   return BONSAI_SESSION_GET_IFACE (session)->get_console_open (session);
+}
+
+static void
+on_cancelled (GCancellable *cancellable, gpointer data)
+{
+  GTask *task = data;
+
+  bonsai_session_cancel_disk_work (g_task_get_source_object (task), g_task_get_name (task));
+}
+
+void
+bonsai_session_work_on_disk_async (BonsaiSession *session, const BonsaiDiskWork *work,
+                                   GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (session, NULL, callback, data);
+
+  g_task_set_source_tag (task, bonsai_session_work_on_disk_async);
+  g_task_set_name (task, work->disk);
+  /* The answer comes from whoever does the work: it may be done already. */
+  if (cancellable != NULL)
+    g_signal_connect_object (cancellable, "cancelled", G_CALLBACK (on_cancelled), task, 0);
+  BONSAI_SESSION_GET_IFACE (session)->work_on_disk (session, work, task);
+}
+
+gboolean
+bonsai_session_work_on_disk_finish (BonsaiSession *session, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+void
+bonsai_session_cancel_disk_work (BonsaiSession *session, const char *disk)
+{
+  BONSAI_SESSION_GET_IFACE (session)->cancel_disk_work (session, disk);
 }

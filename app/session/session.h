@@ -15,7 +15,8 @@ G_BEGIN_DECLS
  * BonsaiSession: a machine that runs, wherever it does: in this process (LocalSession) or in another
  * (RemoteSession). Nothing above knows the difference.
  *
- * Signals: "changed" (state, reason or message), "thumbnail-changed".
+ * Signals: "changed" (state, reason or message), "thumbnail-changed", "disk-progress" (string: disk, guint64:
+ * bytes of it that were dealt with, guint64: all).
  * Threading: the main context that was thread-default when the session was made.
  */
 #define BONSAI_TYPE_SESSION (bonsai_session_get_type ())
@@ -47,6 +48,14 @@ typedef struct {
   int x, y;
 } BonsaiInput;
 
+/* What is done with the disk of a machine that runs. */
+typedef struct {
+  const char *disk; /* "disk0" */
+  const char *work; /* as image_work_name */
+  guint layer;      /* "merge": which layer goes */
+  const char *backing_path, *backing_format; /* "rebase" */
+} BonsaiDiskWork;
+
 struct _BonsaiSessionInterface {
   GTypeInterface parent;
 
@@ -67,6 +76,8 @@ struct _BonsaiSessionInterface {
                        GTask *task);
   void (*show_console) (BonsaiSession *session, bool show, GTask *task);
   bool (*get_console_open) (BonsaiSession *session);
+  void (*work_on_disk) (BonsaiSession *session, const BonsaiDiskWork *work, GTask *task);
+  void (*cancel_disk_work) (BonsaiSession *session, const char *disk);
 };
 
 const char *bonsai_session_get_uuid (BonsaiSession *session);
@@ -114,5 +125,15 @@ void bonsai_session_show_console_async (BonsaiSession *session, bool show, GCanc
                                         GAsyncReadyCallback callback, gpointer data);
 gboolean bonsai_session_show_console_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 bool bonsai_session_get_console_open (BonsaiSession *session);
+
+/* Changes a disk's layers while the guest uses it; done when that is. The work goes on if whoever
+ * asked is gone, and, after a crash, when the machine is started again. Cancelling @cancellable gives it up. */
+void bonsai_session_work_on_disk_async (BonsaiSession *session, const BonsaiDiskWork *work,
+                                        GCancellable *cancellable, GAsyncReadyCallback callback,
+                                        gpointer data);
+gboolean bonsai_session_work_on_disk_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
+
+/* Gives up the work on @disk, if there is any; whoever waits for it gets G_IO_ERROR_CANCELLED. */
+void bonsai_session_cancel_disk_work (BonsaiSession *session, const char *disk);
 
 G_END_DECLS

@@ -222,6 +222,12 @@ find_image (const Pc *pc, const char *id, GError **error)
   return image;
 }
 
+Image *
+pc_disk_image (Pc *pc, const char *disk, GError **error)
+{
+  return find_image (pc, disk, error);
+}
+
 bool
 pc_grow_disk (Pc *pc, const char *disk, uint64_t size, GError **error)
 {

@@ -48,6 +48,10 @@ bool pc_change_medium (Pc *pc, const char *drive, const char *path, bool force, 
  * takes. */
 bool pc_grow_disk (Pc *pc, const char *disk, uint64_t size, GError **error);
 
+/* What the disk lies in; for work on its layers (image_work_run), which must end before the machine goes. (transfer
+ * none) */
+Image *pc_disk_image (Pc *pc, const char *disk, GError **error);
+
 /* From now on; all zero: none. */
 bool pc_limit_disk (Pc *pc, const char *disk, const ImageLimits *limits, GError **error);
 
