@@ -52,8 +52,23 @@ reopen (Image *image, unsigned depth, bool read_only, GError **error)
   return true;
 }
 
-/* A last cluster that isn't whole would show what lies below it once the disk goes on: the layer takes it
- * over. */
+/* A last cluster that isn't whole would show what lies below it, or what it held before the disk once shrank,
+ * as the disk goes on: the layer takes it over. */
+static int
+must_own_last_cluster (ImageLayer *layer, bool *must)
+{
+  LayerExtent extent;
+  int result;
+
+  *must = false;
+  if (layer->size % layer->cluster == 0)
+    return 0;
+  result = image_layer_map (layer, layer->size - IMAGE_SECTOR_SIZE, IMAGE_SECTOR_SIZE, true, &extent);
+  *must = layer->below > layer->size || extent.kind == EXTENT_ENCODED
+          || (extent.kind == EXTENT_DATA && !extent.writable);
+  return result;
+}
+
 static int
 own_last_cluster (Image *image, unsigned depth)
 {
@@ -61,10 +76,11 @@ own_last_cluster (Image *image, unsigned depth)
   uint8_t sector[IMAGE_SECTOR_SIZE];
   const struct iovec iov = { sector, sizeof sector };
   uint64_t offset = layer->size - sizeof sector;
-  int result = 0;
+  bool must;
+  int result = must_own_last_cluster (layer, &must);
 
-  if (layer->size % layer->cluster == 0 || layer->below <= layer->size)
-    return 0;
+  if (result < 0 || !must)
+    return result;
   result = image_layer_begin (layer);
   if (result == 0)
     result = image_chain_read (image, depth, offset, &iov, 1, 0, sizeof sector);
