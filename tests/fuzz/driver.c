@@ -12,6 +12,17 @@
 
 #define LONGEST_INPUT 4096
 
+/* Targets that know what their inputs mean have one: see fuzz.h. */
+#pragma weak LLVMFuzzerCustomMutator
+
+size_t
+LLVMFuzzerMutate (uint8_t *data, size_t size, size_t max_size)
+{
+  if (size > 0)
+    data[size / 2] ^= 1;
+  return size;
+}
+
 static void
 scramble (GByteArray *input, GRand *rand)
 {
@@ -73,7 +84,10 @@ main (int argc, char **argv)
           GBytes *seed = seeds->pdata[g_rand_int_range (rand, 0, seeds->len)];
           g_byte_array_append (input, g_bytes_get_data (seed, NULL), g_bytes_get_size (seed));
         }
-      scramble (input, rand);
+      if (LLVMFuzzerCustomMutator != NULL && input->len > 0 && g_rand_boolean (rand))
+        LLVMFuzzerCustomMutator (input->data, input->len, input->len, g_rand_int (rand));
+      else
+        scramble (input, rand);
       play (input->data, input->len);
     }
   g_print ("ok 1 - %u seeds and %u random inputs\n", seeds->len, runs);

@@ -10,9 +10,6 @@
 
 #include <stdbool.h>
 
-size_t LLVMFuzzerMutate (uint8_t *data, size_t size, size_t max_size);
-size_t LLVMFuzzerCustomMutator (uint8_t *data, size_t size, size_t max_size, unsigned seed);
-
 #define OFFSET_MASK UINT64_C (0x00fffffffffffe00)
 #define HEADER_SIZE 112u
 #define PIECE_HEAD  6u
