@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/image/vmdk-private.h"
 
+#include "devices/image/windows-path.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/error.h"
 
@@ -15,6 +16,28 @@ vmdk_probe (const ImageProbe *probe)
 }
 
 /* --- open and close --- */
+
+static bool
+lies_there (const char *folder, const char *path)
+{
+  g_autofree char *full = g_path_is_absolute (path) ? g_strdup (path) : g_build_filename (folder, path, NULL);
+
+  return g_file_test (full, G_FILE_TEST_EXISTS);
+}
+
+/* The file calls it a hint: disks move, together, also from Windows. The CID tells whether it is the one. */
+static char *
+follow_hint (const ImageLayer *layer, const char *hint)
+{
+  g_autofree char *folder = g_path_get_dirname (layer->store->path);
+  g_autofree char *path = strchr (hint, '\\') != NULL ? windows_path_here (hint) : g_strdup (hint),
+                  *beside = NULL;
+
+  if (path == NULL || lies_there (folder, path))
+    return g_strdup (path != NULL ? path : hint);
+  beside = g_path_get_basename (path);
+  return g_strdup (lies_there (folder, beside) ? beside : path);
+}
 
 static bool
 read_parent (ImageLayer *layer, Vmdk *vmdk, GError **error)
@@ -32,7 +55,7 @@ read_parent (ImageLayer *layer, Vmdk *vmdk, GError **error)
       return layer->lenient;
     }
   vmdk->has_parent = true;
-  layer->backing_path = g_strdup (hint);
+  layer->backing_path = follow_hint (layer, hint);
   layer->backing_format = g_strdup ("vmdk"); /* VDF knows no other */
   return true;
 }
@@ -90,11 +113,16 @@ static bool
 prepare_writing (ImageLayer *layer, Vmdk *vmdk, GError **error)
 {
   ImageCheck check = { .repair = true };
-  bool unclean = false;
+  bool unclean = false, writable = false;
 
   for (unsigned i = 0; i < vmdk->n_extents; i++)
-    if (!prepare_extent (layer, vmdk, &vmdk->extents[i], &unclean, error))
-      return false;
+    {
+      writable |= vmdk->extents[i].access == VMDK_RW;
+      if (!prepare_extent (layer, vmdk, &vmdk->extents[i], &unclean, error))
+        return false;
+    }
+  if (!writable)
+    return refuse_writing (layer, "its descriptor says RDONLY of every extent; attach it read-only", error);
   if (!unclean)
     return true;
   if (!vmdk_check (layer, &check, error))
@@ -179,6 +207,8 @@ vmdk_map (ImageLayer *layer, uint64_t offset, uint64_t length, bool may_block, L
 
   length = MIN (length, extent->length - within);
   *result = (LayerExtent){ .kind = EXTENT_ZERO, .length = length };
+  if (extent->access == VMDK_NOACCESS)
+    return -EACCES;
   switch (extent->kind)
     {
       case VMDK_SPARSE: {

@@ -469,6 +469,8 @@ main (int argc, char **argv)
   g_test_add_func ("/nbd/read-only", test_read_only);
   g_test_add_func ("/nbd/tls", test_tls);
   g_test_add_data_func ("/nbd/format/raw", "raw", test_format);
+  g_test_add_data_func ("/nbd/format/qcow2", "qcow2", test_format);
+  g_test_add_data_func ("/nbd/format/vdi", "vdi", test_format);
   g_test_add_data_func ("/nbd/format/vmdk", "vmdk", test_format);
   return g_test_run ();
 }

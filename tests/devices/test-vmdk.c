@@ -634,8 +634,6 @@ test_delta (Fixture *f, gconstpointer subformat)
   g_assert_cmpmem (f->seen, 4096, f->bytes + 4096, 4096);
   image_close (image);
   peer ("convert", "-f", "vmdk", "-O", "raw", child, copy, NULL);
-  image = open_disk (f, child, true);
-  image_close (image);
 
   /* The parent changes under it. */
   image = open_disk (f, f->path, false);
@@ -646,6 +644,52 @@ test_delta (Fixture *f, gconstpointer subformat)
   g_assert_no_error (error);
   image = open_disk (f, child, true);
   assert_there (f, image, 3 * MIB);
+  image_close (image);
+}
+
+/* Both moved here from elsewhere. */
+static void
+test_moved (Fixture *f, gconstpointer hint)
+{
+  const ImageCreateOptions options = { .format = "vmdk",
+                                       .backing_path = "disk.vmdk",
+                                       .backing_format = "vmdk" };
+  g_autofree char *child = in_folder (f, "child.vmdk"), *text = NULL, *line = NULL;
+  GError *error = NULL;
+  size_t size;
+  char *at;
+  Image *image;
+
+  create (f, NULL, 4 * MIB);
+  image = open_disk (f, f->path, false);
+  put (f, image, 0);
+  image_close (image);
+  g_assert_true (image_create (child, &options, &error));
+  g_assert_true (g_file_get_contents (child, &text, &size, NULL));
+  at = memmem (text, size, "parentFileNameHint=\"disk.vmdk\"", 30);
+  g_assert_nonnull (at);
+  line = g_strdup_printf ("parentFileNameHint=\"%s\"", (const char *)hint);
+  memmove (at + strlen (line), at + 30, 20 * 512 - (at - text) - strlen (line));
+  memcpy (at, line, strlen (line));
+  edit (child, 512, text + 512, 20 * 512);
+  image = open_disk (f, child, true);
+  assert_there (f, image, 0);
+  image_close (image);
+}
+
+static void
+test_access (Fixture *f, gconstpointer data)
+{
+  Image *image;
+
+  make_flat (f, "a.vmdk");
+  g_assert_true (g_file_set_contents (
+    f->path, "# Disk DescriptorFile\nRDONLY 200 FLAT \"a.vmdk\" 0\nNOACCESS 200 FLAT \"a.vmdk\" 0", -1,
+    NULL));
+  assert_refused (f, f->path, false, (const char *[]){ "RDONLY", "read-only", NULL });
+  image = open_disk (f, f->path, true);
+  g_assert_cmpint (image_run (image, IMAGE_READ, 0, f->seen, PATTERN / 2), ==, 0);
+  g_assert_cmpint (image_run (image, IMAGE_READ, PATTERN / 2, f->seen, 512), <, 0);
   image_close (image);
 }
 
@@ -827,6 +871,9 @@ main (int argc, char **argv)
   ADD ("cid/flat", "monolithicFlat", test_cid);
   ADD ("delta/sparse", "monolithicSparse", test_delta);
   ADD ("delta/split", "twoGbMaxExtentSparse", test_delta);
+  ADD ("moved/windows", "C:\\VMs\\old\\disk.vmdk", test_moved);
+  ADD ("moved/absolute", "/not/here/disk.vmdk", test_moved);
+  ADD ("access", NULL, test_access);
   ADD ("zeroed-grains", NULL, test_zeroed_grains);
   ADD ("stream", NULL, test_stream);
   ADD ("stream/damaged", NULL, test_cut_stream);
