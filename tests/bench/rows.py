@@ -2,6 +2,8 @@
 """What is measured. A row's measure(context, who) runs one of the two virtualizers once; it gives the row's number,
 and the processor time that it took where that tells more on a busy host."""
 import os
+import re
+import resource
 import shutil
 import subprocess
 import tempfile
@@ -163,6 +165,63 @@ class GuestDisk(Row):
                 return self.count / (ended - began), (machine.cpu() - before) / self.count * 1e6
 
 
+class ImageLayer(Row):
+    """Operations per second of the image layer alone: storage-bench beside qemu-img bench."""
+    unit, higher_is_better, size = "1/s", True, 512 << 20
+    images = {}  # folders of those that hold data: made once
+
+    def __init__(self, name, work, depth, block, count, image="qcow2", layers=1, goal=1.2):
+        self.name, self.work, self.depth, self.block, self.count = name, work, depth, block, count
+        self.image, self.layers, self.goal = image, layers, goal
+
+    def make_image(self, folder):
+        """Its path. Fresh ones hold nothing yet; in a chain all is in the lowest layer."""
+        path, create = os.path.join(folder, "disk0"), ["qemu-img", "create", "-q", "-f", "qcow2"]
+        if self.image == "fresh":
+            subprocess.run([*create, path, str(4 << 30)], check=True)
+            return path
+        with open(path, "wb") as file:
+            for _ in range(self.size >> 20):
+                file.write(os.urandom(1 << 20))
+        if self.image == "qcow2":
+            raw, path = path, os.path.join(folder, "disk1")
+            subprocess.run(["qemu-img", "convert", "-O", "qcow2", raw, path], check=True)
+            os.unlink(raw)
+        for layer in range(2, self.layers + 1):
+            below, path = path, os.path.join(folder, f"disk{layer}")
+            subprocess.run([*create, "-b", below, "-F", "qcow2", path], check=True)
+        os.sync()  # what the host still has to write is not this row's
+        return path
+
+    def command(self, context, who, path):
+        kind = "raw" if self.image == "raw" else "qcow2"
+        if who == "bonsai":
+            return [os.path.join(context.build, "tests", "bench", "storage-bench"), self.work, str(self.block),
+                    str(self.depth), str(self.count), path, kind, "cached"]
+        step = self.block * (1 if self.block > 65536 else 77747)
+        return ["qemu-img", "bench", "-c", str(self.count), "-d", str(self.depth), "-f", kind, "-i", "io_uring", "-s",
+                str(self.block), "-S", str(step), "-t", "writeback", *(["-w"] if self.work == "write" else []), path]
+
+    def run(self, context, who, path):
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        run = subprocess.run(self.command(context, who, path), capture_output=True, text=True, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        cpu = (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) / self.count * 1e6
+        if who == "bonsai":
+            return float(run.stdout.split()[0]), cpu
+        return self.count / float(re.search(r"completed in ([0-9.]+) seconds", run.stdout).group(1)), cpu
+
+    def measure(self, context, who):
+        if self.image == "fresh":
+            with tempfile.TemporaryDirectory(prefix="bonsai-bench-", dir=context.disk_folder) as folder:
+                return self.run(context, who, self.make_image(folder))
+        key = self.image, self.layers
+        if key not in self.images:
+            folder = tempfile.TemporaryDirectory(prefix="bonsai-bench-", dir=context.disk_folder)
+            self.images[key] = folder, self.make_image(folder.name)
+        return self.run(context, who, self.images[key][1])
+
+
 # --- showing ---
 
 class Console(Row):
@@ -228,4 +287,22 @@ ROWS = [Start(), StartKernel(), Firmware(), LinuxToInit(), PortRoundTrip(), Memo
         GuestDisk("qcow2-write-1", "write-1", 50000, "full"), GuestDisk("qcow2-write-32", "write-32", 200000, "full"),
         GuestDisk("fresh-write-1", "write-1", 50000, "fresh"), GuestDisk("fresh-write-32", "write-32", 200000, "fresh"),
         GuestDisk("chain10-read-32", "read-32", 200000, "full", depth=10),
-        GuestDisk("chain50-read-32", "read-32", 200000, "full", depth=50)]
+        GuestDisk("chain50-read-32", "read-32", 200000, "full", depth=50),
+        ImageLayer("image-read-1", "read", 1, 4096, 100000, "raw"),
+        ImageLayer("image-read-32", "read", 32, 4096, 300000, "raw"),
+        ImageLayer("image-write-1", "write", 1, 4096, 30000, "raw"),
+        ImageLayer("image-write-32", "write", 32, 4096, 60000, "raw"),
+        ImageLayer("image-read-big", "read", 4, 1 << 20, 4000, "raw", goal=0.9),
+        ImageLayer("image-write-big", "write", 4, 1 << 20, 2000, "raw", goal=0.9),
+        ImageLayer("qimage-read-1", "read", 1, 4096, 100000),
+        ImageLayer("qimage-read-32", "read", 32, 4096, 300000),
+        ImageLayer("qimage-write-1", "write", 1, 4096, 30000),
+        ImageLayer("qimage-write-32", "write", 32, 4096, 60000),
+        ImageLayer("qimage-read-big", "read", 4, 1 << 20, 4000, goal=0.9),
+        ImageLayer("qimage-write-big", "write", 4, 1 << 20, 2000, goal=0.9),
+        ImageLayer("fresh-image-1", "write", 1, 4096, 30000, "fresh"),
+        ImageLayer("fresh-image-32", "write", 32, 4096, 60000, "fresh"),
+        ImageLayer("layers10-read-1", "read", 1, 4096, 100000, layers=10),
+        ImageLayer("layers10-read-32", "read", 32, 4096, 200000, layers=10),
+        ImageLayer("layers50-read-1", "read", 1, 4096, 100000, layers=50),
+        ImageLayer("layers50-read-32", "read", 32, 4096, 200000, layers=50)]

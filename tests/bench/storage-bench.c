@@ -1,21 +1,33 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * What the image layer alone costs: 4 KiB at random places of a raw file in the page cache, one and 32
- * requests deep, beside the same work by pread and pwrite on one thread. "name value unit" lines.
+ * What the image layer alone costs: requests of one size at places all over a disk, some of them under way at
+ * a time, each followed by the next one when it is done; as qemu-img bench does. Prints operations per
+ * second, and microseconds of processor time for each.
  *
- * usage: storage-bench [FILE]   FILE is overwritten; default: a file in the temporary folder, removed again
+ * usage: storage-bench read|write|plain-read|plain-write SIZE DEPTH COUNT FILE FORMAT cached|direct
+ *   SIZE    bytes of a request
+ *   DEPTH   requests under way
+ *   plain-  by pread and pwrite, on one thread, one at a time: the file itself
  */
 #include "devices/image/image.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
-#define FILE_SIZE  (UINT64_C (256) << 20)
-#define BLOCK      4096u
-#define N_REQUESTS 100000u
-#define MAX_DEPTH  32u
+/* An odd number of requests: small ones meet no place twice before they have been everywhere. */
+#define STRIDE 77747u
+
+typedef struct {
+  ImageRequestKind kind;
+  bool plain, direct;
+  size_t size;
+  unsigned depth, count;
+  const char *path, *format;
+} Plan;
 
 typedef struct Run Run;
 
@@ -23,23 +35,25 @@ typedef struct {
   Run *run;
   ImageRequest request;
   struct iovec iov;
-  uint8_t data[BLOCK];
 } Slot;
 
 struct Run {
+  const Plan *plan;
   Image *image;
-  ImageRequestKind kind;
-  GRand *rand;
+  uint64_t position, n_places;
   unsigned to_submit, to_finish;
-  Slot slots[MAX_DEPTH];
+  Slot *slots;
   GMutex lock;
   GCond done;
 };
 
 static uint64_t
-random_offset (GRand *rand)
+next_offset (const Plan *plan, uint64_t *position, uint64_t n_places)
 {
-  return (uint64_t)g_rand_int_range (rand, 0, FILE_SIZE / BLOCK) * BLOCK;
+  uint64_t step = plan->size <= 65536 ? STRIDE : 1;
+
+  *position = (*position + step) % n_places;
+  return *position * plan->size;
 }
 
 static void
@@ -48,8 +62,7 @@ submit (Slot *slot)
   Run *run = slot->run;
 
   run->to_submit--;
-  slot->request.kind = run->kind;
-  slot->request.offset = random_offset (run->rand);
+  slot->request.offset = next_offset (run->plan, &run->position, run->n_places);
   image_submit (run->image, &slot->request);
 }
 
@@ -61,7 +74,7 @@ finished (ImageRequest *request, int error)
   Run *run = slot->run;
 
   if (error < 0)
-    g_error ("A request failed: %s", g_strerror (-error));
+    g_error ("A request at %" G_GUINT64_FORMAT " failed: %s", request->offset, g_strerror (-error));
   if (run->to_submit > 0)
     submit (slot);
   if (--run->to_finish > 0)
@@ -71,125 +84,127 @@ finished (ImageRequest *request, int error)
   g_mutex_unlock (&run->lock);
 }
 
-typedef struct {
-  Run *run;
-  unsigned depth;
-} Start;
-
 static void
 start (void *data)
 {
-  const Start *begin = data;
+  Run *run = data;
 
-  for (unsigned i = 0; i < begin->depth; i++)
-    submit (&begin->run->slots[i]);
-}
-
-/* Requests per second. */
-static double
-measure (EventLoop *loop, Image *image, ImageRequestKind kind, unsigned depth)
-{
-  g_autofree Run *run = g_new0 (Run, 1);
-  Start begin = { run, depth };
-  gint64 before, after;
-
-  run->image = image;
-  run->kind = kind;
-  run->rand = g_rand_new_with_seed (1);
-  run->to_submit = run->to_finish = N_REQUESTS;
-  for (unsigned i = 0; i < depth; i++)
-    {
-      Slot *slot = &run->slots[i];
-
-      slot->run = run;
-      slot->iov = (struct iovec){ slot->data, BLOCK };
-      slot->request =
-        (ImageRequest){ .length = BLOCK, .iov = &slot->iov, .n_iov = 1, .done = finished, .data = slot };
-    }
-  g_mutex_lock (&run->lock);
-  before = g_get_monotonic_time ();
-  loop_call (loop, start, &begin);
-  g_cond_wait (&run->done, &run->lock);
-  after = g_get_monotonic_time ();
-  g_mutex_unlock (&run->lock);
-  g_rand_free (run->rand);
-  return N_REQUESTS * 1e6 / (double)(after - before);
-}
-
-static double
-measure_plain (const char *path, ImageRequestKind kind)
-{
-  int fd = open (path, O_RDWR | O_CLOEXEC);
-  GRand *rand = g_rand_new_with_seed (1);
-  uint8_t data[BLOCK] = { 0 };
-  gint64 before = g_get_monotonic_time ();
-
-  for (unsigned i = 0; i < N_REQUESTS; i++)
-    {
-      uint64_t offset = random_offset (rand);
-      ssize_t n =
-        kind == IMAGE_READ ? pread (fd, data, BLOCK, (off_t)offset) : pwrite (fd, data, BLOCK, (off_t)offset);
-
-      if (n != BLOCK)
-        g_error ("A plain transfer of %s was cut", path);
-    }
-  g_rand_free (rand);
-  close (fd);
-  return N_REQUESTS * 1e6 / (double)(g_get_monotonic_time () - before);
+  for (unsigned i = 0; i < run->plan->depth; i++)
+    submit (&run->slots[i]);
 }
 
 static void
-fill (const char *path)
+run_image (EventLoop *loop, Image *image, const Plan *plan)
 {
-  g_autofree uint8_t *chunk = g_malloc0 (1 << 20);
-  int fd = open (path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+  Run run = { .plan = plan, .image = image, .to_submit = plan->count, .to_finish = plan->count };
 
-  if (fd < 0)
-    g_error ("Can't write %s", path);
-  for (uint64_t at = 0; at < FILE_SIZE; at += 1 << 20)
-    if (write (fd, chunk, 1 << 20) != 1 << 20)
-      g_error ("Can't fill %s; the bench needs %u MiB", path, (unsigned)(FILE_SIZE >> 20));
+  run.n_places = image_size (image) / plan->size;
+  run.slots = g_new0 (Slot, plan->depth);
+  for (unsigned i = 0; i < plan->depth; i++)
+    {
+      Slot *slot = &run.slots[i];
+
+      slot->run = &run;
+      slot->iov = (struct iovec){ g_aligned_alloc0 (1, plan->size, 4096), plan->size };
+      slot->request = (ImageRequest){ .kind = plan->kind,
+                                      .length = plan->size,
+                                      .iov = &slot->iov,
+                                      .n_iov = 1,
+                                      .done = finished,
+                                      .data = slot };
+    }
+  g_mutex_lock (&run.lock);
+  loop_call (loop, start, &run);
+  g_cond_wait (&run.done, &run.lock);
+  g_mutex_unlock (&run.lock);
+  for (unsigned i = 0; i < plan->depth; i++)
+    g_aligned_free (run.slots[i].iov.iov_base);
+  g_free (run.slots);
+}
+
+static void
+run_plain (const Plan *plan)
+{
+  int fd = open (plan->path, O_RDWR | O_CLOEXEC | (plan->direct ? O_DIRECT : 0));
+  void *data = g_aligned_alloc0 (1, plan->size, 4096);
+  uint64_t n_places = (uint64_t)lseek (fd, 0, SEEK_END) / plan->size, position = 0;
+
+  for (unsigned i = 0; i < plan->count; i++)
+    {
+      off_t offset = (off_t)next_offset (plan, &position, n_places);
+      ssize_t n = plan->kind == IMAGE_READ ? pread (fd, data, plan->size, offset)
+                                           : pwrite (fd, data, plan->size, offset);
+
+      if (n != (ssize_t)plan->size)
+        g_error ("A transfer of %s was cut: %s", plan->path, g_strerror (errno));
+    }
+  g_aligned_free (data);
   close (fd);
+}
+
+static double
+processor_time (void)
+{
+  struct rusage usage;
+
+  getrusage (RUSAGE_SELF, &usage);
+  return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1e6
+         + (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec);
+}
+
+static void
+measure (EventLoop *loop, Image *image, const Plan *plan)
+{
+  gint64 before = g_get_monotonic_time (), after;
+  double spent = processor_time ();
+
+  if (plan->plain)
+    run_plain (plan);
+  else
+    run_image (loop, image, plan);
+  after = g_get_monotonic_time ();
+  printf ("%.0f %.3f\n", plan->count * 1e6 / (double)(after - before),
+          (processor_time () - spent) / plan->count);
 }
 
 int
 main (int argc, char **argv)
 {
-  static const struct {
-    const char *name;
-    ImageRequestKind kind;
-  } kinds[] = { { "read", IMAGE_READ }, { "write", IMAGE_WRITE } };
-  static const unsigned depths[] = { 1, MAX_DEPTH };
-  g_autofree char *path =
-    argc > 1 ? g_strdup (argv[1]) : g_build_filename (g_get_tmp_dir (), "bonsai-storage-bench", NULL);
-  const ImageOptions options = { .exclusive_lock = true, .format = "raw" };
   GError *error = NULL;
-  EventLoop *loop = loop_new ("bench", &error);
-  Image *image;
+  EventLoop *loop;
+  Image *image = NULL;
+  Plan plan;
 
-  if (loop == NULL)
-    g_error ("%s", error->message);
-  fill (path);
-  image = image_open (loop, path, &options, &error);
-  if (image == NULL)
-    g_error ("%s", error->message);
-  printf ("# %s\n", loop_io_engine (loop));
-  for (unsigned k = 0; k < G_N_ELEMENTS (kinds); k++)
+  if (argc != 8)
     {
-      double plain = measure_plain (path, kinds[k].kind);
-
-      printf ("%s-4k-plain %.0f /s\n", kinds[k].name, plain);
-      for (unsigned d = 0; d < G_N_ELEMENTS (depths); d++)
-        {
-          double rate = measure (loop, image, kinds[k].kind, depths[d]);
-
-          printf ("%s-4k-depth-%u %.0f /s\n%s-4k-depth-%u-of-plain %.2f ratio\n", kinds[k].name, depths[d],
-                  rate, kinds[k].name, depths[d], rate / plain);
-        }
+      fprintf (stderr,
+               "usage: %s read|write|plain-read|plain-write SIZE DEPTH COUNT FILE FORMAT cached|direct\n",
+               argv[0]);
+      return EXIT_FAILURE;
     }
+  plan = (Plan){
+    .kind = g_str_has_suffix (argv[1], "read") ? IMAGE_READ : IMAGE_WRITE,
+    .plain = g_str_has_prefix (argv[1], "plain-"),
+    .size = MAX (512, strtoul (argv[2], NULL, 0)),
+    .depth = MAX (1, (unsigned)strtoul (argv[3], NULL, 0)),
+    .count = (unsigned)strtoul (argv[4], NULL, 0),
+    .path = argv[5],
+    .format = argv[6],
+    .direct = g_str_equal (argv[7], "direct"),
+  };
+  plan.count = MAX (plan.count, plan.depth);
+  loop = loop_new ("bench", &error);
+  if (loop != NULL && !plan.plain)
+    image = image_open (loop, plan.path,
+                        &(ImageOptions){ .exclusive_lock = true,
+                                         .format = plan.format,
+                                         .direct = plan.direct,
+                                         .read_only = plan.kind == IMAGE_READ },
+                        &error);
+  if (loop == NULL || (image == NULL && !plan.plain))
+    g_error ("%s", error->message);
+  measure (loop, image, &plan);
   image_close (image);
   loop_free (loop);
-  if (argc < 2)
-    unlink (path);
   return EXIT_SUCCESS;
 }
