@@ -446,8 +446,9 @@ vmdk_descriptor_set_sectors (VmdkDescriptor *descriptor, unsigned extent, uint64
 {
   VmdkExtentLine *line = &g_array_index (descriptor->extents, VmdkExtentLine, extent);
   const char *old = descriptor->lines->pdata[line->line - 1], *rest = old;
-  g_autofree char *access = take_word (&rest), *size = take_word (&rest);
+  g_autofree char *access = take_word (&rest);
 
+  g_free (take_word (&rest)); /* the old size */
   replace_line (descriptor, line->line - 1,
                 g_strdup_printf ("%s %" G_GUINT64_FORMAT "%s", access, sectors, rest));
   line->sectors = sectors;
