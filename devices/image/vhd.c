@@ -10,7 +10,7 @@ vhd_probe (const ImageProbe *probe)
 {
   /* Before Virtual PC 2004 footers had 511 bytes. */
   return memcmp (probe->head, "conectix", 8) == 0 || memcmp (probe->tail, "conectix", 8) == 0
-         || (probe->tail[0] == 0 && memcmp (probe->tail + 1, "conectix", 8) == 0);
+         || memcmp (probe->tail + 1, "conectix", 8) == 0;
 }
 
 G_GNUC_PRINTF (3, 4)
