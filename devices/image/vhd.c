@@ -196,6 +196,7 @@ check_header (ImageLayer *layer, GError **error)
 {
   Vhd *vhd = layer->state;
   uint64_t file_size = store_size (layer->store), table_size;
+  uint64_t header_offset = load_be64 (vhd->footer + FOOTER_DATA_OFFSET);
 
   vhd->bat_offset = load_be64 (vhd->header + HEADER_TABLE_OFFSET);
   vhd->max_entries = load_be32 (vhd->header + HEADER_MAX_ENTRIES);
@@ -212,6 +213,11 @@ check_header (ImageLayer *layer, GError **error)
                    "the table offset, %" G_GUINT64_FORMAT
                    ", leaves no room for %u entries in a file of %" G_GUINT64_FORMAT " bytes",
                    vhd->bat_offset, vhd->max_entries, file_size);
+  if (vhd->bat_offset < header_offset + VHD_HEADER_SIZE && header_offset < vhd->bat_offset + table_size)
+    return refuse (layer, error,
+                   "the table offset, %" G_GUINT64_FORMAT
+                   ", lies on the dynamic disk header at %" G_GUINT64_FORMAT,
+                   vhd->bat_offset, header_offset);
   if (table_size > VHD_MAX_BAT)
     return refuse (layer, error, "the table has %u entries; more than %u are not supported", vhd->max_entries,
                    VHD_MAX_BAT / 4);
