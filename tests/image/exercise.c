@@ -20,6 +20,8 @@ open_medium (EventLoop *loop, Medium *medium, const char *format, bool lenient, 
 
   if (image == NULL && (error == NULL || strstr (error->message, NAME) == NULL))
     g_error ("an error must name the image: “%s”", error != NULL ? error->message : "none");
+  if (image == NULL)
+    g_info ("%s", error->message);
   return image;
 }
 

@@ -28,7 +28,7 @@ static const GOptionEntry entries[] = {
   { "case", 0, 0, G_OPTION_ARG_STRING, &case_option, "only this one", "NAME" },
   { "seed", 0, 0, G_OPTION_ARG_INT64, &seed_option, "one run, here; its files are kept", "SEED" },
   { "first", 0, 0, G_OPTION_ARG_INT64, &first_option, "the first run's seed", "SEED" },
-  { NULL },
+  G_OPTION_ENTRY_NULL,
 };
 
 /* --- one run --- */
