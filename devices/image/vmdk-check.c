@@ -8,7 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define METADATA UINT32_MAX
+#define METADATA   UINT32_MAX
+#define MAX_PASSES 4u
 
 /* A part of the file that is in use. All of a file's are kept: 12 bytes for a grain of, usually, 64 KiB. */
 typedef struct {
@@ -23,10 +24,10 @@ typedef struct {
   GArray *areas;            /* of Area */
   uint32_t *first, *second; /* a table and its copy */
   uint32_t last;            /* sector of the grain before */
-  uint32_t blamed;          /* the grain that was last found among the tables; METADATA: none */
   uint64_t done, total;     /* tables */
   bool changed;
-  uint64_t unfixed;
+  unsigned pass;
+  uint64_t fixed, unfixed, fixed_leaks, leaks; /* of all passes; of the last one */
   int error;
 } Checking;
 
@@ -42,13 +43,12 @@ found (Checking *checking, bool fixed, const char *format, ...)
   va_start (args, format);
   text = g_strdup_vprintf (format, args);
   va_end (args);
-  checking->check->corruptions++;
   if (fixed)
-    checking->check->repaired++;
+    checking->fixed++;
   else
     checking->unfixed++;
-  if (checking->check->finding == NULL)
-    return;
+  if (checking->check->finding == NULL || (checking->pass > 0 && !fixed))
+    return; /* it was said before */
   whole = g_strdup_printf ("%s: %s", checking->name, text);
   checking->check->finding (whole, checking->check->data);
 }
@@ -283,25 +283,43 @@ measure_code (Checking *checking, Area *area)
     found (checking, false, "there is no marker of grain %u at sector %u", area->owner, area->start);
 }
 
+/* A grain among the file's own tables; it is out of the way then. */
 static void
-report_overlap (Checking *checking, const Area *before, const Area *area)
+drop_grain (Checking *checking, Area *area)
 {
-  if (before->owner != METADATA && before->owner == checking->blamed)
-    return; /* once is enough */
-  if (before->owner == METADATA && area->owner == METADATA)
-    found (checking, false, "directories or tables lie over each other at sector %u", area->start);
-  else if (before->owner == METADATA || area->owner == METADATA)
-    {
-      uint32_t grain = area->owner == METADATA ? before->owner : area->owner;
+  found (checking, set_entry (checking, area->owner, 0),
+         "grain %u lies where the file's own tables do, at sector %u; its data is lost", area->owner,
+         area->start);
+  area->length = 0;
+}
 
-      checking->blamed = grain;
-      found (checking, set_entry (checking, grain, 0),
-             "grain %u lies where the file's own tables do, at sector %u; its data is lost", grain,
-             area->start);
+/* Grains that begin in metadata, and those that metadata begins in. */
+static void
+check_metadata (Checking *checking)
+{
+  Area *areas = (Area *)(void *)checking->areas->data;
+  uint64_t end = 0, next = UINT64_MAX;
+
+  for (unsigned i = 0; i < checking->areas->len && checking->error == 0; i++)
+    {
+      Area *area = &areas[i];
+
+      if (area->owner != METADATA && area->start < end)
+        drop_grain (checking, area);
+      else if (area->owner == METADATA && area->start < end)
+        found (checking, false, "directories or tables lie over each other at sector %u", area->start);
+      if (area->owner == METADATA)
+        end = MAX (end, (uint64_t)area->start + area->length);
     }
-  else
-    found (checking, move_grain (checking, area), "grains %u and %u share sector %u", before->owner,
-           area->owner, area->start);
+  for (unsigned i = checking->areas->len; i-- > 0 && checking->error == 0;)
+    {
+      Area *area = &areas[i];
+
+      if (area->owner == METADATA)
+        next = area->start;
+      else if (area->length > 0 && (uint64_t)area->start + area->length > next)
+        drop_grain (checking, area);
+    }
 }
 
 /* What nothing leads to: data between the areas is a leak, a hole isn't. */
@@ -337,30 +355,39 @@ check_gap (Checking *checking, uint64_t start, uint64_t end, bool tail)
     fixed = store_punch (sparse->store, start * VMDK_SECTOR, stop - start * VMDK_SECTOR) == 0;
   if (fixed && tail)
     sparse->end = (start + sparse->grain - 1) / sparse->grain * sparse->grain;
-  checking->check->leaks += leaks;
-  checking->check->repaired += fixed ? leaks : 0;
+  if (fixed)
+    checking->fixed_leaks += leaks;
+  else
+    checking->leaks += leaks;
 }
 
 static void
 check_areas (Checking *checking)
 {
   VmdkSparse *sparse = checking->sparse;
-  Area *areas = (Area *)(void *)checking->areas->data, before = { 0, 0, METADATA };
+  Area *areas = (Area *)(void *)checking->areas->data;
   uint64_t end = 0, file_end = vmdk_sparse_sectors (sparse);
+  uint32_t before = METADATA;
 
   qsort (areas, checking->areas->len, sizeof *areas, compare_areas);
   for (unsigned i = 0; i < checking->areas->len && checking->error == 0; i++)
+    measure_code (checking, &areas[i]);
+  check_metadata (checking);
+  for (unsigned i = 0; i < checking->areas->len && checking->error == 0; i++)
     {
-      measure_code (checking, &areas[i]);
-      if (areas[i].start < end)
-        report_overlap (checking, &before, &areas[i]);
-      else
-        check_gap (checking, end, areas[i].start, false);
-      if ((uint64_t)areas[i].start + areas[i].length >= end)
+      const Area *area = &areas[i];
+
+      if (area->length == 0)
+        continue;
+      if (area->owner != METADATA && area->start < end)
         {
-          end = (uint64_t)areas[i].start + areas[i].length;
-          before = areas[i];
+          found (checking, move_grain (checking, area), "grains %u and %u share sector %u", before,
+                 area->owner, area->start);
+          continue;
         }
+      check_gap (checking, end, area->start, false);
+      before = area->owner;
+      end = MAX (end, (uint64_t)area->start + area->length);
     }
   checking->check->image_end = MAX (checking->check->image_end, MIN (end, file_end) * VMDK_SECTOR);
   if (!checking->changed && checking->error == 0 && !sparse->store->fixed_size)
@@ -376,7 +403,6 @@ check_sparse (Checking *checking)
   checking->areas = g_array_new (FALSE, FALSE, sizeof (Area));
   checking->first = g_new0 (uint32_t, sparse->gtes);
   checking->second = g_new0 (uint32_t, sparse->gtes);
-  checking->blamed = METADATA;
   check_header (checking);
   add_metadata (checking);
   for (uint32_t i = 0; i < sparse->n_gd && checking->error == 0; i++)
@@ -397,16 +423,14 @@ check_sparse (Checking *checking)
   return checking->error;
 }
 
-bool
-vmdk_check (ImageLayer *layer, ImageCheck *check, GError **error)
+static int
+check_all (Vmdk *vmdk, Checking *checking)
 {
-  Vmdk *vmdk = layer->state;
-  Checking checking = { .check = check };
-  bool changed = false;
   int result = 0;
 
-  for (unsigned i = 0; i < vmdk->n_extents; i++)
-    checking.total += vmdk->extents[i].sparse != NULL ? vmdk->extents[i].sparse->n_gd : 0;
+  checking->done = 0;
+  checking->unfixed = checking->leaks = 0;
+  checking->changed = false;
   for (unsigned i = 0; i < vmdk->n_extents && result == 0; i++)
     {
       g_autofree char *name = NULL;
@@ -414,17 +438,56 @@ vmdk_check (ImageLayer *layer, ImageCheck *check, GError **error)
       if (vmdk->extents[i].sparse == NULL)
         continue;
       name = g_path_get_basename (vmdk->extents[i].store->path);
-      checking.sparse = vmdk->extents[i].sparse;
-      checking.name = name;
-      checking.last = 0;
-      checking.changed = false;
-      result = check_sparse (&checking);
-      changed |= checking.changed;
+      checking->sparse = vmdk->extents[i].sparse;
+      checking->name = name;
+      checking->last = 0;
+      result = check_sparse (checking);
     }
-  if (result == 0 && check->repair && (changed || layer->dirty))
+  return result;
+}
+
+/* What repairs freed, or brought to light. */
+static int
+check_again (ImageLayer *layer, Checking *checking)
+{
+  ImageCheck *check = checking->check;
+  int result = 0;
+
+  for (checking->pass = 1; checking->pass < MAX_PASSES && result == 0 && checking->changed; checking->pass++)
+    {
+      ImageCheck again = {
+        .repair = true, .cancellable = check->cancellable, .finding = check->finding, .data = check->data
+      };
+
+      result = vmdk_flush (layer);
+      checking->check = &again;
+      if (result == 0)
+        result = check_all (layer->state, checking);
+      checking->check = check;
+      check->image_end = again.image_end;
+    }
+  return result;
+}
+
+bool
+vmdk_check (ImageLayer *layer, ImageCheck *check, GError **error)
+{
+  Vmdk *vmdk = layer->state;
+  Checking checking = { .check = check };
+  int result;
+
+  for (unsigned i = 0; i < vmdk->n_extents; i++)
+    checking.total += vmdk->extents[i].sparse != NULL ? vmdk->extents[i].sparse->n_gd : 0;
+  result = check_all (vmdk, &checking);
+  if (result == 0 && check->repair)
+    result = check_again (layer, &checking);
+  if (result == 0 && check->repair && (checking.changed || layer->dirty))
     result = vmdk_flush (layer);
   if (check->progress != NULL)
     check->progress (checking.total, MAX (checking.total, 1), check->data);
+  check->corruptions = checking.fixed + checking.unfixed;
+  check->leaks = checking.fixed_leaks + checking.leaks;
+  check->repaired = checking.fixed + checking.fixed_leaks;
   vmdk->unfixed = checking.unfixed;
   return result == 0
          || vmm_set_errno_error (error, -result, "Can't check disk image “%s”", layer->store->path);
