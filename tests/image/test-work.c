@@ -45,9 +45,9 @@ static void
 change (Fixture *f, unsigned most)
 {
   uint64_t offset = (uint64_t)g_rand_int_range (f->random, 0, DISK_SIZE / 512) * 512;
-  uint64_t length =
-    MIN ((uint64_t)g_rand_int_range (f->random, 1, (int)most / 512) * 512, DISK_SIZE - offset);
+  uint64_t length = (uint64_t)g_rand_int_range (f->random, 1, (int)most / 512) * 512;
 
+  length = MIN (length, DISK_SIZE - offset);
   if (g_rand_int_range (f->random, 0, 5) == 0)
     {
       memset (f->model + offset, 0, length);
