@@ -216,9 +216,8 @@ static void
 store_event (uint8_t *data, uint32_t event, unsigned target, uint32_t reason)
 {
   store_le32 (data, event);
-  data[4] = 1; /* section 5.6.6.1: the address of a unit */
+  data[4] = 1; /* section 5.6.6.1: the address of a unit; drivers compare it with what REPORT LUNS says */
   data[5] = target;
-  data[6] = 0x40;
   store_le32 (data + 12, reason);
 }
 

@@ -81,6 +81,15 @@ bare_disk_new (void)
 }
 
 void
+small_disk_grow (const char *path, uint64_t size)
+{
+  g_autofree char *options = g_strdup_printf ("size=%" G_GUINT64_FORMAT, size);
+
+  if (mount (NULL, path, NULL, MS_REMOUNT | MS_NOSUID | MS_NODEV, options) < 0)
+    g_error ("Can't enlarge the tmpfs on %s: %s", path, g_strerror (errno));
+}
+
+void
 small_disk_free (char *path)
 {
   umount2 (path, MNT_DETACH);

@@ -22,6 +22,9 @@ void small_disk_free (char *path);
 /* The same without limit, on a file system (ramfs) that can neither punch holes nor zero a range. */
 char *bare_disk_new (void);
 
+/* Gives it @size bytes instead. */
+void small_disk_grow (const char *path, uint64_t size);
+
 /* Takes all the room there is / gives it back. */
 void small_disk_fill (const char *path);
 void small_disk_make_room (const char *path);

@@ -27,20 +27,27 @@
 
 typedef struct {
   char *folder, *path, *cd_path;
+  const char *format; /* NULL: raw */
   bool read_only, no_discard, write_through;
   Bench *bench;
   GuestQueue control, event, queue;
 } Fixture;
 
 static Image *
-open_image (Bench *bench, const char *path, bool read_only)
+open_format (Bench *bench, const char *path, const char *format, bool read_only)
 {
-  const ImageOptions options = { .read_only = read_only, .format = "raw" };
+  const ImageOptions options = { .read_only = read_only, .format = format };
   GError *error = NULL;
   Image *image = image_open (bench_board (bench)->loop, path, &options, &error);
 
   g_assert_no_error (error);
   return image;
+}
+
+static Image *
+open_image (Bench *bench, const char *path, bool read_only)
+{
+  return open_format (bench, path, "raw", read_only);
 }
 
 static void
@@ -49,11 +56,12 @@ furnish (Bench *bench, void *data)
   Fixture *f = data;
   VirtioScsiConfig config = { .place = { pci_bench_bus_new (bench), PCI_DEVFN (4, 0) }, .n_queues = 2 };
 
-  config.units[DISK] = (ScsiUnitConfig){ .kind = SCSI_DISK,
-                                         .image = open_image (bench, f->path, f->read_only),
-                                         .serial = "disk0",
-                                         .no_discard = f->no_discard,
-                                         .write_through = f->write_through };
+  config.units[DISK] =
+    (ScsiUnitConfig){ .kind = SCSI_DISK,
+                      .image = open_format (bench, f->path, f->format ? f->format : "raw", f->read_only),
+                      .serial = "disk0",
+                      .no_discard = f->no_discard,
+                      .write_through = f->write_through };
   config.units[CD] =
     (ScsiUnitConfig){ .kind = SCSI_CDROM, .image = open_image (bench, f->cd_path, true), .serial = "cd0" };
   bench_add (bench, &virtio_scsi_class, "scsi0", &config);
@@ -747,6 +755,45 @@ test_full_disk (Fixture *f, gconstpointer data)
   small_disk_free (disk);
 }
 
+/* The same where a format finds room for each cluster. */
+static void
+test_full_disk_sparse (Fixture *f, gconstpointer data)
+{
+  char *disk = small_disk_new (2 << 20);
+  g_autofree char *path = g_build_filename (disk, "sparse.qcow2", NULL);
+  GError *error = NULL;
+
+  bench_free (f->bench);
+  image_create (path, &(ImageCreateOptions){ .format = "qcow2", .size = 16 << 20 }, &error);
+  g_assert_no_error (error);
+  g_free (f->path);
+  f->path = g_steal_pointer (&path);
+  f->format = "qcow2";
+  f->bench = bench_new_with (furnish, f);
+  start (f, 0);
+  memset (answer (f, 0x10000), 0x42, 0x10000);
+  for (unsigned i = 0; bench_requests (f->bench, BOARD_REQUEST_PAUSE) == 0; i++)
+    {
+      g_assert_cmpuint (i, <, 64);
+      issue_at (f, HEADER, RESPONSE, DISK, (const uint8_t[]){ 0x2a, 0, 0, 0, i >> 1, i << 7, 0, 0, 128 }, 9,
+                DATA, 0x10000, 0);
+      bench_wait_idle (f->bench);
+      if (bench_requests (f->bench, BOARD_REQUEST_PAUSE) == 0)
+        {
+          guest_queue_wait (&f->queue, NULL);
+          g_assert_cmphex (load_be16 (response (f) + 10), ==, 0);
+          g_assert_cmphex (RUN (f, DISK, 0, 0, 0x35), ==, 0);
+        }
+    }
+  board_stopped (bench_board (f->bench));
+  small_disk_grow (disk, 32 << 20);
+  board_started (bench_board (f->bench));
+  guest_queue_wait (&f->queue, NULL);
+  g_assert_cmphex (load_be16 (response (f) + 10), ==, 0);
+  g_assert_cmphex (RUN (f, DISK, 0, 0, 0x35), ==, 0);
+  small_disk_free (disk);
+}
+
 static void
 test_host_refusals (Fixture *f, gconstpointer data)
 {
@@ -843,6 +890,7 @@ main (int argc, char **argv)
   ADD ("drive", test_drive);
   ADD ("drive/disc-change", test_disc_change);
   ADD ("full-disk", test_full_disk);
+  ADD ("full-disk/sparse", test_full_disk_sparse);
   ADD ("host-refusals", test_host_refusals);
   ADD ("reset-under-load", test_reset_under_load);
   ADD ("state", test_state);
