@@ -187,6 +187,15 @@ typedef struct {
  * checked to the end; what is found is no error. */
 bool image_check (Image *image, ImageCheck *check, GError **error);
 
+/* --- passphrases --- */
+
+/* Of the top layer, which was opened with a passphrase, to write. With both, @new_secret takes the place of
+ * @old_secret; with @old_secret NULL it is one more (up to eight); with @new_secret NULL @old_secret opens the disk
+ * no more, unless it is the last. What the disk holds stays as it is. Blocking, some seconds; durable when it
+ * returns. @milliseconds: as in ImageCreateOptions. One caller at a time; fine on an image in use. */
+bool image_change_secret (Image *image, const ImageSecret *old_secret, const ImageSecret *new_secret,
+                          unsigned milliseconds, GError **error);
+
 /* --- new images --- */
 
 typedef struct {

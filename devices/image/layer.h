@@ -162,6 +162,9 @@ struct ImageFormat {
   bool (*set_backing) (ImageLayer *layer, const char *path, const char *format, GError **error);
   void (*describe) (ImageLayer *layer, ImageInfo *info);                /* adds what only the format knows */
   bool (*check) (ImageLayer *layer, ImageCheck *check, GError **error); /* see image_check */
+  /* NULL: knows no passphrases. See image_change_secret. Without the layer's lock, one caller at a time. */
+  bool (*change_secret) (ImageLayer *layer, const ImageSecret *old_secret, const ImageSecret *new_secret,
+                         unsigned milliseconds, GError **error);
 
   /* Writes a new, empty image to @store (an empty file) and syncs it. @options->size is checked to be a
    * multiple of 512. NULL: the format is read, not made. */

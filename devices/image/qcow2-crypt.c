@@ -94,6 +94,26 @@ qcow2_crypt (ImageLayer *layer, uint64_t store_offset, uint8_t *data, size_t len
   return 0;
 }
 
+bool
+qcow2_change_secret (ImageLayer *layer, const ImageSecret *old_secret, const ImageSecret *new_secret,
+                     unsigned milliseconds, GError **error)
+{
+  const Qcow2 *q = QCOW2 (layer);
+
+  if (q->crypt == NULL || q->damage != NULL)
+    {
+      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
+                   "%s is damaged, so its passphrases can't be changed. Check and repair it first.",
+                   layer->store->path);
+      return false;
+    }
+  if (old_secret == NULL)
+    return luks_add_secret (q->crypt->luks, new_secret, milliseconds, error);
+  if (new_secret == NULL)
+    return luks_remove_secret (q->crypt->luks, old_secret, error);
+  return luks_change_secret (q->crypt->luks, old_secret, new_secret, milliseconds, error);
+}
+
 void
 qcow2_describe_crypt (ImageLayer *layer, ImageInfo *info)
 {

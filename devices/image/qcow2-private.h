@@ -377,6 +377,8 @@ uint64_t qcow2_crypt_header_length (const ImageSecret *secret, GError **error);
 /* Writes it to @store at @offset. @milliseconds: see ImageCreateOptions. */
 bool qcow2_create_crypt (ImageStore *store, uint64_t offset, uint64_t length, const ImageSecret *secret,
                          unsigned milliseconds, GError **error);
+bool qcow2_change_secret (ImageLayer *layer, const ImageSecret *old_secret, const ImageSecret *new_secret,
+                          unsigned milliseconds, GError **error);
 /* Adds cipher and passphrases to @info's details. */
 void qcow2_describe_crypt (ImageLayer *layer, ImageInfo *info);
 

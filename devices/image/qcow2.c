@@ -325,5 +325,6 @@ const ImageFormat image_qcow2 = {
   .set_backing = qcow2_set_backing,
   .describe = qcow2_describe,
   .check = qcow2_check,
+  .change_secret = qcow2_change_secret,
   .create = qcow2_create,
 };

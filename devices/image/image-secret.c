@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/image/image-private.h"
+
+#include "vmm/base/error.h"
+
+bool
+image_change_secret (Image *image, const ImageSecret *old_secret, const ImageSecret *new_secret,
+                     unsigned milliseconds, GError **error)
+{
+  ImageLayer *layer = image_top (image);
+
+  g_return_val_if_fail (old_secret != NULL || new_secret != NULL, false);
+  if (!layer->encrypted || layer->format->change_secret == NULL)
+    g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
+                 "Disk image “%s” is not encrypted. Convert it to an encrypted qcow2 image first.",
+                 layer->store->path);
+  else if (layer->read_only)
+    g_set_error (
+      error, VMM_ERROR, VMM_ERROR_PERMISSION,
+      "Disk image “%s” is open to be read only, so its passphrases can't be changed. Open it to be written.",
+      layer->store->path);
+  else
+    return layer->format->change_secret (layer, old_secret, new_secret, milliseconds, error);
+  return false;
+}
