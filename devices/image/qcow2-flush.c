@@ -73,7 +73,10 @@ static int
 flush (ImageLayer *layer, bool lazy)
 {
   Qcow2 *q = QCOW2 (layer);
-  int error = lazy && (q->l2_cache.n_dirty > 0 || q->l1.dirty) ? say_dirty (layer) : 0;
+  /* A header that leads to a new L1 table needs no dirty table to lean on counts that aren't on disk. */
+  bool uncounted =
+    lazy && (q->l2_cache.n_dirty > 0 || q->l1.dirty || q->rc_cache.n_dirty > 0 || q->reftable.dirty);
+  int error = uncounted ? say_dirty (layer) : 0;
 
   if (error == 0)
     error = flush_counts (layer, lazy);
