@@ -48,11 +48,13 @@ read_parent (ImageLayer *layer, Vmdk *vmdk, GError **error)
     return true;
   if (hint == NULL || hint[0] == '\0')
     {
+      if (layer->lenient)
+        return true;
       g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
                    "Disk image “%s”: its descriptor has a parentCID, so it lies on another disk, but no "
                    "parentFileNameHint that names it; add that line",
                    layer->store->path);
-      return layer->lenient;
+      return false;
     }
   vmdk->has_parent = true;
   layer->backing_path = follow_hint (layer, hint);
