@@ -1,0 +1,244 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Linux works disks of every format on every bus, and SCSI devices of the host."""
+
+import errno
+import gzip
+import hashlib
+import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
+
+import guests
+import tap
+from machine import BonsaiMachine, MachineStory
+
+HERE = pathlib.Path(__file__).resolve().parent
+MIB = 1 << 20
+FORMATS = ["raw", "qcow2", "vhd", "vmdk", "vdi"]
+BUSES = ["virtio", "ahci", "scsi"]
+DISK_MIB = 64
+SUM_OFFSET = 16 * MIB  # where the guest leaves random bytes for us
+
+
+def enter_namespace():
+    """Goes on in a mount namespace, where a disk that can be filled up may be mounted."""
+    if "BONSAI_TEST_NAMESPACE" not in os.environ:
+        os.environ["BONSAI_TEST_NAMESPACE"] = "1"
+        identity = [] if os.geteuid() == 0 else ["--map-root-user"]
+        os.execvp("unshare", ["unshare", "--mount", *identity, sys.executable, *sys.argv])
+
+
+def initramfs(directory):
+    """The disks guest's, with disks-init in it."""
+    packed = subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], cwd=HERE, input=b"disks-init\n",
+                            stdout=subprocess.PIPE, check=True).stdout
+    path = directory / "initrd"
+    path.write_bytes((guests.directory("disks") / "initrd").read_bytes() + gzip.compress(packed))
+    return path
+
+
+class DisksMachine(BonsaiMachine):
+    """With more drives than the command line gives: self.disks, as in vm.json."""
+
+    def __init__(self, name, actions):
+        guest = guests.directory("disks")
+        super().__init__(name, memory=384, cpus=2, network=False, kernel=guest / "vmlinuz")
+        self.actions = actions
+        self.initrd = initramfs(self.scratch)
+        self.small = None
+        self.disks = [{"id": "disk15", "bus": "virtio", "path": str(guest / "tools.img"), "format": "raw",
+                       "read-only": True, "serial": "tools"}]
+
+    def start(self):
+        n_disks = sum(disk.get("kind") != "cdrom" for disk in self.disks)
+        self.append = f"console=ttyS0 quiet rdinit=/disks-init disks={n_disks} actions={','.join(self.actions)}"
+        super().start()
+
+    def plug_serial(self):
+        super().plug_serial()
+        path = pathlib.Path(self.show()["path"], "vm.json")
+        description = json.loads(path.read_text())
+        description["disks"] = self.disks
+        path.write_text(json.dumps(description))
+
+    def add_disk(self, identity, bus, kind, serial=None, folder=None, mib=DISK_MIB):
+        serial = serial or f"{bus}-{kind}"
+        path = (folder or self.scratch) / f"{serial}.{kind}"
+        self.bonsai("disk", "create", "--format", kind, path, f"{mib}M")
+        self.disks.append({"id": identity, "bus": bus, "path": str(path), "format": kind, "serial": serial})
+        return path
+
+    def mount_small(self, size):
+        """A host's file system that a disk image grows beyond."""
+        self.small = self.scratch / "small"
+        self.small.mkdir()
+        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", self.small], check=True)
+
+    def disc(self, name, size):
+        """An ISO 9660 image with a file that says its name."""
+        folder = self.scratch / f"{name}-content"
+        folder.mkdir()
+        (folder / "name.txt").write_text(name)
+        (folder / "rest.bin").write_bytes(hashlib.shake_256(name.encode()).digest(size))
+        path = self.scratch / f"{name}.iso"
+        subprocess.run(["xorriso", "-outdev", path, "-blank", "as_needed", "-map", folder, "/"], check=True,
+                       capture_output=True)
+        return path
+
+    def close(self):
+        super().close()
+        if self.small:
+            subprocess.run(["umount", "--lazy", self.small], check=False)
+
+
+class Disks(MachineStory):
+    """Fifteen disks: five formats on three buses; one on a host without room, one disc."""
+
+    def set_up(self):
+        self.machine = DisksMachine("disks", ["formats", "fill", "grow", "change"])
+        self.images = {}
+        for bus in BUSES:
+            for number, kind in enumerate(FORMATS):
+                self.images[f"{bus}-{kind}"] = self.machine.add_disk(f"{bus}{number}", bus, kind)
+        self.machine.mount_small("12m")
+        self.machine.add_disk("scsi9", "scsi", "qcow2", serial="small", folder=self.machine.small, mib=32)
+        self.machine.disks.append({"id": "cd10", "kind": "cdrom", "bus": "scsi",
+                                   "path": str(self.machine.disc("first", 200000))})
+        self.machine.start()
+
+    def said(self, pattern, seconds):
+        return self.machine.wait_serial(rf"^disks: {pattern}\r?\n", seconds)
+
+    def complaints(self):
+        return re.findall(r"^disks: .*(?:differs|failed|kernel:).*", self.machine.serial.read_text(errors="replace"),
+                          re.MULTILINE)
+
+    def test_found(self):
+        """The guest finds all disks, by their serial numbers."""
+        found = self.said(r"found (.*)", 120)[1]
+        for name in [*self.images, "tools", "small"]:
+            assert f"{name} " in found, found
+
+    def test_verified(self):
+        """fio verifies what it wrote, on each format and bus."""
+        for name in self.images:
+            result = self.said(rf"fio {name} (\w+)", 240)[1]
+            assert result == "good", self.machine.serial.read_text(errors="replace")[-2000:]
+        self.said("worked", 120)
+        assert not self.complaints(), self.complaints()
+
+    def test_full_host(self):
+        """A file system is filled where the host has less room: the machine pauses, and goes on when there is."""
+        self.machine.wait_until(lambda: self.machine.state() == "paused", "pause", 240)
+        assert "no space" in json.dumps(self.machine.show()), self.machine.show()
+        subprocess.run(["mount", "-o", "remount,size=100m", self.machine.small], check=True)
+        self.machine.bonsai("resume", self.machine.name)
+        self.said("filled", 240)
+        assert not self.complaints(), self.complaints()
+
+    def test_grow(self):
+        """Disks that grow are seen at once on virtio and SCSI, and on SATA when the guest finds it anew."""
+        self.said("ready to grow", 60)
+        identities = {disk["serial"]: disk["id"] for disk in self.machine.disks if "serial" in disk}
+        for name in ("virtio-raw", "virtio-qcow2", "scsi-raw", "scsi-qcow2", "ahci-raw"):
+            self.machine.bonsai("disk", "resize", f"{self.machine.name}:{identities[name]}", "96M")
+            assert self.said(rf"grown {name} (\d+)", 60)[1] == str(96 * MIB // 512)
+        assert not self.complaints(), self.complaints()
+
+    def test_disc(self):
+        """A mounted disc is locked in; by force another one comes, and the guest sees it."""
+        self.said("mounted first", 60)
+        other = self.machine.disc("second", 500000)
+        try:
+            self.machine.bonsai("cd", self.machine.name, "insert", other)
+        except AssertionError as error:
+            assert "locked" in str(error), error
+        else:
+            raise AssertionError("the disc was changed although the guest locked the tray")
+        self.machine.bonsai("cd", "--force", self.machine.name, "insert", other)
+        self.said("mounted second", 120)
+
+    def test_kernel(self):
+        """The guest's kernel has nothing to complain of."""
+        self.said("done", 60)
+        wrong = [line for line in self.complaints() if "sr0" not in line and "sr 0" not in line]
+        assert not wrong, wrong
+        self.machine.wait_off(60)
+
+    def test_images(self):
+        """The images are clean, for us and for qemu-img, and hold what the guest wrote."""
+        digest = self.said(r"sum (\w+)", 5)[1]
+        for name, path in self.images.items():
+            kind = name.split("-")[1]
+            self.machine.bonsai("disk", "check", "--format", kind, path)
+            if kind in ("qcow2", "vmdk", "vdi"):
+                subprocess.run(["qemu-img", "check", "-q", "-f", kind, path], check=True)
+            raw = self.machine.scratch / "raw"
+            peer = {"vhd": "vpc"}.get(kind, kind)
+            subprocess.run(["qemu-img", "convert", "-f", peer, "-O", "raw", path, raw], check=True)
+            with open(raw, "rb") as file:
+                file.seek(SUM_OFFSET)
+                assert hashlib.sha256(file.read(MIB)).hexdigest() == digest, name
+
+
+class PassThrough(MachineStory):
+    """The kernel's scsi_debug, as the guest's own."""
+
+    def set_up(self):
+        for command in ("sd_mod", "sg", "scsi_debug dev_size_mb=32 delay=0"):
+            subprocess.run(["modprobe", *command.split()], check=True)
+        self.sg = next(path for path in pathlib.Path("/sys/class/scsi_generic").iterdir()
+                       if (path / "device/model").read_text().strip() == "scsi_debug")
+        self.machine = DisksMachine("pass-through", ["pass_through"])
+        # The kernel looks for its size in the background.
+        self.machine.wait_until(lambda: list(self.sg.glob("device/block/*")), "block device", 20)
+        self.block = pathlib.Path("/dev", next(self.sg.glob("device/block/*")).name)
+        self.machine.disks.append({"id": "disk0", "kind": "scsi-host", "path": f"/dev/{self.sg.name}"})
+        self.machine.start()
+
+    def said(self, pattern, seconds):
+        return self.machine.wait_serial(rf"^disks: {pattern}\r?\n", seconds)
+
+    def test_identity(self):
+        """The guest sees the device itself."""
+        assert self.said(r"inquiry (.*)", 120)[1].split() == ["Linux", "scsi_debug"]
+
+    def test_claimed(self):
+        """While the guest has it, nobody else can mount it."""
+        try:
+            os.close(os.open(self.block, os.O_RDONLY | os.O_EXCL))
+        except OSError as error:
+            assert error.errno == errno.EBUSY, error
+        else:
+            raise AssertionError(f"{self.block} could be claimed")
+
+    def test_data(self):
+        """What SCSI commands wrote is read as a disk, inside and outside."""
+        digest = self.said(r"sum (\w+)", 60)[1]
+        assert self.said(r"read (\w+)", 60)[1] == digest
+        self.said("passed", 120)
+
+    def test_answers(self):
+        """Residuals and sense are the device's own."""
+        assert self.said(r"residual (.*)", 5)[1].strip() == "Received 96 bytes"
+        assert self.said(r"unknown (.*)", 5)[1].split(maxsplit=1)[1:] == ["Invalid command operation code"]
+        assert self.said(r"beyond (.*)", 5)[1].split(maxsplit=1)[1:] == ["Logical block address out of range"]
+
+    def test_content(self):
+        """What the guest wrote lies on the device."""
+        self.said("done", 60)
+        self.machine.wait_off(60)
+        with open(self.block, "rb") as file:
+            first = file.read(4 * MIB)
+            file.seek(8 * MIB)
+            assert file.read(4 * MIB) == first
+        assert hashlib.sha256(first).hexdigest() == self.said(r"sum (\w+)", 5)[1]
+
+
+if __name__ == "__main__":
+    enter_namespace()
+    tap.main()
