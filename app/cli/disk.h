@@ -16,7 +16,8 @@ enum {
 };
 
 extern const Verb verb_disk_check, verb_disk_commit, verb_disk_compact, verb_disk_compare, verb_disk_convert,
-  verb_disk_create, verb_disk_info, verb_disk_limit, verb_disk_map, verb_disk_rebase, verb_disk_resize;
+  verb_disk_create, verb_disk_info, verb_disk_limit, verb_disk_map, verb_disk_passphrase, verb_disk_rebase,
+  verb_disk_resize;
 
 /* --- naming a disk --- */
 
