@@ -98,7 +98,7 @@ add_new (VmConfig *config, const Options *options, GError **error)
       return false;
     }
   if (argument.options.format == NULL)
-    argument.options.format = g_strdup ("raw");
+    argument.options.format = g_strdup ("qcow2");
   path = g_strconcat ("disks/disk0.",
                       g_str_equal (argument.options.format, "raw") ? "img" : argument.options.format, NULL);
   use (vm_config_add_disk (config, path, size), &argument, options);
@@ -271,7 +271,7 @@ run_create (const Verb *verb, int argc, char **argv)
     { "memory", 'm', 0, G_OPTION_ARG_STRING, &options.memory, "Memory (512M)", "SIZE" },
     { "cpus", 'c', 0, G_OPTION_ARG_INT, &options.cpus, "Virtual processors (1)", "N" },
     { "disk", 'd', 0, G_OPTION_ARG_STRING, &options.disk,
-      "Make a new disk of this size. Settings: " DISK_ARGUMENT_KEYS, "SIZE[,KEY=VALUE]…" },
+      "Make a new disk of this size (qcow2). Settings: " DISK_ARGUMENT_KEYS, "SIZE[,KEY=VALUE]…" },
     { "existing-disk", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.existing,
       "Use a disk image, block device or nbd:// URI that exists; the same settings", "FILE[,KEY=VALUE]…" },
     { "disk-bus", 0, 0, G_OPTION_ARG_STRING, &options.disk_bus,

@@ -112,7 +112,8 @@ def test_host():
 def test_create():
     """A machine is made with its disk, listed and shown"""
     made = json.loads(bonsai("create", "First one", "--memory", "64M", "--disk", "8M", "--cdrom", "", "--json"))
-    assert os.path.getsize(made["path"] + "/disks/disk0.img") == 8 << 20
+    disk = json.loads(bonsai("disk", "info", "First one:disk0", "--json"))
+    assert disk["path"] == made["path"] + "/disks/disk0.qcow2" and disk["size"] == 8 << 20, disk
     assert [vm["name"] for vm in json.loads(bonsai("list", "--json"))] == ["First one"]
     config = show("First one")["config"]
     assert config["memory"] == "64M" and [disk["id"] for disk in config["disks"]] == ["disk0", "cd0"]
@@ -261,10 +262,10 @@ def test_missing_files():
     os.rename(scratch + "/gone", scratch + "/gone.away")
     assert scratch + "/gone" in bonsai("start", "Gone", "--headless", status=ERROR)
     os.rename(scratch + "/gone.away", scratch + "/gone")
-    os.unlink(path + "/disks/disk0.img")
-    assert "disk0.img" in bonsai("start", "Gone", "--headless", status=ERROR)
-    os.mkdir(path + "/disks/disk0.img")
-    assert "disk0.img" in bonsai("start", "Gone", "--foreground", "--headless", status=ERROR)
+    os.unlink(path + "/disks/disk0.qcow2")
+    assert "disk0.qcow2" in bonsai("start", "Gone", "--headless", status=ERROR)
+    os.mkdir(path + "/disks/disk0.qcow2")
+    assert "disk0.qcow2" in bonsai("start", "Gone", "--foreground", "--headless", status=ERROR)
     assert show("Gone")["state"] == "stopped"
 
 

@@ -557,7 +557,7 @@ def test_machine():
     """A machine's disk is named by the machine"""
     made = json.loads(bonsai("Box", "--memory", "64M", "--disk", "16M", "--json", command="create"))
     info = said("info", "Box:disk0")
-    assert info["size"] == 16 * MIB and info["path"].startswith(made["path"]), info
+    assert info["size"] == 16 * MIB and info["format"] == "qcow2" and info["path"].startswith(made["path"]), info
     bonsai("resize", "Box:disk0", "+16M")
     assert said("info", "Box:disk0")["size"] == 32 * MIB
     assert "disk7" in bonsai("info", "Box:disk7", status=ERROR)
