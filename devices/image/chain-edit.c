@@ -173,6 +173,25 @@ image_chain_push (Image *image, const char *path, const ImageOptions *options, G
 
 /* --- layers that can be written --- */
 
+static bool set_backing (Image *image, unsigned depth, const char *path, const char *format, GError **error);
+
+/* Formats that tell a changed backing file are shown that this change is meant, before it is made: whatever
+ * becomes of it, the chain opens again. */
+static bool
+begin_held (Image *image, unsigned depth, GError **error)
+{
+  const ImageLayer *above = image_layer (image, depth - 1);
+  g_autofree char *path = g_strdup (above->backing_path), *format = g_strdup (above->backing_format);
+  int result = image_layer_begin (image_layer (image, depth));
+
+  if (result < 0)
+    return vmm_set_errno_error (error, -result, "Can't write to disk image “%s”",
+                                image_layer (image, depth)->store->path);
+  if (above->format->check_backing == NULL || above->format->set_backing == NULL || path == NULL)
+    return true;
+  return set_backing (image, depth - 1, path, format, error);
+}
+
 static bool
 make_writable_held (Image *image, unsigned depth, GError **error)
 {
@@ -186,7 +205,7 @@ make_writable_held (Image *image, unsigned depth, GError **error)
   if (image_layer (image, depth)->read_only && !reopen (image, depth, false, error))
     return false;
   size = MAX (image_layer (image, depth)->size, image_layer (image, depth - 1)->size);
-  return image_resize_layer (image, depth, size, error);
+  return begin_held (image, depth, error) && image_resize_layer (image, depth, size, error);
 }
 
 bool
@@ -210,14 +229,6 @@ image_chain_begin_commit (Image *image, GError **error)
 
   image_hold (image);
   begun = make_writable_held (image, 1, error);
-  if (begun)
-    {
-      int result = image_layer_begin (image_layer (image, 1));
-
-      begun = result == 0
-              || vmm_set_errno_error (error, -result, "Can't write to disk image “%s”",
-                                      image_layer (image, 1)->store->path);
-    }
   image->draining = begun;
   image_layers_changed (image);
   image_release (image);

@@ -271,6 +271,7 @@ vmdk_set_backing (ImageLayer *layer, const char *path, const char *format, GErro
   Vmdk *vmdk = layer->state;
   g_autofree char *folder = g_path_get_dirname (layer->store->path);
   uint32_t cid = VMDK_NO_PARENT;
+  char *kept;
   int result;
 
   if (path != NULL && g_ascii_strcasecmp (format != NULL ? format : "", "vmdk") != 0)
@@ -293,9 +294,10 @@ vmdk_set_backing (ImageLayer *layer, const char *path, const char *format, GErro
     return vmm_set_errno_error (error, -result, "Can't write the descriptor of disk image “%s”",
                                 layer->store->path);
   vmdk->has_parent = path != NULL;
+  kept = g_strdup (path); /* it may be the layer's own */
   g_free (layer->backing_path);
   g_free (layer->backing_format);
-  layer->backing_path = g_strdup (path);
-  layer->backing_format = path != NULL ? g_strdup ("vmdk") : NULL;
+  layer->backing_path = kept;
+  layer->backing_format = kept != NULL ? g_strdup ("vmdk") : NULL;
   return true;
 }

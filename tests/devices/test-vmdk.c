@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* VMDK disks: every way to lay one out, descriptors that people edited, hostile ones, parents. */
+#include "devices/image/chain.h"
 #include "devices/image/jobs.h"
 #include "devices/image/vmdk-descriptor.h"
 
@@ -304,6 +305,34 @@ test_delta (VmdkFixture *f, gconstpointer subformat)
   image_close (image);
 }
 
+/* Whatever becomes of a commit, the chain opens again. */
+static void
+test_commit_cut (VmdkFixture *f, gconstpointer data)
+{
+  const ImageCreateOptions options = { .format = "vmdk",
+                                       .backing_path = "disk.vmdk",
+                                       .backing_format = "vmdk" };
+  g_autofree char *child = vmdk_fixture_path (f, "child.vmdk");
+  GError *error = NULL;
+  Image *image;
+
+  vmdk_fixture_create (f, NULL, 4 * MIB);
+  g_assert_true (image_create (child, &options, &error));
+  for (unsigned i = 0; i < 2; i++)
+    {
+      image = vmdk_fixture_open (f, child, false);
+      vmdk_fixture_put (f, image, i * MIB);
+      g_assert_true (image_chain_begin_commit (image, &error));
+      g_assert_no_error (error);
+      vmdk_fixture_has (f, image, i * MIB);
+      image_close (image);
+    }
+  image = vmdk_fixture_open (f, child, true);
+  vmdk_fixture_has (f, image, 0);
+  vmdk_fixture_has (f, image, MIB);
+  image_close (image);
+}
+
 /* Both moved here from elsewhere. */
 static void
 test_moved (VmdkFixture *f, gconstpointer hint)
@@ -375,6 +404,7 @@ main (int argc, char **argv)
   ADD ("cid/flat", "monolithicFlat", test_cid);
   ADD ("delta/sparse", "monolithicSparse", test_delta);
   ADD ("delta/split", "twoGbMaxExtentSparse", test_delta);
+  ADD ("commit-cut", NULL, test_commit_cut);
   ADD ("moved/windows", "C:\\VMs\\old\\disk.vmdk", test_moved);
   ADD ("moved/absolute", "/not/here/disk.vmdk", test_moved);
   ADD ("access", NULL, test_access);
