@@ -16,6 +16,8 @@ G_BEGIN_DECLS
  * order, to the server that came back, before anything else goes to it. What is kept is bounded: a flush of
  * our own is sent when it is much. A server that offers no flush gets no such care: it says that there is
  * nothing to flush.
+ *
+ * NBD knows no locks: that only one machine writes to an export is for the server, or its owner, to see to.
  */
 #define NBD_PATIENCE 60u
 
