@@ -17,11 +17,11 @@ static void
 hurry (uint8_t *header, size_t size)
 {
   if (size >= DIGEST_ITERATIONS + 4)
-    store_be32 (header + DIGEST_ITERATIONS, load_be32 (header + DIGEST_ITERATIONS) % FEW_ITERATIONS);
+    store_be32 (header + DIGEST_ITERATIONS, 1 + load_be32 (header + DIGEST_ITERATIONS) % FEW_ITERATIONS);
   for (size_t slot = SLOTS_OFFSET; slot + SLOT_SIZE <= size && slot < SLOTS_OFFSET + LUKS_SLOTS * SLOT_SIZE;
        slot += SLOT_SIZE)
     store_be32 (header + slot + SLOT_ITERATIONS,
-                load_be32 (header + slot + SLOT_ITERATIONS) % FEW_ITERATIONS);
+                1 + load_be32 (header + slot + SLOT_ITERATIONS) % FEW_ITERATIONS);
 }
 
 int

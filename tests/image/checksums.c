@@ -68,14 +68,16 @@ mend_vhd (Medium *medium)
 static uint32_t
 crc32c (const uint8_t *data, size_t size)
 {
-  uint32_t crc = ~0u;
+  uint32_t table[256], crc = ~0u;
 
-  for (size_t i = 0; i < size; i++)
+  for (uint32_t i = 0; i < 256; i++)
     {
-      crc ^= data[i];
+      table[i] = i;
       for (unsigned bit = 0; bit < 8; bit++)
-        crc = crc >> 1 ^ (crc & 1 ? 0x82f63b78u : 0);
+        table[i] = table[i] >> 1 ^ (table[i] & 1 ? 0x82f63b78u : 0);
     }
+  for (size_t i = 0; i < size; i++)
+    crc = crc >> 8 ^ table[(crc ^ data[i]) & 0xff];
   return ~crc;
 }
 
