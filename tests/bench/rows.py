@@ -222,6 +222,54 @@ class ImageLayer(Row):
         return self.run(context, who, self.images[key][1])
 
 
+class Convert(Row):
+    """Copying an image of 1.5 GiB, 1 GiB of it data, as another; both tools flush what they wrote."""
+    unit, goal = "s", 1.0
+    source = None
+
+    def __init__(self, name, source="raw", target="raw", compress=False, verify=False):
+        self.name, self.formats, self.compress, self.verify = name, (source, target), compress, verify
+
+    @classmethod
+    def make_sources(cls, context):
+        """A disk with data, holes, zeroes that take space, and what can be compressed: made once, in both formats."""
+        if cls.source is None:
+            cls.source = tempfile.TemporaryDirectory(prefix="bonsai-bench-", dir=context.disk_folder)
+            raw = os.path.join(cls.source.name, "raw")
+            with open(raw, "wb") as file:
+                for number in range(24):
+                    file.write((os.urandom(32 << 20), os.urandom(1 << 20) * 16, bytes(8 << 20))[number % 3])
+                    file.seek(8 << 20, os.SEEK_CUR)
+                while file.tell() < 1 << 30:
+                    file.write(os.urandom(32 << 20))
+                file.truncate(3 << 29)
+            subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw,
+                            os.path.join(cls.source.name, "qcow2")], check=True)
+        os.sync()  # what the host still has to write is not this row's
+        return cls.source.name
+
+    def commands(self, context, who, source, target):
+        have, want = self.formats
+        if who == "bonsai":
+            return [[context.bonsai, "disk", "convert", "--source-format", have, "--format", want,
+                     *(["--compress"] if self.compress else []), *([] if self.verify else ["--no-verify"]),
+                     source, target]]
+        convert = ["qemu-img", "convert", "-t", "writeback", "-f", have, "-O", want, *(["-c"] if self.compress else [])]
+        compare = ["qemu-img", "compare", "-f", have, "-F", want, source, target]
+        return [[*convert, source, target], *([compare] if self.verify else [])]
+
+    def measure(self, context, who):
+        folder = self.make_sources(context)
+        with tempfile.TemporaryDirectory(prefix="bonsai-bench-", dir=context.disk_folder) as scratch:
+            before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+            for command in self.commands(context, who, os.path.join(folder, self.formats[0]),
+                                         os.path.join(scratch, "target")):
+                subprocess.run(command, check=True, capture_output=True)
+            ended, after = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+        return ended - began, spent * 1000
+
+
 # --- showing ---
 
 class Console(Row):
@@ -305,4 +353,6 @@ ROWS = [Start(), StartKernel(), Firmware(), LinuxToInit(), PortRoundTrip(), Memo
         ImageLayer("layers10-read-1", "read", 1, 4096, 100000, layers=10),
         ImageLayer("layers10-read-32", "read", 32, 4096, 200000, layers=10),
         ImageLayer("layers50-read-1", "read", 1, 4096, 100000, layers=50),
-        ImageLayer("layers50-read-32", "read", 32, 4096, 200000, layers=50)]
+        ImageLayer("layers50-read-32", "read", 32, 4096, 200000, layers=50),
+        Convert("convert-raw"), Convert("convert-qcow2", target="qcow2"), Convert("convert-flat", source="qcow2"),
+        Convert("convert-zlib", target="qcow2", compress=True), Convert("convert-checked", target="qcow2", verify=True)]
