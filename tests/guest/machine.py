@@ -225,7 +225,11 @@ class QemuMachine(Machine):
             command += ["-serial", f"file:{self.serial}"]
         if self.disk:
             command += ["-drive", f"file={self.disk},format=raw,if=virtio,aio=io_uring"]
-        if self.cdrom:
+        if self.cdrom and str(self.cdrom).endswith(",bus=scsi"):
+            path = str(self.cdrom).removesuffix(",bus=scsi")
+            command += ["-device", "virtio-scsi-pci", "-drive", f"if=none,id=cd,media=cdrom,readonly=on,file={path}",
+                        "-device", "scsi-cd,drive=cd"]
+        elif self.cdrom:
             command += ["-cdrom", self.cdrom]
         if self.network:
             command += ["-nic", "user,model=virtio-net-pci"]

@@ -9,12 +9,26 @@ import tap
 from machine import MachineStory, machine
 
 
-class Installer(MachineStory):
-    """isolinux, vesamenu and the installer's kernel."""
+class Menu(MachineStory):
+    """A way through the CD's menu by its pictures; subclasses say where the CD is."""
 
-    def set_up(self):
-        self.machine = machine("installer", memory=1536, cdrom=guests.directory("installer") / "installer.iso")
-        self.machine.start()
+    def come_up(self):
+        """Waits for the graphical menu, and returns it."""
+        self.machine.wait_until(lambda: self.machine.picture().size == (640, 480)
+                                and len(self.machine.picture().getcolors(1 << 24)) > 16, "graphical menu", 60)
+        menu = self.still_picture()
+        self.machine.keep_picture("menu")
+        return menu
+
+    def choose_text(self, menu):
+        """The third entry, to the installer's first question."""
+        self.machine.key("down")
+        second = self.wait_change(menu, "move of the selection")
+        self.machine.key("down")
+        self.wait_change(second, "move of the selection")
+        self.machine.key("ret")
+        self.machine.wait_text(r"Select a language", 240)
+        self.machine.keep_picture("language")
 
     def still_picture(self, seconds=30):
         """The screen once it no longer changes."""
@@ -37,12 +51,17 @@ class Installer(MachineStory):
             lambda: (now := self.machine.picture()).size != before.size or self.difference(now, before), what, 30)
         return self.still_picture()
 
+
+class Installer(Menu):
+    """isolinux, vesamenu and the installer's kernel, from SATA."""
+
+    def set_up(self):
+        self.machine = machine("installer", memory=1536, cdrom=guests.directory("installer") / "installer.iso")
+        self.machine.start()
+
     def test_menu(self):
         """The CD boots to its graphical menu with Debian's splash."""
-        self.machine.wait_until(lambda: self.machine.picture().size == (640, 480)
-                                and len(self.machine.picture().getcolors(1 << 24)) > 16, "graphical menu", 60)
-        self.menu = self.still_picture()
-        self.machine.keep_picture("menu")
+        self.menu = self.come_up()
 
     def test_arrows(self):
         """The arrow keys move the selection, and back."""
@@ -63,13 +82,7 @@ class Installer(MachineStory):
 
     def test_text_installer(self):
         """Enter on the text entry starts the installer to its first question."""
-        self.machine.key("down")
-        second = self.wait_change(self.menu, "move of the selection")
-        self.machine.key("down")
-        self.wait_change(second, "move of the selection")
-        self.machine.key("ret")
-        self.machine.wait_text(r"Select a language", 240)
-        self.machine.keep_picture("language")
+        self.choose_text(self.menu)
 
     def test_text_keys(self):
         """Its list follows the keyboard, too."""
@@ -77,6 +90,19 @@ class Installer(MachineStory):
         self.machine.key("down")
         self.wait_change(before, "move of the selection")
         self.machine.keep_picture("language-down")
+
+
+class InstallerOnScsi(Menu):
+    """The same CD in a drive on the SCSI controller."""
+
+    def set_up(self):
+        iso = guests.directory("installer") / "installer.iso"
+        self.machine = machine("installer-scsi", memory=1536, cdrom=f"{iso},bus=scsi")
+        self.machine.start()
+
+    def test_scsi(self):
+        """SeaBIOS and isolinux find the CD behind virtio-scsi: menu, kernel, first question."""
+        self.choose_text(self.come_up())
 
 
 if __name__ == "__main__":
