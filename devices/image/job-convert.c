@@ -4,11 +4,14 @@
 #include "devices/image/image-private.h"
 #include "vmm/base/error.h"
 
+#include <fcntl.h>
 #include <stdatomic.h>
+#include <unistd.h>
 
-#define CLONE_SIZE  (64ull << 20) /* one piece of shared blocks, or of zeroes: cancelling waits for it */
-#define MIN_GRANULE 4096u         /* zeroes are looked for in blocks of this size … */
-#define MAX_GRANULE 65536u        /* … or of the target's clusters up to this one */
+#define CLONE_SIZE      (64ull << 20) /* one piece of shared blocks, or of zeroes: cancelling waits for it */
+#define WRITE_BACK_STEP (32ull << 20)
+#define MIN_GRANULE     4096u  /* zeroes are looked for in blocks of this size … */
+#define MAX_GRANULE     65536u /* … or of the target's clusters up to this one */
 
 enum { PIECE_COPY, PIECE_CLONE, PIECE_ZERO };
 
@@ -26,7 +29,8 @@ typedef struct {
   JobLook look;
   ImageExtent extent; /* from @position on */
 
-  _Atomic uint64_t copied, cloned, zeroes;
+  int fd; /* the target's file, or -1 */
+  _Atomic uint64_t copied, cloned, zeroes, waiting;
 } Convert;
 
 /* --- what to do, in order --- */
@@ -107,6 +111,16 @@ next_piece (void *data, JobPiece *piece, GError **error)
 
 /* --- doing it, several at a time --- */
 
+/* The disk writes while the copy goes on: the flush at the end finds little left to do. */
+static void
+write_back (Convert *convert, uint64_t written)
+{
+  if (convert->fd < 0 || atomic_fetch_add (&convert->waiting, written) + written < WRITE_BACK_STEP)
+    return;
+  convert->waiting = 0;
+  sync_file_range (convert->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
 static bool
 write_runs (Convert *convert, uint64_t offset, const uint8_t *data, uint64_t length, GError **error)
 {
@@ -135,8 +149,11 @@ write_runs (Convert *convert, uint64_t offset, const uint8_t *data, uint64_t len
 static bool
 copy (Convert *convert, uint64_t offset, uint64_t length, uint8_t *buffer, GError **error)
 {
-  return job_read (convert->source, offset, buffer, length, error)
-         && write_runs (convert, offset, buffer, length, error);
+  if (!job_read (convert->source, offset, buffer, length, error)
+      || !write_runs (convert, offset, buffer, length, error))
+    return false;
+  write_back (convert, length);
+  return true;
 }
 
 static bool
@@ -246,7 +263,10 @@ fill_target (EventLoop *loop, Image *source, const char *path, const ImageConver
     cloner = job_cloner_new (path);
   convert.cloner = cloner;
   convert.compressor = compressor;
+  convert.fd = how->existing ? -1 : open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   done = fill (&convert, job, error);
+  if (convert.fd >= 0)
+    close (convert.fd);
   if (converted != NULL)
     *converted = (ImageConverted){ convert.copied, convert.cloned, convert.zeroes };
   return done;
