@@ -155,7 +155,7 @@ add_sources (const VmDraft *draft, VmConfig *config)
   if (draft->source == VM_SOURCE_DISK)
     vm_config_add_disk (config, draft->path, 0);
   if (draft->disk > 0)
-    vm_config_add_disk (config, "disks/disk0.qcow2", draft->disk)->options.format = g_strdup ("qcow2");
+    vm_config_set (&vm_config_add_disk (config, "disks/disk0.qcow2", draft->disk)->options.format, "qcow2");
   if (draft->source == VM_SOURCE_CDROM)
     vm_config_add_cdrom (config, draft->path);
   if (draft->source == VM_SOURCE_KERNEL)
