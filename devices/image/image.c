@@ -182,7 +182,7 @@ wait_until_idle (Image *image)
           continue;
         }
       g_mutex_unlock (&image->lock);
-      g_main_context_iteration (loop_context (image->loop), TRUE);
+      loop_wait_for_others (image->loop);
       g_mutex_lock (&image->lock);
     }
   g_mutex_unlock (&image->lock);

@@ -41,7 +41,15 @@ image_layer_open (ImageStore *store, const ImageFormat *format, const ImageOptio
       free_layer (layer);
       return NULL;
     }
-  g_assert (is_sane (layer));
+  if (!is_sane (layer))
+    {
+      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
+                   "Disk image “%s” has %" G_GUINT64_FORMAT
+                   " bytes in clusters of %u, which no disk can have; take it from a backup",
+                   store->path, layer->size, layer->cluster);
+      image_layer_close (layer);
+      return NULL;
+    }
   if (!layer->identity && format->place == NULL && format->write_code == NULL && !layer->read_only
       && !layer->lenient)
     {

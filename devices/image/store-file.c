@@ -93,9 +93,8 @@ prepare_range (FileStore *file, StoreIo *io, int mode)
   io->io.length = io->length;
 }
 
-/* False with @result: there is nothing to do. */
-static bool
-prepare (FileStore *file, StoreIo *io, int *result)
+static void
+prepare (FileStore *file, StoreIo *io)
 {
   int missing = g_atomic_int_get (&file->missing);
 
@@ -104,19 +103,16 @@ prepare (FileStore *file, StoreIo *io, int *result)
     case STORE_READ:
     case STORE_WRITE:
       prepare_transfer (file, io);
-      return true;
+      break;
 
     case STORE_SYNC:
       io->io.kind = LOOP_IO_FSYNC;
       io->io.fd = file->file.fd;
-      return true;
+      break;
 
     case STORE_PUNCH:
-      *result = -EOPNOTSUPP;
-      if (missing & NO_PUNCH)
-        return false;
       prepare_range (file, io, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
-      return true;
+      break;
 
     case STORE_ZERO:
       if (io->stage == STAGE_ZERO_RANGE && (missing & NO_ZERO_RANGE))
@@ -129,10 +125,8 @@ prepare (FileStore *file, StoreIo *io, int *result)
         prepare_range (file, io, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
       else
         prepare_transfer (file, io);
-      return true;
+      break;
     }
-  *result = -EINVAL;
-  return false;
 }
 
 /* --- and what came of it: true with @error when the operation is over --- */
@@ -210,45 +204,23 @@ step_done (LoopIo *loop_io, int result)
   FileStore *file = (FileStore *)io->store;
   int error = 0;
 
-  if (conclude (file, io, result, &error) || !prepare (file, io, &error))
+  if (conclude (file, io, result, &error))
     {
       g_clear_pointer (&io->cut, g_free);
       io->done (io, error);
+      return;
     }
-  else
-    loop_io_submit (io->store->loop, &io->io);
-}
-
-typedef struct {
-  StoreIo *io;
-  int error;
-} Failure;
-
-static void
-fail (void *data)
-{
-  Failure *failure = data;
-
-  failure->io->done (failure->io, failure->error);
-  g_free (failure);
+  prepare (file, io);
+  loop_io_submit (io->store->loop, &io->io);
 }
 
 static void
 file_submit (ImageStore *store, StoreIo *io)
 {
-  int error = 0;
-
   io->io.done = step_done;
   io->io.data = io;
-  if (prepare ((FileStore *)store, io, &error))
-    loop_io_submit (store->loop, &io->io);
-  else
-    {
-      Failure *failure = g_new (Failure, 1);
-
-      *failure = (Failure){ io, error };
-      loop_call (store->loop, fail, failure);
-    }
+  prepare ((FileStore *)store, io);
+  loop_io_submit (store->loop, &io->io);
 }
 
 static int
@@ -280,8 +252,9 @@ file_run (ImageStore *store, StoreIo *io)
   FileStore *file = (FileStore *)store;
   int error = 0;
 
-  while (prepare (file, io, &error) && !conclude (file, io, system_call (&io->io), &error))
-    continue;
+  do
+    prepare (file, io);
+  while (!conclude (file, io, system_call (&io->io), &error));
   g_clear_pointer (&io->cut, g_free);
   return error;
 }

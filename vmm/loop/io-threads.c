@@ -51,24 +51,31 @@ work (gpointer turn, gpointer user_data)
   g_mutex_unlock (&threads->lock);
 }
 
-static unsigned
-threads_reap (LoopIoEngine *engine)
+static LoopIo *
+next_done (Threads *threads)
 {
-  Threads *threads = (Threads *)engine;
   LoopIo *io;
-  unsigned n = 0;
 
   g_mutex_lock (&threads->lock);
   io = threads->done.first;
-  threads->done = (IoQueue){ NULL, NULL };
+  if (io != NULL)
+    threads->done.first = io->next;
+  if (threads->done.first == NULL)
+    threads->done.last = NULL;
   g_mutex_unlock (&threads->lock);
+  return io;
+}
 
-  while (io)
+/* One by one: a callback may wait for the others (loop_wait_for_others). */
+static unsigned
+threads_reap (LoopIoEngine *engine)
+{
+  LoopIo *io;
+  unsigned n = 0;
+
+  while ((io = next_done ((Threads *)engine)) != NULL)
     {
-      LoopIo *next = io->next;
-
       loop_io_complete (io, io->result);
-      io = next;
       n++;
     }
   return n;
@@ -94,6 +101,7 @@ threads_start (EventLoop *loop)
   /* A pool that isn't exclusive starts threads when it needs them, and never fails to be made. */
   threads->pool = g_thread_pool_new (work, threads, N_THREADS, FALSE, NULL);
   threads->source = loop_source_new (loop, &done_source_funcs, threads);
+  g_source_set_can_recurse (threads->source, TRUE); /* loop_wait_for_others */
   return (LoopIoEngine *)threads;
 }
 

@@ -172,6 +172,7 @@ uring_start (EventLoop *loop)
 
   uring->loop = loop;
   uring->source = loop_source_new (loop, &uring_source_funcs, uring);
+  g_source_set_can_recurse (uring->source, TRUE); /* loop_wait_for_others */
   g_source_add_unix_fd (uring->source, uring->ring.ring_fd, G_IO_IN);
   return (LoopIoEngine *)uring;
 }

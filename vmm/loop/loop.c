@@ -238,6 +238,14 @@ loop_free (EventLoop *loop)
   destroy_loop (loop);
 }
 
+void
+loop_wait_for_others (EventLoop *loop)
+{
+  g_return_if_fail (loop_is_current (loop));
+  loop_io_flush (loop);
+  g_main_context_iteration (loop->context, TRUE);
+}
+
 GMainContext *
 loop_context (EventLoop *loop)
 {

@@ -43,6 +43,9 @@ bool loop_is_current (EventLoop *loop);
 void loop_call (EventLoop *loop, LoopFunc func, void *data);
 void loop_call_sync (EventLoop *loop, LoopFunc func, void *data);
 
+/* On the loop's thread, in a callback that must wait for another one: one iteration, file I/O too. */
+void loop_wait_for_others (EventLoop *loop);
+
 /* --- descriptors --- */
 
 /* Watches @fd for @condition. The fd stays the caller's. Returns: (transfer full). */
