@@ -13,7 +13,10 @@ uint64_t
 play_draw_size (Play *play, const char *format)
 {
   Run *run = play->run;
-  uint64_t most = g_str_equal (format, "vhd") || g_str_equal (format, "vmdk") ? 2040 * GIB : 2 * TIB;
+  /* The peer takes minutes to compare a larger VMDK. */
+  uint64_t most = g_str_equal (format, "vhd")    ? 2040 * GIB
+                  : g_str_equal (format, "vmdk") ? 16 * GIB
+                                                 : 2 * TIB;
 
   switch (run_between (run, 0, 19))
     {
@@ -22,7 +25,7 @@ play_draw_size (Play *play, const char *format)
     case 8 ... 15:
       return IMAGE_SECTOR_SIZE * run_between (run, 1, 64 * MIB / IMAGE_SECTOR_SIZE);
     case 16 ... 18:
-      return IMAGE_SECTOR_SIZE * run_scale (run, 27);
+      return IMAGE_SECTOR_SIZE * run_scale (run, g_str_equal (format, "vmdk") ? 25 : 27);
     default:
       return run_once_in (run, 3) ? most : IMAGE_SECTOR_SIZE * run_between (run, 1, most / IMAGE_SECTOR_SIZE);
     }

@@ -116,8 +116,8 @@ static const Shape vhdx_chain = { "vhdx", true, "qcow2" };
 static const RunCase cases[] = {
   { "raw", run_writes, &raw, 8 },
   { "raw-below-qcow2", run_writes, &raw_chain, 8 },
-  { "qcow2", run_writes, &qcow2, 24 },
-  { "qcow2-of-the-peer", run_writes, &qcow2_peer, 16 },
+  { "qcow2", run_writes, &qcow2, 16 },
+  { "qcow2-of-the-peer", run_writes, &qcow2_peer, 8 },
   { "vhd", run_writes, &vhd, 8 },
   { "vhd-differencing", run_writes, &vhd_differencing, 8 },
   { "vhd-of-the-peer", run_writes, &vhd_peer, 8 },
@@ -125,12 +125,12 @@ static const RunCase cases[] = {
   { "vdi-of-the-peer", run_writes, &vdi_peer, 8 },
   { "vmdk", run_writes, &vmdk, 8 },
   { "vmdk-of-the-peer", run_writes, &vmdk_peer, 8 },
-  { "vhdx-below-qcow2", run_writes, &vhdx_chain, 8 },
-  { "reads-qcow2", run_reads, &qcow2_peer, 8 },
+  { "vhdx-below-qcow2", run_writes, &vhdx_chain, 4 },
+  { "reads-qcow2", run_reads, &qcow2_peer, 4 },
   { "reads-vhd", run_reads, &vhd_peer, 8 },
   { "reads-vdi", run_reads, &vdi_peer, 8 },
   { "reads-vmdk", run_reads, &vmdk_peer, 8 },
-  { "reads-vhdx", run_reads, &vhdx_chain, 8 },
+  { "reads-vhdx", run_reads, &vhdx_chain, 4 },
 };
 
 int

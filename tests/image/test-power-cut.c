@@ -128,7 +128,7 @@ static const RunCase cases[] = {
   { "qcow2-overlay", run_cuts, &qcow2_overlay, 8 },
   { "qcow2-overlay-extended", run_cuts, &qcow2_overlay_extended, 8 },
   { "qcow2-of-the-peer", run_cuts, &qcow2_peer, 8 },
-  { "qcow2-encrypted", run_cuts, &qcow2_encrypted, 4 },
+  { "qcow2-encrypted", run_cuts, &qcow2_encrypted, 1 },
   { "vhd-dynamic", run_cuts, &vhd, 8 },
   { "vhd-fixed", run_cuts, &vhd_fixed, 4 },
   { "vhd-differencing", run_cuts, &vhd_differencing, 8 },
