@@ -298,15 +298,15 @@ set_sectors (ImageLayer *layer, uint64_t sectors)
   Vmdk *vmdk = layer->state;
   const char *heads = vmdk_descriptor_get (vmdk->descriptor, "ddb.geometry.heads");
   const char *spt = vmdk_descriptor_get (vmdk->descriptor, "ddb.geometry.sectors");
-  guint64 h, s;
+  uint64_t h, s;
   unsigned n, line = 0;
   const VmdkExtentLine *lines = vmdk_descriptor_extents (vmdk->descriptor, &n);
 
   while (line < n && lines[line].sectors == 0)
     line++;
   vmdk_descriptor_set_sectors (vmdk->descriptor, line, sectors);
-  if (heads != NULL && spt != NULL && g_ascii_string_to_unsigned (heads, 10, 1, 255, &h, NULL)
-      && g_ascii_string_to_unsigned (spt, 10, 1, 63, &s, NULL))
+  if (heads != NULL && spt != NULL && vmdk_parse_number (heads, 10, 1, 255, &h)
+      && vmdk_parse_number (spt, 10, 1, 63, &s))
     {
       char cylinders[32];
 
