@@ -137,14 +137,16 @@ static void
 watch_free (LoopWatch *watch, bool wait)
 {
   EventLoop *loop = watch->loop;
+  bool looks;
 
   g_mutex_lock (&loop->lock);
   watch->freed = true;
+  looks = watch->look != NULL;
   if (wait)
     loop_callback_wait_locked (loop, watch);
   g_mutex_unlock (&loop->lock);
   g_source_destroy (&watch->source);
-  if (watch->look)
+  if (looks)
     loop_call (loop, remove_looker, watch); /* gives back the owner's reference */
   else
     g_source_unref (&watch->source);
