@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include "devices/image/jobs.h"
+#include "devices/image/jobs/jobs.h"
 
 #include <gio/gio.h>
 

@@ -2,7 +2,7 @@
 #include "app/session/local-session-private.h"
 
 #include "app/base/error.h"
-#include "devices/image/jobs.h"
+#include "devices/image/jobs/jobs.h"
 
 /* --- the work itself, in a thread of its own --- */
 

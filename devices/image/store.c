@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/image/store.h"
 
-#include "devices/image/nbd-link.h"
+#include "devices/image/nbd/nbd-link.h"
 #include "devices/image/store-file.h"
-#include "devices/image/store-nbd.h"
+#include "devices/image/nbd/store-nbd.h"
 #include "vmm/base/iov.h"
 
 #include <errno.h>

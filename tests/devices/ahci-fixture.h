@@ -3,7 +3,7 @@
 
 #include "devices/storage/ahci.h"
 #include "tests/devices/ahci-guest.h"
-#include "tests/devices/small-disk.h"
+#include "tests/image/small-disk.h"
 
 G_BEGIN_DECLS
 

@@ -2,7 +2,7 @@
 /* Virtio disks against virtio 1.2, section 5.2. */
 #include "devices/virtio/virtio-blk.h"
 
-#include "tests/devices/small-disk.h"
+#include "tests/image/small-disk.h"
 #include "tests/devices/virtio-guest.h"
 #include "vmm/base/bytes.h"
 

@@ -2,7 +2,7 @@
 /* The SCSI controller against virtio 1.2, section 5.6; its disks against SBC-3, its drives against MMC-6. */
 #include "devices/virtio/virtio-scsi.h"
 
-#include "tests/devices/small-disk.h"
+#include "tests/image/small-disk.h"
 #include "tests/devices/virtio-guest.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/error.h"

@@ -2,7 +2,7 @@
 /* LUKS headers: whatever they say, they are opened or refused, and a passphrase is tried. */
 #include "tests/fuzz/fuzz.h"
 
-#include "devices/image/luks.h"
+#include "devices/image/luks/luks.h"
 #include "tests/image/memory-store.h"
 #include "vmm/base/bytes.h"
 

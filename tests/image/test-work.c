@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "devices/image/jobs.h"
+#include "devices/image/jobs/jobs.h"
 
 #include <glib/gstdio.h>
 #include <string.h>

@@ -1,0 +1,151 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/image/qcow2/qcow2-private.h"
+
+#include "devices/image/luks/luks.h"
+#include "vmm/base/error.h"
+
+#include <errno.h>
+
+/*
+ * Section "Data encryption": with method LUKS, clusters of data are encrypted sector by sector, and the
+ * vector comes from the number of the sector in the file, not of the disk. Metadata is not encrypted.
+ */
+struct Qcow2Crypt {
+  Luks *luks;
+};
+
+/* Key slots of 64-byte keys fill two megabytes; what claims much more wants our memory. */
+#define HEADER_MAX (64u * 1024 * 1024)
+
+static bool
+header_is_sane (ImageLayer *layer, GError **error)
+{
+  const Qcow2 *q = QCOW2 (layer);
+  uint64_t end = store_size (layer->store);
+
+  if (q->crypt_offset != 0 && q->crypt_offset % q->cluster == 0 && q->crypt_length <= HEADER_MAX
+      && q->crypt_offset <= end && q->crypt_length <= end - q->crypt_offset)
+    return true;
+  g_set_error (
+    error, VMM_ERROR, VMM_ERROR_INVALID,
+    "%s: the encryption header (%" G_GUINT64_FORMAT " bytes at 0x%" G_GINT64_MODIFIER
+    "x) is missing, misaligned, too long, or outside of the file. Restore the image from a backup.",
+    layer->store->path, q->crypt_length, q->crypt_offset);
+  return false;
+}
+
+static bool
+open_luks (ImageLayer *layer, const ImageSecret *secret, GError **error)
+{
+  Qcow2 *q = QCOW2 (layer);
+  g_autoptr (Luks) luks = NULL;
+
+  if (!header_is_sane (layer, error))
+    return false;
+  luks = luks_open (layer->store, q->crypt_offset, q->crypt_length, error);
+  if (luks == NULL)
+    return false;
+  if (secret != NULL)
+    {
+      if (!luks_unlock (luks, secret, error))
+        return false;
+    }
+  else if (!layer->lenient)
+    {
+      g_set_error (error, VMM_ERROR, VMM_ERROR_PERMISSION,
+                   "%s is encrypted, and no passphrase was given. Give it with a file or at the prompt.",
+                   layer->store->path);
+      return false;
+    }
+  q->crypt = g_new0 (Qcow2Crypt, 1);
+  q->crypt->luks = g_steal_pointer (&luks);
+  return true;
+}
+
+bool
+qcow2_open_crypt (ImageLayer *layer, const ImageSecret *secret, GError **error)
+{
+  layer->encrypted = true;
+  if (!layer->lenient || secret != NULL)
+    return open_luks (layer, secret, error);
+  (void)open_luks (layer, NULL, NULL); /* check says what is wrong with the header */
+  return true;
+}
+
+void
+qcow2_close_crypt (ImageLayer *layer)
+{
+  Qcow2 *q = QCOW2 (layer);
+
+  if (q->crypt == NULL)
+    return;
+  luks_free (q->crypt->luks);
+  g_clear_pointer (&q->crypt, g_free);
+}
+
+int
+qcow2_crypt (ImageLayer *layer, uint64_t store_offset, uint8_t *data, size_t length, bool encrypt)
+{
+  const Qcow2 *q = QCOW2 (layer);
+
+  if (q->crypt == NULL || !luks_is_unlocked (q->crypt->luks))
+    return -EACCES;
+  luks_crypt (q->crypt->luks, store_offset / LUKS_SECTOR_SIZE, data, length, encrypt);
+  return 0;
+}
+
+bool
+qcow2_change_secret (ImageLayer *layer, const ImageSecret *old_secret, const ImageSecret *new_secret,
+                     unsigned milliseconds, GError **error)
+{
+  const Qcow2 *q = QCOW2 (layer);
+
+  if (q->crypt == NULL || q->damage != NULL)
+    {
+      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
+                   "%s is damaged, so its passphrases can't be changed. Check and repair it first.",
+                   layer->store->path);
+      return false;
+    }
+  if (old_secret == NULL)
+    return luks_add_secret (q->crypt->luks, new_secret, milliseconds, error);
+  if (new_secret == NULL)
+    return luks_remove_secret (q->crypt->luks, old_secret, error);
+  return luks_change_secret (q->crypt->luks, old_secret, new_secret, milliseconds, error);
+}
+
+void
+qcow2_describe_crypt (ImageLayer *layer, ImageInfo *info)
+{
+  const Qcow2 *q = QCOW2 (layer);
+
+  if (q->crypt == NULL)
+    return;
+  image_info_detail (info, "encryption", "LUKS");
+  image_info_detail (info, "cipher", "%s", luks_cipher (q->crypt->luks));
+  image_info_detail (info, "key-bits", "%u", luks_key_bits (q->crypt->luks));
+  image_info_detail (info, "passphrases", "%u", luks_n_secrets (q->crypt->luks));
+  image_info_detail (info, "uuid", "%s", luks_uuid (q->crypt->luks));
+}
+
+/* --- new images --- */
+
+uint64_t
+qcow2_crypt_header_length (const ImageSecret *secret, GError **error)
+{
+  if (secret->length > 0)
+    return LUKS_HEADER_SIZE;
+  g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID, "The passphrase is empty. Choose a longer one.");
+  return 0;
+}
+
+bool
+qcow2_create_crypt (ImageStore *store, uint64_t offset, uint64_t length, const ImageSecret *secret,
+                    unsigned milliseconds, GError **error)
+{
+  g_autoptr (Luks) luks = NULL;
+
+  g_assert (length >= LUKS_HEADER_SIZE);
+  luks = luks_create (store, offset, secret, milliseconds, error);
+  return luks != NULL;
+}

@@ -1,0 +1,421 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* Chains of images: how they are opened, what is refused, and how their layers change while the disk is in
+ * use. */
+#include "devices/image/chain.h"
+
+#include "tests/image/image-driver.h"
+#include "tests/image/small-disk.h"
+#include "vmm/base/error.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define SIZE (UINT64_C (3) << 20)
+
+typedef struct {
+  char *folder;
+  EventLoop *loop;
+} Fixture;
+
+static const ImageOptions writable = { .exclusive_lock = true };
+
+static void
+setup (Fixture *f, gconstpointer data)
+{
+  f->folder = scratch_new ();
+  f->loop = loop_new ("test", NULL);
+}
+
+static void
+teardown (Fixture *f, gconstpointer data)
+{
+  loop_free (f->loop);
+  scratch_free (f->folder);
+}
+
+static char *
+in_folder (Fixture *f, const char *name)
+{
+  return g_build_filename (f->folder, name, NULL);
+}
+
+/* @below: a name in the same folder, or NULL. (transfer full): its path. */
+static char *
+make_qcow2 (Fixture *f, const char *name, const char *below, const char *format, unsigned cluster)
+{
+  char *path = in_folder (f, name);
+  GError *error = NULL;
+
+  image_create (path,
+                &(ImageCreateOptions){ .format = "qcow2",
+                                       .size = below == NULL ? SIZE : 0,
+                                       .backing_path = below,
+                                       .backing_format = format,
+                                       .cluster_size = cluster },
+                &error);
+  g_assert_no_error (error);
+  return path;
+}
+
+/* The header extension that tells the backing file's format becomes one that nobody knows. QEMU's
+ * docs/interop/qcow2, "Header extensions". */
+static void
+forget_backing_format (const char *path)
+{
+  static const uint8_t magic[] = { 0xe2, 0x79, 0x2a, 0xca };
+  g_autofree char *data = NULL;
+  gsize length;
+  uint8_t *found;
+
+  g_assert_true (g_file_get_contents (path, &data, &length, NULL));
+  found = memmem (data, MIN (length, 4096), magic, sizeof magic);
+  g_assert_nonnull (found);
+  *found = 0x77;
+  g_assert_true (g_file_set_contents_full (path, data, (gssize)length, G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+}
+
+/* Names another backing file in an image's header, whatever there is of it; @format NULL: without a format.
+ */
+static void
+name_backing (const char *path, const char *below, const char *format)
+{
+  const char *argv[] = { "qemu-img", "rebase", "-u", "-F", format != NULL ? format : "raw",
+                         "-b",       below,    path, NULL };
+  GError *error = NULL;
+  int status = -1;
+
+  g_spawn_sync (NULL, (char **)argv, NULL, G_SPAWN_SEARCH_PATH, NULL, NULL, NULL, NULL, &status, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (status, ==, 0);
+  if (format == NULL)
+    forget_backing_format (path);
+}
+
+static void
+assert_refused (Fixture *f, const char *path, int code, const char *cause, const char *remedy)
+{
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (image_open (f->loop, path, &writable, &error));
+  g_assert_error (error, VMM_ERROR, code);
+  if (strstr (error->message, cause) == NULL || strstr (error->message, remedy) == NULL)
+    g_error ("“%s” does not say “%s” and “%s”", error->message, cause, remedy);
+}
+
+/* --- opening --- */
+
+static void
+test_opens_chains (Fixture *f, gconstpointer data)
+{
+  g_autofree char *raw = pattern_file_new (f->folder, "base.img", 100 * 512);
+  g_autofree char *low = make_qcow2 (f, "low", "base.img", "raw", 65536);
+  g_autofree char *high = make_qcow2 (f, "high", "low", "qcow2", 4096);
+  g_autoptr (Image) image = NULL;
+  g_autoptr (Image) alone = NULL;
+  GError *error = NULL;
+  uint8_t buffer[512];
+
+  image = image_open (f->loop, high, &writable, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (image_n_layers (image), ==, 3);
+  g_assert_cmpint (image_run (image, IMAGE_READ, 512, buffer, 512), ==, 0);
+  for (unsigned i = 0; i < 512; i++)
+    g_assert_cmphex (buffer[i], ==, pattern_byte (512 + i));
+
+  /* The layers below are locked too, shared. */
+  assert_refused (f, low, VMM_ERROR_BUSY, "in use", "another disk");
+  g_clear_pointer (&image, image_close);
+  alone = image_open (f->loop, high, &(ImageOptions){ .no_backing = true }, NULL);
+  g_assert_cmpint (image_run (alone, IMAGE_READ, 512, buffer, 512), ==, 0);
+  for (unsigned i = 0; i < 512; i++)
+    g_assert_cmphex (buffer[i], ==, 0);
+}
+
+static void
+test_refuses_odd_backings (Fixture *f, gconstpointer data)
+{
+  g_autofree char *raw = pattern_file_new (f->folder, "base.img", 100 * 512);
+  g_autofree char *a = make_qcow2 (f, "a", NULL, NULL, 0);
+  g_autofree char *b = make_qcow2 (f, "b", "a", "qcow2", 0);
+  g_autofree char *c = make_qcow2 (f, "c", "b", "qcow2", 0);
+  g_autofree char *fifo = in_folder (f, "fifo");
+
+  g_assert_cmpint (mkfifo (fifo, 0600), ==, 0);
+  name_backing (a, "c", "qcow2");
+  assert_refused (f, c, VMM_ERROR_INVALID, "circle", "rebase --unsafe");
+  name_backing (a, "a", "qcow2");
+  assert_refused (f, a, VMM_ERROR_INVALID, "circle", "rebase --unsafe");
+  name_backing (a, "gone", "qcow2");
+  assert_refused (f, c, VMM_ERROR_INVALID, "does not exist", "rebase --unsafe");
+  name_backing (a, "fifo", "raw");
+  assert_refused (f, c, VMM_ERROR_INVALID, "named pipe", "");
+  name_backing (a, "/dev/zero", "raw");
+  assert_refused (f, c, VMM_ERROR_INVALID, "character device", "");
+  name_backing (a, "base.img", "cloop");
+  assert_refused (f, c, VMM_ERROR_UNSUPPORTED, "cloop", "convert");
+}
+
+/* A guest that owns a raw disk can write any header into it. */
+static void
+test_refuses_guessed_backings (Fixture *f, gconstpointer data)
+{
+  g_autofree char *raw = pattern_file_new (f->folder, "base.img", 100 * 512);
+  g_autofree char *plain = make_qcow2 (f, "plain", NULL, NULL, 0);
+  g_autofree char *forged = make_qcow2 (f, "forged", "plain", "qcow2", 0);
+  g_autofree char *top = make_qcow2 (f, "top", NULL, NULL, 0);
+  g_autoptr (Image) image = NULL;
+
+  name_backing (top, "base.img", NULL);
+  assert_refused (f, top, VMM_ERROR_INVALID, "looks raw", "rebase --unsafe --backing-format raw");
+  name_backing (top, "forged", NULL);
+  assert_refused (f, top, VMM_ERROR_INVALID, "forged by a guest", "rebase --unsafe --backing-format qcow2");
+  name_backing (top, "plain", NULL);
+  image = image_open (f->loop, top, &writable, NULL);
+  g_assert_nonnull (image);
+  g_assert_cmpuint (image_n_layers (image), ==, 2);
+}
+
+static void
+test_refuses_endless_chains (Fixture *f, gconstpointer data)
+{
+  g_autofree char *first = make_qcow2 (f, "0", NULL, NULL, 0);
+  g_autofree char *last = NULL;
+  g_autoptr (Image) image = NULL;
+
+  for (unsigned i = 1; i <= 256; i++)
+    {
+      g_autofree char *below = g_strdup_printf ("%u", i - 1);
+      g_autofree char *name = g_strdup_printf ("%u", i);
+
+      if (i == 256)
+        {
+          g_autofree char *deepest = in_folder (f, "255");
+
+          image = image_open (f->loop, deepest, &writable, NULL);
+          g_assert_nonnull (image);
+          g_assert_cmpuint (image_n_layers (image), ==, 256);
+          g_clear_pointer (&image, image_close);
+        }
+      g_free (last);
+      last = make_qcow2 (f, name, below, "qcow2", 0);
+    }
+  assert_refused (f, last, VMM_ERROR_INVALID, "more than 255", "commit");
+}
+
+/* --- changes under load --- */
+
+typedef struct {
+  Fixture *f;
+  Image *image;
+  int ended; /* atomic */
+} Job;
+
+typedef struct {
+  GMutex lock;
+  GCond cond;
+  bool done;
+  int error;
+} Wait;
+
+static void
+wait_done (ImageRequest *request, int error)
+{
+  Wait *wait = request->data;
+
+  g_mutex_lock (&wait->lock);
+  wait->done = true;
+  wait->error = error;
+  g_cond_signal (&wait->cond);
+  g_mutex_unlock (&wait->lock);
+}
+
+static int
+run_move (Image *image, ImageRequestKind kind, unsigned layer, uint64_t offset, uint64_t length)
+{
+  Wait wait = { 0 };
+  ImageRequest request = {
+    .kind = kind, .layer = layer, .offset = offset, .length = length, .done = wait_done, .data = &wait
+  };
+
+  image_submit (image, &request);
+  g_mutex_lock (&wait.lock);
+  while (!wait.done)
+    g_cond_wait (&wait.cond, &wait.lock);
+  g_mutex_unlock (&wait.lock);
+  return wait.error;
+}
+
+static void
+run_all (Image *image, ImageRequestKind kind, unsigned layer)
+{
+  for (uint64_t at = 0; at < image_size (image); at += 1 << 18)
+    {
+      uint64_t length = MIN (1 << 18, image_size (image) - at);
+
+      g_assert_cmpint (run_move (image, kind, layer, at, length), ==, 0);
+    }
+}
+
+static void *
+edit (void *data)
+{
+  Job *job = data;
+  Image *image = job->image;
+  g_autofree char *one = make_qcow2 (job->f, "one", "top", "qcow2", 65536);
+  g_autofree char *two = NULL;
+  g_autofree char *three = NULL;
+  GError *error = NULL;
+
+  image_chain_push (image, one, NULL, &error);
+  g_assert_no_error (error);
+  two = make_qcow2 (job->f, "two", "one", "qcow2", 4096);
+  image_chain_push (image, two, NULL, &error);
+  g_assert_no_error (error);
+  three = make_qcow2 (job->f, "three", "two", "qcow2", 16384);
+  image_chain_push (image, three, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (image_n_layers (image), ==, 5);
+
+  /* three two one top base: two is merged into one. */
+  image_chain_make_writable (image, 2, &error);
+  g_assert_no_error (error);
+  run_all (image, IMAGE_DRAIN, 1);
+  image_chain_drop (image, 1, 1, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (image_n_layers (image), ==, 4);
+
+  /* three one top base: three is committed to one. */
+  image_chain_begin_commit (image, &error);
+  g_assert_no_error (error);
+  run_all (image, IMAGE_DRAIN, 0);
+  run_all (image, IMAGE_DRAIN, 0);
+  image_chain_end_commit (image, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (image_path (image), ==, one);
+
+  /* one top base: all that isn't in the base moves up, then the rest. */
+  run_all (image, IMAGE_PULL, 2);
+  image_chain_drop (image, 1, 1, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (image_n_layers (image), ==, 2);
+  run_all (image, IMAGE_PULL, 2);
+  image_chain_set_backing (image, NULL, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (image_n_layers (image), ==, 1);
+  g_atomic_int_set (&job->ended, true);
+  return NULL;
+}
+
+static void
+test_changes_under_load (Fixture *f, gconstpointer data)
+{
+  g_autofree char *base = pattern_file_new (f->folder, "base.img", SIZE / 2 - 700);
+  g_autofree char *top = in_folder (f, "top");
+  g_autofree char *one = in_folder (f, "one");
+  GError *error = NULL;
+  g_autoptr (ImageDriver) driver = image_driver_new (f->loop, SIZE, (guint32)g_test_rand_int ());
+  Job job = { .f = f };
+  GThread *thread;
+
+  image_create (top,
+                &(ImageCreateOptions){
+                  .format = "qcow2", .size = SIZE, .backing_path = "base.img", .backing_format = "raw" },
+                &error);
+  g_assert_no_error (error);
+  for (uint64_t i = 0; i < SIZE / 2 - 700; i++)
+    image_driver_model (driver)[i] = pattern_byte (i);
+
+  job.image = image_open (f->loop, top, &writable, &error);
+  g_assert_no_error (error);
+  image_driver_use (driver, job.image, SIZE);
+  image_driver_run (driver, 200);
+  thread = g_thread_new ("edit", edit, &job);
+  while (!g_atomic_int_get (&job.ended))
+    image_driver_run (driver, 50);
+  g_thread_join (thread);
+  image_driver_read_all (driver);
+  image_close (job.image);
+
+  job.image = image_open (f->loop, one, &writable, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (image_n_layers (job.image), ==, 1);
+  image_driver_use (driver, job.image, SIZE);
+  image_driver_read_all (driver);
+  image_close (job.image);
+}
+
+static void
+test_grows_over_a_longer_backing (Fixture *f, gconstpointer data)
+{
+  g_autofree char *base = pattern_file_new (f->folder, "base.img", SIZE);
+  g_autofree char *top = in_folder (f, "top");
+  g_autoptr (ImageDriver) driver = image_driver_new (f->loop, SIZE, 1);
+  g_autoptr (Image) image = NULL;
+  GError *error = NULL;
+  uint64_t size = 1000 * 512;
+
+  image_create (top,
+                &(ImageCreateOptions){
+                  .format = "qcow2", .size = size, .backing_path = "base.img", .backing_format = "raw" },
+                &error);
+  g_assert_no_error (error);
+  image = image_open (f->loop, top, &writable, &error);
+  g_assert_no_error (error);
+  for (uint64_t i = 0; i < size; i++)
+    image_driver_model (driver)[i] = pattern_byte (i);
+  image_driver_use (driver, image, size);
+  image_driver_read_all (driver);
+  image_resize (image, SIZE, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (image_size (image), ==, SIZE);
+  image_driver_use (driver, image, SIZE);
+  image_driver_read_all (driver);
+  image_driver_run (driver, 300);
+  image_driver_read_all (driver);
+}
+
+static void
+test_refuses_wrong_changes (Fixture *f, gconstpointer data)
+{
+  g_autofree char *top = make_qcow2 (f, "top", NULL, NULL, 0);
+  g_autofree char *stranger = make_qcow2 (f, "stranger", NULL, NULL, 0);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Image) image = image_open (f->loop, top, &writable, &error);
+
+  g_assert_no_error (error);
+  g_assert_false (image_chain_push (image, stranger, NULL, &error));
+  g_assert_nonnull (strstr (error->message, "no overlay"));
+  g_clear_error (&error);
+  g_assert_false (image_chain_push (image, top, NULL, &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_BUSY);
+  g_clear_error (&error);
+  g_assert_false (image_chain_drop (image, 1, 1, &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_INVALID);
+  g_clear_error (&error);
+  g_assert_false (image_chain_begin_commit (image, &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_INVALID);
+  g_clear_error (&error);
+  g_assert_false (image_chain_end_commit (image, &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_INVALID);
+  g_clear_error (&error);
+  g_assert_false (image_chain_set_backing (image, "gone", "qcow2", &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_INVALID);
+  g_assert_cmpuint (image_n_layers (image), ==, 1);
+  g_assert_cmpint (image_run (image, IMAGE_READ, 0, (uint8_t[512]){ 0 }, 512), ==, 0);
+}
+
+int
+main (int argc, char **argv)
+{
+  g_test_init (&argc, &argv, NULL);
+#define ADD(path, func) g_test_add ("/image-chain/" path, Fixture, NULL, setup, func, teardown)
+  ADD ("opens", test_opens_chains);
+  ADD ("refuses-odd-backings", test_refuses_odd_backings);
+  ADD ("refuses-guessed-backings", test_refuses_guessed_backings);
+  ADD ("refuses-endless-chains", test_refuses_endless_chains);
+  ADD ("changes-under-load", test_changes_under_load);
+  ADD ("grows-over-a-longer-backing", test_grows_over_a_longer_backing);
+  ADD ("refuses-wrong-changes", test_refuses_wrong_changes);
+#undef ADD
+  return g_test_run ();
+}
