@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/image/host-file.h"
 
+#include "devices/image/file-lock.h"
 #include "vmm/base/error.h"
 
 #include <errno.h>
@@ -102,26 +103,6 @@ open_checked (const char *path, bool read_only, struct stat *st, GError **error)
 }
 
 static bool
-take_lock (int fd, const char *path, StoreLock kind, GError **error)
-{
-  static const short types[] = { F_UNLCK, F_RDLCK, F_WRLCK };
-  struct flock lock = { .l_type = types[kind], .l_whence = SEEK_SET };
-
-  if (fcntl (fd, F_OFD_SETLK, &lock) == 0)
-    return true;
-  if (errno == EAGAIN || errno == EACCES)
-    g_set_error (
-      error, VMM_ERROR, VMM_ERROR_BUSY,
-      "Disk image “%s” is in use by another machine or program; shut that down first, or choose another disk",
-      path);
-  else if (errno == EINVAL || errno == ENOLCK || errno == EOPNOTSUPP || errno == ENOSYS)
-    return true; /* a file system without locks */
-  else
-    vmm_set_errno_error (error, errno, "Can't lock disk image “%s”", path);
-  return false;
-}
-
-static bool
 measure (HostFile *file, const struct stat *st, GError **error)
 {
   unsigned block = 4096;
@@ -181,7 +162,8 @@ host_file_open (HostFile *file, const char *path, const StoreOptions *options, G
   file->path = g_strdup (path);
   file->is_block_device = S_ISBLK (st.st_mode);
   if ((options->lock
-       && !take_lock (file->fd, path, options->read_only ? STORE_LOCK_SHARED : STORE_LOCK_EXCLUSIVE, error))
+       && !file_lock_take (file->fd, path, options->read_only ? STORE_LOCK_SHARED : STORE_LOCK_EXCLUSIVE,
+                           error))
       || !measure (file, &st, error))
     {
       host_file_close (file);
@@ -206,7 +188,7 @@ host_file_create (HostFile *file, const char *path, GError **error)
   if (file->fd < 0)
     return vmm_set_errno_error (error, errno, "Can't create disk image “%s”", path);
   file->path = g_strdup (path);
-  if (take_lock (file->fd, path, STORE_LOCK_EXCLUSIVE, error))
+  if (file_lock_take (file->fd, path, STORE_LOCK_EXCLUSIVE, error))
     return true;
   host_file_close (file);
   return false;
@@ -215,7 +197,7 @@ host_file_create (HostFile *file, const char *path, GError **error)
 bool
 host_file_lock (HostFile *file, StoreLock lock, GError **error)
 {
-  return take_lock (file->buffered_fd >= 0 ? file->buffered_fd : file->fd, file->path, lock, error);
+  return file_lock_take (file->buffered_fd >= 0 ? file->buffered_fd : file->fd, file->path, lock, error);
 }
 
 void

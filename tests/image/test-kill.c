@@ -63,18 +63,6 @@ wait_a_moment (CrashDisk *disk, int ready)
     continue;
 }
 
-/* The kernel ends what the killed process had under way, and with it the lock, after the process. */
-static void
-wait_for_lock (CrashDisk *disk)
-{
-  struct flock lock = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-  int fd = open (disk->path, O_RDWR | O_CLOEXEC);
-
-  if (fd < 0 || fcntl (fd, F_OFD_SETLKW, &lock) < 0)
-    run_fail (disk->run, "%s: %s", disk->path, g_strerror (errno));
-  close (fd);
-}
-
 static void
 run_and_kill (CrashDisk *disk, ProcessFunc func)
 {
@@ -88,7 +76,6 @@ run_and_kill (CrashDisk *disk, ProcessFunc func)
   wait_a_moment (disk, ready[0]);
   kill (pid, SIGKILL);
   await (disk, pid, true);
-  wait_for_lock (disk);
   close (ready[0]);
 }
 
