@@ -175,6 +175,25 @@ image_chain_push (Image *image, const char *path, const ImageOptions *options, G
 
 static bool set_backing (Image *image, unsigned depth, const char *path, const char *format, GError **error);
 
+static bool
+expect_change (Image *image, unsigned depth, GError **error)
+{
+  bool read_only = image_layer (image, depth)->read_only, expected;
+  ImageLayer *layer;
+
+  if (image_layer (image, depth)->format->expect_change == NULL)
+    return true;
+  if (read_only && !reopen (image, depth, false, error))
+    return false;
+  layer = image_layer (image, depth);
+  g_mutex_lock (&layer->lock);
+  expected = layer->format->expect_change (layer, image_layer (image, depth + 1), error);
+  g_mutex_unlock (&layer->lock);
+  if (read_only)
+    reopen (image, depth, true, NULL);
+  return expected;
+}
+
 /* Formats that tell a changed backing file are shown that this change is meant, before it is made: whatever
  * becomes of it, the chain opens again. */
 static bool
@@ -182,14 +201,16 @@ begin_held (Image *image, unsigned depth, GError **error)
 {
   const ImageLayer *above = image_layer (image, depth - 1);
   g_autofree char *path = g_strdup (above->backing_path), *format = g_strdup (above->backing_format);
-  int result = image_layer_begin (image_layer (image, depth));
+  bool tells = above->format->check_backing != NULL && above->format->set_backing != NULL && path != NULL;
+  int result;
 
+  if (tells && !expect_change (image, depth - 1, error))
+    return false;
+  result = image_layer_begin (image_layer (image, depth));
   if (result < 0)
     return vmm_set_errno_error (error, -result, "Can't write to disk image “%s”",
                                 image_layer (image, depth)->store->path);
-  if (above->format->check_backing == NULL || above->format->set_backing == NULL || path == NULL)
-    return true;
-  return set_backing (image, depth - 1, path, format, error);
+  return !tells || set_backing (image, depth - 1, path, format, error);
 }
 
 static bool
@@ -355,8 +376,11 @@ open_below_as_if (Image *image, const ImageLayer *layer, const char *path, const
                                  .direct = image->direct };
   g_autoptr (GPtrArray) all = g_ptr_array_new ();
   GPtrArray *below = NULL;
+  ImageFormat format_as_if = *layer->format;
   ImageLayer as_if = *layer;
 
+  format_as_if.check_backing = NULL; /* it knows the present one */
+  as_if.format = &format_as_if;
   as_if.backing_path = (char *)path;
   as_if.backing_format = (char *)format;
   as_if.resolved_backing = NULL;

@@ -30,6 +30,33 @@ copy (Image *image, unsigned from, unsigned to, uint64_t offset, uint64_t length
 
 /* --- up --- */
 
+/* Zeroes that the top holds itself, whatever will lie below it. Where its format sees no need for them yet,
+ * or has no word for them, they are written like any data. */
+static int
+hold_zeroes (Image *image, uint64_t offset, uint64_t *length)
+{
+  g_autofree uint8_t *zeroes = NULL;
+  struct iovec iov;
+  LayerExtent extent;
+  unsigned holder;
+  int result = image_clear_layer (image, 0, offset, *length, UNMAP_ZERO);
+
+  if (result == 0)
+    result = image_chain_map (image, 0, offset, *length, true, &extent, &holder);
+  if (result < 0)
+    return result;
+  *length = extent.length;
+  if (holder == 0)
+    return 0;
+  *length = MIN (*length, BUFFER_SIZE);
+  zeroes = g_try_malloc0 (*length);
+  iov = (struct iovec){ zeroes, *length };
+  return zeroes == NULL
+           ? -ENOMEM
+           : image_write_layer (
+             image, 0, (WriteSource){ .offset = offset, .length = *length, .iov = &iov, .n_iov = 1 });
+}
+
 /* Zeroes that the layers in between make, and that would be gone with them. */
 static int
 pull_zeroes (Image *image, unsigned layer, uint64_t offset, uint64_t *length)
@@ -41,27 +68,7 @@ pull_zeroes (Image *image, unsigned layer, uint64_t offset, uint64_t *length)
   if (result < 0)
     return result;
   *length = below.length;
-  if (below.kind == EXTENT_ZERO)
-    return 0;
-  return image_clear_layer (image, 0, offset, *length, UNMAP_ZERO);
-}
-
-/* Zeroes that the top holds itself, whatever will lie below it: a format may see no need for them yet. */
-static int
-hold_zeroes (Image *image, uint64_t offset, uint64_t *length)
-{
-  LayerExtent extent;
-  unsigned holder;
-  int result = image_clear_layer (image, 0, offset, *length, UNMAP_ZERO);
-
-  if (result == 0)
-    result = image_chain_map (image, 0, offset, *length, true, &extent, &holder);
-  if (result < 0)
-    return result;
-  *length = extent.length;
-  return holder == 0
-           ? 0
-           : image_write_layer (image, 0, (WriteSource){ .offset = offset, .length = extent.length });
+  return below.kind == EXTENT_ZERO ? 0 : hold_zeroes (image, offset, length);
 }
 
 int

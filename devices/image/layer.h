@@ -117,6 +117,11 @@ struct ImageFormat {
    * differ: someone changed it meanwhile). Called after open, before anything else; not when lenient. */
   bool (*check_backing) (ImageLayer *layer, ImageLayer *below, GError **error);
 
+  /* May be NULL. @below, which this layer lies on, is about to be changed for the first time since it was
+   * opened, and that is meant (a commit): from now on check_backing takes it for the right one, be it changed
+   * already or not. set_backing ends that. Layer's lock held; blocking; durable when it returns. */
+  bool (*expect_change) (ImageLayer *layer, ImageLayer *below, GError **error);
+
   /* May be NULL. Once, before the first change of the disk's content since open (a write into an allocated
    * cluster counts): new content identifier, dirty mark. Layer's lock held; blocking, so from a worker. 0 or
    * -errno: the change is not made, and the next one calls again. */

@@ -199,23 +199,29 @@ crash_disk_look (CrashDisk *disk)
               found.corruptions);
 }
 
-void
-crash_disk_examine (CrashDisk *disk)
+bool
+crash_disk_repair (CrashDisk *disk)
 {
-  ImageCheck found;
+  ImageCheck found = check (disk, false);
 
-  if (run_once_in (disk->run, 4))
-    check (disk, true); /* before anyone opens it */
-  verify (disk);
-  found = check (disk, false);
   if (found.corruptions + found.leaks == 0)
-    return;
+    return false;
   check (disk, true);
   found = check (disk, false);
   if (found.corruptions + found.leaks > 0)
     run_fail (disk->run, "%" G_GUINT64_FORMAT " corruptions and %" G_GUINT64_FORMAT " leaks after the repair",
               found.corruptions, found.leaks);
+  return true;
+}
+
+void
+crash_disk_examine (CrashDisk *disk)
+{
+  if (run_once_in (disk->run, 4))
+    check (disk, true); /* before anyone opens it */
   verify (disk);
+  if (crash_disk_repair (disk))
+    verify (disk);
 }
 
 void

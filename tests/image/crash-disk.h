@@ -48,6 +48,9 @@ Image *crash_disk_open (CrashDisk *disk, bool lenient, bool read_only);
 /* The image as it was left: leaks are allowed; wrong entries only if it says that it is dirty. */
 void crash_disk_look (CrashDisk *disk);
 
+/* Repairs it if there is anything to, and then it is clean. Returns whether there was. */
+bool crash_disk_repair (CrashDisk *disk);
+
 /* Opened, it holds what it must, and is clean after repair. */
 void crash_disk_examine (CrashDisk *disk);
 

@@ -8,28 +8,41 @@
 #define CHUNK      65536u
 #define BASE_PIECE 24576u /* every other one of the disk below is written */
 
+static void *
+shared_memory (size_t size)
+{
+  void *memory = mmap (NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+  if (memory == MAP_FAILED)
+    g_error ("no memory for a log");
+  return memory;
+}
+
+static size_t
+promised_size (const CrashLog *log)
+{
+  return log->limit / CRASH_WORD * sizeof *log->promised;
+}
+
 CrashLog *
 crash_log_new (uint64_t size, uint64_t limit, uint64_t base_size)
 {
-  CrashLog *log =
-    mmap (NULL, sizeof *log, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  CrashLog *log = shared_memory (sizeof *log);
 
-  if (log == MAP_FAILED)
-    g_error ("no memory for a log");
   log->size = size;
   log->limit = limit;
   log->base_size = base_size;
   log->base_shown = MIN (size, base_size);
   log->n_acts = log->first = ACT_FIRST;
   log->acts[ACT_NOTHING].kind = ACT_ZERO;
-  log->promised = g_new0 (uint32_t, limit / CRASH_WORD);
+  log->promised = shared_memory (promised_size (log));
   return log;
 }
 
 void
 crash_log_free (CrashLog *log)
 {
-  g_free (log->promised);
+  munmap (log->promised, promised_size (log));
   munmap (log, sizeof *log);
 }
 

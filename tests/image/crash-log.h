@@ -50,7 +50,7 @@ typedef struct {
   uint64_t base_shown; /* of it; when the disk grows, no more of it may show */
   uint32_t n_acts;     /* atomic */
   uint32_t first;      /* that happened after the last crash */
-  uint32_t *promised;  /* the verifier's own: the act of each word, at the last crash */
+  uint32_t *promised;  /* for the verifier: the act of each word, at the last crash */
   CrashAct acts[CRASH_MAX_ACTS];
 } CrashLog;
 

@@ -5,101 +5,23 @@
  */
 #include "tests/image/crash-disk.h"
 #include "tests/image/crash-load.h"
-
-#include <errno.h>
-#include <fcntl.h>
-#include <signal.h>
-#include <stdio.h>
-#include <sys/wait.h>
-#include <time.h>
-#include <unistd.h>
-
-/* --- processes: whoever forks must have no threads --- */
-
-typedef void (*ProcessFunc) (CrashDisk *disk, int ready);
-
-static pid_t
-start (CrashDisk *disk, ProcessFunc func, int ready)
-{
-  pid_t pid;
-
-  fflush (NULL);
-  pid = fork ();
-  if (pid < 0)
-    run_fail (disk->run, "fork: %s", g_strerror (errno));
-  if (pid == 0)
-    {
-      func (disk, ready);
-      if (disk->run->journal->len > 0)
-        fputs (disk->run->journal->str, stderr);
-      fflush (NULL);
-      _exit (0);
-    }
-  return pid;
-}
-
-/* Fails the run unless the process went well, or was killed if that was to be. */
-static void
-await (CrashDisk *disk, pid_t pid, bool killed)
-{
-  int status;
-
-  if (waitpid (pid, &status, 0) != pid)
-    run_fail (disk->run, "waitpid: %s", g_strerror (errno));
-  if (status != 0 && !(killed && WIFSIGNALED (status) && WTERMSIG (status) == SIGKILL))
-    run_fail (disk->run, "a process ended with the status 0x%x", (unsigned)status);
-}
-
-/* Any moment from the start on, early ones as often as late ones. */
-static void
-wait_a_moment (CrashDisk *disk, int ready)
-{
-  struct timespec moment = { .tv_nsec = (long)(1000 * run_scale (disk->run, 15)) };
-  char byte;
-
-  if (read (ready, &byte, 1) < 0)
-    run_fail (disk->run, "the pipe: %s", g_strerror (errno));
-  while (nanosleep (&moment, &moment) < 0 && errno == EINTR)
-    continue;
-}
-
-static void
-run_and_kill (CrashDisk *disk, ProcessFunc func)
-{
-  int ready[2];
-  pid_t pid;
-
-  if (pipe2 (ready, O_CLOEXEC) < 0)
-    run_fail (disk->run, "pipe: %s", g_strerror (errno));
-  pid = start (disk, func, ready[1]);
-  close (ready[1]);
-  wait_a_moment (disk, ready[0]);
-  kill (pid, SIGKILL);
-  await (disk, pid, true);
-  close (ready[0]);
-}
-
-static void
-say_ready (int ready)
-{
-  if (write (ready, "r", 1) != 1)
-    _exit (1);
-}
+#include "tests/image/crash-process.h"
 
 /* --- a random load --- */
 
 static void
-make (CrashDisk *disk, int ready)
+make (Run *run, int ready, void *data)
 {
-  (void)ready;
+  CrashDisk *disk = data;
+
   crash_disk_start_loop (disk);
   crash_disk_make (disk);
 }
 
 static void
-play (CrashDisk *disk, int ready)
+play (Run *run, int ready, void *data)
 {
-  Run *run = disk->run;
+  CrashDisk *disk = data;
   ImageOptions options = crash_disk_options (disk);
   CrashLoad load = { .acts = (unsigned)run_scale (run, 13),
                      .depth = (unsigned)run_between (run, 1, 16),
@@ -113,7 +35,7 @@ play (CrashDisk *disk, int ready)
   options.direct = run_once_in (run, 4);
   image = image_open (disk->loop, disk->path, &options, &error);
   crash_must (run, image != NULL, &error, "opening");
-  say_ready (ready);
+  crash_process_ready (ready);
   crash_load_run (&load, disk->log, run, image);
   image_close (image);
 }
@@ -125,8 +47,8 @@ run_load (Run *run, const void *data)
 
   crash_disk_init (&disk, data, run);
   crash_disk_plan (&disk);
-  await (&disk, start (&disk, make, -1), false);
-  run_and_kill (&disk, play);
+  crash_process_run (run, make, &disk);
+  crash_process_run_and_kill (run, play, &disk);
   run_log (run, "killed after %u acts", disk.log->n_acts);
   crash_disk_start_loop (&disk);
   crash_disk_look (&disk);

@@ -302,6 +302,29 @@ run_commit (Image *top, Image *base, const ImageJob *job, GError **error)
   return job_pieces_run (&pieces, error) && job_flush (base, error);
 }
 
+/* Formats that tell a changed backing file are shown that this change is meant, before it is made: whatever
+ * becomes of it, the chain opens again. */
+static bool
+begin_changing (Image *top, Image *base, const ImageInfo *info, GError **error)
+{
+  ImageLayer *layer = image_top (top);
+  bool expected = true;
+  int result;
+
+  if (layer->format->check_backing == NULL || layer->format->set_backing == NULL)
+    return true;
+  g_mutex_lock (&layer->lock);
+  if (layer->format->expect_change != NULL)
+    expected = layer->format->expect_change (layer, image_top (base), error);
+  g_mutex_unlock (&layer->lock);
+  if (!expected)
+    return false;
+  result = image_layer_begin (image_top (base));
+  if (result < 0)
+    return vmm_set_errno_error (error, -result, "Can't write to disk image “%s”", image_path (base));
+  return set_backing (top, &(ImageRebase){ info->backing_path, info->backing_format, false }, error);
+}
+
 bool
 image_commit (const ImageSource *source, bool keep_content, const ImageJob *job, GError **error)
 {
@@ -337,10 +360,6 @@ image_commit (const ImageSource *source, bool keep_content, const ImageJob *job,
       g_prefix_error (error, "Can't commit “%s”: ", source->path);
       return false;
     }
-  if (!run_commit (top, base, job, error) || !(keep_content || empty (top, job, error)))
-    return false;
-  /* Formats that tell a changed backing file are shown that this change was meant. */
-  if (image_top (top)->format->check_backing != NULL && image_top (top)->format->set_backing != NULL)
-    return set_backing (top, &(ImageRebase){ info->backing_path, info->backing_format, false }, error);
-  return true;
+  return begin_changing (top, base, info, error) && run_commit (top, base, job, error)
+         && (keep_content || empty (top, job, error));
 }

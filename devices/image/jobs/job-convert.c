@@ -330,7 +330,8 @@ image_convert (const ImageSource *from, const char *target, const ImageConvert *
          && job_output_finish (&output, how->replace, error);
 }
 
-/* The image says of its backing file what the old one said, from its place. */
+/* The image says of its backing file what the old one said, now that it is in its place: formats look into
+ * the file that they are to name. */
 static bool
 name_backing (EventLoop *loop, const char *path, const ImageConvert *how, GError **error)
 {
@@ -370,5 +371,6 @@ job_rewrite (const ImageSource *from, const ImageConvert *how, const char *backi
   return job_output_begin (&output, from->path, how->replace, error)
          && image_create (output.path, &new.create, error)
          && fill_target (loop, source, output.path, &new, true, job, NULL, error)
-         && name_backing (loop, output.path, how, error) && job_output_finish (&output, how->replace, error);
+         && job_output_finish (&output, how->replace, error)
+         && name_backing (loop, output.target, how, error);
 }

@@ -220,14 +220,15 @@ shrink (ImageLayer *layer, uint64_t size, GError **error)
                    layer->store->path, size);
       return false;
     }
-  /* Should it grow again, nothing old must show up. */
-  if (result == 0 && end < layer->size)
-    result = qcow2_unmap (layer, end, layer->size - end, UNMAP_ABSENT, true);
-  if (result == 0)
-    result = qcow2_flush (layer);
   if (result == 0)
     result = switch_header (layer, size, q->l1.offset, q->l1.n);
-  return result == 0 || resize_failed (layer, result, error);
+  if (result != 0)
+    return resize_failed (layer, result, error);
+  /* Should it grow again, nothing old must show up; growing sees to that too. Before the header, zeroes would
+   * be gone from a disk that still has them. */
+  if (end < layer->size && qcow2_unmap (layer, end, layer->size - end, UNMAP_ABSENT, true) == 0)
+    qcow2_flush (layer);
+  return true;
 }
 
 bool

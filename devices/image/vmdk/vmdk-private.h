@@ -122,6 +122,7 @@ typedef struct {
   VmdkExtent *extents;
   unsigned n_extents;
   bool has_parent;
+  uint32_t next_cid;  /* with the next change; 0: any new one */
   uint64_t unfixed;   /* corruptions that the last check left */
   VmdkStream *stream; /* NULL: none is written */
 } Vmdk;
@@ -192,6 +193,8 @@ bool vmdk_load_descriptor (Vmdk *vmdk, ImageStore *store, GError **error);
 /* Puts the changed descriptor into its file: durable and atomic. */
 int vmdk_store_descriptor (ImageLayer *layer);
 void vmdk_new_cid (VmdkDescriptor *descriptor);
+bool vmdk_expect_change (ImageLayer *layer, ImageLayer *below, GError **error);
+bool vmdk_expects (const Vmdk *vmdk, const Vmdk *parent);
 bool vmdk_set_backing (ImageLayer *layer, const char *path, const char *format, GError **error);
 /* The CID of the disk at @path, which is seen from @folder. */
 bool vmdk_parent_cid (const char *folder, const char *path, uint32_t *cid, GError **error);

@@ -224,15 +224,21 @@ vmdk_store_descriptor (ImageLayer *layer)
 }
 
 /* VDF, "The Descriptor File": a random number, not the one that says "no parent". */
-void
-vmdk_new_cid (VmdkDescriptor *descriptor)
+static uint32_t
+draw_cid (const VmdkDescriptor *descriptor)
 {
   uint32_t old = vmdk_descriptor_cid (descriptor), cid;
 
   do
     cid = g_random_int ();
   while (cid == old || cid == VMDK_NO_PARENT || cid == VMDK_NO_PARENT - 1 || cid == 0);
-  vmdk_descriptor_set_cid (descriptor, "CID", cid);
+  return cid;
+}
+
+void
+vmdk_new_cid (VmdkDescriptor *descriptor)
+{
+  vmdk_descriptor_set_cid (descriptor, "CID", draw_cid (descriptor));
 }
 
 /* --- the parent --- */
@@ -265,6 +271,34 @@ refuse_parent (const ImageLayer *layer, const char *why, GError **error)
   return false;
 }
 
+/* Two files can't change at once: for the moment between, the disk knows both of the parent's CIDs. Only this
+ * program looks at the second. */
+#define NEXT_PARENT_CID "ddb.bonsaiNextParentCID"
+
+bool
+vmdk_expect_change (ImageLayer *layer, ImageLayer *below, GError **error)
+{
+  Vmdk *vmdk = layer->state, *parent = below->state;
+  char text[16];
+  int result;
+
+  parent->next_cid = draw_cid (parent->descriptor);
+  g_snprintf (text, sizeof text, "%08x", parent->next_cid);
+  vmdk_descriptor_set (vmdk->descriptor, NEXT_PARENT_CID, text, true);
+  result = vmdk_store_descriptor (layer);
+  return result == 0
+         || vmm_set_errno_error (error, -result, "Can't write the descriptor of disk image “%s”",
+                                 layer->store->path);
+}
+
+bool
+vmdk_expects (const Vmdk *vmdk, const Vmdk *parent)
+{
+  const char *next = vmdk_descriptor_get (vmdk->descriptor, NEXT_PARENT_CID);
+
+  return next != NULL && g_ascii_strtoull (next, NULL, 16) == vmdk_descriptor_cid (parent->descriptor);
+}
+
 bool
 vmdk_set_backing (ImageLayer *layer, const char *path, const char *format, GError **error)
 {
@@ -285,6 +319,7 @@ vmdk_set_backing (ImageLayer *layer, const char *path, const char *format, GErro
     return false;
 
   vmdk_descriptor_set_cid (vmdk->descriptor, "parentCID", cid);
+  vmdk_descriptor_remove (vmdk->descriptor, NEXT_PARENT_CID);
   if (path != NULL)
     vmdk_descriptor_set (vmdk->descriptor, "parentFileNameHint", path, true);
   else

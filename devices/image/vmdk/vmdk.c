@@ -186,7 +186,8 @@ vmdk_check_backing (ImageLayer *layer, ImageLayer *below, GError **error)
                    below->store->path, layer->store->path);
       return false;
     }
-  if (vmdk_descriptor_cid (parent->descriptor) == vmdk_descriptor_parent_cid (vmdk->descriptor))
+  if (vmdk_descriptor_cid (parent->descriptor) == vmdk_descriptor_parent_cid (vmdk->descriptor)
+      || vmdk_expects (vmdk, parent))
     return true;
   g_set_error (
     error, VMM_ERROR, VMM_ERROR_INVALID,
@@ -343,6 +344,16 @@ vmdk_write_code (ImageLayer *layer, uint64_t offset, const uint8_t *code, size_t
 
 /* --- order --- */
 
+/* Zeroes that needed no writing: tables lead to nothing beyond the file's end. */
+static int
+cover_grains (VmdkSparse *sparse)
+{
+  uint64_t end = sparse->end * VMDK_SECTOR;
+
+  return sparse->store->fixed_size || store_size (sparse->store) >= end ? 0
+                                                                        : store_resize (sparse->store, end);
+}
+
 /* Data first, and with it the mark that tables are about to change. */
 static int
 sync_data (ImageLayer *layer, Vmdk *vmdk)
@@ -353,7 +364,10 @@ sync_data (ImageLayer *layer, Vmdk *vmdk)
     {
       VmdkSparse *sparse = vmdk->extents[i].sparse;
 
-      if (sparse == NULL || sparse->unclean || !vmdk_sparse_is_dirty (sparse))
+      if (sparse == NULL || !vmdk_sparse_is_dirty (sparse))
+        continue;
+      error = cover_grains (sparse);
+      if (error < 0 || sparse->unclean)
         continue;
       sparse->header[VMDK_H_UNCLEAN] = 1;
       error = vmdk_sparse_write_header (sparse);
@@ -394,7 +408,11 @@ vmdk_begin_writing (ImageLayer *layer)
 
   if (vmdk->stream != NULL)
     return 0;
-  vmdk_new_cid (vmdk->descriptor);
+  if (vmdk->next_cid != 0)
+    vmdk_descriptor_set_cid (vmdk->descriptor, "CID", vmdk->next_cid);
+  else
+    vmdk_new_cid (vmdk->descriptor);
+  vmdk->next_cid = 0;
   return vmdk_store_descriptor (layer);
 }
 
@@ -447,6 +465,7 @@ const ImageFormat image_vmdk = {
   .open = vmdk_open,
   .close = vmdk_close,
   .check_backing = vmdk_check_backing,
+  .expect_change = vmdk_expect_change,
   .begin_writing = vmdk_begin_writing,
   .map = vmdk_map,
   .place = vmdk_place,
