@@ -61,29 +61,26 @@ run_kills (Run *run, const void *data)
   crash_chain_clear (&chain);
 }
 
-#define QCOW2                                                                                                \
-  {                                                                                                          \
-    .format = "qcow2"                                                                                        \
-  }
-#define VMDK                                                                                                 \
-  {                                                                                                          \
-    .format = "vmdk", .subformat = "monolithicSparse", .no_peer = true                                       \
-  }
-#define VHD                                                                                                  \
-  {                                                                                                          \
-    .format = "vhd", .no_peer = true                                                                         \
-  }
+#define QCOW2    .layer = { .format = "qcow2" }
+#define OLD      .layer = { .format = "qcow2", .version_2 = true }
+#define EXTENDED .layer = { .format = "qcow2", .extended = true, .lazy = true }
+#define VMDK     .layer = { .format = "vmdk", .subformat = "monolithicSparse", .no_peer = true }
+#define VHD      .layer = { .format = "vhd", .no_peer = true }
 
 static const CrashChainKind kinds[] = {
-  { QCOW2, CRASH_COMMIT },         { QCOW2, CRASH_REBASE },        { QCOW2, CRASH_FLATTEN },
-  { QCOW2, CRASH_COMPACT },        { QCOW2, CRASH_CONVERT },       { QCOW2, CRASH_RESIZE },
-  { QCOW2, CRASH_LIVE_FLATTEN },   { QCOW2, CRASH_LIVE_COMMIT },   { QCOW2, CRASH_LIVE_MERGE },
-  { QCOW2, CRASH_LIVE_REBASE },    { VMDK, CRASH_COMMIT },         { VMDK, CRASH_REBASE },
-  { VMDK, CRASH_COMPACT },         { VMDK, CRASH_LIVE_COMMIT },    { VMDK, CRASH_LIVE_MERGE },
-  { VMDK, CRASH_LIVE_REBASE },     { VHD, CRASH_COMMIT },          { VHD, CRASH_REBASE },
-  { VHD, CRASH_COMPACT },          { VHD, CRASH_LIVE_COMMIT },     { VHD, CRASH_LIVE_MERGE },
-  { VHD, CRASH_LIVE_REBASE },      { OLD, CRASH_LIVE_REBASE },     { OLD, CRASH_LIVE_COMMIT },
-  { EXTENDED, CRASH_LIVE_COMMIT }, { EXTENDED, CRASH_LIVE_MERGE },
+  { QCOW2, .work = CRASH_COMMIT },         { QCOW2, .work = CRASH_REBASE },
+  { QCOW2, .work = CRASH_FLATTEN },        { QCOW2, .work = CRASH_COMPACT },
+  { QCOW2, .work = CRASH_CONVERT },        { QCOW2, .work = CRASH_RESIZE },
+  { QCOW2, .work = CRASH_LIVE_FLATTEN },   { QCOW2, .work = CRASH_LIVE_COMMIT },
+  { QCOW2, .work = CRASH_LIVE_MERGE },     { QCOW2, .work = CRASH_LIVE_REBASE },
+  { VMDK, .work = CRASH_COMMIT },          { VMDK, .work = CRASH_REBASE },
+  { VMDK, .work = CRASH_COMPACT },         { VMDK, .work = CRASH_LIVE_COMMIT },
+  { VMDK, .work = CRASH_LIVE_MERGE },      { VMDK, .work = CRASH_LIVE_REBASE },
+  { VHD, .work = CRASH_COMMIT },           { VHD, .work = CRASH_REBASE },
+  { VHD, .work = CRASH_COMPACT },          { VHD, .work = CRASH_LIVE_COMMIT },
+  { VHD, .work = CRASH_LIVE_MERGE },       { VHD, .work = CRASH_LIVE_REBASE },
+  { OLD, .work = CRASH_LIVE_REBASE },      { OLD, .work = CRASH_LIVE_COMMIT },
+  { EXTENDED, .work = CRASH_LIVE_COMMIT }, { EXTENDED, .work = CRASH_LIVE_MERGE },
 };
 
 static const RunCase cases[] = {
