@@ -63,6 +63,9 @@ bool crash_chain_work (CrashChain *chain, const CrashLoad *load, void (*begun) (
                        GError **error);
 bool crash_chain_is_live (const CrashChain *chain);
 
+/* Live work is noted as begun: what it leaves when it is broken off by a crash that was but played. */
+void crash_chain_record (const CrashChain *chain);
+
 /* After a crash. Each file is as crash_disk_look says, and the disk holds what it must. */
 void crash_chain_look (CrashChain *chain);
 

@@ -42,6 +42,11 @@ slot_done (ImageRequest *request, int error)
   Slot *slot = (Slot *)request;
   LoadState *state = slot->state;
 
+  if (error != 0 && state->load->tries_again)
+    {
+      image_submit (state->image, request);
+      return;
+    }
   g_mutex_lock (&state->lock);
   if (error != 0 && state->error == 0)
     state->error = error;

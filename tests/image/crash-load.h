@@ -14,7 +14,8 @@ typedef struct {
   unsigned depth; /* so many under way at once, 1 .. 16 */
   bool grows;     /* the format can be resized */
   bool write_through;
-  bool may_fail; /* a request may end with -EIO: the power goes, and the load ends */
+  bool may_fail;    /* a request may end with -EIO: the power goes, and the load ends */
+  bool tries_again; /* what failed is submitted again until it doesn't, as a machine does that was resumed */
 } CrashLoad;
 
 /* Returns when all has been done, or the first request failed; nothing is under way then. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/image/jobs/job-private.h"
 #include "tests/image/crash-chain.h"
 
 static ImageSource
@@ -57,11 +58,16 @@ convert (CrashChain *chain, GError **error)
 static bool
 resize (CrashChain *chain, GError **error)
 {
-  Image *image = crash_disk_open (&chain->disks[CHAIN_TOP], false, false);
-  bool done = image_size (image) == chain->large
-              || ((image_size (image) == chain->small || image_resize (image, chain->small, error))
-                  && image_resize (image, chain->large, error));
+  const CrashDisk *disk = &chain->disks[CHAIN_TOP];
+  ImageOptions options = crash_disk_options (disk);
+  Image *image = image_open (disk->loop, disk->path, &options, error);
+  bool done;
 
+  if (image == NULL)
+    return false;
+  done = image_size (image) == chain->large
+         || ((image_size (image) == chain->small || image_resize (image, chain->small, error))
+             && image_resize (image, chain->large, error));
   image_close (image);
   return done;
 }
@@ -154,6 +160,18 @@ begin_or_resume (CrashChain *chain, const CrashLoad *load, void (*begun) (void *
   else
     work = plan_live_work (chain);
   return work_live (chain, &work, load, begun, data, error);
+}
+
+void
+crash_chain_record (const CrashChain *chain)
+{
+  g_auto (ImageWork) work = plan_live_work (chain);
+  g_autoptr (GError) error = NULL;
+
+  if (work.kind == IMAGE_WORK_MERGE)
+    work.layer_path = g_strdup (chain->disks[CHAIN_MIDDLE].path);
+  crash_must (chain->run, job_work_record (chain->disks[CHAIN_TOP].path, &work, &error), &error,
+              "the record");
 }
 
 bool

@@ -21,17 +21,25 @@ typedef struct {
   uint8_t *data;           /* WRITE */
 } Change;
 
+/* What the disks of one machine share. */
+typedef struct {
+  int references; /* atomic */
+  GMutex lock;    /* around the disks too */
+  GRand *rand;
+  GPtrArray *disks; /* of PowerDisk, not owned */
+  uint64_t n_changes, n_syncs;
+  uint64_t cut_at;     /* the change that ends it; 0: none */
+  unsigned fault_rate; /* one in so many fails; 0: none */
+  bool off;
+} Power;
+
 struct PowerDisk {
   int references; /* atomic */
-  GMutex lock;
-  GRand *rand;
+  Power *power;
   Medium *stable;     /* what every cut leaves */
   Medium *current;    /* what reads see */
   GPtrArray *changes; /* of Change: done, not synced */
   GPtrArray *waiting; /* of Waiting: asynchronous requests */
-  uint64_t n_changes, n_syncs;
-  uint64_t cut_at; /* the change that ends it; 0: none */
-  bool off;
 };
 
 typedef struct {
@@ -55,19 +63,51 @@ change_free (gpointer data)
 
 /* --- the disk --- */
 
-PowerDisk *
-power_disk_new (Medium *medium, uint32_t seed)
+static PowerDisk *
+disk_new (Power *power, Medium *medium)
 {
   PowerDisk *disk = g_new0 (PowerDisk, 1);
 
   disk->references = 1;
-  g_mutex_init (&disk->lock);
-  disk->rand = g_rand_new_with_seed (seed);
+  disk->power = power;
   disk->stable = medium_ref (medium);
   disk->current = medium_copy (medium);
   disk->changes = g_ptr_array_new_with_free_func (change_free);
   disk->waiting = g_ptr_array_new_with_free_func (g_free);
+  g_mutex_lock (&power->lock);
+  g_ptr_array_add (power->disks, disk);
+  g_mutex_unlock (&power->lock);
   return disk;
+}
+
+PowerDisk *
+power_disk_new (Medium *medium, uint32_t seed)
+{
+  Power *power = g_new0 (Power, 1);
+
+  power->references = 1;
+  g_mutex_init (&power->lock);
+  power->rand = g_rand_new_with_seed (seed);
+  power->disks = g_ptr_array_new ();
+  return disk_new (power, medium);
+}
+
+PowerDisk *
+power_disk_new_beside (PowerDisk *other, Medium *medium)
+{
+  g_atomic_int_inc (&other->power->references);
+  return disk_new (other->power, medium);
+}
+
+static void
+power_unref (Power *power)
+{
+  if (!g_atomic_int_dec_and_test (&power->references))
+    return;
+  g_ptr_array_unref (power->disks);
+  g_rand_free (power->rand);
+  g_mutex_clear (&power->lock);
+  g_free (power);
 }
 
 void
@@ -75,12 +115,14 @@ power_disk_unref (PowerDisk *disk)
 {
   if (disk == NULL || !g_atomic_int_dec_and_test (&disk->references))
     return;
+  g_mutex_lock (&disk->power->lock);
+  g_ptr_array_remove_fast (disk->power->disks, disk);
+  g_mutex_unlock (&disk->power->lock);
   g_ptr_array_unref (disk->changes);
   g_ptr_array_unref (disk->waiting);
   medium_unref (disk->stable);
   medium_unref (disk->current);
-  g_rand_free (disk->rand);
-  g_mutex_clear (&disk->lock);
+  power_unref (disk->power);
   g_free (disk);
 }
 
@@ -157,11 +199,10 @@ settle_locked (PowerDisk *disk, unsigned n)
     }
 }
 
+/* What is on its way may arrive as well. */
 static void
-off_locked (PowerDisk *disk)
+take_waiting_locked (PowerDisk *disk)
 {
-  disk->off = true;
-  /* What is on its way may arrive as well. */
   for (unsigned i = 0; i < disk->waiting->len; i++)
     {
       Waiting *waiting = disk->waiting->pdata[i];
@@ -171,11 +212,35 @@ off_locked (PowerDisk *disk)
     }
 }
 
+static void
+off_locked (PowerDisk *disk)
+{
+  disk->power->off = true;
+  for (unsigned i = 0; i < disk->power->disks->len; i++)
+    take_waiting_locked (disk->power->disks->pdata[i]);
+}
+
+static bool
+fails_locked (PowerDisk *disk)
+{
+  Power *power = disk->power;
+
+  return power->fault_rate > 0 && g_rand_int_range (power->rand, 0, (int)power->fault_rate) == 0;
+}
+
 /* Takes @change. False: the power went. */
 static int
 change_locked (PowerDisk *disk, Change *change)
 {
-  int result = apply (disk->current, change, change->offset, change->length);
+  bool fails = fails_locked (disk);
+  int result;
+
+  if (fails && g_rand_boolean (disk->power->rand))
+    {
+      change_free (change);
+      return g_rand_boolean (disk->power->rand) ? -ENOSPC : -EIO;
+    }
+  result = apply (disk->current, change, change->offset, change->length);
 
   if (result != 0)
     {
@@ -183,13 +248,13 @@ change_locked (PowerDisk *disk, Change *change)
       return result;
     }
   g_ptr_array_add (disk->changes, change);
-  disk->n_changes++;
-  if (disk->cut_at != 0 && disk->n_changes >= disk->cut_at)
+  disk->power->n_changes++;
+  if (disk->power->cut_at != 0 && disk->power->n_changes >= disk->power->cut_at)
     {
       off_locked (disk);
       return -EIO;
     }
-  return 0;
+  return fails ? -EIO : 0;
 }
 
 static int
@@ -197,13 +262,15 @@ run_locked (PowerDisk *disk, StoreIo *io, unsigned n_before)
 {
   int result;
 
-  if (disk->off)
+  if (disk->power->off)
     return -EIO;
   if (io->kind == STORE_READ)
     return medium_do (disk->current, io);
+  if (io->kind == STORE_SYNC && fails_locked (disk))
+    return -EIO;
   if (io->kind == STORE_SYNC)
     {
-      disk->n_syncs++;
+      disk->power->n_syncs++;
       settle_locked (disk, n_before);
       return 0;
     }
@@ -218,18 +285,18 @@ run_locked (PowerDisk *disk, StoreIo *io, unsigned n_before)
 void
 power_disk_cut_after (PowerDisk *disk, uint64_t n)
 {
-  g_mutex_lock (&disk->lock);
-  disk->cut_at = disk->n_changes + MAX (n, 1);
-  g_mutex_unlock (&disk->lock);
+  g_mutex_lock (&disk->power->lock);
+  disk->power->cut_at = disk->power->n_changes + MAX (n, 1);
+  g_mutex_unlock (&disk->power->lock);
 }
 
 void
 power_disk_cut_now (PowerDisk *disk)
 {
-  g_mutex_lock (&disk->lock);
-  if (!disk->off)
+  g_mutex_lock (&disk->power->lock);
+  if (!disk->power->off)
     off_locked (disk);
-  g_mutex_unlock (&disk->lock);
+  g_mutex_unlock (&disk->power->lock);
 }
 
 bool
@@ -237,10 +304,18 @@ power_disk_is_off (PowerDisk *disk)
 {
   bool off;
 
-  g_mutex_lock (&disk->lock);
-  off = disk->off;
-  g_mutex_unlock (&disk->lock);
+  g_mutex_lock (&disk->power->lock);
+  off = disk->power->off;
+  g_mutex_unlock (&disk->power->lock);
   return off;
+}
+
+void
+power_disk_set_faults (PowerDisk *disk, unsigned n)
+{
+  g_mutex_lock (&disk->power->lock);
+  disk->power->fault_rate = n;
+  g_mutex_unlock (&disk->power->lock);
 }
 
 uint64_t
@@ -248,9 +323,9 @@ power_disk_changes (PowerDisk *disk)
 {
   uint64_t n;
 
-  g_mutex_lock (&disk->lock);
-  n = disk->n_changes;
-  g_mutex_unlock (&disk->lock);
+  g_mutex_lock (&disk->power->lock);
+  n = disk->power->n_changes;
+  g_mutex_unlock (&disk->power->lock);
   return n;
 }
 
@@ -259,9 +334,9 @@ power_disk_syncs (PowerDisk *disk)
 {
   uint64_t n;
 
-  g_mutex_lock (&disk->lock);
-  n = disk->n_syncs;
-  g_mutex_unlock (&disk->lock);
+  g_mutex_lock (&disk->power->lock);
+  n = disk->power->n_syncs;
+  g_mutex_unlock (&disk->power->lock);
   return n;
 }
 
@@ -269,9 +344,9 @@ power_disk_syncs (PowerDisk *disk)
 static void
 apply_torn (PowerDisk *disk, Medium *medium, const Change *change, uint64_t offset, uint64_t length)
 {
-  uint64_t cut = length / WORD > 1 ? WORD * g_rand_int_range (disk->rand, 1, length / WORD) : length;
+  uint64_t cut = length / WORD > 1 ? WORD * g_rand_int_range (disk->power->rand, 1, length / WORD) : length;
 
-  if (g_rand_boolean (disk->rand))
+  if (g_rand_boolean (disk->power->rand))
     apply (medium, change, offset, cut);
   else if (cut < length)
     apply (medium, change, offset + cut, length - cut);
@@ -290,9 +365,9 @@ apply_pieces (PowerDisk *disk, Medium *medium, const Change *change, int share, 
   for (uint64_t at = change->offset; at < end; at = next)
     {
       next = MIN ((at / unit + 1) * unit, end);
-      if (g_rand_int_range (disk->rand, 0, 1000) >= share)
+      if (g_rand_int_range (disk->power->rand, 0, 1000) >= share)
         continue;
-      if (*torn && change->kind == CHANGE_WRITE && g_rand_int_range (disk->rand, 0, 8) == 0)
+      if (*torn && change->kind == CHANGE_WRITE && g_rand_int_range (disk->power->rand, 0, 8) == 0)
         {
           *torn = false;
           apply_torn (disk, medium, change, at, next - at);
@@ -307,7 +382,7 @@ draw_share (PowerDisk *disk)
 {
   static const int shares[] = { 0, 50, 300, 500, 700, 950, 1000 };
 
-  return shares[g_rand_int_range (disk->rand, 0, G_N_ELEMENTS (shares))];
+  return shares[g_rand_int_range (disk->power->rand, 0, G_N_ELEMENTS (shares))];
 }
 
 Medium *
@@ -315,8 +390,8 @@ power_disk_survivor (PowerDisk *disk, bool torn_words)
 {
   Medium *medium = medium_copy (disk->stable);
   unsigned n = disk->changes->len;
-  unsigned n_sizes = g_rand_int_range (disk->rand, 0, n + 1);
-  bool whole = g_rand_boolean (disk->rand); /* requests arrive whole, or in pieces */
+  unsigned n_sizes = g_rand_int_range (disk->power->rand, 0, n + 1);
+  bool whole = g_rand_boolean (disk->power->rand); /* requests arrive whole, or in pieces */
   int share = draw_share (disk);
 
   for (unsigned i = 0; i < n; i++)
@@ -330,7 +405,7 @@ power_disk_survivor (PowerDisk *disk, bool torn_words)
         }
       else if (!whole || i == n - 1)
         apply_pieces (disk, medium, change, share, &torn_words);
-      else if (g_rand_int_range (disk->rand, 0, 1000) < share)
+      else if (g_rand_int_range (disk->power->rand, 0, 1000) < share)
         apply (medium, change, change->offset, change->length);
     }
   return medium;
@@ -351,9 +426,9 @@ power_run (ImageStore *store, StoreIo *io)
   int result;
 
   io->store = store;
-  g_mutex_lock (&disk->lock);
+  g_mutex_lock (&disk->power->lock);
   result = run_locked (disk, io, disk->changes->len);
-  g_mutex_unlock (&disk->lock);
+  g_mutex_unlock (&disk->power->lock);
   return result;
 }
 
@@ -366,12 +441,12 @@ power_step (void *data)
   StoreIo *io;
   int result;
 
-  g_mutex_lock (&disk->lock);
+  g_mutex_lock (&disk->power->lock);
   waiting =
-    g_ptr_array_steal_index_fast (disk->waiting, g_rand_int_range (disk->rand, 0, disk->waiting->len));
+    g_ptr_array_steal_index_fast (disk->waiting, g_rand_int_range (disk->power->rand, 0, disk->waiting->len));
   io = waiting->io;
   result = run_locked (disk, io, waiting->n_before);
-  g_mutex_unlock (&disk->lock);
+  g_mutex_unlock (&disk->power->lock);
   g_free (waiting);
   io->done (io, result);
   power_disk_unref (disk);
@@ -385,10 +460,10 @@ power_submit (ImageStore *store, StoreIo *io)
 
   io->store = store;
   waiting->io = io;
-  g_mutex_lock (&disk->lock);
+  g_mutex_lock (&disk->power->lock);
   waiting->n_before = disk->changes->len;
   g_ptr_array_add (disk->waiting, waiting);
-  g_mutex_unlock (&disk->lock);
+  g_mutex_unlock (&disk->power->lock);
   g_atomic_int_inc (&disk->references);
   loop_call (store->loop, power_step, disk);
 }
@@ -399,9 +474,9 @@ power_resize (ImageStore *store, uint64_t size)
   PowerDisk *disk = disk_of (store);
   int result;
 
-  g_mutex_lock (&disk->lock);
-  result = disk->off ? -EIO : change_locked (disk, change_new (CHANGE_SIZE, 0, size));
-  g_mutex_unlock (&disk->lock);
+  g_mutex_lock (&disk->power->lock);
+  result = disk->power->off ? -EIO : change_locked (disk, change_new (CHANGE_SIZE, 0, size));
+  g_mutex_unlock (&disk->power->lock);
   if (result == 0)
     __atomic_store_n (&store->size, size, __ATOMIC_RELEASE);
   return result;

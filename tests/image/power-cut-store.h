@@ -32,6 +32,9 @@ typedef struct PowerDisk PowerDisk;
 PowerDisk *power_disk_new (Medium *medium, uint32_t seed);
 void power_disk_unref (PowerDisk *disk);
 
+/* Another disk of the same machine: their power goes at one moment, and changes are counted together. */
+PowerDisk *power_disk_new_beside (PowerDisk *other, Medium *medium);
+
 /* The disk as a store; as many as are wanted. (transfer full) */
 ImageStore *power_disk_store (PowerDisk *disk, EventLoop *loop, const char *name);
 
@@ -40,6 +43,10 @@ ImageStore *power_disk_store (PowerDisk *disk, EventLoop *loop, const char *name
 void power_disk_cut_after (PowerDisk *disk, uint64_t n);
 void power_disk_cut_now (PowerDisk *disk);
 bool power_disk_is_off (PowerDisk *disk);
+
+/* From now on one in @n changes and syncs fails, with -ENOSPC or -EIO; the change may have arrived all the
+ * same. 0: none does. */
+void power_disk_set_faults (PowerDisk *disk, unsigned n);
 
 /* Changes and syncs so far. */
 uint64_t power_disk_changes (PowerDisk *disk);

@@ -117,9 +117,10 @@ typedef enum {
 
 typedef struct {
   ImageWorkKind kind;
-  unsigned layer;       /* MERGE: 1 or more */
-  char *layer_path;     /* MERGE: its file, should another layer have that number by now; or NULL */
-  char *backing_path;   /* REBASE, as the image is to say it */
+  unsigned layer;     /* MERGE: 1 or more */
+  char *layer_path;   /* MERGE: its file, as the image would say it, should another layer have that number by
+                         now; or   NULL */
+  char *backing_path; /* REBASE, as the image is to say it */
   char *backing_format; /* REBASE */
 } ImageWork;
 

@@ -155,10 +155,12 @@ static bool
 is_merged (const Run *run)
 {
   const ImageWork *work = run->work;
+  g_autofree char *path =
+    work->layer_path != NULL ? image_layer_find_backing (image_top (run->image), work->layer_path) : NULL;
 
-  return work->layer_path != NULL
+  return path != NULL
          && (work->layer >= image_n_layers (run->image)
-             || !g_str_equal (image_layer (run->image, work->layer)->store->path, work->layer_path));
+             || !image_same_file (image_layer (run->image, work->layer)->store->path, path));
 }
 
 static bool
@@ -257,14 +259,15 @@ image_work_run (Image *image, const ImageWork *work, const ImageJob *job, GError
     [IMAGE_WORK_MERGE] = merge,
     [IMAGE_WORK_REBASE] = rebase,
   };
-  g_autofree char *path = g_strdup (image_path (image));
+  g_autofree char *path = g_strdup (image_path (image)), *layer_path = NULL;
   Run run = { .image = image, .work = work, .job = job };
   ImageWork noted = *work;
   GError *failure = NULL;
   bool done;
 
   if (work->kind == IMAGE_WORK_MERGE && work->layer_path == NULL && work->layer < image_n_layers (image))
-    noted.layer_path = image_layer (image, work->layer)->store->path;
+    noted.layer_path = layer_path =
+      image_layer_name_backing (image_top (image), image_layer (image, work->layer)->store->path);
   if (!job_work_record (path, &noted, error))
     return false;
   done = kinds[work->kind](&run, &failure);

@@ -17,8 +17,8 @@ choose_blank (const ImageLayer *layer, UnmapKind kind, Blank *blank)
   *blank = (Blank){ .nothing_does = true };
   if (kind == UNMAP_ABSENT || layer->backing_path == NULL)
     return 0;
-  if (q->version < 3)
-    return kind == UNMAP_ZERO ? -EOPNOTSUPP : 0;
+  if (q->version < 3) /* the layer below would show, be it what was never on this disk */
+    return -EOPNOTSUPP;
   *blank = (Blank){ .entry = q->extended_l2 ? 0 : QCOW2_ZERO,
                     .bitmap = q->extended_l2 ? ~UINT64_C (0xffffffff) : 0 };
   /* Nothing is discarded where nothing is. */

@@ -284,6 +284,8 @@ vmdk_expect_change (ImageLayer *layer, ImageLayer *below, GError **error)
 
   parent->next_cid = draw_cid (parent->descriptor);
   g_snprintf (text, sizeof text, "%08x", parent->next_cid);
+  /* Perhaps the first change was expected before, and made. */
+  vmdk_descriptor_set_cid (vmdk->descriptor, "parentCID", vmdk_descriptor_cid (parent->descriptor));
   vmdk_descriptor_set (vmdk->descriptor, NEXT_PARENT_CID, text, true);
   result = vmdk_store_descriptor (layer);
   return result == 0
