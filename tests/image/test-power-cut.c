@@ -77,16 +77,22 @@ cut_while_opening (CrashDisk *crashed)
 }
 
 static void
+begin (CrashDisk *crashed, const void *data, Run *run)
+{
+  crash_disk_init (crashed, data, run);
+  crash_disk_start_loop (crashed);
+  crash_disk_plan (crashed);
+  crash_disk_make (crashed);
+  crashed->medium = medium_new_from_file (crashed->path, MEDIUM_MOST);
+  g_unlink (crashed->path);
+}
+
+static void
 run_cuts (Run *run, const void *data)
 {
   CrashDisk crashed;
 
-  crash_disk_init (&crashed, data, run);
-  crash_disk_start_loop (&crashed);
-  crash_disk_plan (&crashed);
-  crash_disk_make (&crashed);
-  crashed.medium = medium_new_from_file (crashed.path, MEDIUM_MOST);
-  g_unlink (crashed.path);
+  begin (&crashed, data, run);
   for (unsigned n = run_once_in (run, 4) ? 3 : 1; n > 0; n--)
     {
       play_until_cut (&crashed);
@@ -95,6 +101,43 @@ run_cuts (Run *run, const void *data)
         cut_while_opening (&crashed);
       crash_disk_examine (&crashed);
     }
+  if (!crashed.kind->no_peer && run_once_in (run, 4))
+    crash_disk_ask_peer (&crashed);
+  crash_disk_clear (&crashed);
+}
+
+/* The disk is full, or fails, now and then, in the middle of whatever the format does: what failed is tried
+ * again, as a machine does that was paused and goes on; then the power goes, or doesn't. */
+static void
+run_faults (Run *run, const void *data)
+{
+  CrashDisk crashed;
+  ImageOptions options;
+  CrashLoad load = { .acts = (unsigned)run_between (run, 1, 600),
+                     .depth = (unsigned)run_between (run, 1, 16),
+                     .write_through = run_once_in (run, 8),
+                     .tries_again = true };
+  g_autoptr (GError) error = NULL;
+  PowerDisk *disk;
+  Image *image;
+
+  begin (&crashed, data, run);
+  disk = power_disk_new (crashed.medium, g_rand_int (run->rand));
+  options = crash_disk_options (&crashed);
+  options.write_through = load.write_through;
+  image =
+    image_open_store (crashed.loop, power_disk_store (disk, crashed.loop, crashed.path), &options, &error);
+  crash_must (run, image != NULL, &error, "opening");
+  power_disk_set_faults (disk, (unsigned)run_scale (run, 8) + 2);
+  crash_load_run (&load, crashed.log, run, image);
+  power_disk_set_faults (disk, 0);
+  if (run_once_in (run, 2))
+    power_disk_cut_now (disk);
+  image_close (image);
+  power_disk_cut_now (disk);
+  replace_by_survivor (&crashed, disk);
+  crash_disk_look (&crashed);
+  crash_disk_examine (&crashed);
   if (!crashed.kind->no_peer && run_once_in (run, 4))
     crash_disk_ask_peer (&crashed);
   crash_disk_clear (&crashed);
@@ -134,6 +177,15 @@ static const RunCase cases[] = {
   { "vhd-differencing", run_cuts, &vhd_differencing, 8 },
   { "vmdk", run_cuts, &vmdk, 8 },
   { "vdi", run_cuts, &vdi, 8 },
+  { "faults-raw", run_faults, &raw, 3 },
+  { "faults-qcow2", run_faults, &qcow2, 8 },
+  { "faults-qcow2-version-2", run_faults, &qcow2_old, 3 },
+  { "faults-qcow2-lazy", run_faults, &qcow2_lazy, 3 },
+  { "faults-qcow2-overlay-extended", run_faults, &qcow2_overlay_extended, 3 },
+  { "faults-vhd-dynamic", run_faults, &vhd, 4 },
+  { "faults-vhd-differencing", run_faults, &vhd_differencing, 3 },
+  { "faults-vmdk", run_faults, &vmdk, 4 },
+  { "faults-vdi", run_faults, &vdi, 4 },
 };
 
 int
