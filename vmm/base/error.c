@@ -4,7 +4,12 @@
 #include <errno.h>
 #include <stdarg.h>
 
-G_DEFINE_QUARK (vmm - error, vmm_error)
+/* Not G_DEFINE_QUARK, which isn't made for threads that fail at once. */
+GQuark
+vmm_error_quark (void)
+{
+  return g_quark_from_static_string ("vmm-error-quark");
+}
 
 static VmmError
 code_for_errno (int saved_errno)
