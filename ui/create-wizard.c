@@ -20,7 +20,7 @@ struct _BonsaiCreateWizard {
   GPtrArray *guests;
   VmDraft *draft;
   WizardPage page;
-  char *suggested; /* the name proposed last: replaced only if the user left it */
+  char *suggested;      /* the name proposed last: replaced only if the user left it */
   int suggested_memory; /* MiB; likewise */
 
   GtkStack *pages;
@@ -82,17 +82,35 @@ read_fields (BonsaiCreateWizard *self)
                   : 0;
 }
 
-/* What is yet to be filled in is no mistake. */
+/* Below the page's fields; NULL: nothing to say. */
 static void
-show_problem (BonsaiCreateWizard *self, const char *problem)
+say (BonsaiCreateWizard *self, const char *text, bool is_mistake)
 {
-  const char *entered = self->page == PAGE_SOURCE ? self->draft->path : self->draft->name;
   GtkWidget *label = GTK_WIDGET (self->problem_label);
 
-  gtk_label_set_text (self->problem_label, problem ? problem : "");
-  gtk_widget_set_visible (label, problem != NULL);
-  gtk_widget_remove_css_class (label, *entered ? "dim-label" : "error");
-  gtk_widget_add_css_class (label, *entered ? "error" : "dim-label");
+  gtk_label_set_text (self->problem_label, text ? text : "");
+  gtk_widget_set_visible (label, text != NULL);
+  gtk_widget_remove_css_class (label, is_mistake ? "dim-label" : "error");
+  gtk_widget_add_css_class (label, is_mistake ? "error" : "dim-label");
+}
+
+/* What is yet to be filled in is no mistake. */
+static void
+say_problem (BonsaiCreateWizard *self, const char *problem)
+{
+  const char *entered = self->page == PAGE_SOURCE ? self->draft->path : self->draft->name;
+
+  say (self, problem, *entered != '\0');
+}
+
+static void
+say_what_it_is (BonsaiCreateWizard *self)
+{
+  const VmDraft *draft = self->draft;
+  bool is_disk = self->page == PAGE_SOURCE && draft->source == VM_SOURCE_DISK;
+  g_autofree char *look = is_disk ? disk_look_text (&draft->look) : NULL;
+
+  say (self, look, false);
 }
 
 /* Says at once what is missing on this page, and lets go on only without a problem. */
@@ -108,7 +126,10 @@ check_page (BonsaiCreateWizard *self)
   fine = self->page == PAGE_SOURCE ? vm_draft_check_source (self->draft, &error)
                                    : vm_draft_check (self->draft, self->host, &error);
   gtk_widget_set_sensitive (GTK_WIDGET (self->next_button), fine);
-  show_problem (self, fine ? NULL : error->message);
+  if (fine)
+    say_what_it_is (self);
+  else
+    say_problem (self, error->message);
 }
 
 static void
@@ -138,6 +159,14 @@ suggest_memory (BonsaiCreateWizard *self)
 }
 
 static char *
+describe_disk (const VmDraft *draft)
+{
+  g_autofree char *look = disk_look_text (&draft->look);
+
+  return g_strdup_printf ("Disk image %s (%s)", draft->path, look);
+}
+
+static char *
 describe_source (const VmDraft *draft)
 {
   switch (draft->source)
@@ -147,7 +176,7 @@ describe_source (const VmDraft *draft)
     case VM_SOURCE_CDROM:
       return g_strdup_printf ("Installation medium %s", draft->path);
     case VM_SOURCE_DISK:
-      return g_strdup_printf ("Disk image %s", draft->path);
+      return describe_disk (draft);
     case VM_SOURCE_KERNEL:
       return g_strdup_printf ("Kernel %s", draft->path);
     }

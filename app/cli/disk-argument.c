@@ -145,13 +145,3 @@ disk_argument_clear (DiskArgument *argument)
   g_clear_pointer (&argument->what, g_free);
   disk_options_clear (&argument->options);
 }
-
-char *
-disk_argument_detect_format (const char *path, GError **error)
-{
-  const ImageOptions look = { .read_only = true, .no_backing = true, .lenient = true };
-  g_autoptr (EventLoop) loop = loop_new ("image-look", error);
-  g_autoptr (Image) image = loop != NULL ? image_open (loop, path, &look, error) : NULL;
-
-  return image != NULL ? g_strdup (image_format_name (image)) : NULL;
-}

@@ -25,9 +25,6 @@ typedef struct {
 bool disk_argument_parse (DiskArgument *argument, const char *option, const char *text, GError **error);
 void disk_argument_clear (DiskArgument *argument);
 
-/* The format of an image that its owner puts into a machine now, by the look of it. (transfer full) */
-char *disk_argument_detect_format (const char *path, GError **error);
-
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (DiskArgument, disk_argument_clear)
 
 G_END_DECLS

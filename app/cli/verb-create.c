@@ -4,6 +4,7 @@
 #include "app/base/error.h"
 #include "app/bundle/vm-limits.h"
 #include "app/cli/disk-argument.h"
+#include "app/disk/disk-look.h"
 #include "app/guests/guests.h"
 
 typedef struct {
@@ -66,6 +67,7 @@ static bool
 add_existing (VmConfig *config, const Options *options, const char *text, GError **error)
 {
   g_auto (DiskArgument) argument = { 0 };
+  g_auto (DiskLook) look = { 0 };
   g_autofree char *path = NULL;
 
   if (!disk_argument_parse (&argument, "--existing-disk", text, error))
@@ -75,9 +77,11 @@ add_existing (VmConfig *config, const Options *options, const char *text, GError
   if (!vm_path_is_uri (path) && !check_file (path, error))
     return false;
   if (argument.options.format == NULL)
-    argument.options.format = disk_argument_detect_format (path, error);
-  if (argument.options.format == NULL)
-    return false;
+    {
+      if (!disk_look (&look, path, error))
+        return false;
+      argument.options.format = g_steal_pointer (&look.format);
+    }
   use (vm_config_add_disk (config, path, 0), &argument, options);
   return true;
 }

@@ -30,6 +30,7 @@ vm_draft_free (VmDraft *draft)
   if (!draft)
     return;
   g_free (draft->path);
+  disk_look_clear (&draft->look);
   g_free (draft->initrd);
   g_free (draft->append);
   g_free (draft->name);
@@ -103,8 +104,16 @@ check_cdrom (const char *path, GError **error)
   return false;
 }
 
+/* The format is recorded now, by its owner's order. */
+static bool
+check_disk (VmDraft *draft, GError **error)
+{
+  disk_look_clear (&draft->look);
+  return check_readable (draft->path, "a disk image", error) && disk_look (&draft->look, draft->path, error);
+}
+
 bool
-vm_draft_check_source (const VmDraft *draft, GError **error)
+vm_draft_check_source (VmDraft *draft, GError **error)
 {
   switch (draft->source)
     {
@@ -113,7 +122,7 @@ vm_draft_check_source (const VmDraft *draft, GError **error)
     case VM_SOURCE_CDROM:
       return check_cdrom (draft->path, error);
     case VM_SOURCE_DISK:
-      return check_readable (draft->path, "a disk image", error);
+      return check_disk (draft, error);
     case VM_SOURCE_KERNEL:
       return check_readable (draft->path, "a kernel", error)
              && (!draft->initrd || !*draft->initrd
@@ -123,7 +132,7 @@ vm_draft_check_source (const VmDraft *draft, GError **error)
 }
 
 bool
-vm_draft_check (const VmDraft *draft, const HostReport *report, GError **error)
+vm_draft_check (VmDraft *draft, const HostReport *report, GError **error)
 {
   g_autofree char *name = g_strstrip (g_strdup (draft->name ? draft->name : ""));
 
@@ -153,7 +162,7 @@ static void
 add_sources (const VmDraft *draft, VmConfig *config)
 {
   if (draft->source == VM_SOURCE_DISK)
-    vm_config_add_disk (config, draft->path, 0);
+    vm_config_set (&vm_config_add_disk (config, draft->path, 0)->options.format, draft->look.format);
   if (draft->disk > 0)
     vm_config_set (&vm_config_add_disk (config, "disks/disk0.qcow2", draft->disk)->options.format, "qcow2");
   if (draft->source == VM_SOURCE_CDROM)

@@ -3,6 +3,7 @@
 
 #include "app/bundle/vm-config.h"
 #include "app/bundle/vm-limits.h"
+#include "app/disk/disk-look.h"
 #include "app/guests/guests.h"
 
 #include <glib.h>
@@ -27,6 +28,7 @@ typedef struct {
   VmSource source;
   const ReadyGuest *guest; /* READY; the caller's */
   char *path;              /* CDROM, DISK, KERNEL: the file */
+  DiskLook look;           /* DISK: what it is, once the source was checked */
   char *initrd, *append;   /* KERNEL; (nullable) */
   char *name;
   uint64_t memory; /* bytes */
@@ -38,16 +40,18 @@ typedef struct {
 VmDraft *vm_draft_new (const HostReport *report);
 void vm_draft_free (VmDraft *draft);
 
-/* Whether the source can be used: the file is there and readable, and is what it should be. */
-bool vm_draft_check_source (const VmDraft *draft, GError **error);
+/* Whether the source can be used: the file is there and readable, and is what it should be. Looks at a disk
+ * image each time. */
+bool vm_draft_check_source (VmDraft *draft, GError **error);
 
 /* Whether everything fits together and fits the host. */
-bool vm_draft_check (const VmDraft *draft, const HostReport *report, GError **error);
+bool vm_draft_check (VmDraft *draft, const HostReport *report, GError **error);
 
 /* "debian-12-netinst" for /media/debian-12-netinst.iso: a name to propose. (transfer full) */
 char *vm_draft_suggest_name (const VmDraft *draft);
 
-/* What bonsai_library_create takes. May take a second: a ready guest's parts are built. (transfer full) */
+/* What bonsai_library_create takes, of a draft that was checked. May take a second: a ready guest's parts are
+ * built. (transfer full) */
 VmConfig *vm_draft_to_config (const VmDraft *draft, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (VmDraft, vm_draft_free)

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The main job, as a person does it: create a machine, play in its window, stop, delete, undo.
 
-Usage: test-main-job.py BONSAI-DESKTOP ARTEFACTS
+Usage: test-main-job.py BONSAI-DESKTOP ARTEFACTS BONSAI
 The guest is one that firmware-class KVM runs, too: a game that needs no operating system.
 """
+import json
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
@@ -13,7 +15,8 @@ from invaders import drawn, message, ship, shots  # noqa: E402
 
 GUEST = "GRUB Invaders"
 MACHINE = "Saturday game"
-program, artefacts = sys.argv[1], sys.argv[2]
+program, artefacts, bonsai = sys.argv[1:4]
+disk = os.path.join(os.environ["HOME"], "Work.qcow2")
 app = App([program], artefacts)
 
 
@@ -43,6 +46,15 @@ def wizard_checks_the_source():
     app.choose("Disk Image")
     app.type_into("File", "/usr")
     app.find("alert", "“/usr” is a folder.")
+    with open(disk, "wb") as file:
+        file.write(b"QED" + bytes(4093))
+    app.type_into("File", disk)
+    app.find("alert", f"Disk image “{disk}” is a QED image, which can't be used")
+    os.unlink(disk)
+    subprocess.run([bonsai, "disk", "create", disk, "3G"], check=True, stdout=subprocess.DEVNULL)
+    app.type_into("File", disk + " ")
+    app.type_into("File", disk)
+    app.find("alert", "qcow2, 3 GiB")
     app.screenshot("wizard-disk-image")
     app.choose("Kernel")
     app.type_into("File", __file__)
@@ -167,6 +179,23 @@ def state_outlives_the_app():
     app.screenshot("opened-again")
 
 
+def wizard_takes_a_disk():
+    """A disk image that exists is recorded with the format that the wizard saw."""
+    activate(app.window("Bonsai"))
+    app.click("push button", "Create a Machine")
+    app.choose("Disk Image")
+    app.type_into("File", disk)
+    next_page("Name and Size")
+    next_page("Summary")
+    app.find("label", f"Disk image {disk} (qcow2, 3 GiB)")
+    app.screenshot("wizard-disk-summary")
+    app.click_at("check box", "Start Now")
+    app.click("push button", "Create")
+    app.find("list item", "Work, Off")
+    shown = json.loads(subprocess.run([bonsai, "show", "Work", "--json"], check=True, capture_output=True).stdout)
+    assert shown["config"]["disks"][0]["format"] == "qcow2", shown
+
+
 run(app, [library_is_empty, wizard_checks_the_source, wizard_goes_back_and_forth, wizard_makes_a_machine,
           console_shows_the_guest, keyboard_reaches_the_guest, thumbnail_is_live, pause_and_resume, power_off,
-          delete_and_undo, state_outlives_the_app])
+          delete_and_undo, wizard_takes_a_disk, state_outlives_the_app])
