@@ -2,6 +2,7 @@
 #include "app/cli/disk.h"
 
 #include "app/base/error.h"
+#include "app/disk/disk-look.h"
 
 #include <string.h>
 
@@ -66,8 +67,9 @@ cli_secret_clear (CliSecret *secret)
   disk_secret_free (secret->secret);
 }
 
-bool
-cli_read_secret (CliSecret *secret, const char *ask, const ImageSecret **image, GError **error)
+static bool
+read_secret (CliSecret *secret, const char *question, DiskSecret *(*ask) (const char *, GError **),
+             const ImageSecret **image, GError **error)
 {
   *image = NULL;
   if (secret->file != NULL)
@@ -78,25 +80,32 @@ cli_read_secret (CliSecret *secret, const char *ask, const ImageSecret **image, 
 
       secret->secret = disk_secret_read_fd (secret->fd, name, error);
     }
-  else if (ask != NULL)
-    secret->secret = disk_secret_ask (ask, error);
+  else if (question != NULL)
+    secret->secret = ask (question, error);
   else
     return true;
   *image = disk_secret_image (secret->secret);
   return secret->secret != NULL;
 }
 
+bool
+cli_read_secret (CliSecret *secret, const char *question, const ImageSecret **image, GError **error)
+{
+  return read_secret (secret, question, disk_secret_ask, image, error);
+}
+
+bool
+cli_read_new_secret (CliSecret *secret, const char *question, const ImageSecret **image, GError **error)
+{
+  return read_secret (secret, question, disk_secret_ask_new, image, error);
+}
+
 static bool
 is_encrypted (const ImageSource *source)
 {
-  const ImageOptions options = {
-    .read_only = true, .format = source->format, .no_backing = true, .lenient = true
-  };
-  g_autoptr (EventLoop) loop = loop_new ("image-look", NULL);
-  g_autoptr (Image) image = loop != NULL ? image_open (loop, source->path, &options, NULL) : NULL;
-  g_autoptr (ImageInfo) info = image != NULL ? image_info (image, 0) : NULL;
+  g_auto (DiskLook) look = { 0 };
 
-  return info != NULL && info->encrypted;
+  return disk_look (&look, source->path, source->format, NULL) && look.encrypted;
 }
 
 bool

@@ -58,10 +58,10 @@ typedef struct {
 void cli_secret_clear (CliSecret *secret);
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliSecret, cli_secret_clear)
 
-/* Reads what the options name. @ask: (nullable): without options, asks at the terminal with this prompt. NULL
- * in
- * @image: none was given. */
-bool cli_read_secret (CliSecret *secret, const char *ask, const ImageSecret **image, GError **error);
+/* Reads what the options name. @question: (nullable): without options, asks at the terminal with this prompt;
+ * a new one is asked twice. NULL in @image: none was given. */
+bool cli_read_secret (CliSecret *secret, const char *question, const ImageSecret **image, GError **error);
+bool cli_read_new_secret (CliSecret *secret, const char *question, const ImageSecret **image, GError **error);
 
 /* As above for the image @source, which gets the passphrase; asks if it is encrypted and none was given. */
 bool cli_unlock (ImageSource *source, CliSecret *secret, GError **error);

@@ -78,7 +78,7 @@ add_existing (VmConfig *config, const Options *options, const char *text, GError
     return false;
   if (argument.options.format == NULL)
     {
-      if (!disk_look (&look, path, error))
+      if (!disk_look (&look, path, NULL, error))
         return false;
       argument.options.format = g_steal_pointer (&look.format);
     }

@@ -52,8 +52,9 @@ convert_image (Convert *convert, const char *source, const char *target, GError 
   how->existing = convert->existing;
   if (!cli_new_image (&convert->new, target, &how->create, error)
       || !cli_unlock (&convert->source, &convert->secret, error)
-      || !cli_read_secret (&convert->target_secret, convert->encrypt ? "Passphrase for the new disk" : NULL,
-                           &how->create.secret, error)
+      || !cli_read_new_secret (&convert->target_secret,
+                               convert->encrypt ? "Passphrase for the new disk" : NULL, &how->create.secret,
+                               error)
       || !cli_run_task (run_job, convert, convert->progress, error))
     return false;
   g_debug ("converted in %.3f s", (double)(g_get_monotonic_time () - begun) / G_USEC_PER_SEC);

@@ -31,8 +31,8 @@ create (Options *options, const char *path, const char *size, GError **error)
   if (size != NULL && (create.size = cli_parse_disk_size (size, "SIZE", error)) == 0)
     return false;
   return cli_new_image (&options->new, path, &create, error)
-         && cli_read_secret (&options->secret, options->encrypt ? "Passphrase for the new disk" : NULL,
-                             &create.secret, error)
+         && cli_read_new_secret (&options->secret, options->encrypt ? "Passphrase for the new disk" : NULL,
+                                 &create.secret, error)
          && image_create (path, &create, error);
 }
 

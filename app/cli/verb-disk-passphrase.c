@@ -49,7 +49,7 @@ run_passphrase (const Verb *verb, int argc, char **argv)
     return cli_fail (error);
   change.source = (ImageSource){ .path = disk.path, .format = format != NULL ? format : disk.format };
   if (!cli_unlock (&change.source, &secret, &error)
-      || (!remove && !cli_read_secret (&new_secret, "The new passphrase", &change.new_secret, &error)))
+      || (!remove && !cli_read_new_secret (&new_secret, "The new passphrase", &change.new_secret, &error)))
     return cli_fail (error);
   if (!add)
     change.old_secret = change.source.secret;

@@ -5,9 +5,9 @@
 #include "devices/image/image.h"
 
 bool
-disk_look (DiskLook *look, const char *path, GError **error)
+disk_look (DiskLook *look, const char *path, const char *format, GError **error)
 {
-  const ImageOptions options = { .read_only = true, .no_backing = true, .lenient = true };
+  const ImageOptions options = { .read_only = true, .format = format, .no_backing = true, .lenient = true };
   g_autoptr (EventLoop) loop = loop_new ("image-look", error);
   g_autoptr (Image) image = loop != NULL ? image_open (loop, path, &options, error) : NULL;
   g_autoptr (ImageInfo) info = image != NULL ? image_info (image, 0) : NULL;

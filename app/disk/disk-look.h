@@ -15,9 +15,9 @@ typedef struct {
   bool encrypted;
 } DiskLook;
 
-/* Blocking; opens @path (a file, a block device, or nbd://…) read-only, without its backing files. An error
- * names what it is that can't be used. */
-bool disk_look (DiskLook *look, const char *path, GError **error);
+/* Blocking; opens @path (a file, a block device, or nbd://…) read-only, without its backing files.
+ * @format: what it is known to be, or NULL. An error names what it is that can't be used. */
+bool disk_look (DiskLook *look, const char *path, const char *format, GError **error);
 void disk_look_clear (DiskLook *look);
 
 /* "qcow2, 10.0 GiB, encrypted". (transfer full) */

@@ -157,3 +157,25 @@ disk_secret_ask (const char *prompt, GError **error)
   close (tty);
   return done ? g_steal_pointer (&secret) : NULL;
 }
+
+static bool
+is_same (const DiskSecret *a, const DiskSecret *b)
+{
+  return a->image.length == b->image.length && memcmp (a->data, b->data, a->image.length) == 0;
+}
+
+DiskSecret *
+disk_secret_ask_new (const char *prompt, GError **error)
+{
+  g_autofree char *again = g_strdup_printf ("%s, once more", prompt);
+  g_autoptr (DiskSecret) secret = disk_secret_ask (prompt, error);
+  g_autoptr (DiskSecret) repeated = secret != NULL ? disk_secret_ask (again, error) : NULL;
+
+  if (repeated == NULL)
+    return NULL;
+  if (is_same (secret, repeated))
+    return g_steal_pointer (&secret);
+  g_set_error_literal (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
+                       "The two passphrases differ: nothing was changed; try again");
+  return NULL;
+}

@@ -20,6 +20,8 @@ DiskSecret *disk_secret_read_fd (int fd, const char *name, GError **error);
 
 /* One line that the user types at the terminal, which doesn't show it. */
 DiskSecret *disk_secret_ask (const char *prompt, GError **error);
+/* The same for one that is to be set: typed twice, as nobody sees a slip. */
+DiskSecret *disk_secret_ask_new (const char *prompt, GError **error);
 
 void disk_secret_free (DiskSecret *secret); /* NULL is ignored */
 

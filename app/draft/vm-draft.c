@@ -109,7 +109,7 @@ static bool
 check_disk (VmDraft *draft, GError **error)
 {
   disk_look_clear (&draft->look);
-  return check_readable (draft->path, "a disk image", error) && disk_look (&draft->look, draft->path, error);
+  return check_readable (draft->path, "a disk image", error) && disk_look (&draft->look, draft->path, NULL, error);
 }
 
 bool

@@ -412,6 +412,26 @@ def test_check():
     bonsai("check", "missing.qcow2", status=ERROR)
 
 
+def at_terminal(arguments, *answers):
+    """Answers what is asked at a terminal; the exit status, and all that was shown."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(BONSAI, [BONSAI, "disk", *arguments])
+    shown = b""
+    signal.alarm(60)  # ends this test, should nobody be asked
+    try:
+        for number, answer in enumerate(answers, 1):
+            while shown.count(b": ") < number:
+                shown += os.read(terminal, 1000)
+            os.write(terminal, answer.encode() + b"\n")
+        while True:
+            shown += os.read(terminal, 1000)
+    except OSError:
+        pass
+    signal.alarm(0)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown
+
+
 def test_secrets():
     """Encrypted images take their passphrase from a file, a descriptor or the terminal, and the peer reads them"""
     sample()
@@ -435,23 +455,13 @@ def test_secrets():
     with open("wrong", "w") as file:
         file.write("battery staple")
     bonsai("compare", "out.qcow2", "sample.img", "--secret-file", "wrong", status=2)
-    # At the terminal, without echo.
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execv(BONSAI, [BONSAI, "disk", "compare", "out.qcow2", "sample.img", "-F", "raw"])
-    shown = b""
-    signal.alarm(60)  # ends this test, should nobody be asked
-    while b": " not in shown:
-        shown += os.read(terminal, 1000)
-    os.write(terminal, b"correct horse\n")
-    try:
-        while True:
-            shown += os.read(terminal, 1000)
-    except OSError:
-        pass
-    signal.alarm(0)
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    status, shown = at_terminal(["compare", "out.qcow2", "sample.img", "-F", "raw"], "correct horse")
     assert status == 0 and b"Passphrase" in shown and b"horse" not in shown, (status, shown)
+    # Nobody sees a slip in a new one.
+    status, shown = at_terminal(["create", "twice.qcow2", "8M", "--encrypt"], "one", "other")
+    assert status == ERROR and b"differ" in shown and not os.path.exists("twice.qcow2"), (status, shown)
+    status, shown = at_terminal(["create", "twice.qcow2", "8M", "--encrypt"], "one", "one")
+    assert status == 0 and said("info", "twice.qcow2")["encrypted"] is True, (status, shown)
 
 
 def test_progress():
