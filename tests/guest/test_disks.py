@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Linux works disks of every format on every bus, and SCSI devices of the host."""
+"""Linux works disks of every format on every bus, one whose chain changes meanwhile, and SCSI devices of the host."""
 
 import errno
 import gzip
@@ -9,12 +9,14 @@ import json
 import os
 import pathlib
 import re
+import signal
 import subprocess
 import sys
 
 import guests
+import session
 import tap
-from machine import BonsaiMachine, MachineStory
+from machine import BUILD, BonsaiMachine, MachineStory
 
 HERE = pathlib.Path(__file__).resolve().parent
 MIB = 1 << 20
@@ -183,6 +185,87 @@ class Disks(MachineStory):
             with open(raw, "rb") as file:
                 file.seek(SUM_OFFSET)
                 assert hashlib.sha256(file.read(MIB)).hexdigest() == digest, name
+
+
+class Chain(MachineStory):
+    """A disk of three layers, whose chain is worked on while the guest writes to it."""
+
+    def set_up(self):
+        self.machine = DisksMachine("chain", ["under_load"])
+        scratch = self.machine.scratch
+        self.layers = [scratch / f"{name}.qcow2" for name in ("base", "middle", "top")]
+        raw = scratch / "content"
+        raw.write_bytes(hashlib.shake_256(b"content").digest(96 * MIB))
+        self.content = raw.read_bytes()
+        self.machine.bonsai("disk", "convert", "-F", "raw", raw, self.layers[0])
+        raw.unlink()
+        for below, path in zip(self.layers, self.layers[1:]):
+            self.machine.bonsai("disk", "create", "--backing", below, "--backing-format", "qcow2", path)
+        with open(scratch / "piece", "wb") as file:
+            file.write(self.content[:MIB])
+        subprocess.run(["qemu-io", "-f", "qcow2", "-c", f"write -s {scratch}/piece 80M 1M", self.layers[1]], check=True,
+                       stdout=subprocess.DEVNULL)
+        self.content = self.content[:80 * MIB] + self.content[:MIB] + self.content[81 * MIB:]
+        self.machine.disks.append({"id": "disk0", "bus": "virtio", "path": str(self.layers[2]), "format": "qcow2",
+                                   "serial": "chain"})
+        self.machine.start()
+        self.disk = f"{self.machine.name}:disk0"
+
+    def said(self, pattern, seconds):
+        return self.machine.wait_serial(rf"^disks: {pattern}\r?\n", seconds)
+
+    def chain(self):
+        out = subprocess.run(["qemu-img", "info", "-U", "--backing-chain", "--output", "json", self.layers[2]],
+                             check=True, capture_output=True).stdout
+        return [pathlib.Path(layer["filename"]).name for layer in json.loads(out)]
+
+    def record(self):
+        return self.layers[2].with_name(f".{self.layers[2].name}.work")
+
+    def test_merge(self):
+        """The middle layer is merged into the base under the guest's writes."""
+        self.said("round 1", 120)
+        assert self.chain() == ["top.qcow2", "middle.qcow2", "base.qcow2"], self.chain()
+        self.machine.bonsai("disk", "commit", "--layer", "1", self.disk, timeout=120)
+        assert self.chain() == ["top.qcow2", "base.qcow2"], self.chain()
+
+    def test_killed(self):
+        """Killed in the middle of flattening, the machine goes on flattening when it is started again."""
+        with subprocess.Popen([BUILD / "app" / "cli" / "bonsai", "disk", "rebase", "--no-backing", "--progress", self.disk],
+                              env=self.machine.environment, stderr=subprocess.PIPE) as rebase:
+            while b"%" not in rebase.stderr.read1(200):
+                assert rebase.poll() is None, "flattening ended before it told its progress"
+            os.kill(self.machine.show()["pid"], signal.SIGKILL)
+            rebase.stderr.read()
+        assert rebase.returncode != 0 and self.record().exists()
+        self.machine.wait_until(lambda: self.machine.show()["state"] == "crashed", "crash", 30)
+        self.machine.bonsai("start", "--headless", self.machine.name)
+        self.machine.session = session.Session(self.machine.runtime, self.machine.show()["uuid"])
+        self.machine.wait_until(lambda: self.chain() == ["top.qcow2"] and not self.record().exists(), "flat disk", 120)
+
+    def test_grow(self):
+        """All the time the guest read what it had written; it ends when its disk grows."""
+        self.said(r"round [1-9]", 120)
+        self.machine.bonsai("disk", "resize", self.disk, "112M")
+        assert self.said(r"grown to (\d+)", 120)[1] == str(112 * MIB // 512)
+        self.said("done", 60)
+        self.machine.wait_off(60)
+        text = self.machine.serial.read_text(errors="replace")
+        wrong = re.findall(r"^disks: .*(?:differs|failed|kernel:).*", text, re.MULTILINE)
+        assert not wrong, wrong
+
+    def test_image(self):
+        """The image is clean, for us and for qemu-img, and holds all."""
+        top, raw = self.layers[2], self.machine.scratch / "raw"
+        self.machine.bonsai("disk", "check", top)
+        subprocess.run(["qemu-img", "check", "-q", "-f", "qcow2", top], check=True)
+        subprocess.run(["qemu-img", "convert", "-f", "qcow2", "-O", "raw", top, raw], check=True)
+        data = raw.read_bytes()
+        assert len(data) == 112 * MIB and not any(data[96 * MIB:])
+        for start, end in ((0, 8 * MIB), (14 * MIB, 40 * MIB), (44 * MIB, 96 * MIB)):
+            assert data[start:end] == self.content[start:end], f"differs between {start} and {end}"
+        sums = re.findall(r"^disks: sum (\w+)", self.machine.serial.read_text(errors="replace"), re.MULTILINE)
+        assert hashlib.sha256(data[40 * MIB:44 * MIB]).hexdigest() == sums[-1]
 
 
 class PassThrough(MachineStory):
