@@ -7,10 +7,6 @@
 /* Requests that the kernel holds at a time; what exceeds them waits here. */
 #define RING_ENTRIES 256u
 
-/* From so many bytes on, copying out of the host's page cache takes longer than waking a thread of the
- * kernel's that does it beside the others in flight. */
-#define COPIED_BESIDE (256u * 1024u)
-
 /* Rounds of “hand over, see what is done already” in one iteration: cached reads end at once. */
 #define MAX_FLUSH_ROUNDS 8u
 
@@ -31,18 +27,6 @@ append (Uring *uring, LoopIo *io)
   else
     uring->first = io;
   uring->last = io;
-}
-
-static bool
-is_long (const LoopIo *io)
-{
-  size_t length = 0;
-
-  if (io->kind != LOOP_IO_READ && io->kind != LOOP_IO_WRITE)
-    return false;
-  for (unsigned i = 0; i < io->n_iov && length < COPIED_BESIDE; i++)
-    length += io->iov[i].iov_len;
-  return length >= COPIED_BESIDE;
 }
 
 static void
@@ -109,8 +93,6 @@ hand_over (Uring *uring)
       if (!uring->first)
         uring->last = NULL;
       prepare (sqe, io);
-      if (uring->n_in_kernel > 0 && is_long (io))
-        sqe->flags |= IOSQE_ASYNC;
       uring->n_in_kernel++;
     }
   if (io_uring_sq_ready (&uring->ring) == 0)
