@@ -40,7 +40,7 @@ def bonsai_command(context, folder, serial=None, memory="64M", window=False, fir
     command += [] if window else ["--headless"]
     command += ["--serial", serial] if serial else []
     command += ["--disk", disk, "--disk-bus", "ahci"] if disk else []
-    command += ["--disk", fast_disk["path"]] if fast_disk else []
+    command += ["--disk", f"{fast_disk['path']},format={fast_disk['format']}"] if fast_disk else []
     environment = {}
     if firmware:
         os.symlink(firmware, os.path.join(folder, "bios-256k.bin"))
