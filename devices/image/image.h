@@ -132,8 +132,10 @@ int image_extent (Image *image, uint64_t offset, uint64_t length, ImageExtent *e
 
 /* --- size --- */
 
-/* Grows (or, with nothing using it, shrinks) the disk; durable when it returns. Blocking, not from the loop's
- * thread. Fine on an image in use: whoever called image_on_resize is told. */
+/* Grows (or, with nothing using it, shrinks) the disk; durable when it returns. Shrinking drops what lies beyond
+ * the new end, in every format; VMM_ERROR_UNSUPPORTED from those that can't (sparse VMDK, differencing VHD). To
+ * ask whether that is meant is the caller's. Blocking, not from the loop's thread. Growing is fine on an image
+ * in use: whoever called image_on_resize is told. */
 bool image_resize (Image *image, uint64_t size, GError **error);
 
 /* @func runs on the loop's thread after the size changed. One at a time; NULL ends it. */

@@ -186,49 +186,20 @@ grow (ImageLayer *layer, uint64_t size)
   return error == 0 ? switch_header (layer, size, q->l1.offset, q->l1.n) : error;
 }
 
-/* Whether anything lies in [offset, end). */
 static int
-find_data (ImageLayer *layer, uint64_t offset, uint64_t end, bool *found)
-{
-  *found = false;
-  while (offset < end && !*found)
-    {
-      LayerExtent extent;
-      int error = qcow2_map (layer, offset, end - offset, true, &extent);
-
-      if (error != 0)
-        return error;
-      *found = extent.kind == EXTENT_DATA || extent.kind == EXTENT_ENCODED;
-      offset += extent.length;
-    }
-  return 0;
-}
-
-static bool
-shrink (ImageLayer *layer, uint64_t size, GError **error)
+shrink (ImageLayer *layer, uint64_t size)
 {
   Qcow2 *q = QCOW2 (layer);
   uint64_t end = (size + q->cluster - 1) & -(uint64_t)q->cluster;
-  bool found = false;
-  int result = end < layer->size ? find_data (layer, end, layer->size, &found) : 0;
+  int result = switch_header (layer, size, q->l1.offset, q->l1.n);
 
-  if (found)
-    {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
-                   "Disk image “%s” can't shrink to %" G_GUINT64_FORMAT
-                   " bytes: data lies beyond; shrink the file systems in it, and discard what is behind them",
-                   layer->store->path, size);
-      return false;
-    }
-  if (result == 0)
-    result = switch_header (layer, size, q->l1.offset, q->l1.n);
   if (result != 0)
-    return resize_failed (layer, result, error);
+    return result;
   /* Should it grow again, nothing old must show up; growing sees to that too. Before the header, zeroes would
    * be gone from a disk that still has them. */
   if (end < layer->size && qcow2_unmap (layer, end, layer->size - end, UNMAP_ABSENT, true) == 0)
     qcow2_flush (layer);
-  return true;
+  return 0;
 }
 
 bool
@@ -238,11 +209,9 @@ qcow2_resize (ImageLayer *layer, uint64_t size, GError **error)
 
   if (result == 0 && QCOW2 (layer)->damage != NULL)
     result = -EIO;
+  if (result == 0 && size != layer->size)
+    result = size < layer->size ? shrink (layer, size) : grow (layer, size);
   if (result != 0)
-    return resize_failed (layer, result, error);
-  if (size < layer->size && !shrink (layer, size, error))
-    return false;
-  if (size > layer->size && (result = grow (layer, size)) != 0)
     return resize_failed (layer, result, error);
   layer->size = size;
   return true;

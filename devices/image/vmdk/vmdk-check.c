@@ -190,6 +190,38 @@ judge_entry (Checking *checking, uint32_t grain, uint32_t first, uint32_t second
   return entry;
 }
 
+/* A grain whose rest is to become a hole: one more grain is as far as any reaches. */
+static bool
+extend_file (Checking *checking)
+{
+  VmdkSparse *sparse = checking->sparse;
+  uint64_t whole = sparse->whole + sparse->grain;
+
+  if (!checking->check->repair || sparse->store->fixed_size || whole > UINT32_MAX)
+    return false;
+  if (store_size (sparse->store) < whole * VMDK_SECTOR)
+    checking->error = store_resize (sparse->store, whole * VMDK_SECTOR);
+  if (checking->error < 0)
+    return false;
+  sparse->whole = whole;
+  sparse->end = MAX (sparse->end, whole);
+  return true;
+}
+
+/* Files that are cut off within a grain that lies where grains of the file do need nothing. */
+static void
+check_reach (Checking *checking, uint32_t grain, uint32_t entry)
+{
+  const VmdkSparse *sparse = checking->sparse;
+
+  if ((sparse->flags & VMDK_FLAG_COMPRESSED) || (uint64_t)entry + sparse->grain <= sparse->whole)
+    return;
+  found (checking, extend_file (checking),
+         "grain %u at sector %u reaches beyond the end of the file, which was cut off; what is missing is "
+         "lost",
+         grain, entry);
+}
+
 static void
 count_grain (Checking *checking, uint32_t grain, uint32_t entry)
 {
@@ -204,6 +236,7 @@ count_grain (Checking *checking, uint32_t grain, uint32_t entry)
   check->fragmented_clusters +=
     checking->last != 0 && !(sparse->flags & VMDK_FLAG_COMPRESSED) && entry != checking->last + sparse->grain;
   checking->last = entry;
+  check_reach (checking, grain, entry);
   add_area (checking, entry, sparse->grain, grain);
 }
 
@@ -354,7 +387,7 @@ check_gap (Checking *checking, uint64_t start, uint64_t end, bool tail)
   else if (checking->check->repair)
     fixed = store_punch (sparse->store, start * VMDK_SECTOR, stop - start * VMDK_SECTOR) == 0;
   if (fixed && tail)
-    sparse->end = (start + sparse->grain - 1) / sparse->grain * sparse->grain;
+    sparse->end = sparse->whole = (start + sparse->grain - 1) / sparse->grain * sparse->grain;
   if (fixed)
     checking->fixed_leaks += leaks;
   else

@@ -22,11 +22,14 @@ entry_kind (const VmdkSparse *sparse, uint32_t entry)
 }
 
 /* A grain in the file's first sectors would be its header or descriptor. Grains that were just linked may lie
- * beyond what the store has. */
+ * beyond what the store has. In a file that was cut off, one may reach into the room of those that are new. */
 static bool
 grain_fits (const VmdkSparse *sparse, uint32_t sector)
 {
-  return sector >= 2 && (sector < vmdk_sparse_sectors (sparse) || sector < sparse->end);
+  bool cut = sector < sparse->whole && (uint64_t)sector + sparse->grain > sparse->whole
+             && !sparse->store->read_only && !(sparse->flags & VMDK_FLAG_COMPRESSED);
+
+  return sector >= 2 && (sector < vmdk_sparse_sectors (sparse) || sector < sparse->end) && !cut;
 }
 
 /* How many entries from @first on go on as it does. */

@@ -91,6 +91,7 @@ typedef struct {
   GArray *freed; /* of VmdkHole: used again after the next flush */
   GArray *holes; /* of VmdkHole: may be used */
   uint64_t end;  /* sector after all that is in use, a multiple of the grain */
+  uint64_t whole; /* grains that begin before this sector end before it, or the file was cut off */
   bool unclean;  /* the file says so */
   bool unclean_found;
   bool gd_lost; /* the header's gdOffset is bad; the redundant one is used */

@@ -183,44 +183,63 @@ load_directories (VmdkSparse *sparse, bool lenient, GError **error)
   return TRUE;
 }
 
-/* Where the last table or grain ends: in an export or a device there is more behind it. */
+/* A table and its grains, those that begin in the file. */
+static int
+find_table_end (VmdkSparse *sparse, uint32_t at, uint32_t *entries, uint64_t *end)
+{
+  int error;
+
+  if (!vmdk_sparse_table_fits (sparse, at))
+    return 0;
+  *end = MAX (*end, (uint64_t)at + vmdk_sparse_table_sectors (sparse));
+  error = vmdk_read_u32 (sparse->store, (uint64_t)at * VMDK_SECTOR, entries, sparse->gtes);
+  for (uint32_t i = 0; error == 0 && i < sparse->gtes; i++)
+    if (entries[i] < vmdk_sparse_sectors (sparse))
+      *end = MAX (*end, (uint64_t)entries[i] + sparse->grain);
+  return error;
+}
+
+/* Where the last table or grain ends: in an export or a device there is more behind it, in a file that was
+ * cut off less. */
 static int
 find_used_end (VmdkSparse *sparse, uint64_t *end)
 {
   g_autofree uint32_t *entries = g_new (uint32_t, sparse->gtes);
   uint64_t gd_sectors = ((uint64_t)sparse->n_gd * 4 + VMDK_SECTOR - 1) / VMDK_SECTOR;
+  int error = 0;
 
   *end = MAX (*end, MAX (sparse->gd_at, sparse->rgd_at) + gd_sectors);
-  for (uint32_t i = 0; i < sparse->n_gd; i++)
+  for (uint32_t i = 0; i < sparse->n_gd && error == 0; i++)
     {
-      uint32_t at = sparse->gd[i];
-      int error;
-
-      if (!vmdk_sparse_table_fits (sparse, at))
-        continue;
-      *end =
-        MAX (*end, MAX (at, sparse->rgd != NULL ? sparse->rgd[i] : 0) + vmdk_sparse_table_sectors (sparse));
-      error = vmdk_read_u32 (sparse->store, (uint64_t)at * VMDK_SECTOR, entries, sparse->gtes);
-      if (error < 0)
-        return error;
-      for (uint32_t j = 0; j < sparse->gtes; j++)
-        *end = MAX (*end, (uint64_t)entries[j] + sparse->grain);
+      error = find_table_end (sparse, sparse->gd[i], entries, end);
+      if (error == 0 && sparse->rgd != NULL && sparse->rgd[i] != sparse->gd[i])
+        error = find_table_end (sparse, sparse->rgd[i], entries, end);
     }
-  return 0;
+  return error;
+}
+
+static uint64_t
+whole_grains (const VmdkSparse *sparse, uint64_t sectors)
+{
+  return (sectors + sparse->grain - 1) / sparse->grain * sparse->grain;
 }
 
 /* New grains begin where a grain of the file does, after everything that is there. */
 static gboolean
-set_end (VmdkSparse *sparse, GError **error)
+set_end (VmdkSparse *sparse, bool lenient, GError **error)
 {
   uint64_t end = load_le64 (sparse->header + VMDK_H_OVERHEAD) & UINT32_MAX;
   int result = 0;
+  bool repair;
 
   if (!sparse->store->fixed_size)
     end = MAX (end, vmdk_sparse_sectors (sparse));
-  else if (!sparse->store->read_only)
+  sparse->whole = whole_grains (sparse, MAX (end, vmdk_sparse_sectors (sparse)));
+  /* A repair is about to find room for tables. */
+  repair = lenient || sparse->header[VMDK_H_UNCLEAN] != 0;
+  if ((sparse->store->fixed_size || repair) && !sparse->store->read_only)
     result = find_used_end (sparse, &end);
-  sparse->end = (end + sparse->grain - 1) / sparse->grain * sparse->grain;
+  sparse->end = whole_grains (sparse, end);
   return result == 0
          || vmm_set_errno_error (error, -result, "Can't read the grain tables of disk image “%s”",
                                  sparse->store->path);
@@ -242,7 +261,7 @@ vmdk_sparse_open (ImageStore *store, bool lenient, GError **error)
   if (result < 0 || !check_kind (sparse, error)
       || (load_le64 (sparse->header + VMDK_H_GD) == VMDK_GD_AT_END && !read_footer (sparse, error))
       || !check_geometry (sparse, error) || !load_directories (sparse, lenient, error)
-      || !set_end (sparse, error))
+      || !set_end (sparse, lenient, error))
     {
       vmdk_sparse_free (sparse);
       return NULL;
