@@ -2,6 +2,7 @@
 #include "app/bundle/json-text.h"
 
 #include "app/base/error.h"
+#include "vmm/base/number.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
@@ -201,7 +202,7 @@ read_number (Reader *reader)
   const char *start = reader->at;
   bool is_integer = true;
   g_autofree char *digits = NULL;
-  gint64 integer;
+  int64_t integer;
 
   take (reader, '-');
   if (!take (reader, '0') && !skip_digits (reader))
@@ -224,7 +225,7 @@ read_number (Reader *reader)
   digits = g_strndup (start, reader->at - start);
   if (!is_integer)
     return json_node_init_double (json_node_alloc (), g_ascii_strtod (digits, NULL));
-  if (!g_ascii_string_to_signed (digits, 10, G_MININT64, G_MAXINT64, &integer, NULL))
+  if (!number_parse_signed (digits, INT64_MIN, INT64_MAX, &integer))
     return fail_at (reader, start, "the number %s is too large", digits);
   return json_node_init_int (json_node_alloc (), integer);
 }

@@ -3,6 +3,7 @@
 
 #include "app/base/error.h"
 #include "app/bundle/vm-config.h"
+#include "vmm/base/number.h"
 
 #include <string.h>
 
@@ -41,7 +42,7 @@ choose (const char *key, const char *value, const char *const *choices, unsigned
 static bool
 take_number (const char *key, const char *value, uint64_t *number, GError **error)
 {
-  if (g_ascii_string_to_unsigned (value, 10, 1, UINT32_MAX, number, NULL))
+  if (number_parse (value, 10, 1, UINT32_MAX, number))
     return true;
   return complain (error, "%s must be a number, not “%s”", key, value);
 }

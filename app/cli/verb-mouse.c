@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli/cli.h"
 
+#include "vmm/base/number.h"
+
 #include <string.h>
 
 #define CLICK_MS 60
@@ -17,9 +19,9 @@ typedef struct {
 static bool
 parse_int (const char *text, gint64 min, gint64 max, int *value)
 {
-  gint64 number;
+  int64_t number;
 
-  if (!g_ascii_string_to_signed (text, 10, min, max, &number, NULL))
+  if (!number_parse_signed (text, min, max, &number))
     {
       g_printerr ("bonsai mouse: “%s” is not a number from %" G_GINT64_FORMAT " to %" G_GINT64_FORMAT "\n",
                   text, min, max);

@@ -15,6 +15,7 @@
 #include "devices/virtio/virtio-net.h"
 #include "devices/virtio/virtio-rng.h"
 #include "vmm/base/error.h"
+#include "vmm/base/number.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -177,9 +178,9 @@ int
 pc_take_place (const char *id, bool *taken, unsigned n)
 {
   const char *digits = id + strcspn (id, "0123456789");
-  guint64 wanted;
+  uint64_t wanted;
 
-  if (g_ascii_string_to_unsigned (digits, 10, 0, n - 1, &wanted, NULL) && !taken[wanted])
+  if (number_parse (digits, 10, 0, n - 1, &wanted) && !taken[wanted])
     {
       taken[wanted] = true;
       return wanted;

@@ -1,12 +1,47 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "vmm/base/bytes.h"
 #include "vmm/base/error.h"
+#include "vmm/base/number.h"
 #include "vmm/base/published.h"
 #include "vmm/base/trace.h"
 
 #include <errno.h>
 #include <glib/gstdio.h>
 #include <unistd.h>
+
+static void
+test_number (void)
+{
+  uint64_t number = 7;
+  int64_t integer = 7;
+
+  g_assert_false (number_parse ("", 10, 0, 9, &number));
+  g_assert_false (number_parse (" 1", 10, 0, 9, &number));
+  g_assert_false (number_parse ("+1", 10, 0, 9, &number));
+  g_assert_false (number_parse ("-1", 10, 0, UINT64_MAX, &number));
+  g_assert_false (number_parse ("1x", 10, 0, 9, &number));
+  g_assert_false (number_parse ("a", 10, 0, 20, &number));
+  g_assert_false (number_parse ("10", 10, 0, 9, &number));
+  g_assert_false (number_parse ("0", 10, 1, 9, &number));
+  g_assert_false (number_parse ("18446744073709551616", 10, 0, UINT64_MAX, &number));
+  g_assert_cmpuint (number, ==, 7);
+  errno = EAGAIN;
+  g_assert_true (number_parse ("18446744073709551615", 10, 0, UINT64_MAX, &number));
+  g_assert_cmpuint (number, ==, UINT64_MAX);
+  g_assert_true (number_parse ("fFfE", 16, 0, UINT32_MAX, &number));
+  g_assert_cmpuint (number, ==, 0xfffe);
+
+  g_assert_false (number_parse_signed ("-", -9, 9, &integer));
+  g_assert_false (number_parse_signed ("--1", -9, 9, &integer));
+  g_assert_false (number_parse_signed ("-10", -9, 9, &integer));
+  g_assert_false (number_parse_signed ("-9223372036854775809", INT64_MIN, INT64_MAX, &integer));
+  g_assert_false (number_parse_signed ("9223372036854775808", INT64_MIN, INT64_MAX, &integer));
+  g_assert_cmpint (integer, ==, 7);
+  g_assert_true (number_parse_signed ("-9223372036854775808", INT64_MIN, INT64_MAX, &integer));
+  g_assert_true (integer == INT64_MIN);
+  g_assert_true (number_parse_signed ("9", -9, 9, &integer));
+  g_assert_cmpint (integer, ==, 9);
+}
 
 static void
 test_errno_codes (void)
@@ -224,6 +259,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/base/error/errno-codes", test_errno_codes);
   g_test_add_func ("/base/bytes", test_bytes);
+  g_test_add_func ("/base/number", test_number);
   g_test_add_func ("/base/trace/patterns", test_trace_patterns);
   g_test_add_func ("/base/trace/long-lines", test_trace_long_lines);
   g_test_add_func ("/base/trace/wants", test_trace_wants);

@@ -2,6 +2,7 @@
 #include "devices/image/vmdk/vmdk-descriptor.h"
 
 #include "vmm/base/error.h"
+#include "vmm/base/number.h"
 
 #include <string.h>
 
@@ -115,33 +116,13 @@ parse_kind (const char *word, VmdkExtentKind *kind, const Place *place, GError *
   return TRUE;
 }
 
-bool
-vmdk_parse_number (const char *word, unsigned base, uint64_t low, uint64_t high, uint64_t *number)
-{
-  uint64_t value = 0;
-
-  if (*word == '\0')
-    return false;
-  for (; *word != '\0'; word++)
-    {
-      int digit = g_ascii_xdigit_value (*word);
-
-      if (digit < 0 || (unsigned)digit >= base || (unsigned)digit > high
-          || value > (high - (unsigned)digit) / base)
-        return false;
-      value = value * base + (unsigned)digit;
-    }
-  *number = value;
-  return value >= low;
-}
-
 static gboolean
 parse_number (const char *word, uint64_t max, uint64_t *value, const char *field, const Place *place,
               GError **error)
 {
   uint64_t number;
 
-  if (word == NULL || !vmdk_parse_number (word, 10, 0, max, &number))
+  if (word == NULL || !number_parse (word, 10, 0, max, &number))
     return complain (error, place, field, "“%s” is not a number from 0 to %" G_GUINT64_FORMAT,
                      word != NULL ? word : "", max);
   *value = number;
@@ -234,7 +215,7 @@ parse_cid (VmdkDescriptor *descriptor, const char *key, uint32_t *cid, const cha
     return TRUE;
   if (g_ascii_strncasecmp (value, "0x", 2) == 0)
     value += 2;
-  if (!vmdk_parse_number (value, 16, 0, UINT32_MAX, &number))
+  if (!number_parse (value, 16, 0, UINT32_MAX, &number))
     {
       g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
                    "Disk image “%s”: its descriptor's %s “%s” is not a number of eight hexadecimal digits",
@@ -251,7 +232,7 @@ parse_fields (VmdkDescriptor *descriptor, const char *where, GError **error)
   const char *version = vmdk_descriptor_get (descriptor, "version");
   uint64_t number;
 
-  if (version != NULL && !vmdk_parse_number (version, 10, 1, 4, &number))
+  if (version != NULL && !number_parse (version, 10, 1, 4, &number))
     {
       g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
                    "Disk image “%s”: its descriptor's version “%s” is not known here; export the disk for an "

@@ -58,10 +58,6 @@ void vmdk_descriptor_set_cid (VmdkDescriptor *descriptor, const char *key, uint3
 void vmdk_descriptor_set_sectors (VmdkDescriptor *descriptor, unsigned extent, uint64_t sectors);
 char *vmdk_descriptor_text (const VmdkDescriptor *descriptor);
 
-/* A whole word of digits, @low .. @high. Not g_ascii_string_to_unsigned, which now and then refuses a good
- * number while other threads are busy: it takes an errno that its own lock left behind for the number's. */
-bool vmdk_parse_number (const char *word, unsigned base, uint64_t low, uint64_t high, uint64_t *number);
-
 /* Whether @text (@length bytes of a file's head) begins a descriptor file. */
 bool vmdk_descriptor_probe (const char *text, size_t length);
 

@@ -3,6 +3,7 @@
 
 #include "vmm/base/bytes.h"
 #include "vmm/base/error.h"
+#include "vmm/base/number.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -305,8 +306,8 @@ set_sectors (ImageLayer *layer, uint64_t sectors)
   while (line < n && lines[line].sectors == 0)
     line++;
   vmdk_descriptor_set_sectors (vmdk->descriptor, line, sectors);
-  if (heads != NULL && spt != NULL && vmdk_parse_number (heads, 10, 1, 255, &h)
-      && vmdk_parse_number (spt, 10, 1, 63, &s))
+  if (heads != NULL && spt != NULL && number_parse (heads, 10, 1, 255, &h)
+      && number_parse (spt, 10, 1, 63, &s))
     {
       char cylinders[32];
 

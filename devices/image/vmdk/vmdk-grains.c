@@ -22,7 +22,8 @@ entry_kind (const VmdkSparse *sparse, uint32_t entry)
 }
 
 /* A grain in the file's first sectors would be its header or descriptor. Grains that were just linked may lie
- * beyond what the store has. In a file that was cut off, one may reach into the room of those that are new. */
+ * beyond what the store has. In a file that was cut off, one may reach into the room of those that are new.
+ */
 static bool
 grain_fits (const VmdkSparse *sparse, uint32_t sector)
 {

@@ -87,12 +87,12 @@ typedef struct {
   uint32_t hand;
   uint32_t *gd, *rgd; /* sectors of tables; rgd NULL: none */
   VmdkTable **tables;
-  GArray *dirty; /* of uint32_t: indices */
-  GArray *freed; /* of VmdkHole: used again after the next flush */
-  GArray *holes; /* of VmdkHole: may be used */
-  uint64_t end;  /* sector after all that is in use, a multiple of the grain */
+  GArray *dirty;  /* of uint32_t: indices */
+  GArray *freed;  /* of VmdkHole: used again after the next flush */
+  GArray *holes;  /* of VmdkHole: may be used */
+  uint64_t end;   /* sector after all that is in use, a multiple of the grain */
   uint64_t whole; /* grains that begin before this sector end before it, or the file was cut off */
-  bool unclean;  /* the file says so */
+  bool unclean;   /* the file says so */
   bool unclean_found;
   bool gd_lost; /* the header's gdOffset is bad; the redundant one is used */
 } VmdkSparse;
