@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/image/chain-private.h"
+#include "devices/image/decoded.h"
 #include "devices/image/write.h"
 #include "vmm/base/error.h"
 
@@ -115,6 +116,7 @@ image_resize_layer (Image *image, unsigned depth, uint64_t size, GError **error)
   g_mutex_lock (&layer->lock);
   resized = layer->format->resize (layer, size, error);
   g_mutex_unlock (&layer->lock);
+  decoded_forget (layer, 0, UINT64_MAX);
   return resized;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/image/chain-private.h"
+#include "devices/image/decoded.h"
 #include "devices/image/write.h"
 
 #include <errno.h>
@@ -120,6 +121,7 @@ leave_top (Image *image, uint64_t start, uint64_t end)
   g_mutex_lock (&top->lock);
   result = top->format->unmap (top, start, end - start, UNMAP_ABSENT, true);
   g_mutex_unlock (&top->lock);
+  decoded_forget (top, start, end - start);
   return result == -EOPNOTSUPP ? 0 : result;
 }
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/image/decoded.h"
 #include "devices/image/extent-map.h"
 #include "devices/image/image-private.h"
 
@@ -59,14 +60,12 @@ static int
 read_encoded (ImageLayer *layer, const LayerExtent *extent, uint64_t offset, const struct iovec *iov,
               unsigned n_iov, uint64_t skip, uint64_t length)
 {
-  g_autofree uint8_t *buffer = g_try_malloc (layer->cluster);
-  int result;
+  uint64_t within = offset & (layer->cluster - 1);
+  g_autoptr (DecodedCluster) cluster = NULL;
+  int result = decoded_cluster_get (layer, extent, offset - within, length < layer->cluster, &cluster);
 
-  if (buffer == NULL)
-    return -ENOMEM;
-  result = layer->format->decode (layer, extent, buffer);
   if (result == 0)
-    iov_scatter (iov, n_iov, skip, buffer + (offset & (layer->cluster - 1)), length);
+    iov_scatter (iov, n_iov, skip, decoded_cluster_data (cluster) + within, length);
   return result;
 }
 
@@ -161,11 +160,14 @@ int
 image_write_code (Image *image, uint64_t offset, const uint8_t *code, size_t size)
 {
   ImageLayer *layer = image_top (image);
-  int result;
+  int result = image_layer_begin (layer);
 
+  if (result < 0)
+    return result;
   g_mutex_lock (&layer->lock);
   result = layer->format->write_code (layer, offset, code, size);
   g_mutex_unlock (&layer->lock);
+  decoded_forget (layer, offset, layer->cluster);
   image_forget (image, offset, MIN (layer->cluster, image_size (image) - offset));
   return result;
 }

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/image/decoded.h"
 #include "devices/image/image-private.h"
 #include "devices/image/lookup.h"
 #include "vmm/base/iov.h"
@@ -152,6 +153,7 @@ link_locked (ImageLayer *layer, Batch *batch)
       if (batch->error == 0)
         layer->format->link (layer, &placed->place, placed->start, placed->end - placed->start);
       layer->format->unplace (layer, &placed->place);
+      decoded_forget (layer, placed->place.offset, placed->place.length);
     }
 }
 

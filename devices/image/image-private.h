@@ -130,13 +130,14 @@ int image_chain_map (Image *image, unsigned depth, uint64_t offset, uint64_t len
 int image_chain_read (Image *image, unsigned depth, uint64_t offset, const struct iovec *iov, unsigned n_iov,
                       uint64_t skip, uint64_t length);
 
+/* One cluster of the top layer, which was compressed before: format->write_code with what any change needs
+ * around it. Blocking. */
+int image_write_code (Image *image, uint64_t offset, const uint8_t *code, size_t size);
+
 /* --- slow.c --- */
 
 /* Carries @request out with blocking calls; its range is held as it must be. 0 or -errno. */
 int image_run_slow (ImageRequest *request);
-
-/* Whole clusters that were compressed before: format->write_code. Blocking. */
-int image_write_code (Image *image, uint64_t offset, const uint8_t *code, size_t size);
 
 /* What the layers, or the map, say of [offset, offset + length) is out of date. */
 void image_forget (Image *image, uint64_t offset, uint64_t length);

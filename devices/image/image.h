@@ -132,10 +132,10 @@ int image_extent (Image *image, uint64_t offset, uint64_t length, ImageExtent *e
 
 /* --- size --- */
 
-/* Grows (or, with nothing using it, shrinks) the disk; durable when it returns. Shrinking drops what lies beyond
- * the new end, in every format; VMM_ERROR_UNSUPPORTED from those that can't (sparse VMDK, differencing VHD). To
- * ask whether that is meant is the caller's. Blocking, not from the loop's thread. Growing is fine on an image
- * in use: whoever called image_on_resize is told. */
+/* Grows (or, with nothing using it, shrinks) the disk; durable when it returns. Shrinking drops what lies
+ * beyond the new end, in every format; VMM_ERROR_UNSUPPORTED from those that can't (sparse VMDK, differencing
+ * VHD). To ask whether that is meant is the caller's. Blocking, not from the loop's thread. Growing is fine
+ * on an image in use: whoever called image_on_resize is told. */
 bool image_resize (Image *image, uint64_t size, GError **error);
 
 /* @func runs on the loop's thread after the size changed. One at a time; NULL ends it. */
@@ -192,9 +192,10 @@ bool image_check (Image *image, ImageCheck *check, GError **error);
 /* --- passphrases --- */
 
 /* Of the top layer, which was opened with a passphrase, to write. With both, @new_secret takes the place of
- * @old_secret; with @old_secret NULL it is one more (up to eight); with @new_secret NULL @old_secret opens the disk
- * no more, unless it is the last. What the disk holds stays as it is. Blocking, some seconds; durable when it
- * returns. @milliseconds: as in ImageCreateOptions. One caller at a time; fine on an image in use. */
+ * @old_secret; with @old_secret NULL it is one more (up to eight); with @new_secret NULL @old_secret opens
+ * the disk no more, unless it is the last. What the disk holds stays as it is. Blocking, some seconds;
+ * durable when it returns. @milliseconds: as in ImageCreateOptions. One caller at a time; fine on an image in
+ * use. */
 bool image_change_secret (Image *image, const ImageSecret *old_secret, const ImageSecret *new_secret,
                           unsigned milliseconds, GError **error);
 

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/image/decoded.h"
 #include "devices/image/image-private.h"
 
 #include "vmm/base/error.h"
@@ -21,6 +22,7 @@ free_layer (ImageLayer *layer)
   g_free (layer->backing_path);
   g_free (layer->backing_format);
   g_free (layer->resolved_backing);
+  decoded_clusters_free (layer->decoded);
   g_mutex_clear (&layer->lock);
   g_free (layer);
 }
@@ -36,6 +38,7 @@ image_layer_open (ImageStore *store, const ImageFormat *format, const ImageOptio
   layer->read_only = options->read_only;
   layer->begun = format->begin_writing == NULL;
   layer->lenient = options->lenient;
+  layer->decoded = format->decode != NULL ? decoded_clusters_new () : NULL;
   if (!format->open (layer, options, error))
     {
       free_layer (layer);

@@ -98,6 +98,7 @@ struct ImageLayer {
   /* private to the core */
   GMutex lock;
   char *resolved_backing;
+  struct DecodedClusters *decoded; /* NULL: the format knows no compressed ones */
   int begun; /* atomic: begin_writing was called, or there is none */
 };
 
@@ -146,7 +147,7 @@ struct ImageFormat {
 
   int (*flush) (ImageLayer *layer); /* NULL: store_sync of all stores is enough */
 
-  /* ENCODED: the whole cluster's plain bytes into @out (layer->cluster bytes). */
+  /* ENCODED: the whole cluster's plain bytes into @out (layer->cluster bytes). The core keeps the last few. */
   int (*decode) (ImageLayer *layer, const LayerExtent *extent, uint8_t *out);
   /* In place, whole 512-byte sectors that lie at @store_offset. */
   int (*crypt) (ImageLayer *layer, uint64_t store_offset, uint8_t *data, size_t length, bool encrypt);

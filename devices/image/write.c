@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/image/write.h"
 
+#include "devices/image/decoded.h"
 #include "vmm/base/iov.h"
 
 #include <errno.h>
@@ -178,6 +179,7 @@ write_new (Image *image, unsigned depth, const WriteSource *source, uint64_t *do
     layer->format->link (layer, &place, start, end - start);
   layer->format->unplace (layer, &place);
   g_mutex_unlock (&layer->lock);
+  decoded_forget (layer, place.offset, place.length);
   *done = part.length;
   return result;
 }
@@ -236,6 +238,7 @@ unmap (ImageLayer *layer, uint64_t offset, uint64_t length, UnmapKind kind)
   g_mutex_lock (&layer->lock);
   result = layer->format->unmap (layer, offset, length, kind, true);
   g_mutex_unlock (&layer->lock);
+  decoded_forget (layer, offset, length);
   return result;
 }
 

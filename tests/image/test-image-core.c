@@ -100,6 +100,109 @@ test_random (gconstpointer data)
   scratch_free (folder);
 }
 
+/* --- compressed clusters are decoded once --- */
+
+#define PIECE  4096u
+#define FLIGHT 16u /* pieces under way together */
+
+typedef struct {
+  GMutex lock;
+  GCond done;
+  unsigned pending;
+} Flight;
+
+static void
+piece_done (ImageRequest *request, int error)
+{
+  Flight *flight = request->data;
+
+  g_assert_cmpint (error, ==, 0);
+  g_mutex_lock (&flight->lock);
+  if (--flight->pending == 0)
+    g_cond_signal (&flight->done);
+  g_mutex_unlock (&flight->lock);
+}
+
+/* The whole disk, in order, in pieces. */
+static void
+read_pieces (Image *image, uint8_t *buffer)
+{
+  Flight flight = { .pending = 0 };
+
+  for (uint64_t at = 0; at < image_size (image); at += FLIGHT * PIECE)
+    {
+      ImageRequest requests[FLIGHT];
+      struct iovec iov[FLIGHT];
+
+      flight.pending = FLIGHT;
+      for (unsigned i = 0; i < FLIGHT; i++)
+        {
+          iov[i] = (struct iovec){ buffer + at + i * PIECE, PIECE };
+          requests[i] = (ImageRequest){ .kind = IMAGE_READ,
+                                        .offset = at + i * PIECE,
+                                        .length = PIECE,
+                                        .iov = &iov[i],
+                                        .n_iov = 1,
+                                        .done = piece_done,
+                                        .data = &flight };
+          image_submit (image, &requests[i]);
+        }
+      g_mutex_lock (&flight.lock);
+      while (flight.pending > 0)
+        g_cond_wait (&flight.done, &flight.lock);
+      g_mutex_unlock (&flight.lock);
+    }
+}
+
+static void
+test_decoded_once (void)
+{
+  const ToyConfig config = { .size = 8 << 20, .cluster = 65536, .granule = 65536, .seed = 3 };
+  const ImageOptions options = { .read_only = false };
+  char *folder = scratch_new ();
+  g_autofree char *path = g_build_filename (folder, "layer", NULL);
+  g_autofree uint8_t *written = g_malloc (config.size), *seen = g_malloc (config.size);
+  EventLoop *loop = loop_new ("test", NULL);
+  GPtrArray *layers = g_ptr_array_new ();
+  ImageLayer *layer = toy_layer_new (loop, path, &config);
+  Image *image;
+  unsigned encoded, decodes;
+
+  for (uint64_t i = 0; i < config.size; i++)
+    written[i] = (uint8_t)(i ^ i >> 12);
+  g_ptr_array_add (layers, layer);
+  image = image_new (loop, g_ptr_array_ref (layers), &options);
+  g_assert_cmpint (image_run (image, IMAGE_WRITE, 0, written, config.size), ==, 0);
+  image_close (image);
+  toy_layer_freeze (layer);
+
+  encoded = toy_layer_encoded (layer);
+  g_assert_cmpuint (encoded, >, 8);
+  image = image_new (loop, g_ptr_array_ref (layers), &options);
+  read_pieces (image, seen);
+  g_assert_cmpmem (seen, config.size, written, config.size);
+  g_assert_cmpuint (toy_layer_decodes (layer), ==, encoded);
+
+  /* What changes is forgotten; what is written into it needs the old content once more at most. */
+  decodes = toy_layer_decodes (layer);
+  for (uint64_t at = 0; at < config.size; at += config.cluster)
+    {
+      memset (written + at + 100, 7, 1000);
+      g_assert_cmpint (image_run (image, IMAGE_WRITE, at + 100, written + at + 100, 1000), ==, 0);
+    }
+  g_assert_cmpuint (toy_layer_decodes (layer) - decodes, <=, encoded);
+  read_pieces (image, seen);
+  g_assert_cmpmem (seen, config.size, written, config.size);
+  g_assert_cmpuint (toy_layer_encoded (layer), ==, 0);
+  g_assert_cmpuint (toy_layer_decodes (layer) - decodes, <=, encoded);
+  image_close (image);
+
+  image_layer_close (layer);
+  g_ptr_array_unref (layers);
+  loop_free (loop);
+  scratch_free (folder);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -110,5 +213,6 @@ main (int argc, char **argv)
 
       g_test_add_data_func (path, &shapes[i], test_random);
     }
+  g_test_add_func ("/image-core/decoded-once", test_decoded_once);
   return g_test_run ();
 }

@@ -133,8 +133,8 @@ test_overlap (VmdkFixture *f, gconstpointer data)
   assert_whole (f);
 }
 
-/* The last grain lies where no grain of the file does, and its end is missing: what is new, tables of a repair
- * too, stays away from it. */
+/* The last grain lies where no grain of the file does, and its end is missing: what is new, tables of a
+ * repair too, stays away from it. */
 static void
 test_cut_grain (VmdkFixture *f, gconstpointer data)
 {

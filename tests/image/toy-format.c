@@ -21,6 +21,7 @@ typedef struct {
   uint64_t n_clusters, end;
   GArray *free;  /* of uint64_t: room that may be used again */
   GArray *freed; /* after the next flush */
+  int decodes;   /* atomic */
 } Toy;
 
 static void
@@ -250,9 +251,10 @@ toy_crypt (ImageLayer *layer, uint64_t store_offset, uint8_t *data, size_t lengt
 static int
 toy_decode (ImageLayer *layer, const LayerExtent *extent, uint8_t *out)
 {
-  const Toy *toy = layer->state;
+  Toy *toy = layer->state;
   int result = store_read (extent->store, extent->offset, out, toy->config.cluster);
 
+  g_atomic_int_inc (&toy->decodes);
   g_assert_cmpuint (extent->offset % toy->config.cluster, ==, 0);
   if (result == 0 && layer->encrypted)
     result = toy_crypt (layer, extent->offset, out, toy->config.cluster, false);
@@ -332,4 +334,23 @@ toy_layer_freeze (ImageLayer *layer)
       g_assert_cmpint (store_write (layer->store, cluster->store_offset, data, size), ==, 0);
       cluster->encoded = true;
     }
+}
+
+unsigned
+toy_layer_encoded (const ImageLayer *layer)
+{
+  const Toy *toy = layer->state;
+  unsigned n = 0;
+
+  for (uint64_t i = 0; i < toy->n_clusters; i++)
+    n += toy->clusters[i].encoded;
+  return n;
+}
+
+unsigned
+toy_layer_decodes (const ImageLayer *layer)
+{
+  const Toy *toy = layer->state;
+
+  return (unsigned)g_atomic_int_get (&toy->decodes);
 }

@@ -26,4 +26,8 @@ ImageLayer *toy_layer_new (EventLoop *loop, const char *path, const ToyConfig *c
  * one. While nobody uses the layer. */
 void toy_layer_freeze (ImageLayer *layer);
 
+/* How many clusters are compressed, and how often one was decoded so far. */
+unsigned toy_layer_encoded (const ImageLayer *layer);
+unsigned toy_layer_decodes (const ImageLayer *layer);
+
 G_END_DECLS

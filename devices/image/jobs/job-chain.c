@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/image/chain-private.h"
+#include "devices/image/decoded.h"
 #include "devices/image/jobs/job-private.h"
 
 #include "vmm/base/error.h"
@@ -280,6 +281,7 @@ empty (Image *image, const ImageJob *job, GError **error)
       result = layer->format->unmap (layer, at, MIN (EMPTY_STEP, size - at), UNMAP_ABSENT, true);
       g_mutex_unlock (&layer->lock);
     }
+  decoded_forget (layer, 0, UINT64_MAX);
   if (result == 0)
     result = image_layer_flush (layer);
   return result == 0
