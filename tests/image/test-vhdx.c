@@ -10,6 +10,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #define KIB UINT64_C (1024)
 #define MIB (KIB * KIB)
@@ -456,6 +457,33 @@ test_parent (Fixture *f, gconstpointer data)
   image_bench_refuses (f->bench, "a.vhdx", true, "parent_linkage", NULL);
 }
 
+static void
+put_parent (Fixture *f, const char *name, const char *parent)
+{
+  const char *const pairs[][2] = { { "parent_linkage", PARENT_GUID }, { "relative_path", parent } };
+
+  put_locator (f, pairs, 2);
+  save (f, name, FILE_SIZE);
+}
+
+static void
+test_bad_parent (Fixture *f, gconstpointer data)
+{
+  g_autofree char *fifo = image_bench_path (f->bench, "fifo");
+
+  put_metadata (f, true);
+  put_parent (f, "a.vhdx", "a.vhdx");
+  image_bench_refuses (f->bench, "a.vhdx", true, "a.vhdx", "circle", NULL);
+  put_parent (f, "b.vhdx", "a.vhdx");
+  put_parent (f, "a.vhdx", "b.vhdx");
+  image_bench_refuses (f->bench, "a.vhdx", true, "b.vhdx", "circle", NULL);
+  put_parent (f, "a.vhdx", "nowhere.vhdx");
+  image_bench_refuses (f->bench, "a.vhdx", true, "nowhere.vhdx", "does not exist", NULL);
+  g_assert_cmpint (mkfifo (fifo, 0600), ==, 0);
+  put_parent (f, "a.vhdx", "fifo");
+  image_bench_refuses (f->bench, "a.vhdx", true, "fifo", "pipe", NULL);
+}
+
 /* --- damage --- */
 
 static void
@@ -547,6 +575,7 @@ main (int argc, char **argv)
   g_test_add ("/vhdx/log", Fixture, NULL, setup, test_log, teardown);
   g_test_add ("/vhdx/bad-log", Fixture, NULL, setup, test_bad_log, teardown);
   g_test_add ("/vhdx/parent", Fixture, NULL, setup, test_parent, teardown);
+  g_test_add ("/vhdx/bad-parent", Fixture, NULL, setup, test_bad_parent, teardown);
   g_test_add ("/vhdx/hostile-fields", Fixture, NULL, setup, test_hostile_fields, teardown);
   g_test_add ("/vhdx/damaged-bat", Fixture, NULL, setup, test_damaged_bat, teardown);
   return g_test_run ();
