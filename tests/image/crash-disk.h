@@ -14,6 +14,7 @@ typedef struct {
   const char *format, *subformat;
   bool overlay, lazy, extended, version_2, by_peer, encrypted;
   bool fixed_size; /* it can't grow */
+  bool grows_once; /* when growing failed, it must be opened anew */
   bool no_peer;    /* which can't read it */
   bool torn_words; /* survives even where sectors don't arrive as a whole */
 } CrashKind;

@@ -177,6 +177,23 @@ submit_next (LoadState *state)
   image_submit (state->image, &slot->request);
 }
 
+/* A store that fails now and then lets one of so many tries through. */
+#define MAX_GROW_TRIES 2000u
+
+static bool
+try_to_grow (LoadState *state, uint64_t size, GError **error)
+{
+  unsigned left = state->load->tries_again ? MAX_GROW_TRIES : 1;
+
+  while (!image_resize (state->image, size, error))
+    {
+      if (--left == 0)
+        return false;
+      g_clear_error (error);
+    }
+  return true;
+}
+
 static void
 grow (LoadState *state)
 {
@@ -188,7 +205,7 @@ grow (LoadState *state)
   if (size + more > log->limit)
     return;
   act = crash_log_add (log, ACT_GROW, 0, size + more);
-  if (image_resize (state->image, size + more, &error))
+  if (try_to_grow (state, size + more, &error))
     crash_log_mark (log, act, ACT_DONE);
   else if (!state->load->may_fail)
     run_fail (state->run, "growing: %s", error->message);

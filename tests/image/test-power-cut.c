@@ -122,6 +122,7 @@ run_faults (Run *run, const void *data)
   Image *image;
 
   begin (&crashed, data, run);
+  load.grows = !crashed.kind->fixed_size && !crashed.kind->grows_once;
   disk = power_disk_new (crashed.medium, g_rand_int (run->rand));
   options = crash_disk_options (&crashed);
   options.write_through = load.write_through;
@@ -154,13 +155,13 @@ static const CrashKind qcow2_overlay_extended = {
 };
 static const CrashKind qcow2_peer = { .format = "qcow2", .by_peer = true };
 static const CrashKind qcow2_encrypted = { .format = "qcow2", .by_peer = true, .encrypted = true };
-static const CrashKind vhd = { .format = "vhd", .subformat = "dynamic" };
+static const CrashKind vhd = { .format = "vhd", .subformat = "dynamic", .grows_once = true };
 static const CrashKind vhd_fixed = { .format = "vhd", .subformat = "fixed" };
 static const CrashKind vhd_differencing = {
   .format = "vhd", .subformat = "differencing", .overlay = true, .fixed_size = true, .no_peer = true
 };
 static const CrashKind vmdk = { .format = "vmdk", .subformat = "monolithicSparse" };
-static const CrashKind vdi = { .format = "vdi", .subformat = "dynamic" };
+static const CrashKind vdi = { .format = "vdi", .subformat = "dynamic", .grows_once = true };
 
 static const RunCase cases[] = {
   { "raw", run_cuts, &raw, 8 },

@@ -174,9 +174,10 @@ int
 qcow2_alloc (ImageLayer *layer, uint64_t wanted, bool may_block, uint64_t *first, uint64_t *n, bool *zeroed)
 {
   Qcow2 *q = QCOW2 (layer);
+  int settled = qcow2_settle (layer, may_block);
 
-  if (q->damage != NULL)
-    return -EIO;
+  if (settled != 0)
+    return settled;
   for (;;)
     {
       Qcow2Table *block = NULL;
@@ -241,11 +242,10 @@ find_run (ImageLayer *layer, uint64_t n, uint64_t *first)
 int
 qcow2_alloc_run (ImageLayer *layer, uint64_t n, uint64_t *first)
 {
-  int error;
+  int error = qcow2_settle (layer, true);
 
-  if (QCOW2 (layer)->damage != NULL)
-    return -EIO;
-  error = find_run (layer, n, first);
+  if (error == 0)
+    error = find_run (layer, n, first);
   if (error == 0 && *first == 0)
     return qcow2_append_run (layer, n, first);
   if (error == 0)
@@ -305,7 +305,7 @@ qcow2_alloc_code (ImageLayer *layer, unsigned size, uint64_t *store_offset)
   Qcow2 *q = QCOW2 (layer);
   uint64_t limit = MIN (UINT64_C (1) << (62 - (q->cluster_bits - 8)), QCOW2_OFFSET_MASK), first, n;
   bool fits = false, zeroed;
-  int error = q->damage == NULL && size > 0 && size <= q->cluster ? 0 : -EIO;
+  int error = size > 0 && size <= q->cluster ? qcow2_settle (layer, true) : -EIO;
 
   if (error == 0 && q->code_cursor != 0 && q->code_cursor % q->cluster != 0)
     error = append_code (layer, size, &fits);

@@ -76,8 +76,10 @@ flush (ImageLayer *layer, bool lazy)
   /* A header that leads to a new L1 table needs no dirty table to lean on counts that aren't on disk. */
   bool uncounted =
     lazy && (q->l2_cache.n_dirty > 0 || q->l1.dirty || q->rc_cache.n_dirty > 0 || q->reftable.dirty);
-  int error = uncounted ? say_dirty (layer) : 0;
+  int error = q->damage == NULL ? qcow2_settle (layer, true) : 0;
 
+  if (error == 0 && uncounted)
+    error = say_dirty (layer);
   if (error == 0)
     error = flush_counts (layer, lazy);
   if (error == 0)

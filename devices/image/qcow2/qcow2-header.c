@@ -366,6 +366,45 @@ qcow2_header_write_sector (ImageLayer *layer)
   return store_write (layer->store, 0, QCOW2 (layer)->sector, QCOW2_SECTOR);
 }
 
+static int
+write_sector_durably (ImageLayer *layer)
+{
+  int error = qcow2_header_write_sector (layer);
+
+  return error == 0 ? store_sync (layer->store) : error;
+}
+
+int
+qcow2_settle (ImageLayer *layer, bool may_block)
+{
+  Qcow2 *q = QCOW2 (layer);
+  int error;
+
+  if (q->damage != NULL)
+    return -EIO;
+  if (!q->unsettled)
+    return 0;
+  if (!may_block)
+    return -EAGAIN;
+  error = write_sector_durably (layer);
+  q->unsettled = error != 0;
+  return error;
+}
+
+int
+qcow2_header_switch (ImageLayer *layer, const uint8_t *before)
+{
+  Qcow2 *q = QCOW2 (layer);
+  int error = write_sector_durably (layer);
+
+  if (error == 0)
+    return 0;
+  memcpy (q->sector, before, QCOW2_SECTOR);
+  q->unsettled = layer->dirty = true;
+  qcow2_settle (layer, true);
+  return error;
+}
+
 int
 qcow2_header_put32 (ImageLayer *layer, unsigned field, uint32_t value)
 {

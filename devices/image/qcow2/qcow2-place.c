@@ -63,9 +63,10 @@ int
 qcow2_relieve (ImageLayer *layer, bool may_block)
 {
   Qcow2 *q = QCOW2 (layer);
+  int error = qcow2_settle (layer, may_block);
 
-  if (q->damage != NULL)
-    return -EIO;
+  if (error != 0)
+    return error;
   if (q->l2_cache.n_dirty * 4 < q->l2_cache.max_tables * 3 && q->pending->len < PENDING_RUNS)
     return 0;
   return may_block ? qcow2_flush (layer) : -EAGAIN;

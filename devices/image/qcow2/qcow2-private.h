@@ -180,6 +180,7 @@ typedef struct {
   uint64_t snapshots_length; /* bytes; known after qcow2_read_snapshots */
   bool begun;                /* qcow2_begin_writing did its work */
   bool wrote_dirty;          /* lazy refcounts: the header says dirty because of us */
+  bool unsettled;            /* the store may show another header than @sector: qcow2_settle */
   char *damage; /* the first contradiction that was met; NULL: none. Nothing is written any more */
 
   Qcow2Root l1, reftable;
@@ -214,6 +215,12 @@ bool qcow2_header_read (ImageLayer *layer, GError **error);
 int qcow2_header_put32 (ImageLayer *layer, unsigned field, uint32_t value);
 int qcow2_header_put64 (ImageLayer *layer, unsigned field, uint64_t value);
 int qcow2_header_write_sector (ImageLayer *layer); /* @sector as it is */
+/* Writes the sector that leads to other tables, or to another size, than @before did, durably. If that fails,
+ * it is as @before again, and nobody knows which of the two the store shows: both are right until something
+ * is allocated, freed or entered in a table, which qcow2_settle allows. 0 or -errno. */
+int qcow2_header_switch (ImageLayer *layer, const uint8_t *before);
+/* Before such a change: -EIO on a damaged image; puts the header right if it failed to switch. */
+int qcow2_settle (ImageLayer *layer, bool may_block);
 
 /* Sets and clears bits of incompatible_features (no-op on version 2), durable when it returns. */
 int qcow2_set_incompatible (ImageLayer *layer, uint64_t set, uint64_t clear);

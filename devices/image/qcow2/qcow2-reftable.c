@@ -146,21 +146,15 @@ static int
 switch_header (ImageLayer *layer, const Qcow2Root *table)
 {
   Qcow2 *q = QCOW2 (layer);
+  uint8_t before[QCOW2_SECTOR];
   int error = store_sync (layer->store);
 
   if (error != 0)
     return error;
+  memcpy (before, q->sector, sizeof before);
   store_be64 (q->sector + QCOW2_H_REFTABLE_OFFSET, table->offset);
   store_be32 (q->sector + QCOW2_H_REFTABLE_CLUSTERS, table->clusters);
-  error = qcow2_header_write_sector (layer);
-  if (error == 0)
-    error = store_sync (layer->store);
-  if (error == 0)
-    return 0;
-  store_be64 (q->sector + QCOW2_H_REFTABLE_OFFSET, q->reftable.offset);
-  store_be32 (q->sector + QCOW2_H_REFTABLE_CLUSTERS, q->reftable.clusters);
-  /* Nobody knows which table the header shows now. */
-  return qcow2_damaged (layer, "the header could not be written");
+  return qcow2_header_switch (layer, before);
 }
 
 static int

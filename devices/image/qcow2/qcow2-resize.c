@@ -18,19 +18,12 @@ switch_header (ImageLayer *layer, uint64_t size, uint64_t l1_offset, unsigned l1
 {
   Qcow2 *q = QCOW2 (layer);
   uint8_t before[QCOW2_SECTOR];
-  int error;
 
   memcpy (before, q->sector, sizeof before);
   store_be64 (q->sector + QCOW2_H_SIZE, size);
   store_be64 (q->sector + QCOW2_H_L1_OFFSET, l1_offset);
   store_be32 (q->sector + QCOW2_H_L1_SIZE, l1_size);
-  error = qcow2_header_write_sector (layer);
-  if (error == 0)
-    error = store_sync (layer->store);
-  if (error == 0)
-    return 0;
-  memcpy (q->sector, before, sizeof before);
-  return qcow2_damaged (layer, "the header could not be written");
+  return qcow2_header_switch (layer, before);
 }
 
 static void
