@@ -5,9 +5,9 @@
 #include <string.h>
 
 /*
- * What the card shows, mode by mode. Each picture is drawn as a guest would, and every pixel is compared with what
- * the mode's definition makes of the bytes that the guest wrote: IBM VGA Technical Reference, "Video Memory
- * Organization"; VESA VBE 3.0.
+ * What the card shows, mode by mode. Each picture is drawn as a guest would, and every pixel is compared with
+ * what the mode's definition makes of the bytes that the guest wrote: IBM VGA Technical Reference, "Video
+ * Memory Organization"; VESA VBE 3.0.
  */
 #define TEXT  (SVGA_WINDOW + 0x18000)
 #define MONO  (SVGA_WINDOW + 0x10000)
@@ -110,7 +110,8 @@ check_text (Bench *bench, const TextLayout *layout, unsigned (*cell) (unsigned i
           on = bits & (0x80 >> dot);
         else
           on = layout->copy_line && character >= 0xc0 && character <= 0xdf && (bits & 1);
-        assert_pixel (surface, x, y, palette[on ? attribute & 15 : attribute >> 4 & (layout->blink ? 7 : 15)]);
+        assert_pixel (surface, x, y,
+                      palette[on ? attribute & 15 : attribute >> 4 & (layout->blink ? 7 : 15)]);
       }
 }
 
@@ -319,8 +320,9 @@ test_split_and_pan (void)
         int from = y < 200 ? x + 3 : x, row = y < 200 ? y : y - 200;
         unsigned index = (y < 200 ? 160 : 0) + row / 16 * 80 + from / 9;
         unsigned character = (index % 160 + index / 160) & 0xff;
-        bool on = from % 9 < 8 ? font_byte (0, character, row % 16) & (0x80 >> from % 9)
-                               : character >= 0xc0 && character <= 0xdf && (font_byte (0, character, row % 16) & 1);
+        bool on = from % 9 < 8
+                    ? font_byte (0, character, row % 16) & (0x80 >> from % 9)
+                    : character >= 0xc0 && character <= 0xdf && (font_byte (0, character, row % 16) & 1);
 
         assert_pixel (surface, x, y, color_16 (bench, on ? 7 : 0));
       }
@@ -612,7 +614,9 @@ test_set_text_mode (void)
 {
   g_autoptr (Bench) bench = svga_bench_new ();
   g_autoptr (Surface) surface = NULL;
-  static const uint8_t letter[16] = { 0x00, 0x00, 0x10, 0x38, 0x6c, 0xc6, 0xc6, 0xfe, 0xc6, 0xc6, 0xc6, 0xc6 };
+  static const uint8_t letter[16] = {
+    0x00, 0x00, 0x10, 0x38, 0x6c, 0xc6, 0xc6, 0xfe, 0xc6, 0xc6, 0xc6, 0xc6
+  };
 
   vbe_set_mode (bench, 640, 480, 32, 0);
   svga_set_text_mode (bench_find (bench, "svga0"));
@@ -623,7 +627,9 @@ test_set_text_mode (void)
   for (int y = 0; y < 16; y++)
     for (int x = 0; x < 18; x++)
       assert_pixel (surface, x, y,
-                    x >= 9 ? 0x000000 : x < 8 && (letter[y] & (0x80 >> x)) ? 0xffffff : 0x0000aa);
+                    x >= 9                               ? 0x000000
+                    : x < 8 && (letter[y] & (0x80 >> x)) ? 0xffffff
+                                                         : 0x0000aa);
 }
 
 /* --- damage and rest --- */
@@ -660,6 +666,17 @@ looker_take (Looker *looker, Bench *bench)
   return damage_bounds (&damage);
 }
 
+/* A new mode may be drawn in more than one go. */
+static void
+looker_settle (Looker *looker, Bench *bench)
+{
+  Rect rect;
+
+  do
+    rect = looker_take (looker, bench);
+  while (rect.width > 0);
+}
+
 static void
 assert_rect (Rect rect, int x, int y, int width, int height)
 {
@@ -681,13 +698,13 @@ test_damage (void)
   vga_set_mode (bench, MODE_03);
   load_font (bench, 0, 0);
   hide_cursor (bench);
-  looker_take (&looker, bench);
+  looker_settle (&looker, bench);
   bench_write16 (bench, TEXT + 2 * (80 * 3 + 5), 0x1e41);
   assert_rect (looker_take (&looker, bench), 45, 48, 9, 16);
   assert_rect (looker_take (&looker, bench), 0, 0, 0, 0);
 
   vga_set_mode (bench, MODE_12);
-  looker_take (&looker, bench);
+  looker_settle (&looker, bench);
   bench_write8 (bench, SVGA_WINDOW + 80 * 100 + 10, 0xff);
   bench_write8 (bench, SVGA_WINDOW + 80 * 101 + 10, ~bench_read8 (bench, SVGA_WINDOW + 80 * 101 + 10));
   rect = looker_take (&looker, bench);
@@ -696,7 +713,7 @@ test_damage (void)
   g_assert_cmpint (rect.height, <=, 2);
 
   vbe_set_mode (bench, 640, 480, 32, 0);
-  looker_take (&looker, bench);
+  looker_settle (&looker, bench);
   svga_bench_draw (bench, 2560 * 200, 0xffffff, 4);
   rect = looker_take (&looker, bench);
   g_assert_cmpint (rect.y, >=, 198);
