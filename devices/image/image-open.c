@@ -169,7 +169,8 @@ open_below (EventLoop *loop, GPtrArray *layers, ImageLayer *above, const ImageOp
                                        .format = above->backing_format,
                                        .direct = options->direct,
                                        .lenient = options->lenient,
-                                       .secret = options->secret };
+                                       .secret = options->secret,
+                                       .keys = options->keys };
   bool guessed_raw = false;
   ImageStore *store;
   ImageLayer *layer;

@@ -65,6 +65,16 @@ typedef struct {
   size_t length;
 } ImageSecret;
 
+/*
+ * Keys of encrypted images that were derived during one piece of work, which takes seconds each, by design:
+ * who opens an image again with the same passphrase, to verify or to name a backing file, need not derive it
+ * again. In memory that isn't swapped, wiped when it is freed. Any thread.
+ */
+typedef struct ImageKeys ImageKeys;
+
+ImageKeys *image_keys_new (void);
+void image_keys_free (ImageKeys *keys); /* NULL is ignored */
+
 typedef struct {
   bool read_only;
   bool exclusive_lock; /* OFD locks: writing on the top layer, shared on those below; a second opener gets
@@ -78,6 +88,7 @@ typedef struct {
   bool no_backing;     /* the top layer alone: what it does not hold reads as zeroes */
   bool lenient;        /* for info and check: opens damaged images as far as it goes, repairs nothing */
   const ImageSecret *secret; /* (nullable): of an encrypted image */
+  ImageKeys *keys;           /* (nullable): while the image is opened */
 } ImageOptions;
 
 /* Opens @path. Errors name the path, the cause (missing, directory, FIFO, no permission, in use, a format
@@ -212,6 +223,7 @@ typedef struct {
   const char *compression;                   /* (nullable): "zlib" or "zstd" */
   const char *preallocation;                 /* (nullable): "off", "metadata", "full" */
   const ImageSecret *secret;                 /* (nullable): encrypts */
+  ImageKeys *keys;                           /* (nullable): get the new key */
   unsigned secret_milliseconds; /* processor time that each guess at the passphrase takes; 0: 2000 */
 } ImageCreateOptions;
 
@@ -222,6 +234,7 @@ bool image_create (const char *path, const ImageCreateOptions *options, GError *
 bool image_create_raw (const char *path, uint64_t size, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Image, image_close)
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImageKeys, image_keys_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (ImageInfo, image_info_free)
 
 G_END_DECLS

@@ -41,7 +41,7 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     return 0;
   g_assert_true (g_utf8_validate (luks_uuid (luks), -1, NULL));
   g_assert_cmpuint (luks_n_secrets (luks), <=, LUKS_SLOTS);
-  if (luks_unlock (luks, &secret, NULL))
+  if (luks_unlock (luks, &secret, NULL, NULL))
     {
       uint8_t sector[LUKS_SECTOR_SIZE] = { 0 };
 

@@ -178,11 +178,45 @@ unlocks (ImageStore *store, const char *passphrase)
   bool unlocked;
 
   g_assert_no_error (error);
-  unlocked = luks_unlock (luks, &s, &error);
+  unlocked = luks_unlock (luks, &s, NULL, &error);
   if (!unlocked)
     g_assert_error (error, VMM_ERROR, VMM_ERROR_PERMISSION);
   g_assert_true (unlocked == luks_is_unlocked (luks));
   return unlocked;
+}
+
+/* A key that was derived once isn't derived again: the slots may even be gone. Other passphrases stay wrong.
+ */
+static void
+test_keys_are_kept (void)
+{
+  g_autofree char *folder = scratch_new (), *path = g_build_filename (folder, "header", NULL);
+  g_autofree uint8_t *nothing = g_malloc0 (LUKS_HEADER_SIZE - 4096);
+  ImageSecret right = secret ("right"), wrong = secret ("wrong");
+  uint8_t first[LUKS_SECTOR_SIZE] = { 1, 2, 3 }, second[LUKS_SECTOR_SIZE] = { 1, 2, 3 };
+  g_autoptr (ImageKeys) keys = image_keys_new ();
+  g_autoptr (ImageStore) store = NULL;
+  g_autoptr (Luks) luks = NULL, again = NULL;
+  GError *error = NULL;
+
+  new_header (path, "right");
+  store = open_file (path, false);
+  luks = luks_open (store, 0, LUKS_HEADER_SIZE, &error);
+  g_assert_no_error (error);
+  g_assert_false (luks_unlock (luks, &wrong, keys, NULL));
+  g_assert_true (luks_unlock (luks, &right, keys, &error));
+  g_assert_cmpint (store_write (store, 4096, nothing, LUKS_HEADER_SIZE - 4096), ==, 0);
+
+  again = luks_open (store, 0, LUKS_HEADER_SIZE, &error);
+  g_assert_no_error (error);
+  g_assert_false (luks_unlock (again, &right, NULL, NULL));
+  g_assert_false (luks_unlock (again, &wrong, keys, NULL));
+  g_assert_true (luks_unlock (again, &right, keys, &error));
+  luks_crypt (luks, 5, first, sizeof first, true);
+  luks_crypt (again, 5, second, sizeof second, true);
+  g_assert_cmpmem (first, sizeof first, second, sizeof second);
+  g_clear_pointer (&store, store_close);
+  scratch_free (g_steal_pointer (&folder));
 }
 
 static void
@@ -205,7 +239,7 @@ test_passphrases (void)
   g_assert_false (luks_add_secret (luks, &two, QUICK_MILLISECONDS, &error)); /* locked */
   g_assert_error (error, VMM_ERROR, VMM_ERROR_PERMISSION);
   g_clear_error (&error);
-  g_assert_true (luks_unlock (luks, &one, &error));
+  g_assert_true (luks_unlock (luks, &one, NULL, &error));
   g_assert_false (luks_add_secret (luks, &none, QUICK_MILLISECONDS, &error));
   g_assert_error (error, VMM_ERROR, VMM_ERROR_INVALID);
   g_clear_error (&error);
@@ -248,7 +282,7 @@ test_peers_read_ours (void)
     g_autoptr (ImageStore) store = open_file (path, false);
     g_autoptr (Luks) luks = luks_open (store, 0, LUKS_HEADER_SIZE, NULL);
 
-    g_assert_true (luks_unlock (luks, &passphrase, NULL));
+    g_assert_true (luks_unlock (luks, &passphrase, NULL, NULL));
     memset (data, 0x5a, sizeof data);
     luks_crypt (luks, 0, data, sizeof data, true);
     g_assert_cmpint (store_write (store, luks_payload_offset (luks), data, sizeof data), ==, 0);
@@ -314,7 +348,7 @@ test_we_read_peers (void)
       g_assert_cmpstr (luks_cipher (luks), ==, peer_headers[i].cipher);
       g_assert_cmpuint (luks_key_bits (luks), ==, peer_headers[i].bits);
       g_assert_cmpuint (luks_n_secrets (luks), ==, 1);
-      g_assert_true (luks_unlock (luks, &passphrase, &error));
+      g_assert_true (luks_unlock (luks, &passphrase, NULL, &error));
       if (peer_headers[i].bits == UNALIGNED_BITS)
         continue;
       g_assert_cmpint (store_read (store, luks_payload_offset (luks) + 3072, data, sizeof data), ==, 0);
@@ -404,6 +438,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/luks/splitter", test_splitter);
   g_test_add_func ("/luks/ciphers", test_ciphers);
   g_test_add_func ("/luks/passphrases", test_passphrases);
+  g_test_add_func ("/luks/keys-are-kept", test_keys_are_kept);
   g_test_add_func ("/luks/peers-read-ours", test_peers_read_ours);
   g_test_add_func ("/luks/we-read-peers", test_we_read_peers);
   g_test_add_func ("/luks/lies", test_lies);

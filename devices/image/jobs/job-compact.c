@@ -97,7 +97,8 @@ bool
 image_compact (const ImageSource *source, const ImageJob *job, ImageCompacted *compacted, GError **error)
 {
   g_autoptr (EventLoop) loop = loop_new ("image-compact", error);
-  Image *image = loop != NULL ? job_open (loop, source, (ImageOptions){ 0 }, error) : NULL;
+  g_autoptr (ImageKeys) keys = image_keys_new ();
+  Image *image = loop != NULL ? job_open (loop, source, (ImageOptions){ .keys = keys }, error) : NULL;
   g_autoptr (ImageInfo) before = NULL;
   bool done = true;
 
@@ -114,7 +115,8 @@ image_compact (const ImageSource *source, const ImageJob *job, ImageCompacted *c
   if (!done)
     return false;
 
-  image = job_open (loop, source, (ImageOptions){ .read_only = true, .no_backing = true }, error);
+  image =
+    job_open (loop, source, (ImageOptions){ .read_only = true, .no_backing = true, .keys = keys }, error);
   if (image != NULL)
     {
       g_autoptr (ImageInfo) after = image_info (image, 0);

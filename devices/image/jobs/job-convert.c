@@ -234,7 +234,7 @@ fill_target (EventLoop *loop, Image *source, const char *path, const ImageConver
              const ImageJob *job, ImageConverted *converted, GError **error)
 {
   const ImageSource where = { path, how->create.format, how->create.secret };
-  g_autoptr (Image) target = job_open (loop, &where, (ImageOptions){ 0 }, error);
+  g_autoptr (Image) target = job_open (loop, &where, (ImageOptions){ .keys = how->create.keys }, error);
   g_autoptr (JobCloner) cloner = NULL;
   g_autoptr (JobCompressor) compressor = NULL;
   Convert convert = {
@@ -277,7 +277,8 @@ verify (EventLoop *loop, Image *source, const char *path, const ImageConvert *ho
         GError **error)
 {
   const ImageSource where = { path, how->create.format, how->create.secret };
-  g_autoptr (Image) target = job_open (loop, &where, (ImageOptions){ .read_only = true }, error);
+  const ImageOptions options = { .read_only = true, .keys = how->create.keys };
+  g_autoptr (Image) target = job_open (loop, &where, options, error);
   ImageCompared compared;
 
   if (target == NULL || !job_compare (source, target, false, job, &compared, error))
@@ -310,14 +311,16 @@ image_convert (const ImageSource *from, const char *target, const ImageConvert *
 {
   g_auto (JobOutput) output = { .fd = -1 };
   g_autoptr (EventLoop) loop = loop_new ("image-convert", error);
-  g_autoptr (Image) source =
-    loop != NULL ? job_open (loop, from, (ImageOptions){ .read_only = true }, error) : NULL;
+  g_autoptr (ImageKeys) keys = image_keys_new ();
+  const ImageOptions options = { .read_only = true, .keys = keys };
+  g_autoptr (Image) source = loop != NULL ? job_open (loop, from, options, error) : NULL;
   ImageConvert new = *how;
 
   if (source == NULL)
     return false;
+  new.create.keys = keys;
   if (how->existing)
-    return write_and_verify (loop, source, target, how, job, converted, error);
+    return write_and_verify (loop, source, target, &new, job, converted, error);
 
   if (new.create.size == 0)
     new.create.size = image_size (source);
@@ -333,7 +336,7 @@ image_convert (const ImageSource *from, const char *target, const ImageConvert *
 /* The image says of its backing file what the old one said, now that it is in its place: formats look into
  * the file that they are to name. */
 static bool
-name_backing (EventLoop *loop, const char *path, const ImageConvert *how, GError **error)
+name_backing (EventLoop *loop, const char *path, const ImageConvert *how, ImageKeys *keys, GError **error)
 {
   const ImageSource where = { path, how->create.format, how->create.secret };
   g_autoptr (Image) image = NULL;
@@ -342,7 +345,7 @@ name_backing (EventLoop *loop, const char *path, const ImageConvert *how, GError
 
   if (how->create.backing_path == NULL)
     return true;
-  image = job_open (loop, &where, (ImageOptions){ .no_backing = true }, error);
+  image = job_open (loop, &where, (ImageOptions){ .no_backing = true, .keys = keys }, error);
   if (image == NULL)
     return false;
   layer = image_top (image);
@@ -358,13 +361,14 @@ job_rewrite (const ImageSource *from, const ImageConvert *how, const char *backi
 {
   g_auto (JobOutput) output = { .fd = -1 };
   g_autoptr (EventLoop) loop = loop_new ("image-rewrite", error);
-  g_autoptr (Image) source =
-    loop != NULL ? job_open (loop, from, (ImageOptions){ .read_only = true, .no_backing = true }, error)
-                 : NULL;
+  g_autoptr (ImageKeys) keys = image_keys_new ();
+  const ImageOptions options = { .read_only = true, .no_backing = true, .keys = keys };
+  g_autoptr (Image) source = loop != NULL ? job_open (loop, from, options, error) : NULL;
   ImageConvert new = *how;
 
   if (source == NULL)
     return false;
+  new.create.keys = keys;
   /* The folder in which it takes shape is another one. */
   if (backing != NULL)
     new.create.backing_path = backing;
@@ -372,5 +376,5 @@ job_rewrite (const ImageSource *from, const ImageConvert *how, const char *backi
          && image_create (output.path, &new.create, error)
          && fill_target (loop, source, output.path, &new, true, job, NULL, error)
          && job_output_finish (&output, how->replace, error)
-         && name_backing (loop, output.target, how, error);
+         && name_backing (loop, output.target, how, keys, error);
 }

@@ -327,19 +327,6 @@ luks_take_key (Luks *luks, uint8_t *key, GError **error)
 }
 
 bool
-luks_unlock (Luks *luks, const ImageSecret *secret, GError **error)
-{
-  uint8_t *key = secret_memory_new (MAX_KEY);
-
-  if (key == NULL)
-    return luks_no_memory (luks, error);
-  if (luks_find_slot (luks, secret, key, error) >= 0 && luks_take_key (luks, key, error))
-    return true;
-  secret_memory_free (key, MAX_KEY);
-  return false;
-}
-
-bool
 luks_is_unlocked (const Luks *luks)
 {
   return luks->cipher != NULL;

@@ -39,8 +39,10 @@ void luks_free (Luks *luks); /* wipes the key. NULL is ignored */
 Luks *luks_create (ImageStore *store, uint64_t offset, const ImageSecret *secret, unsigned milliseconds,
                    GError **error);
 
-/* Tries all slots, some seconds each. */
-bool luks_unlock (Luks *luks, const ImageSecret *secret, GError **error);
+/* Tries all slots, some seconds each, unless @keys (nullable) has the key already; then it has. */
+bool luks_unlock (Luks *luks, const ImageSecret *secret, ImageKeys *keys, GError **error);
+/* @keys (nullable) gets the key of an unlocked one that @secret opens. */
+void luks_share_key (const Luks *luks, const ImageSecret *secret, ImageKeys *keys);
 bool luks_is_unlocked (const Luks *luks);
 
 /* Of an unlocked one; durable when they return. A power cut on the way leaves the old passphrases. */

@@ -210,8 +210,7 @@ write_all (ImageStore *store, Qcow2 *q, const ImageCreateOptions *options, GErro
   if (result == 0)
     result = store_zero (store, p.l1 << q->cluster_bits, p.l1_clusters << q->cluster_bits);
   if (result == 0 && q->crypt_length != 0
-      && !qcow2_create_crypt (store, q->crypt_offset, q->crypt_length, options->secret,
-                              options->secret_milliseconds, error))
+      && !qcow2_create_crypt (store, q->crypt_offset, q->crypt_length, options, error))
     return false;
   if (result == 0)
     result = write_header (store, q, options);

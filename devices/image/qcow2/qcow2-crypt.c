@@ -35,7 +35,7 @@ header_is_sane (ImageLayer *layer, GError **error)
 }
 
 static bool
-open_luks (ImageLayer *layer, const ImageSecret *secret, GError **error)
+open_luks (ImageLayer *layer, const ImageSecret *secret, ImageKeys *keys, GError **error)
 {
   Qcow2 *q = QCOW2 (layer);
   g_autoptr (Luks) luks = NULL;
@@ -47,7 +47,7 @@ open_luks (ImageLayer *layer, const ImageSecret *secret, GError **error)
     return false;
   if (secret != NULL)
     {
-      if (!luks_unlock (luks, secret, error))
+      if (!luks_unlock (luks, secret, keys, error))
         return false;
     }
   else if (!layer->lenient)
@@ -63,12 +63,12 @@ open_luks (ImageLayer *layer, const ImageSecret *secret, GError **error)
 }
 
 bool
-qcow2_open_crypt (ImageLayer *layer, const ImageSecret *secret, GError **error)
+qcow2_open_crypt (ImageLayer *layer, const ImageOptions *options, GError **error)
 {
   layer->encrypted = true;
-  if (!layer->lenient || secret != NULL)
-    return open_luks (layer, secret, error);
-  (void)open_luks (layer, NULL, NULL); /* check says what is wrong with the header */
+  if (!layer->lenient || options->secret != NULL)
+    return open_luks (layer, options->secret, options->keys, error);
+  (void)open_luks (layer, NULL, NULL, NULL); /* check says what is wrong with the header */
   return true;
 }
 
@@ -140,12 +140,14 @@ qcow2_crypt_header_length (const ImageSecret *secret, GError **error)
 }
 
 bool
-qcow2_create_crypt (ImageStore *store, uint64_t offset, uint64_t length, const ImageSecret *secret,
-                    unsigned milliseconds, GError **error)
+qcow2_create_crypt (ImageStore *store, uint64_t offset, uint64_t length, const ImageCreateOptions *options,
+                    GError **error)
 {
   g_autoptr (Luks) luks = NULL;
 
   g_assert (length >= LUKS_HEADER_SIZE);
-  luks = luks_create (store, offset, secret, milliseconds, error);
+  luks = luks_create (store, offset, options->secret, options->secret_milliseconds, error);
+  if (luks != NULL)
+    luks_share_key (luks, options->secret, options->keys);
   return luks != NULL;
 }

@@ -376,14 +376,14 @@ int qcow2_write_code (ImageLayer *layer, uint64_t offset, const uint8_t *code, s
 
 /* Reads the LUKS header at @crypt_offset and unlocks it; sets @crypt. Lenient with no secret: it stays locked
  * (crypt fails), and NULL if the header is damaged. */
-bool qcow2_open_crypt (ImageLayer *layer, const ImageSecret *secret, GError **error);
+bool qcow2_open_crypt (ImageLayer *layer, const ImageOptions *options, GError **error);
 void qcow2_close_crypt (ImageLayer *layer); /* fine without open */
 int qcow2_crypt (ImageLayer *layer, uint64_t store_offset, uint8_t *data, size_t length, bool encrypt);
 /* Bytes that the LUKS header of a new image needs; 0 with @error set. */
 uint64_t qcow2_crypt_header_length (const ImageSecret *secret, GError **error);
-/* Writes it to @store at @offset. @milliseconds: see ImageCreateOptions. */
-bool qcow2_create_crypt (ImageStore *store, uint64_t offset, uint64_t length, const ImageSecret *secret,
-                         unsigned milliseconds, GError **error);
+/* Writes it to @store at @offset. */
+bool qcow2_create_crypt (ImageStore *store, uint64_t offset, uint64_t length,
+                         const ImageCreateOptions *options, GError **error);
 bool qcow2_change_secret (ImageLayer *layer, const ImageSecret *old_secret, const ImageSecret *new_secret,
                           unsigned milliseconds, GError **error);
 /* Adds cipher and passphrases to @info's details. */

@@ -220,8 +220,7 @@ open_crypt (ImageLayer *layer, const ImageOptions *options, GError **error)
 {
   if (QCOW2 (layer)->crypt_method != QCOW2_CRYPT_LUKS)
     return true;
-  layer->encrypted = true;
-  return qcow2_open_crypt (layer, options->secret, error);
+  return qcow2_open_crypt (layer, options, error);
 }
 
 static bool

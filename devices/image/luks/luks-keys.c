@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/image/luks/luks-private.h"
+
+#define MAX_KEYS 64u /* more are derived again */
+
+typedef struct {
+  size_t size;
+  uint8_t digest[DIGEST_SIZE], digest_salt[SALT_SIZE];
+  uint32_t key_size;
+  uint8_t key[MAX_KEY];
+  size_t secret_length;
+  uint8_t secret[];
+} Known;
+
+struct ImageKeys {
+  GMutex lock;
+  GPtrArray *known; /* of Known, secret memory */
+};
+
+static void
+free_known (void *data)
+{
+  Known *known = data;
+
+  secret_memory_free (known, known->size);
+}
+
+ImageKeys *
+image_keys_new (void)
+{
+  ImageKeys *keys = g_new0 (ImageKeys, 1);
+
+  g_mutex_init (&keys->lock);
+  keys->known = g_ptr_array_new_with_free_func (free_known);
+  return keys;
+}
+
+void
+image_keys_free (ImageKeys *keys)
+{
+  if (keys == NULL)
+    return;
+  g_ptr_array_unref (keys->known);
+  g_mutex_clear (&keys->lock);
+  g_free (keys);
+}
+
+/* A header's digest, under a random salt, is that of its key alone. A wrong passphrase stays wrong. */
+static const Known *
+find_locked (const ImageKeys *keys, const Luks *luks, const ImageSecret *secret)
+{
+  for (unsigned i = 0; i < keys->known->len; i++)
+    {
+      const Known *known = g_ptr_array_index (keys->known, i);
+
+      if (known->key_size == luks->key_size && memcmp (known->digest, luks->digest, DIGEST_SIZE) == 0
+          && memcmp (known->digest_salt, luks->digest_salt, SALT_SIZE) == 0
+          && known->secret_length == secret->length
+          && memcmp (known->secret, secret->data, secret->length) == 0)
+        return known;
+    }
+  return NULL;
+}
+
+void
+luks_share_key (const Luks *luks, const ImageSecret *secret, ImageKeys *keys)
+{
+  size_t size = sizeof (Known) + secret->length;
+  Known *known;
+
+  if (keys == NULL)
+    return;
+  g_mutex_lock (&keys->lock);
+  if (keys->known->len < MAX_KEYS && find_locked (keys, luks, secret) == NULL
+      && (known = secret_memory_new (size)) != NULL)
+    {
+      *known = (Known){ .size = size, .key_size = luks->key_size, .secret_length = secret->length };
+      memcpy (known->digest, luks->digest, DIGEST_SIZE);
+      memcpy (known->digest_salt, luks->digest_salt, SALT_SIZE);
+      memcpy (known->key, luks->key, luks->key_size);
+      memcpy (known->secret, secret->data, secret->length);
+      g_ptr_array_add (keys->known, known);
+    }
+  g_mutex_unlock (&keys->lock);
+}
+
+/* Its key into @key; false: has to be derived. */
+static bool
+take_known (ImageKeys *keys, const Luks *luks, const ImageSecret *secret, uint8_t *key)
+{
+  const Known *known;
+
+  if (keys == NULL)
+    return false;
+  g_mutex_lock (&keys->lock);
+  known = find_locked (keys, luks, secret);
+  if (known != NULL)
+    memcpy (key, known->key, known->key_size);
+  g_mutex_unlock (&keys->lock);
+  return known != NULL;
+}
+
+bool
+luks_unlock (Luks *luks, const ImageSecret *secret, ImageKeys *keys, GError **error)
+{
+  uint8_t *key = secret_memory_new (MAX_KEY);
+
+  if (key == NULL)
+    return luks_no_memory (luks, error);
+  if ((take_known (keys, luks, secret, key) || luks_find_slot (luks, secret, key, error) >= 0)
+      && luks_take_key (luks, key, error))
+    {
+      luks_share_key (luks, secret, keys);
+      return true;
+    }
+  secret_memory_free (key, MAX_KEY);
+  return false;
+}
