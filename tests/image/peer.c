@@ -221,3 +221,32 @@ peer_info (Run *run, const char *format, const char *path, const ImageInfo *info
         compare_specific (run, json_object_get_object_member (specific, "data"), info);
     }
 }
+
+char *
+peer_snapshots (const char *path)
+{
+  const char *argv[] = { "qemu-img", "info", "-U", "-f", "qcow2", "--output=json", path, NULL };
+  g_autoptr (JsonParser) parser = json_parser_new ();
+  g_autoptr (GError) error = NULL;
+  g_autofree char *output = NULL;
+  GString *lines = g_string_new (NULL);
+  JsonObject *object;
+  JsonArray *array;
+
+  g_assert_cmpint (peer_run (argv, &output), ==, 0);
+  json_parser_load_from_data (parser, output, -1, &error);
+  g_assert_no_error (error);
+  object = json_node_get_object (json_parser_get_root (parser));
+  array =
+    json_object_has_member (object, "snapshots") ? json_object_get_array_member (object, "snapshots") : NULL;
+  for (unsigned i = 0; array != NULL && i < json_array_get_length (array); i++)
+    {
+      JsonObject *one = json_array_get_object_element (array, i);
+
+      g_string_append_printf (
+        lines, "%s|%s|%" G_GINT64_FORMAT "|%" G_GINT64_FORMAT "\n", json_object_get_string_member (one, "id"),
+        json_object_get_string_member (one, "name"), json_object_get_int_member (one, "vm-state-size"),
+        json_object_get_int_member (one, "date-sec"));
+    }
+  return g_string_free (lines, FALSE);
+}

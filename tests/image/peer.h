@@ -31,6 +31,10 @@ void peer_compare (Run *run, const char *format, const char *path, const char *p
 /* Compares what both say about the image. @info: ours. */
 void peer_info (Run *run, const char *format, const char *path, const ImageInfo *info);
 
+/* What qemu-img lists as a qcow2 image's snapshots, a line for each: "ID|NAME|BYTES OF STATE|SECONDS SINCE
+ * 1970". (transfer full) */
+char *peer_snapshots (const char *path);
+
 /* Runs commands of qemu-io on the image. @commands: of char *. */
 void peer_io (Run *run, const char *format, const char *path, const char *passphrase, GPtrArray *commands);
 
