@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/image/image-private.h"
 #include "tests/image/peer.h"
 #include "tests/image/play.h"
 #include "vmm/base/error.h"
 
+#include <errno.h>
 #include <glib/gstdio.h>
 
 #define SECTOR ((uint64_t)IMAGE_SECTOR_SIZE)
@@ -144,4 +146,47 @@ play_peer_writes (Play *play, unsigned n)
   peer_io (play->run, play->format, play->path, play->passphrase, commands);
   play->peer_leaks = g_str_equal (play->format, "vmdk");
   play_open (play);
+}
+
+/* --- compressed clusters of ours --- */
+
+/* Data that gets smaller, by more or less. */
+static void
+draw_compressible (Run *run, uint8_t *data, unsigned length)
+{
+  uint64_t period = run_between (run, 1, 3000), noise = run_between (run, 0, length);
+
+  for (unsigned i = 0; i < length; i++)
+    data[i] = (uint8_t)(i < noise ? run_between (run, 0, 255) : i % period);
+}
+
+static void
+write_compressed (Play *play, uint64_t offset)
+{
+  ImageLayer *layer = image_top (play->image);
+  g_autofree uint8_t *data = g_malloc (layer->cluster), *code = g_malloc (IMAGE_CODE_ROOM (layer->cluster));
+  int size, result;
+
+  draw_compressible (play->run, data, layer->cluster);
+  size = layer->format->compress (layer, data, code);
+  if (size == -EOPNOTSUPP)
+    return;
+  run_log (play->run, "compress %u at %" G_GUINT64_FORMAT " to %d", layer->cluster, offset, size);
+  result = size == -E2BIG ? image_run (play->image, IMAGE_WRITE, offset, data, layer->cluster)
+                          : image_write_code (play->image, offset, code, (size_t)size);
+  if (result < 0)
+    run_fail (play->run, "compressed write: %s", g_strerror (-result));
+  medium_write (play->model, offset, data, layer->cluster);
+}
+
+void
+play_compress (Play *play, unsigned n)
+{
+  const ImageLayer *layer = image_top (play->image);
+  uint64_t offset;
+
+  if (image_is_read_only (play->image) || layer->format->compress == NULL || layer->format->place == NULL)
+    return;
+  for (; n > 0 && draw_free_cluster (play, layer->cluster, &offset); n--)
+    write_compressed (play, offset);
 }

@@ -55,6 +55,7 @@ void play_close (Play *play);
 void play_resize (Play *play);
 void play_burst (Play *play, unsigned n); /* so many requests under way at once */
 void play_peer_writes (Play *play, unsigned n);
+void play_compress (Play *play, unsigned n); /* so many clusters, if the format can, and has any that are free */
 
 /* --- play-verify.c --- */
 

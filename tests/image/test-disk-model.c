@@ -17,7 +17,7 @@ step (Play *play, const Shape *shape)
 {
   Run *run = play->run;
 
-  switch (run_between (run, 0, 19))
+  switch (run_between (run, 0, 20))
     {
     case 0 ... 11:
       play_burst (play, run_once_in (run, 3) ? 1 : run_scale (run, 5));
@@ -39,6 +39,9 @@ step (Play *play, const Shape *shape)
       break;
     case 18:
       play_verify (play);
+      break;
+    case 19:
+      play_compress (play, run_scale (run, 4));
       break;
     default:
       play_close (play);
