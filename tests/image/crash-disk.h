@@ -17,6 +17,7 @@ typedef struct {
   bool grows_once; /* when growing failed, it must be opened anew */
   bool no_peer;    /* which can't read it */
   bool torn_words; /* survives even where sectors don't arrive as a whole */
+  bool any_words;  /* the same, if the header's does */
 } CrashKind;
 
 typedef struct {

@@ -352,9 +352,41 @@ apply_torn (PowerDisk *disk, Medium *medium, const Change *change, uint64_t offs
     apply (medium, change, offset + cut, length - cut);
 }
 
+static void
+apply_words (PowerDisk *disk, Medium *medium, const Change *change, uint64_t offset, uint64_t length)
+{
+  uint64_t end = offset + length, next;
+
+  for (; offset < end; offset = next)
+    {
+      next = MIN ((offset / WORD + 1) * WORD, end);
+      if (g_rand_boolean (disk->power->rand))
+        apply (medium, change, offset, next - offset);
+    }
+}
+
+/* A piece that was on its way, within a sector. */
+static void
+apply_piece (PowerDisk *disk, Medium *medium, const Change *change, uint64_t offset, uint64_t length,
+             PowerTearing *tearing)
+{
+  bool tears = *tearing != POWER_SECTORS && change->kind == CHANGE_WRITE
+               && g_rand_int_range (disk->power->rand, 0, 8) == 0;
+
+  if (tears && *tearing == POWER_TORN_ONCE)
+    {
+      *tearing = POWER_SECTORS;
+      apply_torn (disk, medium, change, offset, length);
+    }
+  else if (tears && offset >= SECTOR)
+    apply_words (disk, medium, change, offset, length);
+  else
+    apply (medium, change, offset, length);
+}
+
 /* @share: of 1000, how many pieces arrive. */
 static void
-apply_pieces (PowerDisk *disk, Medium *medium, const Change *change, int share, bool *torn)
+apply_pieces (PowerDisk *disk, Medium *medium, const Change *change, int share, PowerTearing *tearing)
 {
   uint64_t unit = change->kind == CHANGE_PUNCH ? BLOCK : SECTOR;
   uint64_t end = change->offset + change->length, next;
@@ -365,15 +397,8 @@ apply_pieces (PowerDisk *disk, Medium *medium, const Change *change, int share, 
   for (uint64_t at = change->offset; at < end; at = next)
     {
       next = MIN ((at / unit + 1) * unit, end);
-      if (g_rand_int_range (disk->power->rand, 0, 1000) >= share)
-        continue;
-      if (*torn && change->kind == CHANGE_WRITE && g_rand_int_range (disk->power->rand, 0, 8) == 0)
-        {
-          *torn = false;
-          apply_torn (disk, medium, change, at, next - at);
-        }
-      else
-        apply (medium, change, at, next - at);
+      if (g_rand_int_range (disk->power->rand, 0, 1000) < share)
+        apply_piece (disk, medium, change, at, next - at, tearing);
     }
 }
 
@@ -386,7 +411,7 @@ draw_share (PowerDisk *disk)
 }
 
 Medium *
-power_disk_survivor (PowerDisk *disk, bool torn_words)
+power_disk_survivor (PowerDisk *disk, PowerTearing tearing)
 {
   Medium *medium = medium_copy (disk->stable);
   unsigned n = disk->changes->len;
@@ -404,7 +429,7 @@ power_disk_survivor (PowerDisk *disk, bool torn_words)
             apply (medium, change, 0, 0);
         }
       else if (!whole || i == n - 1)
-        apply_pieces (disk, medium, change, share, &torn_words);
+        apply_pieces (disk, medium, change, share, &tearing);
       else if (g_rand_int_range (disk->power->rand, 0, 1000) < share)
         apply (medium, change, change->offset, change->length);
     }

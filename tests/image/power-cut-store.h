@@ -17,7 +17,8 @@ G_BEGIN_DECLS
  * 4 KiB by itself: still there, or zero size         a file system journals it: sizes arrive in order up to
  * some moment. What arrives beyond the size makes the file that long, with zeroes between torn words
  * (optional) one of the sectors that were on their way is half old, half new, cut between words of 8 bytes:
- * disks promise more, but journals of hypervisors below may not
+ * disks promise more, but journals of hypervisors below may not. Or: of any sector but the medium's first (a
+ * header) any words arrived, in whatever order
  *
  * How much arrives is drawn for each cut: all, nothing, or any share.
  *
@@ -52,8 +53,14 @@ void power_disk_set_faults (PowerDisk *disk, unsigned n);
 uint64_t power_disk_changes (PowerDisk *disk);
 uint64_t power_disk_syncs (PowerDisk *disk);
 
+typedef enum {
+  POWER_SECTORS,   /* whole ones arrive, or none */
+  POWER_TORN_ONCE, /* one sector is half old, half new */
+  POWER_WORDS,     /* of any sector but the first, any words */
+} PowerTearing;
+
 /* What the power cut left. (transfer full) */
-Medium *power_disk_survivor (PowerDisk *disk, bool torn_words);
+Medium *power_disk_survivor (PowerDisk *disk, PowerTearing tearing);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (PowerDisk, power_disk_unref)
 

@@ -60,7 +60,7 @@ power_off (CrashChain *chain)
            power_disk_changes (the_disks.disks[0]), power_disk_syncs (the_disks.disks[0]),
            chain->disks[0].log->n_acts);
   for (unsigned i = 0; i < CHAIN_FILES; i++)
-    survivors[i] = power_disk_survivor (the_disks.disks[i], false);
+    survivors[i] = power_disk_survivor (the_disks.disks[i], POWER_SECTORS);
   for (unsigned i = 0; i < CHAIN_FILES; i++)
     {
       g_clear_pointer (&the_disks.disks[i], power_disk_unref);

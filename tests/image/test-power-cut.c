@@ -16,7 +16,10 @@
 static void
 replace_by_survivor (CrashDisk *crashed, PowerDisk *disk)
 {
-  Medium *survivor = power_disk_survivor (disk, crashed->kind->torn_words && run_once_in (crashed->run, 2));
+  PowerTearing tearing = crashed->kind->any_words                                     ? POWER_WORDS
+                         : crashed->kind->torn_words && run_once_in (crashed->run, 2) ? POWER_TORN_ONCE
+                                                                                      : POWER_SECTORS;
+  Medium *survivor = power_disk_survivor (disk, tearing);
 
   run_log (crashed->run,
            "power off after %" G_GUINT64_FORMAT " changes, %" G_GUINT64_FORMAT " syncs, %u acts",
@@ -153,6 +156,12 @@ static const CrashKind qcow2_overlay = { .format = "qcow2", .overlay = true };
 static const CrashKind qcow2_overlay_extended = {
   .format = "qcow2", .overlay = true, .extended = true, .lazy = true
 };
+/* Each entry of a table is a word, so it is whole whatever becomes of its sector. */
+static const CrashKind qcow2_words = { .format = "qcow2", .any_words = true };
+static const CrashKind qcow2_old_words = { .format = "qcow2", .version_2 = true, .any_words = true };
+static const CrashKind qcow2_lazy_words = {
+  .format = "qcow2", .lazy = true, .overlay = true, .any_words = true
+};
 static const CrashKind qcow2_peer = { .format = "qcow2", .by_peer = true };
 static const CrashKind qcow2_encrypted = { .format = "qcow2", .by_peer = true, .encrypted = true };
 static const CrashKind vhd = { .format = "vhd", .subformat = "dynamic", .grows_once = true };
@@ -171,6 +180,9 @@ static const RunCase cases[] = {
   { "qcow2-extended", run_cuts, &qcow2_extended, 8 },
   { "qcow2-overlay", run_cuts, &qcow2_overlay, 8 },
   { "qcow2-overlay-extended", run_cuts, &qcow2_overlay_extended, 8 },
+  { "qcow2-words", run_cuts, &qcow2_words, 8 },
+  { "qcow2-version-2-words", run_cuts, &qcow2_old_words, 3 },
+  { "qcow2-lazy-overlay-words", run_cuts, &qcow2_lazy_words, 4 },
   { "qcow2-of-the-peer", run_cuts, &qcow2_peer, 8 },
   { "qcow2-encrypted", run_cuts, &qcow2_encrypted, 1 },
   { "vhd-dynamic", run_cuts, &vhd, 8 },
