@@ -141,7 +141,7 @@ class BonsaiMachine(Machine):
                                 capture_output=True, timeout=patience(timeout), check=False)
         if check and result.returncode != 0:
             raise AssertionError(f"bonsai {' '.join(map(str, arguments))} ended with {result.returncode}: "
-                                 f"{result.stderr.strip()}")
+                                 f"{(result.stderr + result.stdout).strip()}")
         return result.stdout
 
     def start(self):
