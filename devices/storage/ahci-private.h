@@ -7,9 +7,10 @@
 G_BEGIN_DECLS
 
 /*
- * The controller in four parts: ahci.c (HBA registers, interrupt, life), ahci-port.c (port registers,
- * resets, FIS reception), ahci-command.c (command list, data, completion), and behind the cable the
- * drives: ata-*.c and atapi-*.c. The device's lock is held everywhere but in ahci-command.c's completion.
+ * The controller: ahci.c (HBA registers, interrupt, life), ahci-port.c (port registers, resets, FIS
+ * reception), ahci-command.c (command list, data, completion), ahci-drives.c (what is plugged in),
+ * ahci-state.c; and behind the cable the drives: ata*.c and atapi.c. The device's lock is held everywhere but
+ * in ahci-command.c's completion.
  */
 typedef struct Ahci Ahci;
 typedef struct AhciPort AhciPort;
@@ -35,7 +36,14 @@ enum {
   ATA_ERROR_UNC = 0x40,
 };
 
-/* AHCI 1.3.1, section 3.3.5: PxIS. */
+/* AHCI 1.3.1, section 3.1.2: GHC. */
+enum {
+  AHCI_GHC_HR = 1 << 0,
+  AHCI_GHC_IE = 1 << 1,
+};
+#define AHCI_GHC_AE UINT32_C (0x80000000)
+
+/* Section 3.3.5: PxIS. */
 enum {
   PORT_IS_DHRS = 1 << 0,
   PORT_IS_PSS = 1 << 1,
@@ -148,6 +156,13 @@ ahci_port_has_device (const AhciPort *port)
 {
   return port->kind != AHCI_PORT_EMPTY;
 }
+
+extern const StateTable ahci_state;
+
+/* --- ahci-drives.c --- */
+
+/* Makes the drive at port @index, which is empty. */
+void ahci_fit_drive (Ahci *ahci, unsigned index, const AhciPortConfig *config);
 
 /* --- ahci-port.c --- */
 

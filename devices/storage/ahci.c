@@ -22,12 +22,6 @@ enum {
   HBA_PORT_SIZE = 0x80,
 };
 
-enum {
-  GHC_HR = 1 << 0,
-  GHC_IE = 1 << 1,
-};
-#define GHC_AE UINT32_C (0x80000000)
-
 /* S64A, SNCQ, SCLO, AHCI only, generation 2 speed, 32 slots, 6 ports. */
 #define CAP_VALUE                                                                                            \
   (UINT32_C (1) << 31 | 1u << 30 | 1u << 24 | 2u << 20 | 1u << 18 | (AHCI_N_SLOTS - 1) << 8                  \
@@ -53,7 +47,7 @@ ahci_update_irq (Ahci *ahci)
     if (ahci_port_read (&ahci->ports[i], 0x10) & ahci->ports[i].ie)
       ahci->is |= 1u << i;
 
-  level = (ahci->ghc & GHC_IE) && ahci->is != 0;
+  level = (ahci->ghc & AHCI_GHC_IE) && ahci->is != 0;
   if (level && (ahci->is & ~before))
     pci_send_vector (&ahci->pci, 0);
   pci_set_intx (&ahci->pci, level);
@@ -70,7 +64,7 @@ ahci_try_hba_reset (Ahci *ahci)
     if (ahci->ports[i].in_flight > 0)
       return;
   ahci->hba_reset_due = false;
-  ahci->ghc = GHC_AE;
+  ahci->ghc = AHCI_GHC_AE;
   ahci->is = 0;
   for (unsigned i = 0; i < AHCI_N_PORTS; i++)
     ahci_port_reset (&ahci->ports[i], false);
@@ -85,7 +79,7 @@ hba_read (Ahci *ahci, unsigned offset)
     case HBA_CAP:
       return CAP_VALUE;
     case HBA_GHC:
-      return ahci->ghc | (ahci->hba_reset_due ? GHC_HR : 0);
+      return ahci->ghc | (ahci->hba_reset_due ? AHCI_GHC_HR : 0);
     case HBA_IS:
       return ahci->is;
     case HBA_PI:
@@ -100,7 +94,7 @@ hba_read (Ahci *ahci, unsigned offset)
 static void
 write_ghc (Ahci *ahci, uint32_t value)
 {
-  if (value & GHC_HR)
+  if (value & AHCI_GHC_HR)
     {
       TRACE (ahci, "hba-reset", "ghc=0x%08x", value);
       ahci->hba_reset_due = true;
@@ -109,9 +103,9 @@ write_ghc (Ahci *ahci, uint32_t value)
       ahci_try_hba_reset (ahci);
       return;
     }
-  if ((value & GHC_IE) && !(ahci->ghc & GHC_IE))
+  if ((value & AHCI_GHC_IE) && !(ahci->ghc & AHCI_GHC_IE))
     ahci->is = 0; /* what is pending still shows itself as new, and is sent */
-  ahci->ghc = GHC_AE | (value & GHC_IE);
+  ahci->ghc = AHCI_GHC_AE | (value & AHCI_GHC_IE);
   ahci_update_irq (ahci);
 }
 
@@ -183,38 +177,6 @@ config_written (PciDevice *pci, unsigned offset, unsigned size)
 
 /* --- life --- */
 
-static void
-plug (Ahci *ahci, unsigned index, const AhciPortConfig *config)
-{
-  AhciPort *port = &ahci->ports[index];
-
-  port->ahci = ahci;
-  port->index = index;
-  port->kind = config->kind;
-  if (port->kind == AHCI_PORT_EMPTY)
-    return;
-  if (config->kind == AHCI_PORT_DISK)
-    port->image = config->image;
-  port->read_only = config->read_only || (config->image != NULL && image_is_read_only (config->image));
-  port->write_through = config->write_through;
-  port->no_discard = config->no_discard;
-  g_strlcpy (port->serial, config->id != NULL ? config->id : "", sizeof port->serial);
-  port->drive = (ScsiUnit){ .device = &ahci->pci.device, .atapi = true };
-  if (config->kind == AHCI_PORT_CDROM)
-    {
-      port->drive.kind = SCSI_CDROM;
-      port->drive.image = config->image;
-    }
-  g_strlcpy (port->drive.serial, port->serial, sizeof port->drive.serial);
-  if (port->commands == NULL)
-    port->commands = g_new0 (AhciCommand, AHCI_N_SLOTS);
-  for (unsigned i = 0; i < AHCI_N_SLOTS; i++)
-    {
-      port->commands[i].port = port;
-      port->commands[i].slot = i;
-    }
-}
-
 static bool
 ahci_realize (Device *device, const void *config, GError **error)
 {
@@ -240,7 +202,7 @@ ahci_realize (Device *device, const void *config, GError **error)
   pci_add_msi (&ahci->pci);
   pci_add_power_management (&ahci->pci);
   for (unsigned i = 0; i < AHCI_N_PORTS; i++)
-    plug (ahci, i, &ahci_config->ports[i]);
+    ahci_fit_drive (ahci, i, &ahci_config->ports[i]);
   return true;
 }
 
@@ -277,7 +239,7 @@ ahci_reset (Device *device)
 {
   Ahci *ahci = (Ahci *)device;
 
-  ahci->ghc = GHC_AE;
+  ahci->ghc = AHCI_GHC_AE;
   ahci->is = 0;
   ahci->hba_reset_due = false;
   for (unsigned i = 0; i < AHCI_N_PORTS; i++)
@@ -312,217 +274,6 @@ ahci_started (Device *device)
   for (unsigned i = 0; i < AHCI_N_PORTS; i++)
     ahci_port_retry (&ahci->ports[i]);
 }
-
-/* --- media --- */
-
-bool
-ahci_change_medium (Device *device, unsigned index, Image *image, bool force, GError **error)
-{
-  Ahci *ahci = (Ahci *)device;
-  Image *old = NULL;
-  bool fine;
-
-  device_lock (device);
-  if (index >= AHCI_N_PORTS || ahci->ports[index].kind != AHCI_PORT_CDROM)
-    {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
-                   "There is no CD-ROM drive at port %u of %s; choose another drive", index, device->name);
-      fine = false;
-    }
-  else
-    fine = scsi_change_disc (&ahci->ports[index].drive, image, force, &old, error);
-  device_unlock (device);
-  image_close (old);
-  return fine;
-}
-
-bool
-ahci_has_medium (Device *device, unsigned index)
-{
-  Ahci *ahci = (Ahci *)device;
-  bool has;
-
-  device_lock (device);
-  has = index < AHCI_N_PORTS && ahci->ports[index].kind == AHCI_PORT_CDROM
-        && scsi_medium (&ahci->ports[index].drive) != NULL;
-  device_unlock (device);
-  return has;
-}
-
-/* --- drives that come and go --- */
-
-static bool
-check_plug (Ahci *ahci, unsigned index, const AhciPortConfig *drive, GError **error)
-{
-  bool is_port = index < AHCI_N_PORTS && drive->kind != AHCI_PORT_EMPTY
-                 && (drive->kind != AHCI_PORT_DISK || drive->image != NULL);
-
-  if (is_port && !ahci_port_has_device (&ahci->ports[index]))
-    return true;
-  if (is_port)
-    g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY,
-                 "There is a drive at port %u of %s already; choose another port", index,
-                 ahci->pci.device.name);
-  else
-    g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
-                 "That drive does not fit port %u of %s; choose port 0 to %u and give a disk its image",
-                 index, ahci->pci.device.name, AHCI_N_PORTS - 1);
-  return false;
-}
-
-bool
-ahci_plug (Device *device, unsigned index, const AhciPortConfig *drive, GError **error)
-{
-  Ahci *ahci = (Ahci *)device;
-  bool fits;
-
-  device_lock (device);
-  fits = check_plug (ahci, index, drive, error);
-  if (fits)
-    {
-      TRACE (device, "plug", "port=%u kind=%u", index, drive->kind);
-      plug (ahci, index, drive);
-      ahci_port_plugged (&ahci->ports[index]);
-    }
-  device_unlock (device);
-  return fits;
-}
-
-bool
-ahci_unplug (Device *device, unsigned index, GError **error)
-{
-  Ahci *ahci = (Ahci *)device;
-  AhciPort *port = index < AHCI_N_PORTS ? &ahci->ports[index] : NULL;
-  Image *image = NULL;
-
-  device_lock (device);
-  if (port == NULL || !ahci_port_has_device (port))
-    {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID, "There is no drive at port %u of %s", index,
-                   device->name);
-      port = NULL;
-    }
-  else
-    {
-      TRACE (device, "unplug", "port=%u", index);
-      image =
-        port->kind == AHCI_PORT_CDROM ? g_steal_pointer (&port->drive.image) : g_steal_pointer (&port->image);
-      port->kind = AHCI_PORT_EMPTY;
-      port->drive.kind = SCSI_NO_UNIT;
-      ahci_port_drop_commands (port);
-      ahci_port_unplugged (port);
-    }
-  device_unlock (device);
-  image_close (image);
-  return port != NULL;
-}
-
-/* --- state --- */
-
-static const StateField disk_fields[] = {
-  STATE_BOOL (AtaDisk, write_cache, 1),
-  STATE_BOOL (AtaDisk, smart, 1),
-  STATE_U8 (AtaDisk, multiple, 1),
-  STATE_BYTES (AtaDisk, ncq_error, 1),
-  STATE_END,
-};
-
-static const StateTable disk_state = {
-  .name = "ata-disk",
-  .version = 1,
-  .fields = disk_fields,
-  .object_size = sizeof (AtaDisk),
-};
-
-static const StateField port_fields[] = {
-  STATE_U8 (AhciPort, kind, 1),
-  STATE_U64 (AhciPort, clb, 1),
-  STATE_U64 (AhciPort, fb, 1),
-  STATE_U32 (AhciPort, is, 1),
-  STATE_U32 (AhciPort, ie, 1),
-  STATE_U32 (AhciPort, cmd, 1),
-  STATE_U32 (AhciPort, sig, 1),
-  STATE_U32 (AhciPort, ssts, 1),
-  STATE_U32 (AhciPort, sctl, 1),
-  STATE_U32 (AhciPort, serr, 1),
-  STATE_U32 (AhciPort, sact, 1),
-  STATE_U32 (AhciPort, ci, 1),
-  STATE_U8 (AhciPort, status, 1),
-  STATE_U8 (AhciPort, error, 1),
-  STATE_BOOL (AhciPort, stopped, 1),
-  STATE_BOOL (AhciPort, signature_due, 1),
-  STATE_BOOL (AhciPort, soft_reset, 1),
-  STATE_U8 (AhciPort, last_slot, 1),
-  STATE_U32 (AhciPort, waiting, 1),
-  STATE_STRUCT (AhciPort, disk, &disk_state, 1),
-  STATE_STRUCT (AhciPort, drive, &scsi_unit_state, 1),
-  STATE_END,
-};
-
-static const StateTable port_state = {
-  .name = "ahci-port",
-  .version = 1,
-  .fields = port_fields,
-  .object_size = sizeof (AhciPort),
-};
-
-static bool
-check_state (const void *object, const void *incoming, GError **error)
-{
-  const Ahci *ahci = object, *other = incoming;
-
-  for (unsigned i = 0; i < AHCI_N_PORTS; i++)
-    {
-      const AhciPort *port = &other->ports[i];
-
-      if (port->kind != ahci->ports[i].kind || port->last_slot >= AHCI_N_SLOTS)
-        {
-          g_set_error (error, VMM_ERROR, VMM_ERROR_STATE,
-                       "The saved state of %s has a drive of kind %u at port %u, this machine one of kind %u",
-                       ahci->pci.device.name, port->kind, i, ahci->ports[i].kind);
-          return false;
-        }
-    }
-  return true;
-}
-
-static void
-after_load (void *object)
-{
-  Ahci *ahci = object;
-
-  for (unsigned i = 0; i < AHCI_N_PORTS; i++)
-    {
-      AhciPort *port = &ahci->ports[i];
-
-      port->clb &= ~UINT64_C (0x3ff);
-      port->fb &= ~UINT64_C (0xff);
-      port->cmd &= PORT_CMD_WRITABLE | PORT_CMD_FR | PORT_CMD_CR;
-      port->active = 0;
-      port->generation++;
-      port->reset_due = false;
-    }
-  ahci->ghc = GHC_AE | (ahci->ghc & GHC_IE);
-  ahci->hba_reset_due = false;
-  ahci_update_irq (ahci);
-}
-
-static const StateField ahci_fields[] = {
-  STATE_STRUCT (Ahci, pci, &pci_device_state, 1),
-  STATE_STRUCTS (Ahci, ports, &port_state, 1),
-  STATE_U32 (Ahci, ghc, 1),
-  STATE_U32 (Ahci, is, 1),
-  STATE_END,
-};
-
-static const StateTable ahci_state = {
-  .name = "ahci",
-  .version = 1,
-  .fields = ahci_fields,
-  .object_size = sizeof (Ahci),
-  .check = check_state,
-  .after_load = after_load,
-};
 
 const DeviceClass ahci_class = {
   .id = "ahci",

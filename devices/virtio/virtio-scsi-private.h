@@ -6,8 +6,8 @@
 
 G_BEGIN_DECLS
 
-/* Between virtio-scsi.c (commands, life) and virtio-scsi-control.c (task management, events). The device's
- * lock is held. */
+/* Between virtio-scsi.c (configuration, life), virtio-scsi-request.c (commands), virtio-scsi-control.c (task
+ * management, events) and virtio-scsi-units.c (units that come and go). The device's lock is held. */
 typedef struct VirtioScsi VirtioScsi;
 typedef struct ScsiRequest ScsiRequest;
 typedef struct ScsiTmf ScsiTmf;
@@ -48,6 +48,7 @@ enum {
 
 #define SCSI_ASYNC_MEDIA_CHANGE 16u
 #define SCSI_MAX_EVENTS         16u
+#define SCSI_SENSE_MAX          252u
 
 struct ScsiRequest {
   VirtioScsi *scsi;
@@ -90,7 +91,10 @@ struct VirtioScsi {
   ScsiTmf *tmfs;
 };
 
-/* --- virtio-scsi.c --- */
+/* --- virtio-scsi-request.c --- */
+
+/* Takes commands from a request queue. */
+void virtio_scsi_serve (VirtioScsi *scsi, Virtq *vq);
 
 /* The unit that @lun (8 bytes) names: *@target is set if there is such a target. False: another unit of it.
  */
@@ -98,6 +102,17 @@ bool virtio_scsi_find (const VirtioScsi *scsi, const uint8_t *lun, int *target);
 
 /* Ends @request before its next step. */
 void virtio_scsi_abort (ScsiRequest *request, uint8_t response);
+
+/* Gives back the memory of requests kept for reuse. */
+void virtio_scsi_free_spare (VirtioScsi *scsi);
+
+/* --- virtio-scsi-units.c --- */
+
+/* Makes the unit at @target, which is free, as after power-on. */
+void virtio_scsi_fill_unit (VirtioScsi *scsi, unsigned target, const ScsiUnitConfig *config);
+
+/* Closes what was behind a unit; NULL is ignored. Without the lock. */
+void virtio_scsi_close_backend (Image *image, ScsiHost *host);
 
 /* --- virtio-scsi-control.c --- */
 
