@@ -23,6 +23,8 @@ struct _LocalSession {
   BonsaiState state;
   BonsaiReason reason;
   char *message;
+  BonsaiReason trouble; /* the guest's, until it is reset; NONE: none */
+  char *trouble_text;
   int exit_status;
   SessionWaiters *waiters;
 

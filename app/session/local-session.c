@@ -42,6 +42,7 @@ reason_of (MachineReason reason)
     [MACHINE_REASON_GUEST_EXIT] = BONSAI_REASON_GUEST_EXIT,
     [MACHINE_REASON_TRIPLE_FAULT] = BONSAI_REASON_TRIPLE_FAULT,
     [MACHINE_REASON_GUEST_PANIC] = BONSAI_REASON_GUEST_PANIC,
+    [MACHINE_REASON_WATCHDOG] = BONSAI_REASON_WATCHDOG,
     [MACHINE_REASON_ENGINE_ERROR] = BONSAI_REASON_ENGINE_ERROR,
   };
 
@@ -59,6 +60,8 @@ exit_status_of (const MachineEvent *event)
       return EXIT_STATUS_TRIPLE_FAULT;
     case MACHINE_REASON_GUEST_PANIC:
       return EXIT_STATUS_GUEST_PANIC;
+    case MACHINE_REASON_WATCHDOG:
+      return EXIT_STATUS_WATCHDOG;
     case MACHINE_REASON_ENGINE_ERROR:
       return EXIT_STATUS_ERROR;
     default:
@@ -84,6 +87,8 @@ default_message (MachineState state, BonsaiReason reason)
       return "The guest crashed (triple fault)";
     case BONSAI_REASON_GUEST_PANIC:
       return "The guest's kernel panicked";
+    case BONSAI_REASON_WATCHDOG:
+      return "The guest stopped feeding its watchdog";
     case BONSAI_REASON_ENGINE_ERROR:
       return "The engine can't run this guest any further";
     default:
@@ -170,7 +175,7 @@ end (LocalSession *self, const MachineEvent *event)
 {
   BonsaiReason reason = reason_of (event->reason);
   bool crashed = reason == BONSAI_REASON_TRIPLE_FAULT || reason == BONSAI_REASON_GUEST_PANIC
-                 || reason == BONSAI_REASON_ENGINE_ERROR;
+                 || reason == BONSAI_REASON_WATCHDOG || reason == BONSAI_REASON_ENGINE_ERROR;
   End *outcome = g_new0 (End, 1);
   g_autoptr (GTask) task = g_task_new (self, NULL, buried, outcome);
 
@@ -188,22 +193,44 @@ end (LocalSession *self, const MachineEvent *event)
   g_task_run_in_thread (task, bury);
 }
 
+/* A guest that runs on although it panicked, or again since its watchdog ran out: its owner is to know. */
+static bool
+note_trouble (LocalSession *self, const MachineEvent *event)
+{
+  bool in_trouble =
+    event->reason == MACHINE_REASON_GUEST_PANIC || event->reason == MACHINE_REASON_WATCHDOG;
+  bool had_any = self->trouble != BONSAI_REASON_NONE;
+
+  if (!in_trouble && !event->was_reset)
+    return false;
+  g_clear_pointer (&self->trouble_text, g_free);
+  self->trouble = in_trouble ? reason_of (event->reason) : BONSAI_REASON_NONE;
+  if (in_trouble)
+    self->trouble_text =
+      g_strdup_printf (event->was_reset ? "%s, and was reset" : "%s",
+                       event->message != NULL ? event->message : default_message (MACHINE_ENDED, self->trouble));
+  return in_trouble || had_any;
+}
+
 static void
 handle_machine_event (gpointer object, gconstpointer content)
 {
   LocalSession *self = object;
   const MachineEvent *event = content;
+  bool is_known = self->state == BONSAI_STATE_RUNNING || self->state == BONSAI_STATE_STOPPING;
+  bool is_news = note_trouble (self, event);
 
   if (event->was_reset)
     session_waiters_tell_reset (self->waiters);
   switch (event->state)
     {
     case MACHINE_RUNNING:
-      if (self->state != BONSAI_STATE_RUNNING && self->state != BONSAI_STATE_STOPPING)
-        set_state (self, BONSAI_STATE_RUNNING, BONSAI_REASON_NONE, NULL);
+      if (!is_known || is_news)
+        set_state (self, is_known ? self->state : BONSAI_STATE_RUNNING, self->trouble, self->trouble_text);
       break;
     case MACHINE_PAUSED:
-      set_state (self, BONSAI_STATE_PAUSED, reason_of (event->reason), event->message);
+      set_state (self, BONSAI_STATE_PAUSED, reason_of (event->reason),
+                 event->message != NULL ? event->message : self->trouble_text);
       break;
     case MACHINE_ENDED:
       end (self, event);
@@ -288,7 +315,7 @@ shutdown_timed_out (gpointer data)
   LocalSession *self = data;
 
   if (self->state == BONSAI_STATE_STOPPING)
-    set_state (self, BONSAI_STATE_RUNNING, BONSAI_REASON_NONE, NULL);
+    set_state (self, BONSAI_STATE_RUNNING, self->trouble, self->trouble_text);
 }
 
 static void
@@ -639,6 +666,7 @@ local_session_finalize (GObject *object)
   g_clear_pointer (&self->last_picture, surface_unref);
   g_hash_table_unref (self->disk_work);
   g_free (self->message);
+  g_free (self->trouble_text);
   g_rw_lock_clear (&self->pc_lock);
   relay_unref (self->relay);
   G_OBJECT_CLASS (local_session_parent_class)->finalize (object);

@@ -17,6 +17,7 @@ G_DEFINE_ENUM_TYPE (BonsaiReason, bonsai_reason, G_DEFINE_ENUM_VALUE (BONSAI_REA
                     G_DEFINE_ENUM_VALUE (BONSAI_REASON_TRIPLE_FAULT, "triple-fault"),
                     G_DEFINE_ENUM_VALUE (BONSAI_REASON_GUEST_PANIC, "guest-panic"),
                     G_DEFINE_ENUM_VALUE (BONSAI_REASON_ENGINE_ERROR, "engine-error"),
+                    G_DEFINE_ENUM_VALUE (BONSAI_REASON_WATCHDOG, "watchdog"),
                     G_DEFINE_ENUM_VALUE (BONSAI_REASON_HOST_LOST, "host-lost"))
 
 static const char *

@@ -29,6 +29,7 @@ typedef enum {
   BONSAI_REASON_TRIPLE_FAULT,
   BONSAI_REASON_GUEST_PANIC,
   BONSAI_REASON_ENGINE_ERROR,
+  BONSAI_REASON_WATCHDOG,  /* the guest stopped feeding it */
   BONSAI_REASON_HOST_LOST, /* the process that ran it ended without a word */
 } BonsaiReason;
 

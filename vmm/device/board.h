@@ -25,8 +25,18 @@ typedef enum {
   BOARD_REQUEST_POWER_OFF, /* the guest switched the machine off */
   BOARD_REQUEST_PAUSE,     /* a backend can't go on (disk full): stop until the user resumes */
   BOARD_REQUEST_CRASH,     /* the guest can't go on: panic */
+  BOARD_REQUEST_PANIC,     /* the guest says that it panicked; status: what then, a BoardAction */
+  BOARD_REQUEST_WATCHDOG,  /* the guest's watchdog ran out; status: as for PANIC */
   BOARD_REQUEST_EXIT,      /* debug-exit port: end with the status given */
 } BoardRequest;
+
+/* What becomes of a machine whose guest is in trouble, as its owner chose it. */
+typedef enum {
+  BOARD_ACTION_NOTIFY, /* it goes on; the trouble is told */
+  BOARD_ACTION_PAUSE,
+  BOARD_ACTION_RESET,
+  BOARD_ACTION_POWER_OFF,
+} BoardAction;
 
 /*
  * Board: what the devices are soldered to. It needs no KVM: a machine puts a KVM hypervisor
@@ -94,7 +104,7 @@ GBytes *board_save (Board *board);
 /* Checks everything, then commits everything. On error nothing has changed. */
 bool board_load (Board *board, const uint8_t *data, size_t size, GError **error);
 
-/* @message: (nullable): for people, complete sentence; copied. @status: EXIT only. */
+/* @message: (nullable): for people, complete sentence; copied. @status: EXIT, PANIC and WATCHDOG only. */
 void board_request (Board *board, BoardRequest request, int status, const char *message);
 
 /* Brackets around asynchronous work on guest memory or disks; a stop waits for their balance. */

@@ -6,7 +6,7 @@
 
 G_BEGIN_DECLS
 
-typedef enum { COMMAND_RUN, COMMAND_PAUSE, COMMAND_RESET, COMMAND_END } CommandKind;
+typedef enum { COMMAND_RUN, COMMAND_TELL, COMMAND_PAUSE, COMMAND_RESET, COMMAND_END } CommandKind;
 
 typedef struct {
   CommandKind kind;

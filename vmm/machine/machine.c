@@ -95,6 +95,15 @@ go_on (Machine *machine)
 }
 
 static void
+tell (Machine *machine, const Command *command)
+{
+  announce (machine, (MachineEvent) { .state = machine->state,
+                                      .reason = command->reason,
+                                      .message = command->message,
+                                      .is_news = true });
+}
+
+static void
 reset (Machine *machine, const Command *command)
 {
   g_autoptr (GError) error = NULL;
@@ -205,7 +214,7 @@ serve (void *data)
         return;
       if (!is_void (machine, command))
         {
-          if (command->kind != COMMAND_RUN)
+          if (command->kind > COMMAND_TELL)
             {
               vcpu_set_park (machine->vcpus);
               stop_time (machine);
@@ -213,7 +222,10 @@ serve (void *data)
               board_when_drained (machine->board, on_drained, machine);
               return;
             }
-          go_on (machine);
+          if (command->kind == COMMAND_TELL)
+            tell (machine, command);
+          else
+            go_on (machine);
         }
       command_free (command);
       settle (machine);
@@ -235,7 +247,7 @@ post (Machine *machine, Command command, const char *message)
     loop_call (machine->loop, serve, machine);
 }
 
-/* The guest runs no instruction after the access that made the request. */
+/* The guest runs no instruction after the access that made the request, unless that is only told. */
 static void
 post_from_guest (Machine *machine, CommandKind kind, MachineReason reason, int status, const char *message)
 {
@@ -245,7 +257,7 @@ post_from_guest (Machine *machine, CommandKind kind, MachineReason reason, int s
   g_mutex_lock (&machine->lock);
   ready = machine->built;
   g_mutex_unlock (&machine->lock);
-  if (ready)
+  if (ready && kind != COMMAND_TELL)
     vcpu_set_request_park (machine->vcpus);
   post (machine,
         (Command) { .kind = kind, .reason = reason, .status = status, .from_guest = true, .epoch = epoch }, message);
@@ -262,11 +274,27 @@ on_board_request (Board *board, BoardRequest request, int status, const char *me
     [BOARD_REQUEST_POWER_OFF] = { COMMAND_END, MACHINE_REASON_GUEST_OFF },
     [BOARD_REQUEST_PAUSE] = { COMMAND_PAUSE, MACHINE_REASON_IO_ERROR },
     [BOARD_REQUEST_CRASH] = { COMMAND_END, MACHINE_REASON_GUEST_PANIC },
+    [BOARD_REQUEST_PANIC] = { COMMAND_TELL, MACHINE_REASON_GUEST_PANIC },
+    [BOARD_REQUEST_WATCHDOG] = { COMMAND_TELL, MACHINE_REASON_WATCHDOG },
     [BOARD_REQUEST_EXIT] = { COMMAND_END, MACHINE_REASON_GUEST_EXIT },
   };
 
+  static const CommandKind actions[] = {
+    [BOARD_ACTION_NOTIFY] = COMMAND_TELL,
+    [BOARD_ACTION_PAUSE] = COMMAND_PAUSE,
+    [BOARD_ACTION_RESET] = COMMAND_RESET,
+    [BOARD_ACTION_POWER_OFF] = COMMAND_END,
+  };
+  CommandKind kind;
+
   g_return_if_fail (request < G_N_ELEMENTS (commands));
-  post_from_guest (data, commands[request].kind, commands[request].reason, status, message);
+  kind = commands[request].kind;
+  if (request == BOARD_REQUEST_PANIC || request == BOARD_REQUEST_WATCHDOG)
+    {
+      g_return_if_fail ((unsigned) status < G_N_ELEMENTS (actions));
+      kind = actions[status];
+    }
+  post_from_guest (data, kind, commands[request].reason, status, message);
 }
 
 static void

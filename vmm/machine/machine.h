@@ -32,7 +32,8 @@ typedef enum {
   MACHINE_REASON_GUEST_OFF,    /* ended: the guest switched itself off */
   MACHINE_REASON_GUEST_EXIT,   /* ended by the debug-exit port; status holds (value << 1) | 1 */
   MACHINE_REASON_TRIPLE_FAULT, /* ended: the guest crashed */
-  MACHINE_REASON_GUEST_PANIC,  /* ended: the guest said that it panicked */
+  MACHINE_REASON_GUEST_PANIC,  /* the guest said that it panicked: in any state */
+  MACHINE_REASON_WATCHDOG,     /* the guest's watchdog ran out: in any state */
   MACHINE_REASON_ENGINE_ERROR, /* ended: KVM can't run this guest; the message says what it met */
 } MachineReason;
 
@@ -41,7 +42,8 @@ typedef struct {
   MachineReason reason;
   int status;          /* GUEST_EXIT only */
   const char *message; /* (nullable): a sentence for people; valid during the callback */
-  bool was_reset;      /* the guest or the user reset the machine; the state is unchanged */
+  bool was_reset;      /* the guest, the user or a watchdog reset the machine; the state is unchanged */
+  bool is_news;        /* the guest is in trouble, but nothing was done: the state is unchanged */
 } MachineEvent;
 
 /* On the machine's loop thread, without locks. */

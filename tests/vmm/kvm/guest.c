@@ -57,6 +57,12 @@ ask (Device *device, uint64_t what)
     [GUEST_ASK_CRASH] = BOARD_REQUEST_CRASH,
   };
 
+  if (what >= GUEST_ASK_PANIC)
+    {
+      board_request (device->board, what < GUEST_ASK_WATCHDOG ? BOARD_REQUEST_PANIC : BOARD_REQUEST_WATCHDOG,
+                     what % 8, "The test device is in trouble.");
+      return;
+    }
   g_assert_cmpuint (what, <, G_N_ELEMENTS (requests));
   board_request (device->board, requests[what], 0, "The test device asked for it.");
 }
@@ -209,7 +215,8 @@ on_event (Machine *machine, const MachineEvent *event, void *data)
   guest->last.message = guest->last_message = g_strdup (event->message);
   guest->n_events++;
   guest->n_resets += event->was_reset;
-  guest->n_runs += event->state == MACHINE_RUNNING && !event->was_reset;
+  guest->n_runs += event->state == MACHINE_RUNNING && !event->was_reset && !event->is_news;
+  guest->n_news += event->is_news;
   g_cond_broadcast (&guest->changed);
   g_mutex_unlock (&guest->lock);
 }
@@ -296,6 +303,12 @@ has_resets (Guest *guest, uint64_t wanted)
   return guest->n_resets >= wanted;
 }
 
+static bool
+has_news (Guest *guest, uint64_t wanted)
+{
+  return guest->n_news >= wanted;
+}
+
 void
 guest_wait_state (Guest *guest, MachineState state)
 {
@@ -318,6 +331,12 @@ void
 guest_wait_resets (Guest *guest, unsigned n)
 {
   wait_for (guest, has_resets, n, "resets");
+}
+
+void
+guest_wait_news (Guest *guest, unsigned n)
+{
+  wait_for (guest, has_news, n, "news");
 }
 
 void

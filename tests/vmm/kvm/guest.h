@@ -29,7 +29,14 @@ G_BEGIN_DECLS
 #define GUEST_LAPIC        UINT64_C (0xfee00000)
 #define GUEST_PATTERN      UINT64_C (0xf1e2d3c4b5a69788)
 
-enum { GUEST_ASK_RESET, GUEST_ASK_POWER_OFF, GUEST_ASK_PAUSE, GUEST_ASK_CRASH };
+enum {
+  GUEST_ASK_RESET,
+  GUEST_ASK_POWER_OFF,
+  GUEST_ASK_PAUSE,
+  GUEST_ASK_CRASH,
+  GUEST_ASK_PANIC = 8,     /* + BoardAction */
+  GUEST_ASK_WATCHDOG = 16, /* + BoardAction */
+};
 
 typedef struct {
   const uint8_t *code, *code_end;   /* at GUEST_CODE, or at f000:0 with real_mode */
@@ -59,7 +66,7 @@ typedef struct {
   GArray *accesses; /* of GuestAccess; lock, like all below */
   uint32_t count;
   unsigned gaps;
-  unsigned n_events, n_resets, n_runs;
+  unsigned n_events, n_resets, n_runs, n_news;
   MachineEvent last; /* message: last_message */
   char *last_message;
 } Guest;
@@ -73,6 +80,7 @@ void guest_wait_state (Guest *guest, MachineState state);
 void guest_wait_accesses (Guest *guest, unsigned n);
 void guest_wait_count (Guest *guest, uint32_t count);
 void guest_wait_resets (Guest *guest, unsigned n);
+void guest_wait_news (Guest *guest, unsigned n);
 
 /* Runs it until it ends, which must be by its exit port with status 3 (quit 1). */
 void guest_run_to_exit (Guest *guest);

@@ -149,6 +149,60 @@ test_guest_requests (void)
     }
 }
 
+/* What becomes of a guest in trouble is its owner's choice. */
+static void
+test_guest_in_trouble (void)
+{
+  static const struct {
+    unsigned what;
+    MachineState state;
+    MachineReason reason;
+  } cases[] = {
+    { GUEST_ASK_PANIC + BOARD_ACTION_PAUSE, MACHINE_PAUSED, MACHINE_REASON_GUEST_PANIC },
+    { GUEST_ASK_PANIC + BOARD_ACTION_POWER_OFF, MACHINE_ENDED, MACHINE_REASON_GUEST_PANIC },
+    { GUEST_ASK_WATCHDOG + BOARD_ACTION_PAUSE, MACHINE_PAUSED, MACHINE_REASON_WATCHDOG },
+    { GUEST_ASK_WATCHDOG + BOARD_ACTION_POWER_OFF, MACHINE_ENDED, MACHINE_REASON_WATCHDOG },
+  };
+  GuestConfig config = { GUEST_CODE_OF (ask) };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (Guest) guest = NULL;
+
+      config.start.rax = cases[i].what;
+      guest = guest_new (&config);
+      machine_run (guest->machine);
+      guest_wait_state (guest, cases[i].state);
+      g_assert_cmpint (guest->last.reason, ==, cases[i].reason);
+      g_assert_cmpstr (guest->last_message, ==, "The test device is in trouble.");
+      g_assert_cmpuint (guest->accesses->len, ==, 0);
+    }
+
+  config.start.rax = GUEST_ASK_WATCHDOG + BOARD_ACTION_RESET;
+  {
+    g_autoptr (Guest) guest = guest_new (&config);
+
+    machine_run (guest->machine);
+    guest_wait_resets (guest, 3);
+    g_assert_cmpint (guest->last.reason, ==, MACHINE_REASON_WATCHDOG);
+  }
+}
+
+/* Told only: the guest goes on as if nothing had been. */
+static void
+test_guest_in_trouble_goes_on (void)
+{
+  g_autoptr (Guest) guest =
+    guest_new (&(GuestConfig) { GUEST_CODE_OF (ask), .start.rax = GUEST_ASK_PANIC + BOARD_ACTION_NOTIFY });
+
+  machine_run (guest->machine);
+  guest_wait_news (guest, 1);
+  g_assert_cmpint (guest->last.state, ==, MACHINE_RUNNING);
+  g_assert_cmpint (guest->last.reason, ==, MACHINE_REASON_GUEST_PANIC);
+  guest_wait_accesses (guest, 1);
+  g_assert_cmpint (machine_state (guest->machine), ==, MACHINE_RUNNING);
+}
+
 static void
 test_guest_resets (void)
 {
@@ -286,6 +340,8 @@ main (int argc, char **argv)
   g_test_add_func ("/life/resets", test_resets);
   g_test_add_func ("/life/commands-in-a-heap", test_commands_in_a_heap);
   g_test_add_func ("/life/guest-requests", test_guest_requests);
+  g_test_add_func ("/life/guest-in-trouble", test_guest_in_trouble);
+  g_test_add_func ("/life/guest-in-trouble-goes-on", test_guest_in_trouble_goes_on);
   g_test_add_func ("/life/guest-resets", test_guest_resets);
   g_test_add_func ("/life/triple-fault", test_triple_fault);
   g_test_add_func ("/life/free", test_free);
