@@ -35,6 +35,7 @@ disk_options_clear (DiskOptions *options)
   g_free (options->format);
   g_free (options->serial);
   g_free (options->secret_file);
+  g_clear_pointer (&options->secret, g_bytes_unref);
   *options = (DiskOptions){ 0 };
 }
 
@@ -46,15 +47,28 @@ disk_options_copy (DiskOptions *to, const DiskOptions *from)
   copy.format = g_strdup (from->format);
   copy.serial = g_strdup (from->serial);
   copy.secret_file = g_strdup (from->secret_file);
+  copy.secret = from->secret != NULL ? g_bytes_ref (from->secret) : NULL;
   disk_options_clear (to);
   *to = copy;
 }
 
-static void
-disk_spec_free (gpointer data)
+DiskSpec *
+disk_spec_copy (const DiskSpec *disk)
 {
-  DiskSpec *disk = data;
+  DiskSpec *copy = g_memdup2 (disk, sizeof *disk);
 
+  copy->id = g_strdup (disk->id);
+  copy->path = g_strdup (disk->path);
+  copy->options = (DiskOptions){ 0 };
+  disk_options_copy (&copy->options, &disk->options);
+  return copy;
+}
+
+void
+disk_spec_free (DiskSpec *disk)
+{
+  if (disk == NULL)
+    return;
   disk_options_clear (&disk->options);
   g_free (disk->id);
   g_free (disk->path);
@@ -83,7 +97,7 @@ machine_spec_new (void)
   spec->memory = 512 * MIB;
   spec->n_cpus = 1;
   spec->firmware = FIRMWARE_BIOS;
-  spec->disks = g_ptr_array_new_with_free_func (disk_spec_free);
+  spec->disks = g_ptr_array_new_with_free_func ((GDestroyNotify)disk_spec_free);
   spec->nics = g_ptr_array_new_with_free_func (nic_spec_free);
   spec->video_memory = 16;
   machine_spec_add_nic (spec, "nat", NULL);
@@ -214,8 +228,8 @@ ids_are_unique (GPtrArray *array, const char *what, GError **error)
   return true;
 }
 
-static bool
-check_disk (const DiskSpec *disk, GError **error)
+bool
+disk_spec_check (const DiskSpec *disk, GError **error)
 {
   const DiskOptions *options = &disk->options;
 
@@ -253,7 +267,7 @@ check_disks (const MachineSpec *spec, GError **error)
     {
       const DiskSpec *disk = g_ptr_array_index (spec->disks, i);
 
-      if (!check_disk (disk, error))
+      if (!disk_spec_check (disk, error))
         return false;
       n[disk->bus]++;
     }
@@ -327,4 +341,15 @@ machine_spec_check (const MachineSpec *spec, GError **error)
     return refuse (error, "A video memory of %u MiB can't be: choose 1, 2, 4 ... 256, or 0 for no display.",
                    video);
   return check_boot (spec, error) && check_disks (spec, error) && check_nics (spec, error);
+}
+
+void
+machine_spec_forget_secrets (MachineSpec *spec)
+{
+  for (unsigned i = 0; i < spec->disks->len; i++)
+    {
+      DiskSpec *disk = g_ptr_array_index (spec->disks, i);
+
+      g_clear_pointer (&disk->options.secret, g_bytes_unref);
+    }
 }

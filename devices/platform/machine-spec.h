@@ -34,6 +34,7 @@ typedef struct {
   DiskDiscard discard;
   char *serial;      /* what the guest reads; NULL: the id */
   char *secret_file; /* the file that holds an encrypted image's passphrase, its owner's only; or NULL */
+  GBytes *secret;    /* the passphrase itself, wiped with its last reference; or NULL. Goes before the file's */
   ImageLimits limits;
 } DiskOptions;
 
@@ -48,6 +49,9 @@ typedef struct {
   bool read_only;
   DiskOptions options;
 } DiskSpec;
+
+DiskSpec *disk_spec_copy (const DiskSpec *disk); /* (transfer full) */
+void disk_spec_free (DiskSpec *disk);
 
 typedef struct {
   char *id;    /* "net0" */
@@ -92,7 +96,13 @@ char *machine_spec_random_mac (void);
 
 /* Refuses contradictions, naming the member and the remedy. Does not look at files. */
 bool machine_spec_check (const MachineSpec *spec, GError **error);
+/* The same for one disk, whatever else there is. */
+bool disk_spec_check (const DiskSpec *disk, GError **error);
 
+/* Lets go of all passphrases, once the disks are open. While nobody else reads them. */
+void machine_spec_forget_secrets (MachineSpec *spec);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (DiskSpec, disk_spec_free)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MachineSpec, machine_spec_unref)
 
 G_END_DECLS

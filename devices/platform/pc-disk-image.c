@@ -107,9 +107,11 @@ pc_open_image (EventLoop *loop, const DiskSpec *disk, Image **image, GError **er
   *image = NULL;
   if (disk->path == NULL || *disk->path == '\0')
     return true;
-  if (options->secret_file != NULL && !read_secret (disk, data, &secret.length, error))
+  if (options->secret != NULL)
+    secret.data = g_bytes_get_data (options->secret, &secret.length);
+  else if (options->secret_file != NULL && !read_secret (disk, data, &secret.length, error))
     return false;
-  if (options->secret_file != NULL)
+  if (options->secret != NULL || options->secret_file != NULL)
     how.secret = &secret;
   if (how.format != NULL || disk->kind == DISK_KIND_CDROM || is_raw (loop, disk, error))
     {

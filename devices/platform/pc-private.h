@@ -25,6 +25,15 @@ enum {
 
 typedef struct BootKernel BootKernel;
 
+/* A disk or CD-ROM drive that is plugged in. */
+typedef struct {
+  char *id;
+  DiskKind kind;
+  DiskBus bus;
+  unsigned place; /* AHCI port, SCSI target, virtio slot */
+  Image *image;   /* the device's; NULL for CD-ROM drives and what is passed through */
+} PcDrive;
+
 struct Pc {
   MachineSpec *spec;
   Machine *machine;
@@ -36,8 +45,8 @@ struct Pc {
 
   MemoryBank *ram_low, *ram_high, *bios;
   Device *pci_config, *host, *lpc, *fw_cfg, *svga, *ahci, *scsi; /* @scsi: or NULL */
-  GPtrArray *images;   /* of Image, by the spec's disks: NULL for drives and what is passed through */
-  GArray *places;      /* of unsigned, by the spec's disks: AHCI port, SCSI target, virtio slot */
+  GRWLock drives_lock; /* writers: what plugs in and pulls out; readers: other threads that use a drive */
+  GPtrArray *drives;   /* of PcDrive, in the order they came */
   GString *boot_order; /* paths of Open Firmware, one per line */
 };
 
@@ -57,8 +66,9 @@ uint64_t pc_ram_end (const MachineSpec *spec);
 /* The place that @id's number asks for ("disk3": 3), or the first free one; marks it in @taken. -1: none. */
 int pc_take_place (const char *id, bool *taken, unsigned n);
 
-/* pc-drives.c: disks on virtio, AHCI and SCSI; fills images, places and boot_order. */
+/* pc-drives.c: disks on virtio, AHCI and SCSI; fills drives and boot_order. */
 bool pc_add_drives (Pc *pc, GError **error);
+void pc_drive_free (gpointer drive);
 
 /* pc-disk-image.c: opens a disk's image as its options say. *@image stays NULL for a drive without a disc. */
 bool pc_open_image (EventLoop *loop, const DiskSpec *disk, Image **image, GError **error);

@@ -225,8 +225,8 @@ pc_alloc (MachineSpec *spec)
   pc->spec = machine_spec_ref (spec);
   pc->input = input_hub_new ();
   pc->boot_order = g_string_new (NULL);
-  pc->images = g_ptr_array_new ();
-  pc->places = g_array_new (FALSE, TRUE, sizeof (unsigned));
+  pc->drives = g_ptr_array_new_with_free_func (pc_drive_free);
+  g_rw_lock_init (&pc->drives_lock);
   return pc;
 }
 
@@ -260,6 +260,7 @@ pc_new (MachineSpec *spec, MachineEventFunc on_event, void *data, GError **error
     .on_event_data = data,
   };
   pc->machine = machine_new (&config, error);
+  machine_spec_forget_secrets (spec);
   return pc->machine ? g_steal_pointer (&pc) : NULL;
 }
 
@@ -273,8 +274,8 @@ pc_free (Pc *pc)
   g_clear_pointer (&pc->screen, screen_unref);
   g_clear_pointer (&pc->kernel, boot_kernel_free);
   g_string_free (pc->boot_order, TRUE);
-  g_ptr_array_unref (pc->images);
-  g_array_unref (pc->places);
+  g_ptr_array_unref (pc->drives);
+  g_rw_lock_clear (&pc->drives_lock);
   input_hub_unref (pc->input);
   machine_spec_unref (pc->spec);
   g_free (pc);

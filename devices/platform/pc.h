@@ -18,7 +18,8 @@ G_BEGIN_DECLS
  */
 typedef struct Pc Pc;
 
-/* Opens files, checks the firmware, builds the machine. @on_event as for machine_new.
+/* Opens files, checks the firmware, builds the machine. @on_event as for machine_new. Lets go of @spec's
+ * passphrases.
  * Returns: (transfer full): a machine that is ready to run, or NULL with @error naming what is missing. */
 Pc *pc_new (MachineSpec *spec, MachineEventFunc on_event, void *data, GError **error);
 void pc_free (Pc *pc);
@@ -33,13 +34,16 @@ void pc_press_power_button (Pc *pc);
 
 /**
  * pc_change_medium:
- * @drive: a CD-ROM's id ("cd0")
+ * @drive: (nullable): a CD-ROM's id ("cd0"); NULL: the first one
  * @path: (nullable): the new medium; NULL ejects
  * @force: even if the guest locked the tray
  *
  * Returns: false with @error set if there is no such drive, the file can't be opened, or the tray is locked.
  */
 bool pc_change_medium (Pc *pc, const char *drive, const char *path, bool force, GError **error);
+
+/* The id of the first CD-ROM drive that is plugged in, or NULL. (transfer full) */
+char *pc_first_cdrom (Pc *pc);
 
 /* The functions below: any thread but the machine's loop; @disk: an id ("disk0"). False with @error set if there
  * is no such disk, or it is passed through. */
@@ -54,6 +58,28 @@ Image *pc_disk_image (Pc *pc, const char *disk, GError **error);
 
 /* From now on; all zero: none. */
 bool pc_limit_disk (Pc *pc, const char *disk, const ImageLimits *limits, GError **error);
+
+/**
+ * pc_attach_disk:
+ * @disk: a disk or CD-ROM drive; its id and bus are filled in
+ * @any_bus: whether the bus is chosen here, among those where disks come and go
+ *
+ * Plugs a drive in while the machine runs or stands still; blocks while its image is opened and locked. An id
+ * that is NULL becomes the first free one. Returns: false with VMM_ERROR_UNSUPPORTED if the bus can't do that
+ * or the machine lacks its controller, VMM_ERROR_BUSY if the id is taken or the controller full; else what is
+ * wrong with the image.
+ */
+bool pc_attach_disk (Pc *pc, DiskSpec *disk, bool any_bus, GError **error);
+
+/**
+ * pc_detach_disk:
+ * @force: even if what the guest wrote can't be made stable, or the guest locked the tray
+ *
+ * Flushes a drive, pulls it out and closes its image. No work on its layers may be under way.
+ * Returns: false with VMM_ERROR_INVALID if there is no such drive, VMM_ERROR_UNSUPPORTED if its bus can't do
+ * that, VMM_ERROR_BUSY if the tray is locked, VMM_ERROR_RESOURCE or VMM_ERROR_FAILED if flushing failed.
+ */
+bool pc_detach_disk (Pc *pc, const char *disk, bool force, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Pc, pc_free)
 

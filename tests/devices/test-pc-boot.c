@@ -174,6 +174,93 @@ test_medium (Fixture *f, gconstpointer unused)
   g_unlink (disc);
 }
 
+static DiskSpec *
+disk_at (const char *path, DiskBus bus)
+{
+  const DiskSpec disk = { .kind = DISK_KIND_DISK, .bus = bus, .path = (char *)path };
+
+  return disk_spec_copy (&disk);
+}
+
+/* Whether nobody has @path open to write. */
+static bool
+is_free (const char *path)
+{
+  g_autoptr (EventLoop) loop = loop_new ("look", NULL);
+  g_autoptr (Image) image =
+    image_open (loop, path, &(ImageOptions){ .format = "raw", .exclusive_lock = true }, NULL);
+
+  return image != NULL;
+}
+
+/* What can't be plugged in is refused with the reason, and leaves nothing open. */
+static void
+test_disks_refused (Fixture *f, const char *path)
+{
+  static const struct {
+    DiskBus bus;
+    const char *id;
+    int code;
+    const char *remedy;
+  } cases[] = {
+    { DISK_BUS_VIRTIO, NULL, VMM_ERROR_UNSUPPORTED, "sata or scsi" },
+    { DISK_BUS_SCSI, NULL, VMM_ERROR_UNSUPPORTED, "put the disk on sata" },
+    { DISK_BUS_AHCI, "cd0", VMM_ERROR_BUSY, "another id" },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (DiskSpec) disk = disk_at (path, cases[i].bus);
+      g_autoptr (GError) error = NULL;
+
+      disk->id = g_strdup (cases[i].id);
+      g_assert_false (pc_attach_disk (f->pc, disk, false, &error));
+      g_assert_error (error, VMM_ERROR, cases[i].code);
+      g_assert_nonnull (strstr (error->message, cases[i].remedy));
+      g_assert_true (is_free (path));
+    }
+}
+
+static void
+test_disks (Fixture *f, gconstpointer unused)
+{
+  g_autofree char *path = g_build_filename (f->folder, "disk.img", NULL), *cdrom = pc_first_cdrom (f->pc);
+  g_autoptr (DiskSpec) disk = disk_at (path, DISK_BUS_VIRTIO), twin = disk_at (path, DISK_BUS_AHCI);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmpstr (cdrom, ==, "cd0");
+  g_assert_true (image_create_raw (path, 1 << 20, &error));
+  test_disks_refused (f, path);
+
+  g_assert_true (pc_attach_disk (f->pc, disk, true, &error));
+  g_assert_no_error (error);
+  g_assert_cmpstr (disk->id, ==, "disk0");
+  g_assert_cmpint (disk->bus, ==, DISK_BUS_AHCI);
+  g_assert_false (is_free (path));
+  g_assert_nonnull (pc_disk_image (f->pc, "disk0", &error));
+  g_assert_true (pc_limit_disk (f->pc, "disk0", &(ImageLimits){ .iops = 1 }, &error));
+  g_assert_true (pc_grow_disk (f->pc, "disk0", 2 << 20, &error));
+  g_assert_false (pc_attach_disk (f->pc, twin, false, &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_BUSY);
+  g_clear_error (&error);
+
+  g_assert_false (pc_detach_disk (f->pc, "disk7", false, &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_INVALID);
+  g_clear_error (&error);
+  g_assert_true (pc_detach_disk (f->pc, "disk0", false, &error));
+  g_assert_no_error (error);
+  g_assert_true (is_free (path));
+  g_assert_null (pc_disk_image (f->pc, "disk0", NULL));
+  g_assert_true (pc_attach_disk (f->pc, twin, false, &error));
+  g_assert_true (pc_detach_disk (f->pc, twin->id, true, &error));
+
+  /* A drive goes with its disc. */
+  g_assert_true (pc_change_medium (f->pc, NULL, path, false, &error));
+  g_assert_true (pc_detach_disk (f->pc, "cd0", false, &error));
+  g_assert_null (pc_first_cdrom (f->pc));
+  g_unlink (path);
+}
+
 /* Nothing is left behind when a part can't be had. */
 static void
 test_failures (Fixture *f, gconstpointer unused)
@@ -210,6 +297,7 @@ main (int argc, char **argv)
   ADD ("/pc-boot/firmware", test_firmware);
   ADD ("/pc-boot/state", test_state);
   ADD ("/pc-boot/medium", test_medium);
+  ADD ("/pc-boot/disks", test_disks);
   ADD ("/pc-boot/failures", test_failures);
 #undef ADD
   return g_test_run ();
