@@ -14,6 +14,9 @@
 #define MAX_SERIAL       20u
 #define MAX_NICS         4u
 
+const char *const firmware_names[] = {
+  [FIRMWARE_BIOS] = "bios", [FIRMWARE_UEFI] = "uefi", [FIRMWARE_UEFI_SECURE] = "uefi-secure", NULL
+};
 const char *const disk_bus_names[] = {
   [DISK_BUS_VIRTIO] = "virtio", [DISK_BUS_AHCI] = "ahci", [DISK_BUS_SCSI] = "scsi", NULL
 };
@@ -25,9 +28,9 @@ const char *const disk_cache_names[] = { [DISK_CACHE_WRITEBACK] = "writeback",
                                          [DISK_CACHE_DIRECT] = "direct",
                                          [DISK_CACHE_UNSAFE] = "unsafe",
                                          NULL };
-const char *const disk_discard_names[] = { [DISK_DISCARD_UNMAP] = "unmap",
-                                           [DISK_DISCARD_IGNORE] = "ignore",
-                                           NULL };
+const char *const disk_discard_names[] = {
+  [DISK_DISCARD_UNMAP] = "unmap", [DISK_DISCARD_IGNORE] = "ignore", NULL
+};
 
 void
 disk_options_clear (DiskOptions *options)
@@ -118,6 +121,8 @@ machine_spec_unref (MachineSpec *spec)
     return;
   g_free (spec->name);
   g_free (spec->uuid);
+  g_free (spec->nvram);
+  g_strfreev (spec->boot_order);
   g_free (spec->kernel);
   g_free (spec->initrd);
   g_free (spec->append);
@@ -238,10 +243,11 @@ disk_spec_check (const DiskSpec *disk, GError **error)
                    "The CD-ROM drive %s can't be on the virtio bus: change its bus to \"ahci\" or \"scsi\".",
                    disk->id);
   if (disk->kind == DISK_KIND_SCSI_HOST && (disk->bus != DISK_BUS_SCSI || disk->read_only))
-    return refuse (error,
-                   "The host's SCSI device %s is passed through as it is: put it on the bus \"scsi\", and leave "
-                   "out read-only.",
-                   disk->id);
+    return refuse (
+      error,
+      "The host's SCSI device %s is passed through as it is: put it on the bus \"scsi\", and leave "
+      "out read-only.",
+      disk->id);
   if (disk->kind != DISK_KIND_CDROM && (!disk->path || !*disk->path))
     return refuse (error, "The disk %s has no path: name its image file, or remove the disk.", disk->id);
   if (options->serial != NULL && (strlen (options->serial) > MAX_SERIAL || !g_str_is_ascii (options->serial)))
@@ -256,9 +262,9 @@ disk_spec_check (const DiskSpec *disk, GError **error)
 static bool
 check_disks (const MachineSpec *spec, GError **error)
 {
-  static const unsigned most[] = { [DISK_BUS_VIRTIO] = MAX_VIRTIO_DISKS,
-                                   [DISK_BUS_AHCI] = MAX_AHCI_DRIVES,
-                                   [DISK_BUS_SCSI] = MAX_SCSI_DRIVES };
+  static const unsigned most[] = {
+    [DISK_BUS_VIRTIO] = MAX_VIRTIO_DISKS, [DISK_BUS_AHCI] = MAX_AHCI_DRIVES, [DISK_BUS_SCSI] = MAX_SCSI_DRIVES
+  };
   unsigned n[G_N_ELEMENTS (most)] = { 0 };
 
   if (!ids_are_unique (spec->disks, "disk", error))
@@ -305,6 +311,35 @@ check_nics (const MachineSpec *spec, GError **error)
   return true;
 }
 
+/* Whether one of @array, whose structs begin with their id, has @id. */
+static bool
+has_id (GPtrArray *array, const char *id)
+{
+  for (unsigned i = 0; i < array->len; i++)
+    if (g_strcmp0 (*(char **)g_ptr_array_index (array, i), id) == 0)
+      return true;
+  return false;
+}
+
+static bool
+check_boot_order (const MachineSpec *spec, GError **error)
+{
+  for (unsigned i = 0; spec->boot_order && spec->boot_order[i]; i++)
+    {
+      const char *id = spec->boot_order[i];
+
+      if (!has_id (spec->disks, id) && !has_id (spec->nics, id))
+        return refuse (error,
+                       "The boot order names \"%s\", which the machine does not have: name its disks and "
+                       "network cards by their ids.",
+                       id);
+      for (unsigned j = 0; j < i; j++)
+        if (g_str_equal (spec->boot_order[j], id))
+          return refuse (error, "The boot order names \"%s\" twice: name it once.", id);
+    }
+  return true;
+}
+
 static bool
 check_boot (const MachineSpec *spec, GError **error)
 {
@@ -340,7 +375,8 @@ machine_spec_check (const MachineSpec *spec, GError **error)
   if (video > 256 || (video & (video - 1)))
     return refuse (error, "A video memory of %u MiB can't be: choose 1, 2, 4 ... 256, or 0 for no display.",
                    video);
-  return check_boot (spec, error) && check_disks (spec, error) && check_nics (spec, error);
+  return check_boot (spec, error) && check_boot_order (spec, error) && check_disks (spec, error)
+         && check_nics (spec, error);
 }
 
 void

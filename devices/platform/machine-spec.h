@@ -15,7 +15,12 @@ G_BEGIN_DECLS
  */
 typedef struct MachineSpec MachineSpec;
 
-typedef enum { FIRMWARE_BIOS, FIRMWARE_NONE /* direct boot */ } FirmwareKind;
+typedef enum {
+  FIRMWARE_BIOS,
+  FIRMWARE_UEFI,
+  FIRMWARE_UEFI_SECURE, /* with Secure Boot: needs SMM */
+  FIRMWARE_NONE         /* direct boot */
+} FirmwareKind;
 typedef enum { DISK_BUS_VIRTIO, DISK_BUS_AHCI, DISK_BUS_SCSI } DiskBus;
 typedef enum { DISK_KIND_DISK, DISK_KIND_CDROM, DISK_KIND_SCSI_HOST /* a SCSI device of the host */ } DiskKind;
 typedef enum { DISK_CACHE_WRITEBACK, DISK_CACHE_WRITETHROUGH, DISK_CACHE_DIRECT, DISK_CACHE_UNSAFE } DiskCache;
@@ -23,7 +28,7 @@ typedef enum { DISK_DISCARD_UNMAP, DISK_DISCARD_IGNORE } DiskDiscard;
 typedef enum { SERIAL_NONE, SERIAL_STDIO, SERIAL_FILE } SerialKind;
 
 /* How people write them, by number; NULL ends. */
-extern const char *const disk_bus_names[], *const disk_kind_names[], *const disk_cache_names[],
+extern const char *const firmware_names[] /* without NONE */, *const disk_bus_names[], *const disk_kind_names[], *const disk_cache_names[],
   *const disk_discard_names[];
 
 /* How a disk is used. All zero: the defaults. */
@@ -71,6 +76,9 @@ struct MachineSpec {
   uint64_t memory;  /* bytes, a multiple of 1 MiB */
   unsigned n_cpus;
   FirmwareKind firmware;
+  char *nvram;      /* UEFI: the file with the variables, made at the first start; NULL: forgotten at the end */
+  GStrv boot_order; /* ids of disks and network cards to boot from first, in this order; NULL: disks in theirs */
+  bool boot_menu;   /* the firmware waits for the key that opens its menu */
   char *kernel, *initrd, *append; /* direct boot; NULL without. Kernel: bzImage, ELF with PVH note, Multiboot 1 */
   GPtrArray *disks; /* of DiskSpec, in boot order */
   GPtrArray *nics;  /* of NicSpec */

@@ -103,7 +103,7 @@ add_virtio_disk (Pc *pc, const DiskSpec *disk, Drives *drives, GError **error)
       return false;
     }
   note (pc, disk, config.image, place);
-  g_string_append_printf (pc->boot_order, "/pci@i0cf8/scsi@%x/disk@0,0\n", slot);
+  pc_add_boot_path (pc, disk->id, "/pci@i0cf8/scsi@%x/disk@0,0", slot);
   return true;
 }
 
@@ -118,7 +118,7 @@ add_ahci_drive (Pc *pc, const DiskSpec *disk, Drives *drives, GError **error)
   if (!pc_open_image (pc->board->loop, disk, &port->image, error))
     return false;
   note (pc, disk, port->image, number);
-  g_string_append_printf (pc->boot_order, "/pci@i0cf8/pci8086,2922@1f,2/drive@%x/disk@0\n", number);
+  pc_add_boot_path (pc, disk->id, "/pci@i0cf8/pci8086,2922@1f,2/drive@%x/disk@0", (unsigned)number);
   return true;
 }
 
@@ -137,7 +137,7 @@ add_scsi_unit (Pc *pc, const DiskSpec *disk, Drives *drives, GError **error)
                                         : !pc_open_image (pc->board->loop, disk, &unit->image, error))
     return false;
   note (pc, disk, unit->image, target);
-  g_string_append_printf (pc->boot_order, "/pci@i0cf8/scsi@%x/channel@0/disk@%x,0\n", PC_SLOT_SCSI, target);
+  pc_add_boot_path (pc, disk->id, "/pci@i0cf8/scsi@%x/channel@0/disk@%x,0", PC_SLOT_SCSI, (unsigned)target);
   return true;
 }
 

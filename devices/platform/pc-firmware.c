@@ -16,6 +16,8 @@
 #define BIOS_MIN_SIZE (128u << 10)
 #define BIOS_MAX_SIZE (16u << 20)
 
+#define BOOT_MENU_WAIT_MS 10000u
+
 bool
 pc_load_bios (Pc *pc, GError **error)
 {
@@ -98,25 +100,67 @@ add_smbios (Pc *pc)
   fw_cfg_add_bytes (pc->fw_cfg, SMBIOS_FILE_ANCHOR, anchor);
 }
 
+/* --- boot order --- */
+
+void
+pc_add_boot_path (Pc *pc, const char *id, const char *format, ...)
+{
+  va_list args;
+
+  va_start (args, format);
+  g_ptr_array_add (pc->boot_ids, g_strdup (id));
+  g_ptr_array_add (pc->boot_paths, g_strdup_vprintf (format, args));
+  va_end (args);
+}
+
+static void
+append_boot_path (Pc *pc, GString *order, const char *id)
+{
+  for (unsigned i = 0; i < pc->boot_ids->len; i++)
+    if (g_str_equal (pc->boot_ids->pdata[i], id))
+      g_string_append_printf (order, "%s\n", (char *)pc->boot_paths->pdata[i]);
+}
+
+/* What the owner named, then the other disks. The network is for those who ask: it keeps others waiting. */
+static void
+add_boot_order (Pc *pc)
+{
+  const char *const none[] = { NULL };
+  const char *const *named = pc->spec->boot_order ? (const char *const *)pc->spec->boot_order : none;
+  g_autoptr (GString) order = g_string_new (NULL);
+
+  for (unsigned i = 0; named[i]; i++)
+    append_boot_path (pc, order, named[i]);
+  for (unsigned i = 0; i < pc->spec->disks->len; i++)
+    {
+      const DiskSpec *disk = g_ptr_array_index (pc->spec->disks, i);
+
+      if (!g_strv_contains (named, disk->id))
+        append_boot_path (pc, order, disk->id);
+    }
+  fw_cfg_add_file (pc->fw_cfg, "bootorder", order->str, order->len + 1);
+}
+
 void
 pc_describe_to_firmware (Pc *pc)
 {
   /* S3 and S4 are not there; S5's type is 0. */
   static const uint8_t system_states[6] = { 128, 0, 0, 1, 0, 128 };
   static const uint8_t irq0_override[8] = { 1 };
-  static const uint8_t menu_wait[2] = { 0 };
+  uint8_t menu_wait[2];
   const MachineSpec *spec = pc->spec;
 
   fw_cfg_add_u64 (pc->fw_cfg, FW_CFG_RAM_SIZE, memory_bank_size (pc->ram_low));
   fw_cfg_add_u16 (pc->fw_cfg, FW_CFG_N_CPUS, spec->n_cpus);
   fw_cfg_add_u16 (pc->fw_cfg, FW_CFG_MAX_CPUS, spec->n_cpus);
   fw_cfg_add_u16 (pc->fw_cfg, FW_CFG_NOGRAPHIC, pc->svga ? 0 : 1);
-  fw_cfg_add_u16 (pc->fw_cfg, FW_CFG_BOOT_MENU, 0);
+  fw_cfg_add_u16 (pc->fw_cfg, FW_CFG_BOOT_MENU, spec->boot_menu);
   add_memory_map (pc);
   add_acpi (pc);
   add_smbios (pc);
-  fw_cfg_add_file (pc->fw_cfg, "bootorder", pc->boot_order->str, pc->boot_order->len + 1);
+  add_boot_order (pc);
   fw_cfg_add_file (pc->fw_cfg, "etc/system-states", system_states, sizeof system_states);
   fw_cfg_add_file (pc->fw_cfg, "etc/irq0-override", irq0_override, sizeof irq0_override);
+  store_le16 (menu_wait, spec->boot_menu ? BOOT_MENU_WAIT_MS : 0);
   fw_cfg_add_file (pc->fw_cfg, "etc/boot-menu-wait", menu_wait, sizeof menu_wait);
 }

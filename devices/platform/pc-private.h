@@ -47,7 +47,7 @@ struct Pc {
   Device *pci_config, *host, *lpc, *fw_cfg, *svga, *ahci, *scsi; /* @scsi: or NULL */
   GRWLock drives_lock; /* writers: what plugs in and pulls out; readers: other threads that use a drive */
   GPtrArray *drives;   /* of PcDrive, in the order they came */
-  GString *boot_order; /* paths of Open Firmware, one per line */
+  GPtrArray *boot_ids, *boot_paths; /* what can be booted: ids, and paths of Open Firmware */
 };
 
 static inline PciPlace
@@ -66,7 +66,10 @@ uint64_t pc_ram_end (const MachineSpec *spec);
 /* The place that @id's number asks for ("disk3": 3), or the first free one; marks it in @taken. -1: none. */
 int pc_take_place (const char *id, bool *taken, unsigned n);
 
-/* pc-drives.c: disks on virtio, AHCI and SCSI; fills drives and boot_order. */
+/* pc-firmware.c: remembers that @id can be booted from, by the path of Open Firmware that @format gives. */
+void pc_add_boot_path (Pc *pc, const char *id, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+/* pc-drives.c: disks on virtio, AHCI and SCSI; fills drives and boot paths. */
 bool pc_add_drives (Pc *pc, GError **error);
 void pc_drive_free (gpointer drive);
 
@@ -76,6 +79,9 @@ bool pc_open_image (EventLoop *loop, const DiskSpec *disk, Image **image, GError
 /* pc-firmware.c: the BIOS bank, and what fw_cfg tells the firmware. */
 bool pc_load_bios (Pc *pc, GError **error);
 void pc_describe_to_firmware (Pc *pc);
+
+/* pc-uefi.c: UEFI instead of the BIOS, and its variables. */
+bool pc_load_uefi (Pc *pc, GError **error);
 
 /* pc-start.c: what firmware would have done, for a kernel that is booted directly. */
 void pc_set_up_pci (Pc *pc); /* chip set, BARs, interrupt lines */

@@ -105,7 +105,9 @@ pc_add_memory (Pc *pc, GError **error)
         return false;
       memory_bank_map (pc->ram_high, HIGH_RAM_START);
     }
-  return pc->kernel || pc_load_bios (pc, error);
+  if (pc->kernel)
+    return true;
+  return pc->spec->firmware == FIRMWARE_BIOS ? pc_load_bios (pc, error) : pc_load_uefi (pc, error);
 }
 
 static IrqPin
@@ -202,8 +204,9 @@ pc_add_nics (Pc *pc, GError **error)
   for (unsigned i = 0; i < pc->spec->nics->len; i++)
     {
       const NicSpec *nic = g_ptr_array_index (pc->spec->nics, i);
+      unsigned slot = PC_SLOT_FIRST_NIC + (unsigned)pc_take_place (nic->id, taken, PC_N_NICS);
       const VirtioNetConfig config = {
-        .place = pc_place (pc, PC_SLOT_FIRST_NIC + pc_take_place (nic->id, taken, PC_N_NICS), 0),
+        .place = pc_place (pc, slot, 0),
         .id = nic->id,
         .mac = nic->mac,
         .network = nic->network,
@@ -211,6 +214,7 @@ pc_add_nics (Pc *pc, GError **error)
 
       if (!board_add (pc->board, &virtio_net_class, nic->id, &config, error))
         return false;
+      pc_add_boot_path (pc, nic->id, "/pci@i0cf8/ethernet@%x/ethernet-phy@0", slot);
     }
   return true;
 }
@@ -224,7 +228,8 @@ pc_alloc (MachineSpec *spec)
 
   pc->spec = machine_spec_ref (spec);
   pc->input = input_hub_new ();
-  pc->boot_order = g_string_new (NULL);
+  pc->boot_ids = g_ptr_array_new_with_free_func (g_free);
+  pc->boot_paths = g_ptr_array_new_with_free_func (g_free);
   pc->drives = g_ptr_array_new_with_free_func (pc_drive_free);
   g_rw_lock_init (&pc->drives_lock);
   return pc;
@@ -273,7 +278,8 @@ pc_free (Pc *pc)
   g_clear_pointer (&pc->bus, pci_bus_free);
   g_clear_pointer (&pc->screen, screen_unref);
   g_clear_pointer (&pc->kernel, boot_kernel_free);
-  g_string_free (pc->boot_order, TRUE);
+  g_ptr_array_unref (pc->boot_ids);
+  g_ptr_array_unref (pc->boot_paths);
   g_ptr_array_unref (pc->drives);
   g_rw_lock_clear (&pc->drives_lock);
   input_hub_unref (pc->input);

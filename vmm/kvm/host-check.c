@@ -280,6 +280,7 @@ check_kvm (const Host *host, HostReport *report)
       int most = ioctl (fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
 
       report->max_vcpus = most > 0 ? (unsigned) MIN (most, 255) : 1;
+      report->smm = ioctl (fd, KVM_CHECK_EXTENSION, KVM_CAP_X86_SMM) > 0;
       report->kind = host->vmx || host->svm ? HOST_KVM_HARDWARE : HOST_KVM_PVM;
     }
   close (fd);

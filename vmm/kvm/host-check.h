@@ -27,6 +27,7 @@ typedef struct {
   char *cpu_model;
   unsigned n_cpus;         /* online */
   unsigned max_vcpus;      /* KVM's recommended limit */
+  bool smm;                /* KVM gives system management mode */
   guint64 memory_total;    /* bytes */
   guint64 memory_available;
   GPtrArray *findings;     /* of HostFinding */
