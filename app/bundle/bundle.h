@@ -15,6 +15,7 @@ G_BEGIN_DECLS
  *   vm.json         the description (SCHEMA.md)
  *   disks/          its own disk images
  *   log/            what the machine's ports and the engine wrote
+ *   nvram.fd        the UEFI firmware's variables
  *   screenshot.png  the last picture
  *   last-run.json   how the last run went
  *   lock            whoever runs or changes the machine holds a lock on it
@@ -22,6 +23,7 @@ G_BEGIN_DECLS
  * Threading: any thread; no state but the file system's.
  */
 #define BUNDLE_SUFFIX ".bonsai"
+#define BUNDLE_NVRAM  "nvram.fd"
 
 /* "Web server #2" → "web-server-2". Never empty, never starts with a dot. (transfer full) */
 char *bundle_slug (const char *name);

@@ -149,6 +149,31 @@ read_object (const Section *section, const char *name, JsonObject **value)
   return true;
 }
 
+static bool
+read_strings (const Section *section, const char *name, GStrv *value)
+{
+  JsonNode *node = member (section, name);
+  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
+  JsonArray *array;
+
+  if (node == NULL)
+    return true;
+  if (!JSON_NODE_HOLDS_ARRAY (node))
+    return fail (section, name, "must be a list, [ … ]");
+  array = json_node_get_array (node);
+  for (unsigned i = 0; i < json_array_get_length (array); i++)
+    {
+      JsonNode *element = json_array_get_element (array, i);
+
+      if (!JSON_NODE_HOLDS_VALUE (element) || json_node_get_value_type (element) != G_TYPE_STRING)
+        return fail (section, name, "must be a list of strings in quotes");
+      g_strv_builder_add (builder, json_node_get_string (element));
+    }
+  g_strfreev (*value);
+  *value = g_strv_builder_end (builder);
+  return true;
+}
+
 typedef bool (*ReadElementFunc) (const Section *section, VmConfig *config);
 
 /* Reads each object of the array @name. */
@@ -270,7 +295,19 @@ read_boot (const Section *section, VmConfig *config)
     return true;
   config->boot_extra = json_object_ref (boot.object);
   return read_string (&boot, "kernel", &config->kernel) && read_string (&boot, "initrd", &config->initrd)
-         && read_string (&boot, "append", &config->append);
+         && read_string (&boot, "append", &config->append)
+         && read_strings (&boot, "order", &config->boot_order);
+}
+
+static bool
+read_firmware (const Section *section, VmConfig *config)
+{
+  unsigned firmware = config->firmware;
+
+  if (!read_choice (section, "firmware", firmware_names, &firmware))
+    return false;
+  config->firmware = firmware;
+  return true;
 }
 
 static bool
@@ -313,8 +350,8 @@ read_config (const Section *section, VmConfig *config)
       return false;
   return read_string (section, "uuid", &config->uuid) && read_string (section, "name", &config->name)
          && read_string (section, "notes", &config->notes) && read_size (section, "memory", &config->memory)
-         && read_unsigned (section, "cpus", &config->cpus) && read_boot (section, config)
-         && read_objects (section, "disks", read_disk, config)
+         && read_unsigned (section, "cpus", &config->cpus) && read_firmware (section, config)
+         && read_boot (section, config) && read_objects (section, "disks", read_disk, config)
          && read_objects (section, "networks", read_nic, config)
          && read_objects (section, "serial", read_serial, config) && read_display (section, config);
 }
@@ -413,6 +450,22 @@ write_limits (JsonObject *disk, const ImageLimits *limits)
 }
 
 static void
+write_strings (JsonObject *object, const char *name, GStrv value)
+{
+  JsonArray *array;
+
+  if (value == NULL || value[0] == NULL)
+    {
+      write_string (object, name, NULL);
+      return;
+    }
+  array = json_array_new ();
+  for (unsigned i = 0; value[i] != NULL; i++)
+    json_array_add_string_element (array, value[i]);
+  json_object_set_array_member (object, name, array);
+}
+
+static void
 write_disk_options (JsonObject *object, const DiskOptions *options)
 {
   write_string (object, "format", options->format);
@@ -487,6 +540,7 @@ write_boot (JsonObject *root, const VmConfig *config)
   write_string (boot, "kernel", config->kernel);
   write_string (boot, "initrd", config->initrd);
   write_string (boot, "append", config->append);
+  write_strings (boot, "order", config->boot_order);
   if (json_object_get_size (boot) > 0)
     {
       json_object_set_object_member (root, "boot", boot);
@@ -511,6 +565,8 @@ vm_config_to_json (const VmConfig *config)
   write_string (root, "notes", config->notes);
   write_string (root, "memory", memory);
   json_object_set_int_member (root, "cpus", config->cpus);
+  write_string (root, "firmware",
+                config->firmware != FIRMWARE_BIOS ? firmware_names[config->firmware] : NULL);
   write_boot (root, config);
   write_disks (root, config);
   write_nics (root, config);

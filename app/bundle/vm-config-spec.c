@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/bundle/vm-config.h"
 
+#include "app/bundle/bundle.h"
+
 static char *
 resolve (const char *folder, const char *path)
 {
@@ -16,6 +18,28 @@ set (char **member, char *value)
   *member = value;
 }
 
+/* What the machine has of the wanted order; NULL: nothing. */
+static GStrv
+known_boot_order (const VmConfig *config)
+{
+  g_autoptr (GPtrArray) known = g_ptr_array_new ();
+
+  for (unsigned i = 0; config->boot_order != NULL && config->boot_order[i] != NULL; i++)
+    {
+      const char *id = config->boot_order[i];
+      bool found = vm_config_find_disk (config, id) != NULL;
+
+      for (unsigned j = 0; j < config->nics->len && !found; j++)
+        found = g_str_equal (((const VmNic *)g_ptr_array_index (config->nics, j))->id, id);
+      if (found)
+        g_ptr_array_add (known, (char *)id);
+    }
+  if (known->len == 0)
+    return NULL;
+  g_ptr_array_add (known, NULL);
+  return g_strdupv ((char **)known->pdata);
+}
+
 MachineSpec *
 vm_config_to_spec (const VmConfig *config, const char *folder)
 {
@@ -26,7 +50,10 @@ vm_config_to_spec (const VmConfig *config, const char *folder)
   spec->memory = config->memory;
   spec->n_cpus = config->cpus;
   spec->video_memory = config->video_memory;
-  spec->firmware = config->kernel != NULL ? FIRMWARE_NONE : FIRMWARE_BIOS;
+  spec->firmware = config->kernel != NULL ? FIRMWARE_NONE : config->firmware;
+  if (spec->firmware == FIRMWARE_UEFI || spec->firmware == FIRMWARE_UEFI_SECURE)
+    spec->nvram = g_build_filename (folder, BUNDLE_NVRAM, NULL);
+  spec->boot_order = known_boot_order (config);
   set (&spec->kernel, resolve (folder, config->kernel));
   set (&spec->initrd, resolve (folder, config->initrd));
   set (&spec->append, g_strdup (config->append));

@@ -125,6 +125,8 @@ vm_config_copy (const VmConfig *config)
   copy->notes = g_strdup (config->notes);
   copy->memory = config->memory;
   copy->cpus = config->cpus;
+  copy->firmware = config->firmware;
+  copy->boot_order = g_strdupv (config->boot_order);
   copy->kernel = g_strdup (config->kernel);
   copy->initrd = g_strdup (config->initrd);
   copy->append = g_strdup (config->append);
@@ -144,6 +146,7 @@ vm_config_free (VmConfig *config)
   g_free (config->uuid);
   g_free (config->name);
   g_free (config->notes);
+  g_strfreev (config->boot_order);
   g_free (config->kernel);
   g_free (config->initrd);
   g_free (config->append);

@@ -22,7 +22,8 @@ typedef struct {
   char *id; /* "disk0", "cd0": unique, stays when others are removed */
   DiskKind kind;
   DiskBus bus;
-  char *path; /* relative: inside the bundle; absolute or nbd:// URI: elsewhere; NULL: an empty CD-ROM drive */
+  char
+    *path; /* relative: inside the bundle; absolute or nbd:// URI: elsewhere; NULL: an empty CD-ROM drive */
   bool read_only;
   DiskOptions options; /* secret_file: as path */
   uint64_t create; /* bytes of a new image to make at @path when the bundle is created; not saved; 0: none */
@@ -47,6 +48,9 @@ struct VmConfig {
   char *notes;     /* (nullable) */
   uint64_t memory; /* bytes, a multiple of 1 MiB */
   unsigned cpus;
+  FirmwareKind firmware; /* what starts it if there is no kernel */
+  GStrv
+    boot_order; /* (nullable): ids of disks and network cards to boot from first; unknown ones don't count */
   char *kernel, *initrd, *append;                 /* (nullable): direct boot; paths as VmDisk.path */
   GPtrArray *disks;                               /* of VmDisk, in boot order; CD-ROM drives are disks, too */
   GPtrArray *nics;                                /* of VmNic */

@@ -8,7 +8,7 @@
 #include "app/guests/guests.h"
 
 typedef struct {
-  char *memory, *disk, *cdrom, *kernel, *initrd, *append, *network, *notes, *ready, *disk_bus;
+  char *memory, *disk, *cdrom, *kernel, *initrd, *append, *network, *notes, *ready, *disk_bus, *firmware;
   char **existing, **scsi_hosts;
   int cpus;
   gboolean json, list_ready;
@@ -17,9 +17,9 @@ typedef struct {
 static void
 options_clear (Options *options)
 {
-  char **strings[] = { &options->memory, &options->disk,    &options->cdrom,   &options->kernel,
-                       &options->initrd, &options->append,  &options->network, &options->notes,
-                       &options->ready,  &options->disk_bus };
+  char **strings[] = { &options->memory, &options->disk,     &options->cdrom,   &options->kernel,
+                       &options->initrd, &options->append,   &options->network, &options->notes,
+                       &options->ready,  &options->disk_bus, &options->firmware };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (strings); i++)
     g_free (*strings[i]);
@@ -152,6 +152,9 @@ apply (VmConfig *config, const Options *options, GError **error)
     }
   if (options->cpus != 0)
     config->cpus = (unsigned)options->cpus;
+  for (unsigned i = 0; options->firmware != NULL && firmware_names[i] != NULL; i++)
+    if (g_str_equal (firmware_names[i], options->firmware))
+      config->firmware = i;
   if (options->notes != NULL)
     vm_config_set (&config->notes, options->notes);
   set_absolute (&config->kernel, options->kernel);
@@ -284,6 +287,7 @@ run_create (const Verb *verb, int argc, char **argv)
       "FILE[,bus=scsi]" },
     { "scsi-host", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.scsi_hosts,
       "A SCSI device of the host, passed through: /dev/sgN or its block device", "DEVICE" },
+    { "firmware", 0, 0, G_OPTION_ARG_STRING, &options.firmware, "bios, uefi or uefi-secure (bios)", "KIND" },
     { "kernel", 0, 0, G_OPTION_ARG_FILENAME, &options.kernel, "Boot this kernel directly", "FILE" },
     { "initrd", 0, 0, G_OPTION_ARG_FILENAME, &options.initrd, "The kernel's initial RAM disk", "FILE" },
     { "append", 0, 0, G_OPTION_ARG_STRING, &options.append, "The kernel's command line", "TEXT" },
@@ -304,6 +308,8 @@ run_create (const Verb *verb, int argc, char **argv)
     return cli_usage (verb, "--cpus must be 1 or more");
   if (options.disk_bus != NULL && !g_strv_contains (disk_bus_names, options.disk_bus))
     return cli_usage (verb, "--disk-bus must be virtio, ahci or scsi");
+  if (options.firmware != NULL && !g_strv_contains (firmware_names, options.firmware))
+    return cli_usage (verb, "--firmware must be bios, uefi or uefi-secure");
   return create (&options, argc > 1 ? argv[1] : NULL);
 }
 

@@ -15,18 +15,19 @@
 
 typedef struct {
   char *kernel, *initrd, *append, *memory, *debugcon, *screenshot, *name, *trace, *trace_file, *network,
-    *disk_bus;
+    *disk_bus, *firmware, *nvram;
   char **disks, **cdroms, **scsi_hosts, **serials;
   int cpus, timeout;
-  gboolean debug_exit, headless, no_display;
+  gboolean debug_exit, headless, no_display, boot_menu;
 } Options;
 
 static void
 options_clear (Options *options)
 {
-  char *strings[] = { options->kernel,     options->initrd,  options->append,  options->memory,
-                      options->debugcon,   options->name,    options->trace,   options->screenshot,
-                      options->trace_file, options->network, options->disk_bus };
+  char *strings[] = { options->kernel,     options->initrd,  options->append,   options->memory,
+                      options->debugcon,   options->name,    options->trace,    options->screenshot,
+                      options->trace_file, options->network, options->disk_bus, options->firmware,
+                      options->nvram };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (strings); i++)
     g_free (strings[i]);
@@ -130,7 +131,13 @@ make_spec (const Options *options, GError **error)
   spec->n_cpus = options->cpus != 0 ? (unsigned)options->cpus : spec->n_cpus;
   if (!vm_limits_check (host, spec->memory, spec->n_cpus, error))
     return NULL;
-  spec->firmware = options->kernel != NULL ? FIRMWARE_NONE : FIRMWARE_BIOS;
+  for (unsigned i = 0; options->firmware != NULL && firmware_names[i] != NULL; i++)
+    if (g_str_equal (firmware_names[i], options->firmware))
+      spec->firmware = i;
+  if (options->kernel != NULL)
+    spec->firmware = FIRMWARE_NONE;
+  spec->boot_menu = options->boot_menu;
+  set (&spec->nvram, options->nvram);
   spec->debug_exit = options->debug_exit;
   spec->video_memory = options->no_display ? 0 : spec->video_memory;
   set (&spec->name, options->name);
@@ -304,6 +311,8 @@ check_options (const Verb *verb, const Options *options)
     return cli_usage (verb, "--network must be nat or none");
   if (options->disk_bus != NULL && !g_strv_contains (disk_bus_names, options->disk_bus))
     return cli_usage (verb, "--disk-bus must be virtio, ahci or scsi");
+  if (options->firmware != NULL && !g_strv_contains (firmware_names, options->firmware))
+    return cli_usage (verb, "--firmware must be bios, uefi or uefi-secure");
   if (options->serials != NULL && g_strv_length (options->serials) > 2)
     return cli_usage (verb, "a machine has two serial ports");
   if (options->kernel == NULL && (options->initrd != NULL || options->append != NULL))
@@ -331,6 +340,11 @@ run_run (const Verb *verb, int argc, char **argv)
       "A CD-ROM drive with this medium; \"\": empty", "FILE[,bus=scsi]" },
     { "scsi-host", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.scsi_hosts,
       "A SCSI device of the host, passed through: /dev/sgN or its block device", "DEVICE" },
+    { "firmware", 0, 0, G_OPTION_ARG_STRING, &options.firmware, "bios, uefi or uefi-secure (bios)", "KIND" },
+    { "nvram", 0, 0, G_OPTION_ARG_FILENAME, &options.nvram,
+      "Where UEFI keeps its variables; made if missing. Without it they are forgotten", "FILE" },
+    { "boot-menu", 0, 0, G_OPTION_ARG_NONE, &options.boot_menu,
+      "Let the firmware wait 10 s for the key that opens its boot menu", NULL },
     { "memory", 'm', 0, G_OPTION_ARG_STRING, &options.memory, "Memory (512M)", "SIZE" },
     { "cpus", 'c', 0, G_OPTION_ARG_INT, &options.cpus, "Virtual processors (1)", "N" },
     { "network", 0, 0, G_OPTION_ARG_STRING, &options.network, "nat or none (nat)", "KIND" },

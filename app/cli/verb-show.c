@@ -38,12 +38,20 @@ print_config (const VmConfig *config)
   g_autofree char *memory = vm_format_size (config->memory);
 
   g_print ("Memory:   %s\nCPUs:     %u\n", memory, config->cpus);
-  if (config->kernel != NULL)
+  if (config->kernel == NULL)
+    g_print ("Firmware: %s\n", firmware_names[config->firmware]);
+  else
     g_print ("Kernel:   %s\n", config->kernel);
   if (config->initrd != NULL)
     g_print ("Initrd:   %s\n", config->initrd);
   if (config->append != NULL)
     g_print ("Append:   %s\n", config->append);
+  if (config->boot_order != NULL && config->boot_order[0] != NULL)
+    {
+      g_autofree char *order = g_strjoinv (", ", config->boot_order);
+
+      g_print ("Boots:    %s\n", order);
+    }
   for (guint i = 0; i < config->disks->len; i++)
     {
       const VmDisk *disk = g_ptr_array_index (config->disks, i);

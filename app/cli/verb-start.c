@@ -100,10 +100,12 @@ show_running (BonsaiVm *vm)
 static int
 run_start (const Verb *verb, int argc, char **argv)
 {
-  gboolean headless = false, foreground = false;
+  gboolean headless = false, foreground = false, boot_menu = false;
   int status_fd = -1, status;
   const GOptionEntry entries[] = {
     { "headless", 0, 0, G_OPTION_ARG_NONE, &headless, "Without a console window", NULL },
+    { "boot-menu", 0, 0, G_OPTION_ARG_NONE, &boot_menu,
+      "Let the firmware wait 10 s for the key that opens its boot menu", NULL },
     { "foreground", 0, 0, G_OPTION_ARG_NONE, &foreground, "Run it in this process, and end as it ends",
       NULL },
     { "status-fd", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT, &status_fd, NULL, "FD" },
@@ -117,6 +119,8 @@ run_start (const Verb *verb, int argc, char **argv)
   if (!cli_parse (verb, entries, &argc, &argv, 1, 1, &status))
     return status;
   flags = headless ? BONSAI_START_HEADLESS : BONSAI_START_DEFAULT;
+  if (boot_menu)
+    flags |= BONSAI_START_BOOT_MENU;
   library = cli_open_library (&error);
   vm = library != NULL ? cli_find_vm (library, argv[1], &error) : NULL;
   if (vm == NULL)

@@ -178,6 +178,7 @@ start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
   self->last_run = (BundleRun){ .state = BONSAI_STATE_STARTING };
   bundle_write_run (self->path, &self->last_run, NULL);
   spec = vm_config_to_spec (self->config, self->path);
+  spec->boot_menu = (flags & BONSAI_START_BOOT_MENU) != 0;
   session = local_session_new (spec, self->consoles);
   local_session_start_async (session, g_task_get_cancellable (task), started_here, task);
 }
@@ -252,7 +253,9 @@ spawn_host (BonsaiVm *self, BonsaiStartFlags flags, int status_fd, GError **erro
   g_autofree char *folder = g_path_get_dirname (self->path);
   g_autofree char *log = g_build_filename (self->path, "log", NULL);
   g_autofree char *log_file = g_build_filename (log, "host.log", NULL);
-  const char *argv[] = { program, "start", "--foreground", "--status-fd=3", self->config->uuid, NULL, NULL };
+  const char *argv[] = { program, "start", "--foreground", "--status-fd=3", self->config->uuid, NULL,
+                         NULL,    NULL };
+  unsigned n = 5;
 
   if (program == NULL)
     {
@@ -260,7 +263,9 @@ spawn_host (BonsaiVm *self, BonsaiStartFlags flags, int status_fd, GError **erro
       return NULL;
     }
   if ((flags & BONSAI_START_HEADLESS) != 0)
-    argv[5] = "--headless";
+    argv[n++] = "--headless";
+  if ((flags & BONSAI_START_BOOT_MENU) != 0)
+    argv[n++] = "--boot-menu";
   g_mkdir_with_parents (log, 0755);
   g_subprocess_launcher_set_stdout_file_path (launcher, log_file);
   g_subprocess_launcher_set_stdin_file_path (launcher, "/dev/null");
