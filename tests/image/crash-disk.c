@@ -2,6 +2,7 @@
 #include "tests/image/crash-disk.h"
 
 #include "tests/image/peer.h"
+#include "vmm/base/bytes.h"
 
 #define MIB        UINT64_C (1048576)
 #define PASSPHRASE "open sesame"
@@ -74,6 +75,25 @@ make_by_peer (CrashDisk *disk, uint64_t size)
             options, disk->path, text, NULL);
 }
 
+/* The data of a VDI begins right behind its map: see vdi-private.h. */
+static void
+tighten_vdi (CrashDisk *disk)
+{
+  enum { MAP_OFFSET = 340, DATA_OFFSET = 344, N_BLOCKS = 384 };
+  g_autoptr (GError) error = NULL;
+  StoreOptions options = { .lock = true };
+  g_autoptr (ImageStore) store = store_open (NULL, disk->path, &options, &error);
+  uint8_t header[512];
+  uint32_t end;
+
+  crash_must (disk->run, store != NULL, &error, "opening it");
+  store_read (store, 0, header, sizeof header);
+  end = load_le32 (header + MAP_OFFSET) + (load_le32 (header + N_BLOCKS) * 4 + 511) / 512 * 512;
+  store_le32 (header + DATA_OFFSET, end);
+  if (store_write (store, 0, header, sizeof header) < 0 || store_resize (store, end) < 0)
+    run_fail (disk->run, "can't write to it");
+}
+
 static void
 make_by_us (CrashDisk *disk, uint64_t size)
 {
@@ -89,12 +109,16 @@ make_by_us (CrashDisk *disk, uint64_t size)
       options.extended_l2 = kind->extended;
       options.lazy_refcounts = kind->lazy;
     }
+  if (kind->small)
+    options.cluster_size = 1u << run_between (disk->run, 12, 14);
   if (kind->overlay)
     {
       options.backing_format = make_base (disk, disk->log->base_size);
       options.backing_path = base = g_build_filename (disk->run->folder, "base.img", NULL);
     }
   crash_must (disk->run, image_create (disk->path, &options, &error), &error, "create");
+  if (kind->small && g_str_equal (kind->format, "vdi"))
+    tighten_vdi (disk);
 }
 
 void

@@ -125,14 +125,15 @@ run_faults (Run *run, const void *data)
   Image *image;
 
   begin (&crashed, data, run);
-  load.grows = !crashed.kind->fixed_size && !crashed.kind->grows_once;
+  load.grows = !crashed.kind->fixed_size;
   disk = power_disk_new (crashed.medium, g_rand_int (run->rand));
   options = crash_disk_options (&crashed);
   options.write_through = load.write_through;
   image =
     image_open_store (crashed.loop, power_disk_store (disk, crashed.loop, crashed.path), &options, &error);
   crash_must (run, image != NULL, &error, "opening");
-  power_disk_set_faults (disk, (unsigned)run_scale (run, 8) + 2);
+  /* Small blocks take so many writes to move that a worse disk never does it. */
+  power_disk_set_faults (disk, (unsigned)run_scale (run, 8) + (crashed.kind->small ? 40 : 2));
   crash_load_run (&load, crashed.log, run, image);
   power_disk_set_faults (disk, 0);
   if (run_once_in (run, 2))
@@ -164,13 +165,18 @@ static const CrashKind qcow2_lazy_words = {
 };
 static const CrashKind qcow2_peer = { .format = "qcow2", .by_peer = true };
 static const CrashKind qcow2_encrypted = { .format = "qcow2", .by_peer = true, .encrypted = true };
-static const CrashKind vhd = { .format = "vhd", .subformat = "dynamic", .grows_once = true };
+static const CrashKind vhd = { .format = "vhd", .subformat = "dynamic" };
+static const CrashKind vhd_small = { .format = "vhd", .subformat = "dynamic", .small = true };
 static const CrashKind vhd_fixed = { .format = "vhd", .subformat = "fixed" };
 static const CrashKind vhd_differencing = {
   .format = "vhd", .subformat = "differencing", .overlay = true, .fixed_size = true, .no_peer = true
 };
 static const CrashKind vmdk = { .format = "vmdk", .subformat = "monolithicSparse" };
-static const CrashKind vdi = { .format = "vdi", .subformat = "dynamic", .grows_once = true };
+static const CrashKind vdi = { .format = "vdi", .subformat = "dynamic" };
+static const CrashKind vdi_fixed = { .format = "vdi", .subformat = "fixed" };
+static const CrashKind vdi_small = {
+  .format = "vdi", .subformat = "dynamic", .small = true, .no_peer = true
+};
 
 static const RunCase cases[] = {
   { "raw", run_cuts, &raw, 8 },
@@ -186,19 +192,26 @@ static const RunCase cases[] = {
   { "qcow2-of-the-peer", run_cuts, &qcow2_peer, 8 },
   { "qcow2-encrypted", run_cuts, &qcow2_encrypted, 1 },
   { "vhd-dynamic", run_cuts, &vhd, 8 },
+  { "vhd-small-blocks", run_cuts, &vhd_small, 4 },
   { "vhd-fixed", run_cuts, &vhd_fixed, 4 },
   { "vhd-differencing", run_cuts, &vhd_differencing, 8 },
   { "vmdk", run_cuts, &vmdk, 8 },
   { "vdi", run_cuts, &vdi, 8 },
+  { "vdi-fixed", run_cuts, &vdi_fixed, 3 },
+  { "vdi-small-blocks", run_cuts, &vdi_small, 4 },
   { "faults-raw", run_faults, &raw, 3 },
   { "faults-qcow2", run_faults, &qcow2, 8 },
   { "faults-qcow2-version-2", run_faults, &qcow2_old, 3 },
   { "faults-qcow2-lazy", run_faults, &qcow2_lazy, 3 },
   { "faults-qcow2-overlay-extended", run_faults, &qcow2_overlay_extended, 3 },
   { "faults-vhd-dynamic", run_faults, &vhd, 4 },
+  { "faults-vhd-small-blocks", run_faults, &vhd_small, 4 },
+  { "faults-vhd-fixed", run_faults, &vhd_fixed, 3 },
   { "faults-vhd-differencing", run_faults, &vhd_differencing, 3 },
   { "faults-vmdk", run_faults, &vmdk, 4 },
   { "faults-vdi", run_faults, &vdi, 4 },
+  { "faults-vdi-fixed", run_faults, &vdi_fixed, 3 },
+  { "faults-vdi-small-blocks", run_faults, &vdi_small, 4 },
 };
 
 int

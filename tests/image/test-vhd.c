@@ -178,6 +178,31 @@ test_blocks (void)
     g_assert_cmphex (peek_bat (bench, "a.vhd", i), ==, VHD_UNUSED);
 }
 
+/* Room that a discard gave back is given to one block only, also if that was the first thing since open. */
+static void
+test_room_is_reused (void)
+{
+  g_autoptr (ImageBench) bench = image_bench_new ();
+  Image *image;
+
+  image_bench_create (bench, "a.vhd", &dynamic_8m);
+  image = image_bench_open (bench, "a.vhd", false);
+  image_bench_fill (image, 0, 4 * MIB, 5);
+  image_close (image);
+
+  image = image_bench_open (bench, "a.vhd", false);
+  image_bench_run (image, IMAGE_DISCARD, 0, 2 * MIB);
+  image_bench_run (image, IMAGE_FLUSH, 0, 0);
+  image_bench_fill (image, 4 * MIB, MIB, 6);
+  image_bench_fill (image, 6 * MIB, MIB, 7);
+  image_bench_holds (image, 0, 2 * MIB, 0);
+  image_bench_holds (image, 2 * MIB, 2 * MIB, 5);
+  image_bench_holds (image, 4 * MIB, MIB, 6);
+  image_bench_holds (image, 6 * MIB, MIB, 7);
+  image_close (image);
+  g_assert_cmpuint (image_bench_check (bench, "a.vhd", false), ==, 0);
+}
+
 static void
 test_fixed (void)
 {
@@ -641,6 +666,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vhd/creators", test_creators);
   g_test_add_func ("/vhd/new-dynamic", test_new_dynamic);
   g_test_add_func ("/vhd/blocks", test_blocks);
+  g_test_add_func ("/vhd/room-is-reused", test_room_is_reused);
   g_test_add_func ("/vhd/fixed", test_fixed);
   g_test_add_func ("/vhd/lost-footer", test_lost_footer);
   g_test_add_func ("/vhd/forged-footer", test_forged_footer);

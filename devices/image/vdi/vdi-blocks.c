@@ -14,8 +14,6 @@ vdi_map (ImageLayer *layer, uint64_t offset, uint64_t length, bool may_block, La
   uint32_t block = offset / vdi->block_size, inside = offset % vdi->block_size, first = vdi->map[block];
   uint64_t run = vdi->block_size - inside;
 
-  if (vdi->broken)
-    return -EIO;
   *extent = (LayerExtent){ .kind = EXTENT_ZERO };
   if (!vdi_is_allocated (first))
     {
@@ -149,10 +147,10 @@ vdi_place (ImageLayer *layer, uint64_t offset, uint64_t length, bool may_block, 
   Vdi *vdi = layer->state;
   uint32_t block = offset / vdi->block_size, n, index;
   VdiPending *pending = find_pending (vdi, block);
-  int result;
+  int result = vdi_settle (layer, may_block);
 
-  if (vdi->broken)
-    return -EIO;
+  if (result < 0)
+    return result;
   if (pending != NULL)
     {
       pending->pins++;
@@ -224,9 +222,10 @@ vdi_unmap (ImageLayer *layer, uint64_t offset, uint64_t length, UnmapKind kind, 
 {
   Vdi *vdi = layer->state;
   uint32_t first = offset / vdi->block_size, last = (offset + length - 1) / vdi->block_size;
+  int result = vdi_settle (layer, may_block);
 
-  if (vdi->broken)
-    return -EIO;
+  if (result < 0)
+    return result;
   if (vdi->type == VDI_FIXED)
     return -EOPNOTSUPP;
   for (uint32_t i = first; i <= last; i++)
@@ -297,8 +296,10 @@ int
 vdi_flush (ImageLayer *layer)
 {
   Vdi *vdi = layer->state;
-  int result = vdi->broken ? -EIO : vdi->header_dirty ? write_count (layer) : 0;
+  int result = vdi_settle (layer, true);
 
+  if (result == 0 && vdi->header_dirty)
+    result = write_count (layer);
   if (result == 0)
     result = store_sync (layer->store);
   if (result == 0)
@@ -327,10 +328,18 @@ vdi_find_holes (Vdi *vdi)
   for (uint32_t i = 0; i < vdi->n_blocks; i++)
     if (vdi_is_allocated (vdi->map[i]))
       next = MAX (next, vdi->map[i] + 1);
+  for (guint i = 0; i < vdi->freed->len; i++)
+    next = MAX (next, g_array_index (vdi->freed, uint32_t, i) + 1);
   used = g_malloc0 (next / 8 + 1);
   for (uint32_t i = 0; i < vdi->n_blocks; i++)
     if (vdi_is_allocated (vdi->map[i]))
       used[vdi->map[i] / 8] |= 1 << (vdi->map[i] % 8);
+  for (guint i = 0; i < vdi->freed->len; i++)
+    {
+      uint32_t index = g_array_index (vdi->freed, uint32_t, i);
+
+      used[index / 8] |= 1 << (index % 8);
+    }
   vdi->next = next;
   g_array_set_size (vdi->holes, 0);
   for (uint32_t i = 0; i < next; i++)

@@ -18,7 +18,10 @@ move_down (ImageLayer *layer, uint32_t limit)
       if (hole == vdi->holes->len)
         break; /* not with as many blocks as @limit */
       result = vdi_copy_block (layer, index, g_array_index (vdi->holes, VdiRoom, hole).index);
-      vdi->map[i] = result == 0 ? g_array_index (vdi->holes, VdiRoom, hole++).index : index;
+      if (result < 0)
+        break;
+      vdi->map[i] = g_array_index (vdi->holes, VdiRoom, hole++).index;
+      g_array_append_val (vdi->freed, index);
       vdi_mark_map (vdi, i);
       layer->dirty = true;
     }
@@ -56,13 +59,36 @@ give_holes (ImageLayer *layer)
   return result == 0 && layer->dirty ? vdi_flush (layer) : result;
 }
 
+/* The header's count, and where the file ends. */
+static int
+set_end (ImageLayer *layer)
+{
+  Vdi *vdi = layer->state;
+  uint64_t end = vdi_block_at (vdi, vdi->next);
+  int result = 0;
+
+  if (store_size (layer->store) < end)
+    result = store_resize (layer->store, end);
+  if (result == 0 && load_le32 (vdi->header + VDI_AT_ALLOCATED) != vdi->next)
+    {
+      store_le32 (vdi->header + VDI_AT_ALLOCATED, vdi->next);
+      result = vdi_write_header (layer);
+      if (result < 0)
+        vdi->header_dirty = layer->dirty = true;
+    }
+  if (result == 0 && store_size (layer->store) >= end + vdi_stride (vdi) && !layer->store->fixed_size)
+    result = store_resize (layer->store, end);
+  return result;
+}
+
 int
 vdi_compact_below (ImageLayer *layer, uint32_t limit)
 {
   Vdi *vdi = layer->state;
-  uint64_t end;
-  int result = 0;
+  int result = vdi_settle (layer, true);
 
+  if (result < 0)
+    return result;
   vdi_find_holes (vdi);
   if (vdi->next > limit)
     {
@@ -71,16 +97,10 @@ vdi_compact_below (ImageLayer *layer, uint32_t limit)
     }
   if (result == 0 && vdi->holes->len > 0)
     result = give_holes (layer);
-  end = vdi_block_at (vdi, vdi->next);
-  if (result == 0 && store_size (layer->store) < end)
-    result = store_resize (layer->store, end);
-  if (result == 0 && load_le32 (vdi->header + VDI_AT_ALLOCATED) != vdi->next)
-    {
-      store_le32 (vdi->header + VDI_AT_ALLOCATED, vdi->next);
-      result = vdi_write_header (layer);
-    }
-  if (result == 0 && store_size (layer->store) >= end + vdi_stride (vdi) && !layer->store->fixed_size)
-    result = store_resize (layer->store, end);
+  if (result == 0)
+    result = set_end (layer);
+  if (result < 0)
+    vdi_find_holes (vdi); /* some were given, or moved to */
   return result;
 }
 

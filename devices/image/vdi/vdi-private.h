@@ -87,7 +87,7 @@ typedef struct {
   uint32_t *map;      /* n_blocks, host order */
   uint8_t *map_dirty; /* one bit per sector */
   bool header_dirty;
-  bool broken; /* what the store has isn't known: a resize failed. Nothing is read or written any more */
+  bool unsettled;      /* the store may show another header than @header: vdi_settle */
   GHashTable *pending; /* of VdiPending by block */
   GArray *holes;       /* of VdiRoom: unused in the store too */
   GArray *freed;       /* uint32_t: indices in use until the next flush */
@@ -127,11 +127,16 @@ vdi_mark_map (Vdi *vdi, uint32_t block)
 
 /* --- vdi.c --- */
 
-/* The map for layer->size from the store, and all that stands for it. */
-bool vdi_load_map (ImageLayer *layer, GError **error);
-void vdi_unload_map (Vdi *vdi);
 bool vdi_index_fits (ImageLayer *layer, uint32_t index); /* within the file */
 int vdi_write_header (ImageLayer *layer);                /* and syncs. 0 or -errno */
+/* The same for a header that leads to another map, or says another size, than @before did. If that fails it
+ * is as @before again, and nobody knows which of the two the store shows: both are right until room is taken
+ * or given back, which vdi_settle allows. */
+int vdi_switch_header (ImageLayer *layer, const uint8_t *before);
+/* Before such a change: puts the header right if it failed to switch. 0 or -errno. */
+int vdi_settle (ImageLayer *layer, bool may_block);
+/* @map (transfer full, of @n_blocks) is the block map, all of it in the store, and nothing is under way. */
+void vdi_adopt_map (Vdi *vdi, uint32_t *map, uint32_t n_blocks);
 void vdi_new_uuid (uint8_t *uuid);
 
 /* --- vdi-blocks.c --- */
@@ -142,7 +147,7 @@ void vdi_link (ImageLayer *layer, const ImagePlace *place, uint64_t offset, uint
 void vdi_unplace (ImageLayer *layer, const ImagePlace *place);
 int vdi_unmap (ImageLayer *layer, uint64_t offset, uint64_t length, UnmapKind kind, bool may_block);
 int vdi_flush (ImageLayer *layer);
-/* Finds the indices that no block uses. */
+/* Finds the indices that no block uses, not in the store either. */
 void vdi_find_holes (Vdi *vdi);
 /* The content of block @from to room @to; not synced. 0 or -errno. */
 int vdi_copy_block (ImageLayer *layer, uint32_t from, uint32_t to);

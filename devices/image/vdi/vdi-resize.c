@@ -54,13 +54,12 @@ plan (ImageLayer *layer, uint64_t size, Growth *growth)
   return growth->data_offset <= UINT32_MAX;
 }
 
-/* To behind all others. The old map leads to them there before the new one is written where they were. If it
- * fails they are still where they were. */
+/* To behind all others. The old map leads to them there before the new one is written where they were. */
 static int
 move_first_blocks (ImageLayer *layer, const Growth *growth)
 {
   Vdi *vdi = layer->state;
-  uint32_t target = MAX (vdi->next, growth->shift), next = vdi->next;
+  uint32_t target = MAX (vdi->next, growth->shift);
   int result = 0;
 
   if (growth->shift == 0)
@@ -72,24 +71,18 @@ move_first_blocks (ImageLayer *layer, const Growth *growth)
   for (uint32_t i = 0; i < vdi->n_blocks; i++)
     if (vdi->map[i] < growth->moved)
       {
+        g_array_append_val (vdi->freed, vdi->map[i]);
         vdi->map[i] += target;
         vdi_mark_map (vdi, i);
       }
   vdi->next = target + growth->moved;
-  vdi->header_dirty = true;
-  result = vdi_flush (layer);
-  if (result == 0)
-    return 0;
-  for (uint32_t i = 0; i < vdi->n_blocks; i++)
-    if (vdi_is_allocated (vdi->map[i]) && vdi->map[i] >= target)
-      vdi->map[i] -= target;
-  vdi->next = next;
-  layer->dirty = true; /* the next flush writes it all again */
-  return result;
+  vdi->header_dirty = layer->dirty = true;
+  return vdi_flush (layer);
 }
 
+/* *@map (transfer full): as it is then. */
 static int
-write_new_map (ImageLayer *layer, const Growth *growth)
+write_new_map (ImageLayer *layer, const Growth *growth, uint32_t **map)
 {
   Vdi *vdi = layer->state;
   uint64_t length = map_bytes (growth->n_blocks);
@@ -112,7 +105,14 @@ write_new_map (ImageLayer *layer, const Growth *growth)
     first = vdi->n_blocks;
   result = store_write (layer->store, growth->map_offset + first * UINT64_C (4), entries + first,
                         length - first * UINT64_C (4));
-  return result == 0 ? store_sync (layer->store) : result;
+  if (result == 0)
+    result = store_sync (layer->store);
+  if (result < 0)
+    return result;
+  for (uint32_t i = 0; i < growth->n_blocks; i++)
+    entries[i] = GUINT32_FROM_LE (entries[i]);
+  *map = g_steal_pointer (&entries);
+  return 0;
 }
 
 static int
@@ -124,27 +124,19 @@ switch_header (ImageLayer *layer, const Growth *growth)
   uint8_t old[VDI_HEADER_SIZE];
   int result = 0;
 
+  if (store_size (layer->store) < end)
+    result = store_resize (layer->store, end);
+  if (result == 0)
+    result = store_sync (layer->store);
+  if (result < 0)
+    return result;
   memcpy (old, vdi->header, VDI_HEADER_SIZE);
   store_le32 (vdi->header + VDI_AT_MAP_OFFSET, growth->map_offset);
   store_le32 (vdi->header + VDI_AT_DATA_OFFSET, growth->data_offset);
   store_le64 (vdi->header + VDI_AT_DISK_SIZE, growth->size);
   store_le32 (vdi->header + VDI_AT_BLOCKS, growth->n_blocks);
   store_le32 (vdi->header + VDI_AT_ALLOCATED, next);
-  if (store_size (layer->store) < end)
-    result = store_resize (layer->store, end);
-  if (result == 0)
-    result = store_sync (layer->store);
-  if (result == 0)
-    result = vdi_write_header (layer);
-  if (result < 0)
-    {
-      memcpy (vdi->header, old, VDI_HEADER_SIZE);
-      vdi->broken = true; /* which map counts? */
-      return result;
-    }
-  vdi->map_offset = growth->map_offset;
-  vdi->data_offset = growth->data_offset;
-  return 0;
+  return vdi_switch_header (layer, old);
 }
 
 /* What lies behind the disk's end in its last block would come to light. */
@@ -162,6 +154,8 @@ zero_rest_of_last_block (ImageLayer *layer)
 static int
 grow (ImageLayer *layer, uint64_t size)
 {
+  Vdi *vdi = layer->state;
+  g_autofree uint32_t *map = NULL;
   Growth growth;
   int result;
 
@@ -170,44 +164,59 @@ grow (ImageLayer *layer, uint64_t size)
   result = zero_rest_of_last_block (layer);
   if (result == 0)
     result = move_first_blocks (layer, &growth);
-  if (result < 0)
-    return result;
-  result = write_new_map (layer, &growth);
+  if (result == 0)
+    result = write_new_map (layer, &growth, &map);
+  if (result == 0)
+    result = switch_header (layer, &growth);
   if (result < 0)
     {
-      ((Vdi *)layer->state)->broken = vdi_compact (layer) < 0;
+      vdi_find_holes (vdi); /* where the new map was to be */
       return result;
     }
-  return switch_header (layer, &growth);
+  vdi->map_offset = growth.map_offset;
+  vdi->data_offset = growth.data_offset;
+  vdi_adopt_map (vdi, g_steal_pointer (&map), growth.n_blocks);
+  return 0;
+}
+
+static int
+drop_blocks_from (ImageLayer *layer, uint32_t first)
+{
+  Vdi *vdi = layer->state;
+
+  for (uint32_t i = first; i < vdi->n_blocks; i++)
+    if (vdi_is_allocated (vdi->map[i]))
+      {
+        g_array_append_val (vdi->freed, vdi->map[i]);
+        vdi->map[i] = VDI_FREE;
+        vdi_mark_map (vdi, i);
+        layer->dirty = true;
+      }
+  return layer->dirty ? vdi_flush (layer) : 0;
 }
 
 static int
 shrink (ImageLayer *layer, uint64_t size)
 {
   Vdi *vdi = layer->state;
-  uint32_t n_blocks = (size + vdi->block_size - 1) / vdi->block_size;
-  int result = 0;
+  uint32_t n_blocks = (size + vdi->block_size - 1) / vdi->block_size, old_n_blocks = vdi->n_blocks;
+  uint8_t old[VDI_HEADER_SIZE];
+  int result = drop_blocks_from (layer, n_blocks);
 
-  for (uint32_t i = n_blocks; i < vdi->n_blocks; i++)
-    if (vdi_is_allocated (vdi->map[i]))
-      {
-        vdi->map[i] = VDI_FREE;
-        vdi_mark_map (vdi, i);
-        layer->dirty = true;
-      }
-  if (layer->dirty)
-    result = vdi_flush (layer);
-  if (result == 0 && n_blocks < vdi->n_blocks)
+  if (result == 0 && n_blocks < old_n_blocks)
     {
       vdi->n_blocks = n_blocks; /* holes are given to blocks that stay */
       result = vdi_compact_below (layer, n_blocks);
+      vdi->n_blocks = old_n_blocks;
     }
+  if (result < 0)
+    return result;
+  memcpy (old, vdi->header, VDI_HEADER_SIZE);
+  store_le64 (vdi->header + VDI_AT_DISK_SIZE, size);
+  store_le32 (vdi->header + VDI_AT_BLOCKS, n_blocks);
+  result = vdi_switch_header (layer, old);
   if (result == 0)
-    {
-      store_le64 (vdi->header + VDI_AT_DISK_SIZE, size);
-      store_le32 (vdi->header + VDI_AT_BLOCKS, n_blocks);
-      result = vdi_write_header (layer);
-    }
+    vdi_adopt_map (vdi, vdi->map, n_blocks);
   return result;
 }
 
@@ -215,8 +224,7 @@ bool
 vdi_resize (ImageLayer *layer, uint64_t size, GError **error)
 {
   Vdi *vdi = layer->state;
-  uint64_t old_size = layer->size;
-  int result = vdi->broken ? -EIO : layer->dirty ? vdi_flush (layer) : 0;
+  int result = layer->dirty ? vdi_flush (layer) : 0;
 
   if (size == layer->size)
     return true;
@@ -225,25 +233,13 @@ vdi_resize (ImageLayer *layer, uint64_t size, GError **error)
                    "can't get so large, because its blocks are too small; convert it to qcow2 first");
   if (result == 0)
     result = vdi_compact (layer); /* no holes */
-  if (result < 0)
-    return vmm_set_errno_error (error, -result, "VDI image “%s” could not be resized", layer->store->path);
-  if (size > old_size)
-    result = grow (layer, size);
-  else
-    {
-      result = shrink (layer, size);
-      vdi->broken = result < 0;
-    }
+  if (result == 0)
+    result = size > layer->size ? grow (layer, size) : shrink (layer, size);
   if (result == -EFBIG)
     return refuse (layer, error,
                    "can't get so large, because there is no room for its map; convert it to qcow2 first");
-  if (result < 0 && !vdi->broken)
-    return vmm_set_errno_error (error, -result, "VDI image “%s” could not be resized", layer->store->path);
   if (result < 0)
-    return vmm_set_errno_error (
-      error, -result, "VDI image “%s” could not be resized, and can't be used until it is opened again",
-      layer->store->path);
+    return vmm_set_errno_error (error, -result, "VDI image “%s” could not be resized", layer->store->path);
   layer->size = size;
-  vdi_unload_map (vdi);
-  return vdi_load_map (layer, error);
+  return true;
 }

@@ -3,6 +3,7 @@
 
 #include "vmm/base/error.h"
 
+#include <errno.h>
 #include <string.h>
 
 static bool
@@ -59,6 +60,35 @@ vdi_write_header (ImageLayer *layer)
     result = store_sync (layer->store);
   if (result == 0)
     vdi->header_dirty = false;
+  return result;
+}
+
+int
+vdi_switch_header (ImageLayer *layer, const uint8_t *before)
+{
+  Vdi *vdi = layer->state;
+  int result = vdi_write_header (layer);
+
+  if (result == 0)
+    return 0;
+  memcpy (vdi->header, before, VDI_HEADER_SIZE);
+  vdi->unsettled = layer->dirty = true;
+  vdi_settle (layer, true);
+  return result;
+}
+
+int
+vdi_settle (ImageLayer *layer, bool may_block)
+{
+  Vdi *vdi = layer->state;
+  int result;
+
+  if (!vdi->unsettled)
+    return 0;
+  if (!may_block)
+    return -EAGAIN;
+  result = vdi_write_header (layer);
+  vdi->unsettled = result < 0;
   return result;
 }
 
@@ -143,37 +173,46 @@ check_numbers (ImageLayer *layer, GError **error)
   return true;
 }
 
-bool
-vdi_load_map (ImageLayer *layer, GError **error)
+void
+vdi_adopt_map (Vdi *vdi, uint32_t *map, uint32_t n_blocks)
+{
+  if (map != vdi->map)
+    g_free (vdi->map);
+  g_free (vdi->map_dirty);
+  vdi->map = map;
+  vdi->n_blocks = n_blocks;
+  vdi->map_dirty = g_new0 (uint8_t, n_blocks / VDI_ENTRY_SECTOR / 8 + 1);
+  vdi_find_holes (vdi);
+}
+
+static bool
+load_map (ImageLayer *layer, GError **error)
 {
   Vdi *vdi = layer->state;
-  int result;
+  uint32_t *map = g_new (uint32_t, vdi->n_blocks);
+  int result = store_read (layer->store, vdi->map_offset, map, vdi->n_blocks * sizeof (uint32_t));
 
-  vdi->n_blocks = (layer->size + vdi->block_size - 1) / vdi->block_size;
-  vdi->map = g_new (uint32_t, vdi->n_blocks);
+  if (result < 0)
+    {
+      g_free (map);
+      return io_failed (layer, result, "block map", error);
+    }
+  vdi->map = map;
   vdi->map_dirty = g_new0 (uint8_t, vdi->n_blocks / VDI_ENTRY_SECTOR / 8 + 1);
   vdi->pending = g_hash_table_new_full (g_int_hash, g_int_equal, NULL, g_free);
   vdi->holes = g_array_new (false, false, sizeof (VdiRoom));
   vdi->freed = g_array_new (false, false, sizeof (uint32_t));
-  vdi->next = 0;
-  result = store_read (layer->store, vdi->map_offset, vdi->map, vdi->n_blocks * sizeof (uint32_t));
-  if (result < 0)
-    {
-      memset (vdi->map, 0xff, vdi->n_blocks * sizeof (uint32_t));
-      vdi->broken = true;
-      return io_failed (layer, result, "block map", error);
-    }
   for (uint32_t i = 0; i < vdi->n_blocks; i++)
     {
-      vdi->map[i] = GUINT32_FROM_LE (vdi->map[i]);
-      if (vdi_is_allocated (vdi->map[i]) && vdi_index_fits (layer, vdi->map[i]))
-        vdi->next = MAX (vdi->next, vdi->map[i] + 1);
+      map[i] = GUINT32_FROM_LE (map[i]);
+      if (vdi_is_allocated (map[i]) && vdi_index_fits (layer, map[i]))
+        vdi->next = MAX (vdi->next, map[i] + 1);
     }
   return true;
 }
 
-void
-vdi_unload_map (Vdi *vdi)
+static void
+unload_map (Vdi *vdi)
 {
   g_clear_pointer (&vdi->map, g_free);
   g_clear_pointer (&vdi->map_dirty, g_free);
@@ -223,9 +262,9 @@ vdi_close (ImageLayer *layer)
 
   if (vdi == NULL)
     return;
-  if (!layer->read_only && !layer->lenient && !layer->dirty && !vdi->broken)
+  if (!layer->read_only && !layer->lenient && !layer->dirty)
     vdi_compact (layer); /* if it fails: the next one who opens it does it */
-  vdi_unload_map (vdi);
+  unload_map (vdi);
   g_clear_pointer (&layer->state, g_free);
 }
 
@@ -237,7 +276,7 @@ vdi_open (ImageLayer *layer, const ImageOptions *options, GError **error)
   bool opened = result == 0 ? check_type (layer, error) && check_numbers (layer, error)
                             : io_failed (layer, result, "header", error);
 
-  opened = opened && vdi_load_map (layer, error);
+  opened = opened && load_map (layer, error);
   if (opened)
     {
       layer->cluster = layer->granule = vdi->block_size;
@@ -246,7 +285,7 @@ vdi_open (ImageLayer *layer, const ImageOptions *options, GError **error)
     }
   if (!opened)
     {
-      vdi_unload_map (vdi);
+      unload_map (vdi);
       g_clear_pointer (&layer->state, g_free);
     }
   return opened;

@@ -114,14 +114,23 @@ int
 vhd_map (ImageLayer *layer, uint64_t offset, uint64_t length, bool may_block, LayerExtent *extent)
 {
   Vhd *vhd = layer->state;
-  uint32_t number = offset / vhd->block_size, inside = offset % vhd->block_size;
-  uint64_t run = vhd->block_size - inside, first = inside / VHD_SECTOR, i;
+  uint32_t number, inside;
+  uint64_t run, first, i;
   VhdBlock *b;
   bool set = true;
   int result;
 
-  if (vhd->broken)
-    return -EIO;
+  if (vhd->type == VHD_FIXED)
+    {
+      *extent = (LayerExtent){
+        .kind = EXTENT_DATA, .writable = true, .length = length, .store = layer->store, .offset = offset
+      };
+      return 0;
+    }
+  number = offset / vhd->block_size;
+  inside = offset % vhd->block_size;
+  run = vhd->block_size - inside;
+  first = inside / VHD_SECTOR;
   *extent = (LayerExtent){ .kind = EXTENT_ABSENT };
   if (vhd->bat[number] == VHD_UNUSED)
     {
@@ -179,6 +188,7 @@ find_free_slots (ImageLayer *layer)
   uint64_t at = 0, stride = vhd_stride (vhd);
 
   vhd->free_slots_known = true;
+  g_array_set_size (vhd->free_slots, 0); /* what a flush released lies there as well */
   g_array_append_vals (used, regions, n);
   for (uint32_t i = 0; i < vhd->n_blocks; i++)
     if (vhd->bat[i] != VHD_UNUSED)
@@ -197,6 +207,44 @@ find_free_slots (ImageLayer *layer)
         g_array_append_val (vhd->free_slots, ((VhdSlot){ .at = slot }));
       at = MAX (at, region->offset + region->length);
     }
+}
+
+void
+vhd_forget_free_slots (Vhd *vhd)
+{
+  g_array_set_size (vhd->free_slots, 0);
+  vhd->free_slots_known = false;
+}
+
+void
+vhd_move_block (ImageLayer *layer, uint32_t block, VhdSlot slot)
+{
+  Vhd *vhd = layer->state;
+  VhdBlock *b = find_block (vhd, block);
+
+  g_array_append_val (vhd->freed, ((VhdSlot){ .at = block_at (vhd, block) }));
+  if (b != NULL)
+    b->slot = slot;
+  vhd->bat[block] = slot.at / VHD_SECTOR;
+  vhd_mark_bat (vhd, block);
+  layer->dirty = true;
+}
+
+void
+vhd_set_n_blocks (Vhd *vhd, uint32_t n_blocks)
+{
+  uint32_t old = vhd->n_blocks;
+
+  vhd->bat = g_renew (uint32_t, vhd->bat, n_blocks);
+  vhd->full = g_realloc (vhd->full, n_blocks / 8 + 1);
+  for (uint32_t i = old; i < n_blocks; i++)
+    vhd->bat[i] = VHD_UNUSED;
+  if (n_blocks > old)
+    memset (vhd->full + old / 8 + 1, 0, n_blocks / 8 - old / 8);
+  g_free (vhd->bat_dirty);
+  vhd->bat_dirty = g_new0 (uint8_t, n_blocks / BAT_ENTRIES / 8 + 1);
+  vhd->n_blocks = n_blocks;
+  vhd_forget_free_slots (vhd);
 }
 
 static int
@@ -258,10 +306,10 @@ prepare_block (ImageLayer *layer, uint32_t number, bool may_block, VhdBlock **bl
 {
   Vhd *vhd = layer->state;
   VhdSlot slot;
-  int result;
+  int result = vhd_settle (layer, may_block);
 
-  if (vhd->broken)
-    return -EIO;
+  if (result < 0)
+    return result;
   *block = find_block (vhd, number);
   if (*block != NULL)
     return 0;
@@ -365,11 +413,15 @@ vhd_unmap (ImageLayer *layer, uint64_t offset, uint64_t length, UnmapKind kind, 
   Vhd *vhd = layer->state;
   VhdRegion regions[3 + VHD_N_LOCATORS];
   uint64_t file_size = store_size (layer->store);
-  uint32_t first = offset / vhd->block_size, last = (offset + length - 1) / vhd->block_size;
-  unsigned n = vhd_regions (vhd, file_size, regions);
+  uint32_t first, last;
+  unsigned n;
+  int result = vhd->type == VHD_FIXED ? -EOPNOTSUPP : vhd_settle (layer, may_block);
 
-  if (vhd->broken)
-    return -EIO;
+  if (result < 0)
+    return result;
+  first = offset / vhd->block_size;
+  last = (offset + length - 1) / vhd->block_size;
+  n = vhd_regions (vhd, file_size, regions);
   /* Nothing in a differencing disk says “zero”. */
   if (vhd->type == VHD_DIFFERENCING && kind == UNMAP_ZERO)
     return -EOPNOTSUPP;
@@ -463,13 +515,29 @@ release_freed (ImageLayer *layer)
   g_array_set_size (vhd->freed, 0);
 }
 
+static int
+flush_fixed (ImageLayer *layer)
+{
+  int result = vhd_settle (layer, true);
+
+  if (result == 0)
+    result = store_sync (layer->store);
+  layer->dirty = result < 0;
+  return result;
+}
+
 int
 vhd_flush (ImageLayer *layer)
 {
   Vhd *vhd = layer->state;
   uint64_t footer_at = layer->store->fixed_size ? store_size (layer->store) - VHD_FOOTER_SIZE : vhd->end;
-  int result = vhd->broken ? -EIO : write_bitmaps (layer, true);
+  int result;
 
+  if (vhd->type == VHD_FIXED)
+    return flush_fixed (layer);
+  result = vhd_settle (layer, true);
+  if (result == 0)
+    result = write_bitmaps (layer, true);
   if (result == 0 && vhd->footer_at != footer_at)
     {
       vhd->footer_at = UINT64_MAX;

@@ -135,8 +135,8 @@ typedef struct {
   GArray *free_slots; /* of VhdSlot: unused in the store too */
   GArray *freed;      /* of VhdSlot: in use until the next flush */
   bool free_slots_known;
-  uint64_t end; /* where the next block would be appended: the footer's place */
-  bool broken;  /* what the store has isn't known: a resize failed. Nothing is read or written any more */
+  uint64_t end;       /* where the next block would be appended: the footer's place */
+  bool unsettled;     /* the store may show another header or footer than ours: vhd_settle */
   uint64_t footer_at; /* where the footer stands, or UINT64_MAX */
 } Vhd;
 
@@ -232,13 +232,18 @@ bool vhd_block_fits (const Vhd *vhd, uint64_t file_size, const VhdRegion *region
                      uint64_t at);
 /* Where the last thing in use ends. */
 uint64_t vhd_used_end (const Vhd *vhd, uint64_t file_size);
-/* Reads the BAT and prepares what stands for @n_blocks; also after a resize. */
-bool vhd_load_bat (ImageLayer *layer, GError **error);
-void vhd_unload_bat (Vhd *vhd);
 /* Writes the footer at @at, syncs, cuts the file behind it. 0 or -errno. */
 int vhd_move_footer (ImageLayer *layer, uint64_t at);
 /* Both copies of a changed footer, the one at the end first; durable. 0 or -errno. */
 int vhd_write_footers (ImageLayer *layer);
+
+/* --- vhd-settle.c: header and footers that may have changed in the store, or not --- */
+
+/* Writing a header that leads to a longer table, or footers that say another size, failed; ours are again as
+ * they were. Both are right until a block gets room or loses it, or anything is promised to be durable. */
+void vhd_unsettle (ImageLayer *layer);
+/* Before such a change: puts right what unsettled it. 0 or -errno. */
+int vhd_settle (ImageLayer *layer, bool may_block);
 
 /* --- vhd-blocks.c --- */
 
@@ -251,6 +256,12 @@ int vhd_flush (ImageLayer *layer);
 void vhd_mark_bat (Vhd *vhd, uint32_t block);
 /* Free room for one block: found or at the end. 0 or -errno. */
 int vhd_take_slot (ImageLayer *layer, bool may_block, VhdSlot *slot);
+/* Room is to be looked for anew: nothing is under way, and what lies where has changed. */
+void vhd_forget_free_slots (Vhd *vhd);
+/* Block @block lies at @slot now; its old room is free after the next flush. */
+void vhd_move_block (ImageLayer *layer, uint32_t block, VhdSlot slot);
+/* The disk has @n_blocks, of which the new ones are unused. All is flushed. */
+void vhd_set_n_blocks (Vhd *vhd, uint32_t n_blocks);
 
 /* --- vhd-create.c, vhd-resize.c, vhd-check.c --- */
 

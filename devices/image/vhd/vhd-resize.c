@@ -37,10 +37,21 @@ write_size (ImageLayer *layer, uint64_t footer_at, uint64_t size)
   vhd_set_size (vhd->footer, size);
   result = vhd_move_footer (layer, footer_at);
   if (result < 0)
-    memcpy (vhd->footer, old_footer, VHD_FOOTER_SIZE);
+    {
+      memcpy (vhd->footer, old_footer, VHD_FOOTER_SIZE);
+      vhd_unsettle (layer);
+    }
   else
     layer->size = size;
   return result;
+}
+
+/* If that fails the file is longer than it need be. */
+static void
+cut_fixed (ImageLayer *layer)
+{
+  if (store_size (layer->store) > layer->size + VHD_FOOTER_SIZE)
+    vhd_move_footer (layer, layer->size);
 }
 
 static int
@@ -53,25 +64,28 @@ grow_fixed (ImageLayer *layer, uint64_t size)
     result = store_zero (layer->store, layer->size, MIN (size, old_end) - layer->size);
   if (result == 0)
     result = store_sync (layer->store);
-  if (result == 0)
-    result = write_size (layer, MAX (size, old_end), size);
-  return result == 0 && old_end > size ? vhd_move_footer (layer, size) : result;
+  return result == 0 ? write_size (layer, MAX (size, old_end), size) : result;
 }
 
 static int
 shrink_fixed (ImageLayer *layer, uint64_t size)
 {
-  int result = write_size (layer, store_size (layer->store) - VHD_FOOTER_SIZE, size);
-
-  return result == 0 ? vhd_move_footer (layer, size) : result;
+  return write_size (layer, store_size (layer->store) - VHD_FOOTER_SIZE, size);
 }
 
 static int
 resize_fixed (ImageLayer *layer, uint64_t size)
 {
+  int result;
+
   if (layer->store->fixed_size)
     return -EOPNOTSUPP;
-  return size > layer->size ? grow_fixed (layer, size) : shrink_fixed (layer, size);
+  result = vhd_settle (layer, true);
+  if (result == 0)
+    result = size > layer->size ? grow_fixed (layer, size) : shrink_fixed (layer, size);
+  if (result == 0)
+    cut_fixed (layer);
+  return result;
 }
 
 /* --- room for a longer table --- */
@@ -105,12 +119,9 @@ move_block (ImageLayer *layer, uint32_t block, uint64_t table_end)
   while (result == 0 && slot.at < table_end);
   if (result == 0)
     result = copy_range (layer->store, vhd->bat[block] * (uint64_t)VHD_SECTOR, slot.at, vhd_stride (vhd));
-  if (result < 0)
-    return result;
-  vhd->bat[block] = slot.at / VHD_SECTOR;
-  vhd_mark_bat (vhd, block);
-  layer->dirty = true;
-  return 0;
+  if (result == 0)
+    vhd_move_block (layer, block, slot);
+  return result;
 }
 
 static bool
@@ -202,11 +213,37 @@ make_room_for_table (ImageLayer *layer, uint32_t n_blocks)
   return copy_table (layer, length);
 }
 
+/* All that changes lies in the header's first sector. */
+static int
+switch_table (ImageLayer *layer, uint32_t n_entries)
+{
+  Vhd *vhd = layer->state;
+  uint8_t old_header[VHD_HEADER_SIZE];
+  int result;
+
+  memcpy (old_header, vhd->header, VHD_HEADER_SIZE);
+  store_be64 (vhd->header + HEADER_TABLE_OFFSET, vhd->bat_offset);
+  store_be32 (vhd->header + HEADER_MAX_ENTRIES, n_entries);
+  vhd_seal_header (vhd->header);
+  result =
+    store_write (layer->store, load_be64 (vhd->footer + FOOTER_DATA_OFFSET), vhd->header, VHD_HEADER_SIZE);
+  if (result == 0)
+    result = store_sync (layer->store);
+  if (result < 0)
+    {
+      memcpy (vhd->header, old_header, VHD_HEADER_SIZE);
+      vhd_unsettle (layer);
+    }
+  else
+    vhd->max_entries = n_entries;
+  return result;
+}
+
 static int
 grow_table (ImageLayer *layer, uint32_t n_blocks)
 {
   Vhd *vhd = layer->state;
-  uint64_t header_at = load_be64 (vhd->footer + FOOTER_DATA_OFFSET), old_offset = vhd->bat_offset;
+  uint64_t old_offset = vhd->bat_offset;
   int result = make_room_for_table (layer, n_blocks);
 
   if (result == 0)
@@ -214,19 +251,8 @@ grow_table (ImageLayer *layer, uint32_t n_blocks)
   if (result == 0 && vhd->footer_at != vhd->end && !layer->store->fixed_size)
     result = vhd_move_footer (layer, vhd->end);
   if (result == 0 && n_blocks > vhd->max_entries)
-    {
-      store_be64 (vhd->header + HEADER_TABLE_OFFSET, vhd->bat_offset);
-      store_be32 (vhd->header + HEADER_MAX_ENTRIES, n_blocks);
-      vhd_seal_header (vhd->header);
-      /* All that changes lies in its first sector. */
-      result = store_write (layer->store, header_at, vhd->header, VHD_HEADER_SIZE);
-      if (result == 0)
-        result = store_sync (layer->store);
-      vhd->broken = result < 0; /* which table counts? */
-    }
-  if (result == 0)
-    vhd->max_entries = MAX (n_blocks, vhd->max_entries);
-  else
+    result = switch_table (layer, n_blocks);
+  if (result < 0)
     vhd->bat_offset = old_offset;
   return result;
 }
@@ -257,64 +283,60 @@ set_size (ImageLayer *layer, uint64_t size)
   vhd_set_size (vhd->footer, size);
   result = vhd_write_footers (layer);
   if (result < 0)
-    memcpy (vhd->footer, old_footer, VHD_FOOTER_SIZE);
+    {
+      memcpy (vhd->footer, old_footer, VHD_FOOTER_SIZE);
+      vhd_unsettle (layer);
+    }
   else
     vhd->size_from_geometry = false;
   return result;
 }
 
 static int
-grow_dynamic (ImageLayer *layer, uint64_t size)
+grow_dynamic (ImageLayer *layer, uint64_t size, uint32_t n_blocks)
 {
-  Vhd *vhd = layer->state;
   int result = zero_rest_of_last_block (layer);
 
   if (result == 0)
-    result = grow_table (layer, (size + vhd->block_size - 1) / vhd->block_size);
+    result = grow_table (layer, n_blocks);
   return result == 0 ? set_size (layer, size) : result;
 }
 
 static int
-shrink_dynamic (ImageLayer *layer, uint64_t size)
+shrink_dynamic (ImageLayer *layer, uint64_t size, uint32_t n_blocks)
 {
-  Vhd *vhd = layer->state;
-  uint64_t end = (size + vhd->block_size - 1) / vhd->block_size * vhd->block_size;
-  int result = set_size (layer, size);
+  uint64_t end = n_blocks * (uint64_t)((Vhd *)layer->state)->block_size;
+  int result = 0;
 
-  if (result == 0 && end < layer->size)
+  if (end < layer->size)
     result = vhd_unmap (layer, end, layer->size - end, UNMAP_DISCARD, true);
-  return result == 0 && layer->dirty ? vhd_flush (layer) : result;
+  if (result == 0 && layer->dirty)
+    result = vhd_flush (layer);
+  return result == 0 ? set_size (layer, size) : result;
 }
 
 static bool
 resize_dynamic (ImageLayer *layer, uint64_t size, GError **error)
 {
   Vhd *vhd = layer->state;
-  int result = vhd->broken ? -EIO : layer->dirty ? vhd_flush (layer) : 0;
+  uint64_t n_blocks = (size + vhd->block_size - 1) / vhd->block_size;
+  int result;
 
-  if ((size + vhd->block_size - 1) / vhd->block_size > VHD_MAX_BAT / 4)
+  if (n_blocks > VHD_MAX_BAT / 4)
     return refuse (layer, error, "has blocks that are too small for that size; convert it");
+  result = layer->dirty ? vhd_flush (layer) : 0;
+  if (result == 0)
+    result =
+      size > layer->size ? grow_dynamic (layer, size, n_blocks) : shrink_dynamic (layer, size, n_blocks);
   if (result < 0)
-    return done (layer, result, error);
-  if (size > layer->size)
-    result = grow_dynamic (layer, size);
-  else
-    {
-      result = shrink_dynamic (layer, size);
-      vhd->broken = result < 0;
-    }
-  if (result < 0 && !vhd->broken)
     {
       layer->dirty |= vhd->footer_at == UINT64_MAX; /* the next flush writes it */
+      vhd_forget_free_slots (vhd);
       return done (layer, result, error);
     }
-  if (result < 0)
-    return vmm_set_errno_error (
-      error, -result, "VHD image “%s” could not be resized, and can't be used until it is opened again",
-      layer->store->path);
   layer->size = size;
-  vhd_unload_bat (vhd);
-  return vhd_load_bat (layer, error);
+  vhd_set_n_blocks (vhd, n_blocks);
+  return true;
 }
 
 bool

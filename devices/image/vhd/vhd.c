@@ -229,8 +229,8 @@ check_header (ImageLayer *layer, GError **error)
   return true;
 }
 
-bool
-vhd_load_bat (ImageLayer *layer, GError **error)
+static bool
+load_bat (ImageLayer *layer, GError **error)
 {
   Vhd *vhd = layer->state;
   int result;
@@ -249,7 +249,6 @@ vhd_load_bat (ImageLayer *layer, GError **error)
   if (result < 0)
     {
       memset (vhd->bat, 0xff, vhd->n_blocks * sizeof (uint32_t));
-      vhd->broken = true;
       return io_failed (layer, result, "the block allocation table", error);
     }
   for (uint32_t i = 0; i < vhd->n_blocks; i++)
@@ -257,8 +256,8 @@ vhd_load_bat (ImageLayer *layer, GError **error)
   return true;
 }
 
-void
-vhd_unload_bat (Vhd *vhd)
+static void
+unload_bat (Vhd *vhd)
 {
   g_clear_pointer (&vhd->bat, g_free);
   g_clear_pointer (&vhd->bat_dirty, g_free);
@@ -355,7 +354,7 @@ open_dynamic (ImageLayer *layer, const ImageOptions *options, GError **error)
 {
   Vhd *vhd = layer->state;
 
-  if (!read_header (layer, error) || !check_header (layer, error) || !vhd_load_bat (layer, error))
+  if (!read_header (layer, error) || !check_header (layer, error) || !load_bat (layer, error))
     return false;
   layer->cluster = vhd->block_size;
   layer->granule = VHD_SECTOR;
@@ -392,8 +391,8 @@ vhd_close (ImageLayer *layer)
 
   if (vhd == NULL)
     return;
-  if (vhd->bat != NULL && !vhd->broken && !layer->read_only && !layer->lenient && !layer->dirty
-      && vhd->tail_valid && !layer->store->fixed_size)
+  if (vhd->bat != NULL && !layer->read_only && !layer->lenient && !layer->dirty && vhd->tail_valid
+      && !layer->store->fixed_size)
     {
       /* What a discard left at the end goes back. Blocks that another program put elsewhere stay. */
       uint64_t end = vhd_used_end (vhd, store_size (layer->store));
@@ -401,7 +400,7 @@ vhd_close (ImageLayer *layer)
       if (end + vhd_stride (vhd) <= vhd->end || vhd->footer_at == UINT64_MAX)
         vhd_move_footer (layer, end);
     }
-  vhd_unload_bat (vhd);
+  unload_bat (vhd);
   g_clear_pointer (&layer->state, g_free);
 }
 
@@ -432,7 +431,7 @@ vhd_open (ImageLayer *layer, const ImageOptions *options, GError **error)
     }
   if (!opened)
     {
-      vhd_unload_bat (vhd);
+      unload_bat (vhd);
       g_clear_pointer (&layer->state, g_free);
     }
   return opened;
