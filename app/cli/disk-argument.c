@@ -39,6 +39,16 @@ choose (const char *key, const char *value, const char *const *choices, unsigned
   return complain (error, "%s can't be “%s”; it is one of %s", key, value, all);
 }
 
+bool
+disk_argument_bus (const char *option, const char *text, DiskBus *bus, GError **error)
+{
+  unsigned number = 0;
+  bool known = choose (option, g_str_equal (text, "sata") ? "ahci" : text, disk_bus_names, &number, error);
+
+  *bus = number;
+  return known;
+}
+
 static bool
 take_number (const char *key, const char *value, uint64_t *number, GError **error)
 {
@@ -63,8 +73,7 @@ take_choice (DiskArgument *argument, const char *key, const char *value, GError 
 
   if (g_str_equal (key, "bus"))
     {
-      known = choose (key, value, disk_bus_names, &number, error);
-      argument->bus = number;
+      known = disk_argument_bus (key, value, &argument->bus, error);
       argument->has_bus = true;
     }
   else if (g_str_equal (key, "cache"))

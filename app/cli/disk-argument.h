@@ -25,6 +25,9 @@ typedef struct {
 bool disk_argument_parse (DiskArgument *argument, const char *option, const char *text, GError **error);
 void disk_argument_clear (DiskArgument *argument);
 
+/* "scsi"; "sata" is AHCI's other name. */
+bool disk_argument_bus (const char *option, const char *text, DiskBus *bus, GError **error);
+
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (DiskArgument, disk_argument_clear)
 
 G_END_DECLS

@@ -58,6 +58,29 @@ cli_find_disk (const char *argument, CliDisk *disk, GError **error)
   return find_in_library (name, colon + 1, disk, error);
 }
 
+/* --- naming a machine --- */
+
+bool
+cli_find_machine (const char *name, CliMachine *machine, GError **error)
+{
+  machine->library = cli_open_library (error);
+  if (machine->library == NULL)
+    return false;
+  machine->vm = bonsai_library_find (machine->library, name);
+  if (machine->vm != NULL)
+    g_set_object (&machine->session, bonsai_vm_get_session (machine->vm));
+  else
+    machine->session = cli_find_session (name, error);
+  return machine->vm != NULL || machine->session != NULL;
+}
+
+void
+cli_machine_clear (CliMachine *machine)
+{
+  g_clear_object (&machine->session);
+  g_clear_object (&machine->library);
+}
+
 /* --- passphrases --- */
 
 void

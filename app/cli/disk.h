@@ -15,9 +15,9 @@ enum {
   DISK_STATUS_DAMAGED = 3,   /* check: content may be lost */
 };
 
-extern const Verb verb_disk_check, verb_disk_commit, verb_disk_compact, verb_disk_compare, verb_disk_convert,
-  verb_disk_create, verb_disk_info, verb_disk_limit, verb_disk_map, verb_disk_passphrase, verb_disk_rebase,
-  verb_disk_resize;
+extern const Verb verb_disk_attach, verb_disk_check, verb_disk_commit, verb_disk_compact, verb_disk_compare,
+  verb_disk_convert, verb_disk_create, verb_disk_detach, verb_disk_info, verb_disk_limit, verb_disk_map,
+  verb_disk_passphrase, verb_disk_rebase, verb_disk_resize;
 
 /* --- naming a disk --- */
 
@@ -34,6 +34,18 @@ bool cli_find_disk (const char *argument, CliDisk *disk, GError **error);
 void cli_disk_clear (CliDisk *disk);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliDisk, cli_disk_clear)
+
+/* A machine that gets a disk or gives one away. */
+typedef struct {
+  BonsaiLibrary *library;
+  BonsaiVm *vm;           /* (nullable): of @library */
+  BonsaiSession *session; /* (nullable): it runs; without a bundle if there is no @vm */
+} CliMachine;
+
+bool cli_find_machine (const char *name, CliMachine *machine, GError **error);
+void cli_machine_clear (CliMachine *machine);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliMachine, cli_machine_clear)
 
 /* --- passphrases --- */
 

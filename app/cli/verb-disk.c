@@ -2,9 +2,9 @@
 #include "app/cli/disk.h"
 
 static const Verb *const verbs[] = {
-  &verb_disk_create, &verb_disk_info,    &verb_disk_check, &verb_disk_convert,
-  &verb_disk_resize, &verb_disk_compact, &verb_disk_map,   &verb_disk_rebase,
-  &verb_disk_commit, &verb_disk_compare, &verb_disk_limit, &verb_disk_passphrase,
+  &verb_disk_create,  &verb_disk_info,   &verb_disk_check,  &verb_disk_convert,    &verb_disk_resize,
+  &verb_disk_compact, &verb_disk_map,    &verb_disk_rebase, &verb_disk_commit,     &verb_disk_compare,
+  &verb_disk_attach,  &verb_disk_detach, &verb_disk_limit,  &verb_disk_passphrase,
 };
 
 static void

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib-unix.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -46,6 +47,45 @@ disk_secret_free (DiskSecret *secret)
   explicit_bzero (secret->data, ROOM);
   munmap (secret->data, ROOM);
   g_free (secret);
+}
+
+GBytes *
+disk_secret_to_bytes (DiskSecret *secret)
+{
+  return g_bytes_new_with_free_func (secret->data, secret->image.length, (GDestroyNotify)disk_secret_free,
+                                     secret);
+}
+
+int
+disk_secret_pipe (GBytes *secret, GError **error)
+{
+  gsize length;
+  const void *data = g_bytes_get_data (secret, &length);
+  int fds[2], saved_errno;
+  bool written;
+
+  if (!g_unix_open_pipe (fds, FD_CLOEXEC, error))
+    return -1;
+  /* The newline is what a reader takes off; both fit, as a pipe has 64 KiB (pipe(7)). */
+  written = write (fds[1], data, length) == (ssize_t)length && write (fds[1], "\n", 1) == 1;
+  saved_errno = errno;
+  close (fds[1]);
+  if (written)
+    return fds[0];
+  close (fds[0]);
+  bonsai_set_errno_error (error, saved_errno, "Can't pass on the passphrase");
+  return -1;
+}
+
+GBytes *
+disk_secret_receive (int fd, GError **error)
+{
+  DiskSecret *secret;
+
+  if (!g_unix_set_fd_nonblocking (fd, TRUE, error))
+    return NULL;
+  secret = disk_secret_read_fd (fd, "another process", error);
+  return secret != NULL ? disk_secret_to_bytes (secret) : NULL;
 }
 
 const ImageSecret *

@@ -25,6 +25,19 @@ DiskSecret *disk_secret_ask_new (const char *prompt, GError **error);
 
 void disk_secret_free (DiskSecret *secret); /* NULL is ignored */
 
+/* --- from here to where a disk is opened --- */
+
+/* The passphrase in the same memory, wiped with the last reference. Takes @secret. (transfer full) */
+GBytes *disk_secret_to_bytes (DiskSecret *secret);
+
+/* The reading end of a pipe that holds the passphrase, for another process; -1 with @error set. */
+int disk_secret_pipe (GBytes *secret, GError **error);
+
+/* What disk_secret_pipe put there; does not wait for more. (transfer full), or NULL with @error set. */
+GBytes *disk_secret_receive (int fd, GError **error);
+
+/* --- as images take it --- */
+
 /* As image functions take it; NULL for NULL. (transfer none) */
 const ImageSecret *disk_secret_image (const DiskSecret *secret);
 

@@ -210,20 +210,23 @@ local_session_suspend_disk_work (LocalSession *self)
 }
 
 void
+local_session_resume_work_on (LocalSession *self, const DiskSpec *disk)
+{
+  ImageWork left;
+  Work *work;
+
+  if (disk->kind != DISK_KIND_DISK || disk->path == NULL || disk->read_only
+      || !image_work_pending (disk->path, &left))
+    return;
+  work = g_new0 (Work, 1);
+  work->disk = g_strdup (disk->id);
+  work->work = left;
+  begin (self, work, NULL);
+}
+
+void
 local_session_resume_disk_work (LocalSession *self)
 {
   for (unsigned i = 0; i < self->spec->disks->len; i++)
-    {
-      const DiskSpec *disk = g_ptr_array_index (self->spec->disks, i);
-      ImageWork left;
-      Work *work;
-
-      if (disk->kind != DISK_KIND_DISK || disk->path == NULL || disk->read_only
-          || !image_work_pending (disk->path, &left))
-        continue;
-      work = g_new0 (Work, 1);
-      work->disk = g_strdup (disk->id);
-      work->work = left;
-      begin (self, work, NULL);
-    }
+    local_session_resume_work_on (self, g_ptr_array_index (self->spec->disks, i));
 }

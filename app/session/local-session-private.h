@@ -28,6 +28,8 @@ struct _LocalSession {
   int exit_status;
   SessionWaiters *waiters;
 
+  const LocalSessionKeeper *keeper; /* (nullable) */
+  void *keeper_data;
   GHashTable *disk_work; /* disk → GCancellable of the work under way */
 
   ScreenViewer *viewer;
@@ -41,11 +43,20 @@ Pc *local_session_live_pc (LocalSession *self);
 /* Pulls the plug if need be; waits for readers of pc_lock. Any thread. */
 void local_session_free_pc (LocalSession *self);
 
+/* local-session-drives.c */
+void local_session_change_medium (BonsaiSession *session, const char *drive, const char *path, bool force,
+                                  GTask *task);
+void local_session_attach_disk (BonsaiSession *session, const DiskSpec *disk, bool any_bus, GTask *task);
+void local_session_detach_disk (BonsaiSession *session, const char *disk, bool force, GTask *task);
+void local_session_change_disk (BonsaiSession *session, const char *disk, uint64_t size,
+                                const ImageLimits *limits, GTask *task);
+
 /* local-session-disk.c */
 void local_session_work_on_disk (BonsaiSession *session, const BonsaiDiskWork *work, GTask *task);
 void local_session_cancel_disk_work (BonsaiSession *session, const char *disk);
 /* Goes on with what a process that died left undone. */
 void local_session_resume_disk_work (LocalSession *self);
+void local_session_resume_work_on (LocalSession *self, const DiskSpec *disk);
 /* The machine is about to go: its disks' work ends, and goes on at the next start. */
 void local_session_suspend_disk_work (LocalSession *self);
 

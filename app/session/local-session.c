@@ -407,146 +407,6 @@ local_session_input (BonsaiSession *session, const BonsaiInput *input)
     }
 }
 
-/* --- media --- */
-
-typedef struct {
-  char *drive, *path;
-  bool force;
-} Medium;
-
-static void
-medium_free (gpointer data)
-{
-  Medium *medium = data;
-
-  g_free (medium->drive);
-  g_free (medium->path);
-  g_free (medium);
-}
-
-static void
-change_medium_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
-{
-  LocalSession *self = source;
-  const Medium *medium = data;
-  GError *error = NULL;
-  bool done = false;
-
-  g_rw_lock_reader_lock (&self->pc_lock);
-  if (self->pc != NULL)
-    done = pc_change_medium (self->pc, medium->drive, medium->path, medium->force, &error);
-  else
-    g_set_error (&error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->spec->name);
-  g_rw_lock_reader_unlock (&self->pc_lock);
-
-  if (done)
-    g_task_return_boolean (task, TRUE);
-  else
-    g_task_return_error (task, error);
-}
-
-static const char *
-first_cdrom (MachineSpec *spec)
-{
-  for (unsigned i = 0; i < spec->disks->len; i++)
-    {
-      const DiskSpec *disk = g_ptr_array_index (spec->disks, i);
-
-      if (disk->kind == DISK_KIND_CDROM)
-        return disk->id;
-    }
-  return NULL;
-}
-
-static void
-local_session_change_medium (BonsaiSession *session, const char *drive, const char *path, bool force,
-                             GTask *task)
-{
-  LocalSession *self = LOCAL_SESSION (session);
-  Medium *medium;
-
-  if (drive == NULL)
-    drive = first_cdrom (self->spec);
-  if (drive == NULL)
-    {
-      g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "%s has no CD-ROM drive",
-                               self->spec->name);
-      g_object_unref (task);
-      return;
-    }
-  medium = g_new0 (Medium, 1);
-  *medium = (Medium){ g_strdup (drive), g_strdup (path), force };
-  g_task_set_task_data (task, medium, medium_free);
-  g_task_run_in_thread (task, change_medium_in_thread);
-  g_object_unref (task);
-}
-
-/* --- disks --- */
-
-typedef struct {
-  char *disk;
-  uint64_t size; /* 0: stays */
-  bool limited;
-  ImageLimits limits;
-} DiskChange;
-
-static void
-disk_change_free (gpointer data)
-{
-  DiskChange *change = data;
-
-  g_free (change->disk);
-  g_free (change);
-}
-
-static void
-change_disk_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
-{
-  LocalSession *self = source;
-  const DiskChange *change = data;
-  GError *error = NULL;
-  bool done = false;
-
-  g_rw_lock_reader_lock (&self->pc_lock);
-  if (self->pc != NULL)
-    done = (change->size == 0 || pc_grow_disk (self->pc, change->disk, change->size, &error))
-           && (!change->limited || pc_limit_disk (self->pc, change->disk, &change->limits, &error));
-  else
-    g_set_error (&error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->spec->name);
-  g_rw_lock_reader_unlock (&self->pc_lock);
-
-  if (done)
-    g_task_return_boolean (task, TRUE);
-  else
-    g_task_return_error (task, error);
-}
-
-static void
-local_session_change_disk (BonsaiSession *session, const char *disk, uint64_t size, const ImageLimits *limits,
-                           GTask *task)
-{
-  LocalSession *self = LOCAL_SESSION (session);
-  DiskChange *change;
-
-  if (size > 0 && g_hash_table_contains (self->disk_work, disk))
-    {
-      g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_BUSY,
-                               "Disk %s of %s is being worked on; wait until that is done", disk,
-                               self->spec->name);
-      g_object_unref (task);
-      return;
-    }
-  change = g_new0 (DiskChange, 1);
-  change->disk = g_strdup (disk);
-  change->size = size;
-  change->limited = limits != NULL;
-  if (limits != NULL)
-    change->limits = *limits;
-  g_task_set_task_data (task, change, disk_change_free);
-  g_task_run_in_thread (task, change_disk_in_thread);
-  g_object_unref (task);
-}
-
 /* --- the rest of the interface --- */
 
 static const char *
@@ -617,6 +477,8 @@ local_session_iface_init (BonsaiSessionInterface *iface)
   iface->get_console_open = local_session_get_console_open;
   iface->work_on_disk = local_session_work_on_disk;
   iface->cancel_disk_work = local_session_cancel_disk_work;
+  iface->attach_disk = local_session_attach_disk;
+  iface->detach_disk = local_session_detach_disk;
 }
 
 LocalSession *
@@ -627,6 +489,13 @@ local_session_new (MachineSpec *spec, Consoles *consoles)
   self->spec = machine_spec_ref (spec);
   self->consoles = consoles != NULL ? consoles_ref (consoles) : NULL;
   return self;
+}
+
+void
+local_session_set_keeper (LocalSession *self, const LocalSessionKeeper *keeper, void *data)
+{
+  self->keeper = keeper;
+  self->keeper_data = data;
 }
 
 Surface *

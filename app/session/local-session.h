@@ -19,6 +19,17 @@ void local_session_start_async (LocalSession *session, GCancellable *cancellable
                                 GAsyncReadyCallback callback, gpointer data);
 gboolean local_session_start_finish (LocalSession *session, GAsyncResult *result, GError **error);
 
+/* Whoever keeps the machine's description is told what its owner changed while it runs, so that the next start
+ * has the same. On the session's thread; false with @error set if it could not be recorded. */
+typedef struct {
+  bool (*attached) (const DiskSpec *disk, void *data, GError **error);
+  bool (*detached) (const char *disk, void *data, GError **error);
+  bool (*medium_changed) (const char *drive, const char *path, void *data, GError **error); /* @path: or NULL */
+} LocalSessionKeeper;
+
+/* @keeper: (nullable): stays valid until it is replaced. */
+void local_session_set_keeper (LocalSession *session, const LocalSessionKeeper *keeper, void *data);
+
 /* How the screen looked when the machine ended. (nullable) (transfer none) */
 Surface *local_session_get_last_picture (LocalSession *session);
 

@@ -2,6 +2,7 @@
 #include "app/session/session-server.h"
 
 #include "app/base/error.h"
+#include "app/session/disk-message.h"
 #include "app/session/runtime-dir.h"
 #include "app/session/session-bus.h"
 
@@ -205,6 +206,59 @@ on_cancel_disk_work (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocat
 }
 
 static void
+attach_done (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Answer *answer = data;
+  GError *error = NULL;
+  g_autoptr (DiskSpec) disk = bonsai_session_attach_disk_finish (BONSAI_SESSION (source), result, &error);
+
+  if (disk != NULL)
+    bonsai_bus_session1_complete_attach_disk (answer->skeleton, answer->invocation, NULL, disk->id,
+                                              disk_bus_names[disk->bus],
+                                              disk->options.format != NULL ? disk->options.format : "");
+  else
+    g_dbus_method_invocation_take_error (answer->invocation, error);
+  answer_free (answer);
+}
+
+static gboolean
+on_attach_disk (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, GUnixFDList *fds,
+                GVariant *settings, gpointer data)
+{
+  SessionServer *server = data;
+  GError *error = NULL;
+  bool any_bus;
+  g_autoptr (DiskSpec) disk = disk_message_parse (settings, fds, &any_bus, &error);
+
+  if (disk != NULL)
+    bonsai_session_attach_disk_async (server->session, disk, any_bus, NULL, attach_done,
+                                      answer_new (server, invocation));
+  else
+    g_dbus_method_invocation_take_error (invocation, error);
+  return TRUE;
+}
+
+static void
+detach_done (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GError *error = NULL;
+  gboolean done = bonsai_session_detach_disk_finish (BONSAI_SESSION (source), result, &error);
+
+  answer_empty (data, done, error);
+}
+
+static gboolean
+on_detach_disk (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, const char *disk,
+                gboolean force, gpointer data)
+{
+  SessionServer *server = data;
+
+  bonsai_session_detach_disk_async (server->session, disk, force, NULL, detach_done,
+                                    answer_new (server, invocation));
+  return TRUE;
+}
+
+static void
 on_session_disk_progress (SessionServer *server, const char *disk, guint64 done, guint64 total)
 {
   bonsai_bus_session1_emit_disk_progress (server->skeleton, disk, done, total);
@@ -383,6 +437,8 @@ connect_methods (SessionServer *server)
     { "handle-change-disk", G_CALLBACK (on_change_disk) },
     { "handle-show-console", G_CALLBACK (on_show_console) },
     { "handle-work-on-disk", G_CALLBACK (on_work_on_disk) },
+    { "handle-attach-disk", G_CALLBACK (on_attach_disk) },
+    { "handle-detach-disk", G_CALLBACK (on_detach_disk) },
     { "handle-cancel-disk-work", G_CALLBACK (on_cancel_disk_work) },
   };
 

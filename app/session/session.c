@@ -187,3 +187,35 @@ bonsai_session_cancel_disk_work (BonsaiSession *session, const char *disk)
 {
   BONSAI_SESSION_GET_IFACE (session)->cancel_disk_work (session, disk);
 }
+
+void
+bonsai_session_attach_disk_async (BonsaiSession *session, const DiskSpec *disk, bool any_bus,
+                                  GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (session, cancellable, callback, data);
+
+  g_task_set_source_tag (task, bonsai_session_attach_disk_async);
+  BONSAI_SESSION_GET_IFACE (session)->attach_disk (session, disk, any_bus, task);
+}
+
+DiskSpec *
+bonsai_session_attach_disk_finish (BonsaiSession *session, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+void
+bonsai_session_detach_disk_async (BonsaiSession *session, const char *disk, bool force,
+                                  GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (session, cancellable, callback, data);
+
+  g_task_set_source_tag (task, bonsai_session_detach_disk_async);
+  BONSAI_SESSION_GET_IFACE (session)->detach_disk (session, disk, force, task);
+}
+
+gboolean
+bonsai_session_detach_disk_finish (BonsaiSession *session, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}

@@ -3,6 +3,7 @@
 
 #include "app/session/state.h"
 #include "devices/image/image.h"
+#include "devices/platform/machine-spec.h"
 #include "display/input/input.h"
 #include "display/screen/surface.h"
 
@@ -78,6 +79,8 @@ struct _BonsaiSessionInterface {
   bool (*get_console_open) (BonsaiSession *session);
   void (*work_on_disk) (BonsaiSession *session, const BonsaiDiskWork *work, GTask *task);
   void (*cancel_disk_work) (BonsaiSession *session, const char *disk);
+  void (*attach_disk) (BonsaiSession *session, const DiskSpec *disk, bool any_bus, GTask *task);
+  void (*detach_disk) (BonsaiSession *session, const char *disk, bool force, GTask *task);
 };
 
 const char *bonsai_session_get_uuid (BonsaiSession *session);
@@ -135,5 +138,20 @@ gboolean bonsai_session_work_on_disk_finish (BonsaiSession *session, GAsyncResul
 
 /* Gives up the work on @disk, if there is any; whoever waits for it gets G_IO_ERROR_CANCELLED. */
 void bonsai_session_cancel_disk_work (BonsaiSession *session, const char *disk);
+
+/* Plugs @disk in while the machine runs, and into its description. Its path is absolute, or a URI; its id (NULL)
+ * and format (NULL) are found out if they aren't given, and its bus if @any_bus. */
+void bonsai_session_attach_disk_async (BonsaiSession *session, const DiskSpec *disk, bool any_bus,
+                                       GCancellable *cancellable, GAsyncReadyCallback callback,
+                                       gpointer data);
+/* What it became, without its passphrase. (transfer full) */
+DiskSpec *bonsai_session_attach_disk_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
+
+/* Flushes @disk, a CD-ROM drive ("cd0") or a disk, pulls it out and closes its image. @force: even if flushing
+ * fails, or the guest locked the tray. BONSAI_ERROR_BUSY while work on it is under way. */
+void bonsai_session_detach_disk_async (BonsaiSession *session, const char *disk, bool force,
+                                       GCancellable *cancellable, GAsyncReadyCallback callback,
+                                       gpointer data);
+gboolean bonsai_session_detach_disk_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 
 G_END_DECLS

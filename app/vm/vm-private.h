@@ -3,6 +3,7 @@
 
 #include "app/bundle/bundle.h"
 #include "app/session/consoles.h"
+#include "app/session/local-session.h"
 #include "app/session/session-server.h"
 #include "app/vm/vm.h"
 
@@ -62,6 +63,9 @@ void bonsai_vm_drop_session (BonsaiVm *vm);
 
 /* vm-start.c: the machine hosted here has ended. */
 void bonsai_vm_conclude_run (BonsaiVm *vm);
+
+/* vm-disks.c: writes into vm.json what changes while the machine runs here; its data is the BonsaiVm. */
+extern const LocalSessionKeeper bonsai_vm_keeper;
 
 /* vm-picture.c */
 void bonsai_vm_refresh_thumbnail (BonsaiVm *vm);

@@ -180,6 +180,7 @@ start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
   spec = vm_config_to_spec (self->config, self->path);
   spec->boot_menu = (flags & BONSAI_START_BOOT_MENU) != 0;
   session = local_session_new (spec, self->consoles);
+  local_session_set_keeper (session, &bonsai_vm_keeper, self);
   local_session_start_async (session, g_task_get_cancellable (task), started_here, task);
 }
 

@@ -121,6 +121,8 @@ bonsai_vm_drop_session (BonsaiVm *self)
   if (self->session == NULL)
     return;
   g_signal_handlers_disconnect_by_data (self->session, self);
+  if (LOCAL_IS_SESSION (self->session))
+    local_session_set_keeper (LOCAL_SESSION (self->session), NULL, NULL);
   g_clear_object (&self->session);
   self->session_ended = false;
 }

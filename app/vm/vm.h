@@ -74,4 +74,16 @@ void bonsai_vm_show_console_async (BonsaiVm *vm, gboolean show, GCancellable *ca
 gboolean bonsai_vm_show_console_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
 gboolean bonsai_vm_get_console_open (BonsaiVm *vm);
 
+/* Puts a disk or CD-ROM drive into the machine: at once if it runs, as bonsai_session_attach_disk_async does,
+ * else into its description. */
+void bonsai_vm_attach_disk_async (BonsaiVm *vm, const DiskSpec *disk, gboolean any_bus,
+                                  GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+/* What it became. (transfer full) */
+DiskSpec *bonsai_vm_attach_disk_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
+
+/* Takes it out again; its image stays. @force: as for bonsai_session_detach_disk_async. */
+void bonsai_vm_detach_disk_async (BonsaiVm *vm, const char *disk, gboolean force, GCancellable *cancellable,
+                                  GAsyncReadyCallback callback, gpointer data);
+gboolean bonsai_vm_detach_disk_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
+
 G_END_DECLS

@@ -133,6 +133,39 @@ change_disk (BonsaiSession *session, const char *disk, uint64_t size, const Imag
 }
 
 static void
+attach_disk (BonsaiSession *session, const DiskSpec *disk, bool any_bus, GTask *task)
+{
+  const DiskOptions *options = &disk->options;
+  DiskSpec *became = disk_spec_copy (disk);
+
+  g_string_append_printf (
+    FAKE_SESSION (session)->log, "attach %s %d %s%d %s %d %s %d %d %s %s %.*s %d\n", disk->id, disk->kind,
+    any_bus ? "any " : "", disk->bus, disk->path, disk->read_only, options->format, options->cache,
+    options->discard, options->serial, options->secret_file,
+    options->secret != NULL ? (int)g_bytes_get_size (options->secret) : 4,
+    options->secret != NULL ? (const char *)g_bytes_get_data (options->secret, NULL) : "none",
+    (int)options->limits.bytes_burst);
+  g_free (became->id);
+  became->id = g_strdup ("disk9");
+  became->bus = DISK_BUS_SCSI;
+  if (became->options.format == NULL)
+    became->options.format = g_strdup ("vdi");
+  g_task_return_pointer (task, became, (GDestroyNotify)disk_spec_free);
+  g_object_unref (task);
+}
+
+static void
+detach_disk (BonsaiSession *session, const char *disk, bool force, GTask *task)
+{
+  g_string_append_printf (FAKE_SESSION (session)->log, "detach %s %d\n", disk, force);
+  if (force)
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_BUSY, "It is worked on");
+  g_object_unref (task);
+}
+
+static void
 show_console (BonsaiSession *session, bool show, GTask *task)
 {
   FAKE_SESSION (session)->console_open = show;
@@ -158,6 +191,8 @@ fake_session_iface_init (BonsaiSessionInterface *iface)
   iface->watch = watch;
   iface->change_medium = change_medium;
   iface->change_disk = change_disk;
+  iface->attach_disk = attach_disk;
+  iface->detach_disk = detach_disk;
   iface->show_console = show_console;
 }
 

@@ -228,12 +228,81 @@ def test_cd():
     bonsai("start", "Drive", "--headless")
     try:
         bonsai("cd", "Drive", "insert", disc)
+        assert show("Drive")["config"]["disks"][0]["path"] == disc
         bonsai("cd", "Drive", "eject")
+        assert "path" not in show("Drive")["config"]["disks"][0]
+        bonsai("cd", "Drive", "insert", disc)
         bonsai("cd", "Drive", "insert", scratch, status=ERROR)
         bonsai("cd", "Drive", "insert", "/nonexistent", status=ERROR)
         bonsai("cd", "Drive", "insert", disc, "--drive", "cd7", status=ERROR)
     finally:
         bonsai("stop", "Drive")
+    # The next start has the disc that was in the drive.
+    assert show("Drive")["config"]["disks"][0]["path"] == disc
+    bonsai("start", "Drive", "--headless")
+    bonsai("stop", "Drive")
+
+
+def disks_of(name):
+    return {disk["id"]: disk for disk in show(name)["config"]["disks"]}
+
+
+def test_disks():
+    """Disks come and go while the machine runs, and the next start has those that stayed"""
+    images = [scratch + f"/disk{n}.qcow2" for n in range(3)]
+    for image in images:
+        bonsai("disk", "create", image, "8M")
+    bonsai("create", "Rack", "--memory", "64M", "--kernel", scratch + "/sleep", "--existing-disk", images[0] + ",bus=scsi",
+           "--network", "none")
+    bonsai("start", "Rack", "--headless")
+    try:
+        done = json.loads(bonsai("disk", "attach", "Rack", images[1] + ",serial=one", "--json"))
+        assert done == {"id": "disk1", "bus": "scsi", "path": images[1], "format": "qcow2", "running": True}, done
+        bonsai("disk", "attach", "Rack", images[2], "--bus", "sata", "--id", "more")
+        found = disks_of("Rack")
+        assert found["disk1"]["serial"] == "one" and found["disk1"]["format"] == "qcow2", found
+        assert found["more"]["bus"] == "ahci", found
+        assert "in use" in bonsai("disk", "check", images[1], status=ERROR)
+        bonsai("disk", "resize", "Rack:disk1", "16M")
+        bonsai("disk", "limit", "Rack:disk1", "--iops", "1")
+        assert "virtio" in bonsai("disk", "attach", "Rack", scratch + "/disc.iso", "--bus", "virtio", status=ERROR)
+        assert "in use" in bonsai("disk", "attach", "Rack", images[1], status=ERROR)
+        assert "another id" in bonsai("disk", "attach", "Rack", scratch + "/disc.iso", "--id", "more", status=ERROR)
+        assert "disk9" in bonsai("disk", "detach", "Rack:disk9", status=ERROR)
+        bonsai("disk", "detach", "Rack:disk1")
+        assert "disk1" not in disks_of("Rack")
+        bonsai("disk", "check", images[1])
+        assert json.loads(bonsai("disk", "info", images[1], "--json"))["size"] == 16 << 20
+        # A drive goes with its disc.
+        bonsai("disk", "attach", "Rack", scratch + "/disc.iso", "--cdrom")
+        assert disks_of("Rack")["cd0"]["kind"] == "cdrom"
+        bonsai("cd", "Rack", "eject")
+        bonsai("disk", "detach", "Rack:cd0")
+        assert "no CD-ROM" in bonsai("cd", "Rack", "eject", status=ERROR)
+    finally:
+        bonsai("stop", "Rack")
+    bonsai("start", "Rack", "--headless")
+    try:
+        assert "in use" in bonsai("disk", "check", images[2], status=ERROR)
+        bonsai("disk", "detach", "Rack:more")
+    finally:
+        bonsai("stop", "Rack")
+
+
+def test_disk_of_stray():
+    """A machine without a bundle takes disks as well"""
+    image = scratch + "/disk1.qcow2"
+    run = subprocess.Popen([BONSAI, "run", "--kernel", INVADERS, "--headless", "--memory", "64M", "--name", "stray"])
+    try:
+        wait_for("stray", lambda: any(vm["name"] == "stray" for vm in json.loads(bonsai("list", "--json"))))
+        assert "SCSI controller" in bonsai("disk", "attach", "stray", image, "--bus", "scsi", status=ERROR)
+        bonsai("disk", "attach", "stray", image)
+        assert "in use" in bonsai("disk", "check", image, status=ERROR)
+        bonsai("disk", "detach", "stray:disk0", "--force")
+        bonsai("disk", "check", image)
+    finally:
+        run.terminate()
+        run.wait(20)
 
 
 def test_host_killed():

@@ -574,6 +574,52 @@ def test_machine():
     assert "Nobody" in bonsai("info", "Nobody:disk0", status=ERROR)
 
 
+def disks_of(name):
+    found = json.loads(bonsai(name, "--json", command="show"))["config"]["disks"]
+    return {disk["id"]: disk for disk in found}
+
+
+def test_attach():
+    """Disks are put into a machine that doesn't run, with all that can be said of them, and taken out again"""
+    made = json.loads(bonsai("Rack", "--memory", "64M", "--json", command="create"))
+    bonsai("create", fresh("data.qcow2"), "8M")
+    disk("plain.img", MIB, [])
+    done = said("attach", "Rack", "data.qcow2,serial=S1,iops=100", "--id", "data")
+    assert done == {"id": "data", "bus": "virtio", "path": scratch + "/data.qcow2", "format": "qcow2",
+                    "running": False}, done
+    assert "SATA" in bonsai("attach", "Rack", "plain.img", "--bus", "sata", "--read-only")
+    found = disks_of("Rack")
+    assert found["data"]["serial"] == "S1" and found["data"]["limits"]["iops"] == 100, found
+    assert found["disk0"]["bus"] == "ahci" and found["disk0"]["format"] == "raw" and found["disk0"]["read-only"], found
+    # What lies in the bundle moves with it.
+    os.makedirs(made["path"] + "/disks", exist_ok=True)
+    bonsai("create", made["path"] + "/disks/own.qcow2", "8M")
+    bonsai("attach", "Rack", made["path"] + "/disks/own.qcow2", "--bus", "scsi")
+    assert disks_of("Rack")["disk1"]["path"] == "disks/own.qcow2", disks_of("Rack")
+    before = disks_of("Rack")
+    for arguments, word in (
+        (["data.qcow2"], "already"), (["other.img", "--id", "data"], "already"), (["other.img", "--id", "Ä"], "a-z"),
+        (["other.img", "--bus", "ide"], "ide"), (["missing.img"], "missing.img"), ([""], "empty"),
+        (["other.img", "--format", "qcow2"], "other.img"), (["other.img,serial=" + "x" * 21], "serial"),
+    ):
+        disk("other.img", MIB, [])
+        assert word in bonsai("attach", "Rack", *arguments, status=ERROR), arguments
+    for number in range(5):
+        disk(f"port{number}.img", MIB, [])
+        bonsai("attach", "Rack", f"port{number}.img", "--bus", "sata")
+    assert "too many" in bonsai("attach", "Rack", "other.img", "--bus", "sata", status=ERROR)
+    for number in range(5):
+        bonsai("detach", f"Rack:disk{number + 2}")
+    assert disks_of("Rack") == before
+    bonsai("detach", "Rack", status=USAGE)
+    assert "disk7" in bonsai("detach", "Rack:disk7", status=ERROR)
+    assert "Nobody" in bonsai("detach", "Nobody:disk0", status=ERROR)
+    assert said("detach", "Rack:data") == {"id": "data", "running": False}
+    assert "data" not in disks_of("Rack") and os.path.exists("data.qcow2")
+    bonsai("attach", "Rack", "", "--cdrom")
+    assert disks_of("Rack")["cd0"]["kind"] == "cdrom"
+
+
 def main():
     tests = [value for name, value in globals().items() if name.startswith("test_")]
     wanted = sys.argv[2:]

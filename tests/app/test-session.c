@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* A session seen from another process: over its socket. */
 #include "app/base/error.h"
+#include "app/session/disk-message.h"
 #include "app/session/remote-session.h"
 #include "app/session/runtime-dir.h"
 #include "app/session/session-server.h"
@@ -210,6 +211,91 @@ test_disk (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (fixture->fake->log->str, ==, "disk disk0 1099511627776\ndisk disk1 0 1 2 3 4\n");
 }
 
+static DiskSpec *
+attach (Fixture *fixture, const DiskSpec *disk, bool any_bus, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  bonsai_session_attach_disk_async (fixture->remote, disk, any_bus, NULL, keep_result, &result);
+  wait_until (result != NULL);
+  return bonsai_session_attach_disk_finish (fixture->remote, result, error);
+}
+
+static gboolean
+detach (Fixture *fixture, const char *disk, bool force, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  bonsai_session_detach_disk_async (fixture->remote, disk, force, NULL, keep_result, &result);
+  wait_until (result != NULL);
+  return bonsai_session_detach_disk_finish (fixture->remote, result, error);
+}
+
+/* All that a disk can be arrives, its passphrase byte for byte. */
+static void
+test_attach (Fixture *fixture, gconstpointer data)
+{
+  static const char secret[] = "per\tfect\n\n";
+  g_autoptr (GBytes) bytes = g_bytes_new_static (secret, strlen (secret));
+  const DiskSpec all = {
+    .id = (char *)"disk3",
+    .kind = DISK_KIND_CDROM,
+    .bus = DISK_BUS_SCSI,
+    .path = (char *)"/a b.img",
+    .read_only = true,
+    .options = { .format = (char *)"qcow2",
+                 .cache = DISK_CACHE_UNSAFE,
+                 .discard = DISK_DISCARD_IGNORE,
+                 .serial = (char *)"S1",
+                 .secret_file = (char *)"/key",
+                 .secret = bytes,
+                 .limits = { 1, 2, 3, 4 } },
+  };
+  const DiskSpec least = { .path = (char *)"nbd://host/disk" };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (DiskSpec) became = attach (fixture, &all, false, &error);
+  g_autoptr (DiskSpec) other = attach (fixture, &least, true, &error);
+
+  g_assert_no_error (error);
+  g_assert_cmpstr (became->id, ==, "disk9");
+  g_assert_cmpstr (became->path, ==, "/a b.img");
+  g_assert_cmpstr (became->options.format, ==, "qcow2");
+  g_assert_null (became->options.secret);
+  g_assert_cmpint (other->bus, ==, DISK_BUS_SCSI);
+  g_assert_cmpstr (other->options.format, ==, "vdi");
+  g_assert_cmpstr (fixture->fake->log->str, ==,
+                   "attach disk3 1 2 /a b.img 1 qcow2 3 1 S1 /key per\tfect\n\n 4\n"
+                   "attach (null) 0 any 0 nbd://host/disk 0 (null) 0 0 (null) (null) none 0\n");
+
+  g_string_truncate (fixture->fake->log, 0);
+  g_assert_true (detach (fixture, "disk9", true, &error));
+  g_assert_false (detach (fixture, "disk9", false, &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY);
+  g_assert_cmpstr (fixture->fake->log->str, ==, "detach disk9 1\ndetach disk9 0\n");
+}
+
+/* What isn't understood is refused, and never reaches the machine. */
+static void
+test_attach_refused (void)
+{
+  static const char *const settings[] = {
+    "{'path': <'relative.img'>}", "{'path': <7>}",          "{'bus': <'ide'>}",
+    "{'cache': <true>}",          "{'read-only': <'yes'>}", "{'limits': <(uint64 1, uint64 2)>}",
+    "{'secret': <handle 0>}",     "{'colour': <'blue'>}",
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (settings); i++)
+    {
+      g_autoptr (GVariant) value = g_variant_parse (G_VARIANT_TYPE ("a{sv}"), settings[i], NULL, NULL, NULL);
+      g_autoptr (GError) error = NULL;
+      bool any_bus;
+
+      g_assert_nonnull (value);
+      g_assert_null (disk_message_parse (value, NULL, &any_bus, &error));
+      g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID);
+    }
+}
+
 /* The end is told before the connection goes. */
 static void
 test_end (Fixture *fixture, gconstpointer data)
@@ -335,6 +421,7 @@ main (int argc, char **argv)
     { "/session/watch", test_watch },
     { "/session/medium-and-console", test_medium_and_console },
     { "/session/disk", test_disk },
+    { "/session/attach", test_attach },
     { "/session/end", test_end },
     { "/session/host-lost", test_host_lost },
     { "/session/other-user", test_other_user },
@@ -346,6 +433,7 @@ main (int argc, char **argv)
   g_test_init (&argc, &argv, NULL);
   for (unsigned i = 0; i < G_N_ELEMENTS (tests); i++)
     g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);
+  g_test_add_func ("/session/attach-refused", test_attach_refused);
   g_test_add_func ("/session/nobody-there", test_nobody_there);
   g_test_add_func ("/session/open-folder", test_open_folder);
   return g_test_run ();
