@@ -466,7 +466,7 @@ fill_config (VirtioBlk *blk, unsigned n_queues)
 static const VirtioClass blk_virtio = {
   .id = VIRTIO_ID_BLOCK,
   .class_code = 0x010000,
-  .looks_for_buffers = true,
+  .polled = true,
   .kick = blk_kick,
   .config_write = blk_config_write,
   .reset = blk_virtio_reset,

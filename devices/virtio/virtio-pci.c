@@ -189,7 +189,9 @@ write_queue_register (Virtq *vq, unsigned offset, uint32_t value)
   switch (offset)
     {
     case COMMON_QUEUE_SIZE:
-      vq->size = value <= vq->max_size && value > 0 && (value & (value - 1)) == 0 ? value : vq->max_size;
+      vq->size = virtq_may_have_size (vq, value, virtio_has_feature (vq->vdev, VIRTIO_F_RING_PACKED))
+                   ? value
+                   : vq->max_size;
       break;
     case COMMON_QUEUE_DESC:
     case COMMON_QUEUE_DESC + 4:

@@ -18,7 +18,8 @@ virtio_realize (VirtioDevice *vdev, const VirtioClass *klass, const PciPlace *pl
   vdev->virtio = klass;
   vdev->config_vector = VIRTIO_NO_VECTOR;
   vdev->features = features | VIRTIO_FEATURE (VIRTIO_F_VERSION_1) | VIRTIO_FEATURE (VIRTIO_F_INDIRECT_DESC)
-                   | VIRTIO_FEATURE (VIRTIO_F_EVENT_IDX) | VIRTIO_FEATURE (VIRTIO_F_RING_RESET);
+                   | VIRTIO_FEATURE (VIRTIO_F_EVENT_IDX) | VIRTIO_FEATURE (VIRTIO_F_RING_PACKED)
+                   | VIRTIO_FEATURE (VIRTIO_F_RING_RESET);
   return virtio_pci_realize (vdev, place, error);
 }
 
@@ -67,7 +68,7 @@ virtio_realized (VirtioDevice *vdev, GError **error)
       if (vq->kick_fd < 0)
         return vmm_set_errno_error (error, errno, "Can't make an eventfd for %s", vdev->pci.device.name);
       vq->kick_watch = device_watch_fd (&vdev->pci.device, vq->kick_fd, G_IO_IN, kick_arrived);
-      if (vdev->virtio->looks_for_buffers)
+      if (vdev->virtio->polled)
         device_watch_set_look (vq->kick_watch, look_for_kick);
     }
   virtio_pci_add_registers (vdev);
@@ -96,6 +97,7 @@ virtio_unrealize (Device *device)
       if (vq->kick_fd >= 0)
         close (vq->kick_fd);
       vq->kick_fd = -1;
+      virtq_clear (vq);
     }
 }
 
@@ -186,6 +188,18 @@ begin_reset (VirtioDevice *vdev)
     virtio_do_reset (vdev);
 }
 
+/* Section 3.1.1: queues come after the features that say how they look. A driver that enabled some before
+ * gets them looked at again. */
+static void
+features_accepted (VirtioDevice *vdev)
+{
+  for (unsigned i = 0; i < vdev->n_queues; i++)
+    if (vdev->queues[i].enabled && !virtq_map (&vdev->queues[i]))
+      virtio_fail (vdev, "queue %u was enabled in another layout", i);
+  if (vdev->virtio->negotiated != NULL)
+    vdev->virtio->negotiated (vdev);
+}
+
 void
 virtio_write_status (VirtioDevice *vdev, uint8_t value)
 {
@@ -207,8 +221,8 @@ virtio_write_status (VirtioDevice *vdev, uint8_t value)
       added &= ~VIRTIO_STATUS_DRIVER_OK;
     }
   vdev->status |= added & ~VIRTIO_STATUS_NEEDS_RESET;
-  if ((added & VIRTIO_STATUS_FEATURES_OK) && vdev->virtio->negotiated != NULL)
-    vdev->virtio->negotiated (vdev);
+  if (added & VIRTIO_STATUS_FEATURES_OK)
+    features_accepted (vdev);
   if (added & VIRTIO_STATUS_DRIVER_OK)
     virtio_kick_all (vdev);
 }
@@ -251,7 +265,7 @@ virtio_kick (Virtq *vq)
 
   /* A guest that fills the queue as fast as it is emptied must not keep the loop for itself. */
   vq->budget = vq->size;
-  vq->seen = virtq_available_index (vq);
+  vq->unasked = false;
   vdev->virtio->kick (vdev, vq);
   vq->budget = UINT_MAX;
 }
@@ -279,7 +293,8 @@ check_state (const void *object, const void *incoming, GError **error)
       return false;
     }
   for (unsigned i = 0; i < vdev->n_queues; i++)
-    if (!virtq_check_state (&vdev->queues[i], &other->queues[i], error))
+    if (!virtq_check_state (&vdev->queues[i], &other->queues[i],
+                            other->driver_features & VIRTIO_FEATURE (VIRTIO_F_RING_PACKED), error))
       return false;
   return true;
 }
@@ -296,7 +311,12 @@ after_load (void *object)
       vq->resetting = false;
       vq->in_flight = 0;
       vq->generation++;
-      if (vq->enabled && !virtq_map (vq))
+      vq->unasked = false;
+      if (!vq->enabled)
+        continue;
+      if (virtq_map (vq))
+        virtq_packed_tidy_slots (vq);
+      else
         {
           vq->enabled = false;
           vdev->status |= VIRTIO_STATUS_NEEDS_RESET;

@@ -30,6 +30,7 @@ typedef struct Virtq Virtq;
 
 #define VIRTIO_MAX_QUEUES  16u
 #define VIRTQ_MAX_SIZE     256u /* descriptors per queue; the guest may choose fewer */
+#define VIRTQ_SLOT_SIZE    18u  /* a descriptor of a packed ring that was taken, and which one follows */
 #define VIRTQ_CHAIN_MAX    264u /* pieces of memory per chain; a descriptor may cross banks */
 #define VIRTIO_CONFIG_SIZE 256u
 
@@ -51,9 +52,9 @@ struct VirtioClass {
    * the machine stands still. */
   void (*kick) (VirtioDevice *vdev, Virtq *vq);
 
-  /* Its queues are emptied by every kick: while the machine's loop is busy it may look for new buffers by
-   * itself, and the guest needs not kick. */
-  bool looks_for_buffers;
+  /* While the machine's loop is busy it polls this device's empty queues by itself, and the guest needs not
+   * kick. */
+  bool polled;
 
   /* The guest accepted vdev->driver_features. May be NULL. */
   void (*negotiated) (VirtioDevice *vdev);
@@ -72,7 +73,7 @@ struct VirtioClass {
  * (virtq_chain_read) before checking.
  */
 typedef struct {
-  uint16_t head;
+  uint16_t head; /* the first descriptor: in a split ring's table, or the slot of a packed ring's */
   uint32_t generation;
   unsigned n_out, n_in;
   uint64_t out_size, in_size; /* bytes; their sum is below 2^32 */
@@ -91,21 +92,32 @@ struct Virtq {
   bool resetting; /* queue_reset was written while chains were in flight */
   uint64_t desc, driver, device;
 
-  /* Progress. */
+  /* Progress. A split ring's indices run freely; in a packed one they are places, each with its wrap counter.
+   */
   uint16_t last_avail;
-  uint16_t used;      /* index of the next used element */
-  uint16_t signalled; /* value of @used at the last notification's decision */
-  bool signalled_valid;
+  uint16_t used; /* the next used element */
+  bool avail_wrap, used_wrap;
+  uint32_t unsignalled;  /* entries of the ring given back since the last notification's decision */
+  bool signalled_before; /* since the queue began */
   uint16_t n_parked;
   uint16_t parked[VIRTQ_MAX_SIZE]; /* heads that virtq_pop gives again first */
 
+  /* A packed ring's descriptors of chains that were popped or parked: their place may hold something else by
+   * now.
+   * @max_size slots of VIRTQ_SLOT_SIZE. */
+  uint8_t *slots;
+  size_t slots_size;
+
   /* Not saved. */
+  bool packed;         /* the layout */
+  uint16_t free_slot;  /* the first of the free ones */
   unsigned in_flight;  /* popped, neither pushed nor parked */
   unsigned budget;     /* chains that this kick may still pop */
   uint32_t generation; /* grows with each reset: late completions are dropped */
-  uint16_t seen;       /* the available index when the last kick began */
-  bool unasked;        /* the guest was not asked to kick: the loop looks for itself */
-  const uint8_t *desc_host, *driver_host;
+  bool unasked;        /* it ran dry, and the guest was not asked to kick: the loop polls it */
+  uint8_t *desc_host;
+  const uint8_t *driver_host;
+  uint16_t kick_flags; /* a packed ring's: what the guest was told of kicks last */
   int kick_fd;
   LoopWatch *kick_watch;
   bool kick_routed; /* the hypervisor signals kick_fd */
@@ -140,7 +152,8 @@ extern const StateTable virtio_device_state;
 
 /**
  * virtio_realize:
- * @features: device-type bits; the core adds VERSION_1, RING_INDIRECT_DESC, RING_EVENT_IDX, RING_RESET
+ * @features: device-type bits; the core adds VERSION_1, the rings' (INDIRECT_DESC, EVENT_IDX, RING_PACKED,
+ * RING_RESET)
  *
  * Call virtio_add_queue and fill config after it, then virtio_realized.
  */

@@ -1,17 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/devices/ahci-fixture.h"
 
-Image *
-ahci_open_image (Bench *bench, const char *path, bool read_only)
-{
-  GError *error = NULL;
-  Image *image =
-    image_open (bench_board (bench)->loop, path, &(ImageOptions){ .read_only = read_only }, &error);
-
-  g_assert_no_error (error);
-  return image;
-}
-
 static void
 furnish (Bench *bench, void *data)
 {
@@ -19,8 +8,8 @@ furnish (Bench *bench, void *data)
   const AhciConfig config = {
     .place = { pci_bench_bus_new (bench), PCI_DEVFN (31, 2) },
     .ports = {
-      [DISK] = { .kind = AHCI_PORT_DISK, .image = ahci_open_image (bench, f->disk_path, f->read_only), .id = "disk0", .read_only = f->read_only },
-      [CD] = { .kind = AHCI_PORT_CDROM, .image = ahci_open_image (bench, f->cd_path, true), .id = "cd0" },
+      [DISK] = { .kind = AHCI_PORT_DISK, .image = bench_open_image (bench, f->disk_path, NULL, f->read_only), .id = "disk0", .read_only = f->read_only },
+      [CD] = { .kind = AHCI_PORT_CDROM, .image = bench_open_image (bench, f->cd_path, NULL, true), .id = "cd0" },
     },
   };
 
@@ -60,16 +49,6 @@ ahci_teardown (AhciFixture *f, gconstpointer data)
   g_free (f->disk_path);
   g_free (f->cd_path);
   scratch_free (f->folder);
-}
-
-void
-assert_pattern (AhciFixture *f, uint64_t address, uint64_t offset, size_t size)
-{
-  const uint8_t *p = bench_memory (f->bench, address, size);
-
-  for (size_t i = 0; i < size; i++)
-    if (p[i] != pattern_byte (offset + i))
-      g_error ("byte %zu after %" G_GUINT64_FORMAT " is 0x%02x", i, offset, p[i]);
 }
 
 void

@@ -3,6 +3,7 @@
 
 #include "devices/storage/ahci.h"
 #include "tests/devices/ahci-guest.h"
+#include "tests/devices/disk-checks.h"
 #include "tests/image/small-disk.h"
 
 G_BEGIN_DECLS
@@ -33,8 +34,6 @@ void ahci_teardown (AhciFixture *f, gconstpointer data);
 /* Makes the bench anew, for files that changed. Nothing is started on it. */
 void ahci_rebuild (AhciFixture *f);
 
-Image *ahci_open_image (Bench *bench, const char *path, bool read_only);
-void assert_pattern (AhciFixture *f, uint64_t address, uint64_t offset, size_t size);
 void assert_all (AhciFixture *f, uint64_t address, uint8_t value, size_t size);
 uint32_t port_read (AhciFixture *f, unsigned port, unsigned reg);
 const uint8_t *answer (AhciFixture *f, size_t size); /* what arrived at GUEST_DATA */

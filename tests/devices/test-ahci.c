@@ -140,14 +140,14 @@ static void
 test_reads (AhciFixture *f, gconstpointer data)
 {
   g_assert_cmphex (run_ata (f, 0x25, 10, 16, 8192) & ERR, ==, 0);
-  assert_pattern (f, GUEST_DATA, 5120, 8192);
+  assert_memory_is_pattern (f->bench, GUEST_DATA, 5120, 8192);
   g_assert_cmpuint (load_le32 (bench_memory (f->bench, ahci_guest_list (DISK) + 4, 4)), ==, 8192);
   g_assert_cmphex (run_ata (f, 0xc8, 3, 1, 512) & ERR, ==, 0);
-  assert_pattern (f, GUEST_DATA, 3 * 512, 512);
+  assert_memory_is_pattern (f->bench, GUEST_DATA, 3 * 512, 512);
   g_assert_cmphex (run_ata (f, 0x20, 5, 2, 1024) & ERR, ==, 0); /* PIO */
-  assert_pattern (f, GUEST_DATA, 5 * 512, 1024);
+  assert_memory_is_pattern (f->bench, GUEST_DATA, 5 * 512, 1024);
   g_assert_cmphex (run_ata (f, 0xc8, 0, 0, 131072) & ERR, ==, 0); /* a count of 0 is 256 */
-  assert_pattern (f, GUEST_DATA, 0, 131072);
+  assert_memory_is_pattern (f->bench, GUEST_DATA, 0, 131072);
 }
 
 static void
@@ -226,7 +226,7 @@ test_queued (AhciFixture *f, gconstpointer data)
   g_assert_true (bench_run_until (f->bench, none_active, NULL));
   g_assert_cmphex (port_read (f, DISK, PORT_CI), ==, 0);
   g_assert_cmphex (port_read (f, DISK, PORT_IS) & 8, ==, 8);
-  assert_pattern (f, GUEST_DATA, 0, 32 * 4096);
+  assert_memory_is_pattern (f->bench, GUEST_DATA, 0, 32 * 4096);
 }
 
 /* The log names the command that failed; the others are given up with it. */
@@ -267,9 +267,9 @@ test_trim (AhciFixture *f, gconstpointer data)
   store_le64 (ranges + 8, UINT64_C (8) << 48 | 256);
   g_assert_cmphex (ahci_guest_run (f->bench, DISK, &trim) & ERR, ==, 0);
   g_assert_cmphex (run_ata (f, 0x25, 63, 18, 18 * 512) & ERR, ==, 0);
-  assert_pattern (f, GUEST_DATA, 63 * 512, 512);
+  assert_memory_is_pattern (f->bench, GUEST_DATA, 63 * 512, 512);
   assert_all (f, GUEST_DATA + 512, 0, 16 * 512);
-  assert_pattern (f, GUEST_DATA + 17 * 512, 80 * 512, 512);
+  assert_memory_is_pattern (f->bench, GUEST_DATA + 17 * 512, 80 * 512, 512);
 }
 
 static void
@@ -427,7 +427,7 @@ test_hot_plug (AhciFixture *f, gconstpointer data)
   Device *device = bench_device (f->bench);
   g_autofree char *path = pattern_file_new (f->folder, "other.img", 512 * 64);
   AhciPortConfig drive = { .kind = AHCI_PORT_DISK,
-                           .image = ahci_open_image (f->bench, path, false),
+                           .image = bench_open_image (f->bench, path, NULL, false),
                            .id = "disk9" };
   g_autoptr (GError) error = NULL;
 
@@ -455,7 +455,7 @@ test_hot_plug (AhciFixture *f, gconstpointer data)
       &(GuestCommand){ .command = 0x25, .lba = 9, .count = 1, .data = GUEST_DATA, .length = 512 })
       & ERR,
     ==, 0);
-  assert_pattern (f, GUEST_DATA, 9 * 512, 512);
+  assert_memory_is_pattern (f->bench, GUEST_DATA, 9 * 512, 512);
   g_assert_cmphex (
     ahci_guest_run (f->bench, EMPTY, &(GuestCommand){ .command = 0xec, .data = GUEST_DATA, .length = 512 })
       & ERR,
@@ -488,7 +488,7 @@ test_unplug_under_load (AhciFixture *f, gconstpointer data)
       bench_settle (f->bench);
       for (unsigned i = 0; i < 0x100000; i += 511)
         g_assert_cmphex (*(uint8_t *)bench_memory (f->bench, GUEST_DATA + i, 1), ==, 0xcc);
-      drive.image = ahci_open_image (f->bench, f->disk_path, false);
+      drive.image = bench_open_image (f->bench, f->disk_path, NULL, false);
       g_assert_true (ahci_plug (device, DISK, &drive, NULL));
       ahci_guest_start (f->bench, DISK);
       g_assert_cmphex (run_ata (f, 0x25, 0, 1, 512) & ERR, ==, 0);

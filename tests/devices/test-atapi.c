@@ -29,15 +29,15 @@ test_reads (AhciFixture *f, gconstpointer data)
   g_assert_cmpuint (load_be32 (answer (f, 8)), ==, CD_BLOCKS - 1);
   g_assert_cmpuint (load_be32 (answer (f, 8) + 4), ==, 2048);
   g_assert_cmphex (PACKET (f, 3 * 2048, 0x28, 0, 0, 0, 0, 16, 0, 0, 3), ==, 0);
-  assert_pattern (f, GUEST_DATA, 16 * 2048, 3 * 2048);
+  assert_memory_is_pattern (f->bench, GUEST_DATA, 16 * 2048, 3 * 2048);
   g_assert_cmphex (PACKET (f, 2048, 0xa8, 0, 0, 0, 0, 7, 0, 0, 0, 1), ==, 0);
-  assert_pattern (f, GUEST_DATA, 7 * 2048, 2048);
+  assert_memory_is_pattern (f->bench, GUEST_DATA, 7 * 2048, 2048);
   g_assert_cmphex (PACKET (f, 2048, 0xbe, 0, 0, 0, 0, 9, 0, 0, 1, 0x10), ==, 0);
-  assert_pattern (f, GUEST_DATA, 9 * 2048, 2048);
+  assert_memory_is_pattern (f->bench, GUEST_DATA, 9 * 2048, 2048);
 
   /* The file ends inside the last block. */
   g_assert_cmphex (PACKET (f, 2048, 0x28, 0, 0, 0, 0, CD_BLOCKS - 1, 0, 0, 1), ==, 0);
-  assert_pattern (f, GUEST_DATA, (CD_BLOCKS - 1) * 2048, 1024);
+  assert_memory_is_pattern (f->bench, GUEST_DATA, (CD_BLOCKS - 1) * 2048, 1024);
   assert_all (f, GUEST_DATA + 1024, 0, 1024);
 
   g_assert_cmphex (PACKET (f, 2048, 0x28, 0, 0, 0, 0, CD_BLOCKS, 0, 0, 1), ==, 0x052100);
@@ -116,7 +116,7 @@ test_change (AhciFixture *f, gconstpointer data)
   g_assert_cmphex (PACKET (f, 8, 0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), ==, 0);
   g_assert_cmphex (load_be32 (answer (f, 8) + 4), ==, 0x03000000); /* media removal, nothing there */
 
-  image = ahci_open_image (f->bench, other, true);
+  image = bench_open_image (f->bench, other, NULL, true);
   g_assert_true (ahci_change_medium (device, CD, image, false, &error));
   g_assert_cmphex (PACKET (f, 8, 0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), ==, 0);
   g_assert_cmphex (load_be32 (answer (f, 8) + 4), ==, 0x02020000); /* new media, present */

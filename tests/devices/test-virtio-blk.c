@@ -2,8 +2,7 @@
 /* Virtio disks against virtio 1.2, section 5.2. */
 #include "devices/virtio/virtio-blk.h"
 
-#include "tests/image/small-disk.h"
-#include "tests/devices/virtio-guest.h"
+#include "tests/devices/virtio-disk-fixture.h"
 #include "vmm/base/bytes.h"
 
 #include <unistd.h>
@@ -12,7 +11,6 @@
 #define HEADER UINT64_C (0x80000)
 #define STATUS UINT64_C (0x80100)
 #define DATA   UINT64_C (0x90000)
-#define SIZE   (UINT64_C (1) << 20)
 
 #define F_RO         (UINT64_C (1) << 5)
 #define F_FLUSH      (UINT64_C (1) << 9)
@@ -33,83 +31,33 @@ enum {
   S_UNSUPP = 2,
 };
 
-typedef struct {
-  char *folder, *path;
-  bool read_only, plain;
-  Image *image;
-  unsigned n_queues;
-  Bench *bench;
-  GuestQueue queue;
-} Fixture;
-
 static void
 furnish (Bench *bench, void *data)
 {
-  Fixture *f = data;
-  GError *error = NULL;
-  const ImageOptions options = { .read_only = f->read_only };
+  VirtioDisk *f = data;
   const VirtioBlkConfig config = {
     .place = { pci_bench_bus_new (bench), PCI_DEVFN (4, 0) },
-    .image = image_open (bench_board (bench)->loop, f->path, &options, &error),
+    .image = virtio_disk_open (f, bench),
     .serial = "disk-serial-0123456789",
-    .n_queues = f->n_queues,
-    .write_through = f->plain,
-    .no_discard = f->plain,
+    .n_queues = f->wanted->n_queues,
+    .write_through = f->wanted->plain,
+    .no_discard = f->wanted->plain,
   };
 
-  g_assert_no_error (error);
-  f->image = config.image;
   bench_add (bench, &virtio_blk_class, "disk0", &config);
   pci_bench_map (bench);
 }
 
 static void
-start (Fixture *f, uint64_t features)
+start (VirtioDisk *f, uint64_t features)
 {
-  g_assert_cmphex (virtio_guest_negotiate (f->bench, F_VERSION_1 | features) & STATUS_FEATURES_OK, !=, 0);
+  virtio_disk_negotiate (f, features);
   guest_queue_init (&f->queue, f->bench, 0, 16, RINGS);
   virtio_guest_driver_ok (f->bench);
 }
 
 static void
-setup (Fixture *f, gconstpointer data)
-{
-  f->folder = scratch_new ();
-  f->path = pattern_file_new (f->folder, "disk.img", SIZE);
-  f->bench = bench_new_with (furnish, f);
-}
-
-static void
-setup_read_only (Fixture *f, gconstpointer data)
-{
-  f->read_only = true;
-  setup (f, data);
-}
-
-static void
-setup_queues (Fixture *f, gconstpointer data)
-{
-  f->n_queues = 4;
-  setup (f, data);
-}
-
-static void
-setup_plain (Fixture *f, gconstpointer data)
-{
-  f->plain = true;
-  setup (f, data);
-}
-
-static void
-teardown (Fixture *f, gconstpointer data)
-{
-  bench_free (f->bench);
-  g_free (f->path);
-  scratch_free (f->folder);
-}
-
-static void
-put_header (Fixture *f, uint64_t where, uint32_t type, uint64_t sector)
+put_header (VirtioDisk *f, uint64_t where, uint32_t type, uint64_t sector)
 {
   uint8_t *p = bench_memory (f->bench, where, 16);
 
@@ -119,7 +67,7 @@ put_header (Fixture *f, uint64_t where, uint32_t type, uint64_t sector)
 }
 
 static void
-issue (Fixture *f, uint32_t type, uint64_t sector, uint64_t data, uint32_t length)
+issue (VirtioDisk *f, uint32_t type, uint64_t sector, uint64_t data, uint32_t length)
 {
   const GuestBuffer buffers[] = { { HEADER, 16, false },
                                   { data, length, type == T_IN || type == T_GET_ID },
@@ -136,48 +84,25 @@ issue (Fixture *f, uint32_t type, uint64_t sector, uint64_t data, uint32_t lengt
 }
 
 static uint8_t
-status_byte (Fixture *f)
+status_byte (VirtioDisk *f)
 {
   return *(uint8_t *)bench_memory (f->bench, STATUS, 1);
 }
 
 static uint8_t
-run (Fixture *f, uint32_t type, uint64_t sector, uint64_t data, uint32_t length)
+run (VirtioDisk *f, uint32_t type, uint64_t sector, uint64_t data, uint32_t length)
 {
   issue (f, type, sector, data, length);
   guest_queue_wait (&f->queue, NULL);
   return status_byte (f);
 }
 
-static void
-assert_pattern (Fixture *f, uint64_t address, uint64_t offset, size_t size)
-{
-  const uint8_t *p = bench_memory (f->bench, address, size);
-
-  for (size_t i = 0; i < size; i++)
-    if (p[i] != pattern_byte (offset + i))
-      g_error ("byte %zu of sector %" G_GUINT64_FORMAT " is 0x%02x", i, offset / 512, p[i]);
-}
-
-/* What lies in the file, without the device. */
-static void
-assert_file (Fixture *f, uint64_t offset, uint8_t value, size_t size)
-{
-  g_autofree char *content = NULL;
-  gsize length;
-
-  g_assert_true (g_file_get_contents (f->path, &content, &length, NULL));
-  g_assert_cmpuint (offset + size, <=, length);
-  for (size_t i = 0; i < size; i++)
-    g_assert_cmphex ((uint8_t)content[offset + i], ==, value);
-}
-
 /* 5.2.4: configuration. */
 static void
-test_configuration (Fixture *f, gconstpointer data)
+test_configuration (VirtioDisk *f, gconstpointer data)
 {
   g_assert_cmphex (pci_bench_read_config (f->bench, 0, 4), ==, 0x10421af4);
-  g_assert_cmpuint (bench_read32 (f->bench, VIRTIO_CONFIG), ==, SIZE / 512);
+  g_assert_cmpuint (bench_read32 (f->bench, VIRTIO_CONFIG), ==, DISK_SIZE / 512);
   g_assert_cmpuint (bench_read32 (f->bench, VIRTIO_CONFIG + 12), ==, 254);
   g_assert_cmpuint (bench_read32 (f->bench, VIRTIO_CONFIG + 20), ==, 512);
   g_assert_cmpuint (bench_read8 (f->bench, VIRTIO_CONFIG + 24), ==, 3); /* 4 KiB blocks */
@@ -189,42 +114,42 @@ test_configuration (Fixture *f, gconstpointer data)
   bench_write8 (f->bench, VIRTIO_CONFIG + 32, 0);
   g_assert_cmpuint (bench_read8 (f->bench, VIRTIO_CONFIG + 32), ==, 0);
   bench_write32 (f->bench, VIRTIO_CONFIG, 1);
-  g_assert_cmpuint (bench_read32 (f->bench, VIRTIO_CONFIG), ==, SIZE / 512);
+  g_assert_cmpuint (bench_read32 (f->bench, VIRTIO_CONFIG), ==, DISK_SIZE / 512);
 }
 
 static void
-test_reads (Fixture *f, gconstpointer data)
+test_reads (VirtioDisk *f, gconstpointer data)
 {
   start (f, F_FLUSH);
   issue (f, T_IN, 17, DATA, 8192);
   g_assert_cmpuint (guest_queue_wait (&f->queue, NULL), ==, 8193);
   g_assert_cmpuint (status_byte (f), ==, S_OK);
-  assert_pattern (f, DATA, 17 * 512, 8192);
-  g_assert_cmpuint (run (f, T_IN, SIZE / 512 - 1, DATA, 512), ==, S_OK);
-  assert_pattern (f, DATA, SIZE - 512, 512);
+  assert_memory_is_pattern (f->bench, DATA, 17 * 512, 8192);
+  g_assert_cmpuint (run (f, T_IN, DISK_SIZE / 512 - 1, DATA, 512), ==, S_OK);
+  assert_memory_is_pattern (f->bench, DATA, DISK_SIZE - 512, 512);
 }
 
 static void
-test_writes (Fixture *f, gconstpointer data)
+test_writes (VirtioDisk *f, gconstpointer data)
 {
   start (f, F_FLUSH | F_CONFIG_WCE);
   memset (bench_memory (f->bench, DATA, 4096), 0xa5, 4096);
   issue (f, T_OUT, 3, DATA, 4096);
   g_assert_cmpuint (guest_queue_wait (&f->queue, NULL), ==, 1);
   g_assert_cmpuint (status_byte (f), ==, S_OK);
-  assert_file (f, 3 * 512, 0xa5, 4096);
+  assert_file_is (f->path, 3 * 512, 0xa5, 4096);
   g_assert_cmpuint (run (f, T_FLUSH, 0, 0, 0), ==, S_OK);
 
   /* Write-through: the same, with a flush before the status. */
   bench_write8 (f->bench, VIRTIO_CONFIG + 32, 0);
   memset (bench_memory (f->bench, DATA, 512), 0x5a, 512);
   g_assert_cmpuint (run (f, T_OUT, 3, DATA, 512), ==, S_OK);
-  assert_file (f, 3 * 512, 0x5a, 512);
+  assert_file_is (f->path, 3 * 512, 0x5a, 512);
 }
 
 /* 2.7.4.1: the device makes no assumption about how a message is cut. */
 static void
-test_any_framing (Fixture *f, gconstpointer data)
+test_any_framing (VirtioDisk *f, gconstpointer data)
 {
   const GuestBuffer buffers[] = {
     { HEADER, 7, false },      { HEADER + 7, 9, false },  { DATA, 100, true },
@@ -236,16 +161,16 @@ test_any_framing (Fixture *f, gconstpointer data)
   guest_queue_add (&f->queue, buffers, G_N_ELEMENTS (buffers));
   guest_queue_kick (&f->queue);
   g_assert_cmpuint (guest_queue_wait (&f->queue, NULL), ==, 1025);
-  assert_pattern (f, DATA, 9 * 512, 1024);
+  assert_memory_is_pattern (f->bench, DATA, 9 * 512, 1024);
   g_assert_cmpuint (*(uint8_t *)bench_memory (f->bench, DATA + 1024, 1), ==, S_OK);
 }
 
 static void
-test_refuses (Fixture *f, gconstpointer data)
+test_refuses (VirtioDisk *f, gconstpointer data)
 {
   start (f, 0);
-  g_assert_cmpuint (run (f, T_IN, SIZE / 512, DATA, 512), ==, S_IOERR);
-  g_assert_cmpuint (run (f, T_IN, SIZE / 512 - 1, DATA, 1024), ==, S_IOERR);
+  g_assert_cmpuint (run (f, T_IN, DISK_SIZE / 512, DATA, 512), ==, S_IOERR);
+  g_assert_cmpuint (run (f, T_IN, DISK_SIZE / 512 - 1, DATA, 1024), ==, S_IOERR);
   g_assert_cmpuint (run (f, T_IN, UINT64_MAX, DATA, 512), ==, S_IOERR);
   g_assert_cmpuint (run (f, T_IN, 0, DATA, 100), ==, S_IOERR);
   g_assert_cmpuint (run (f, 99, 0, DATA, 512), ==, S_UNSUPP);
@@ -253,7 +178,7 @@ test_refuses (Fixture *f, gconstpointer data)
 }
 
 static void
-test_no_header (Fixture *f, gconstpointer data)
+test_no_header (VirtioDisk *f, gconstpointer data)
 {
   const GuestBuffer short_header[] = { { HEADER, 15, false }, { STATUS, 1, true } };
   const GuestBuffer no_status[] = { { HEADER, 16, false } };
@@ -274,7 +199,7 @@ test_no_header (Fixture *f, gconstpointer data)
 
 /* 5.2.6: the serial has 20 bytes and no end mark if it fills them. */
 static void
-test_serial (Fixture *f, gconstpointer data)
+test_serial (VirtioDisk *f, gconstpointer data)
 {
   start (f, 0);
   g_assert_cmpuint (run (f, T_GET_ID, 0, DATA, 20), ==, S_OK);
@@ -282,7 +207,7 @@ test_serial (Fixture *f, gconstpointer data)
 }
 
 static void
-put_segment (Fixture *f, unsigned i, uint64_t sector, uint32_t n, uint32_t flags)
+put_segment (VirtioDisk *f, unsigned i, uint64_t sector, uint32_t n, uint32_t flags)
 {
   uint8_t *p = bench_memory (f->bench, DATA + 16 * i, 16);
 
@@ -292,29 +217,29 @@ put_segment (Fixture *f, unsigned i, uint64_t sector, uint32_t n, uint32_t flags
 }
 
 static void
-test_discard_and_zeroes (Fixture *f, gconstpointer data)
+test_discard_and_zeroes (VirtioDisk *f, gconstpointer data)
 {
   start (f, 0);
   put_segment (f, 0, 8, 16, 0);
   put_segment (f, 1, 64, 8, 0);
   g_assert_cmpuint (run (f, T_DISCARD, 0, DATA, 32), ==, S_OK);
-  assert_file (f, 8 * 512, 0, 16 * 512);
-  assert_file (f, 64 * 512, 0, 8 * 512);
+  assert_file_is (f->path, 8 * 512, 0, 16 * 512);
+  assert_file_is (f->path, 64 * 512, 0, 8 * 512);
   put_segment (f, 0, 101, 3, 0);
   g_assert_cmpuint (run (f, T_WRITE_ZEROES, 0, DATA, 16), ==, S_OK);
-  assert_file (f, 101 * 512, 0, 3 * 512);
+  assert_file_is (f->path, 101 * 512, 0, 3 * 512);
   put_segment (f, 0, 200, 8, 1); /* unmap */
   g_assert_cmpuint (run (f, T_WRITE_ZEROES, 0, DATA, 16), ==, S_OK);
-  assert_file (f, 200 * 512, 0, 8 * 512);
+  assert_file_is (f->path, 200 * 512, 0, 8 * 512);
 
   g_assert_cmpuint (run (f, T_DISCARD, 0, DATA, 16), ==, S_UNSUPP); /* unmap is not for discard */
-  put_segment (f, 0, SIZE / 512 - 1, 2, 0);
+  put_segment (f, 0, DISK_SIZE / 512 - 1, 2, 0);
   g_assert_cmpuint (run (f, T_DISCARD, 0, DATA, 16), ==, S_IOERR);
   g_assert_cmpuint (run (f, T_DISCARD, 0, DATA, 15), ==, S_IOERR);
 }
 
 static void
-test_read_only (Fixture *f, gconstpointer data)
+test_read_only (VirtioDisk *f, gconstpointer data)
 {
   g_assert_cmphex (virtio_guest_features (f->bench) & F_RO, !=, 0);
   start (f, F_RO);
@@ -326,7 +251,7 @@ test_read_only (Fixture *f, gconstpointer data)
 
 /* The owner wants neither a cache nor discards. */
 static void
-test_plain (Fixture *f, gconstpointer data)
+test_plain (VirtioDisk *f, gconstpointer data)
 {
   g_assert_cmphex (virtio_guest_features (f->bench) & (UINT64_C (3) << 13), ==, UINT64_C (1) << 14);
   start (f, F_FLUSH | F_CONFIG_WCE);
@@ -340,7 +265,7 @@ test_plain (Fixture *f, gconstpointer data)
 
 /* 5.2.5: the capacity changes, and the guest is told. */
 static void
-test_grows (Fixture *f, gconstpointer data)
+test_grows (VirtioDisk *f, gconstpointer data)
 {
   uint8_t generation;
 
@@ -348,18 +273,18 @@ test_grows (Fixture *f, gconstpointer data)
   start (f, F_FLUSH);
   bench_write16 (f->bench, VIRTIO_COMMON + REG_CONFIG_VECTOR, 0);
   generation = bench_read8 (f->bench, VIRTIO_COMMON + REG_GENERATION);
-  g_assert_cmpuint (run (f, T_IN, SIZE / 512 + 8, DATA, 512), ==, S_IOERR);
-  g_assert_true (image_resize (f->image, 2 * SIZE, NULL));
+  g_assert_cmpuint (run (f, T_IN, DISK_SIZE / 512 + 8, DATA, 512), ==, S_IOERR);
+  g_assert_true (image_resize (f->image, 2 * DISK_SIZE, NULL));
   bench_settle (f->bench);
   g_assert_cmpuint (pci_bench_messages (f->bench, 0), ==, 1);
   g_assert_cmpuint (bench_read8 (f->bench, VIRTIO_COMMON + REG_GENERATION), !=, generation);
-  g_assert_cmpuint (bench_read32 (f->bench, VIRTIO_CONFIG), ==, 2 * SIZE / 512);
-  g_assert_cmpuint (run (f, T_IN, SIZE / 512 + 8, DATA, 512), ==, S_OK);
+  g_assert_cmpuint (bench_read32 (f->bench, VIRTIO_CONFIG), ==, 2 * DISK_SIZE / 512);
+  g_assert_cmpuint (run (f, T_IN, DISK_SIZE / 512 + 8, DATA, 512), ==, S_OK);
 }
 
 /* A limit holds requests back; a machine that stops does not wait for it. */
 static void
-test_limits (Fixture *f, gconstpointer data)
+test_limits (VirtioDisk *f, gconstpointer data)
 {
   start (f, 0);
   image_set_limits (f->image, &(ImageLimits){ .bytes_per_second = 1, .bytes_burst = 1 });
@@ -381,14 +306,14 @@ test_limits (Fixture *f, gconstpointer data)
 
 /* Many at a time, on every queue, each with its vector. */
 static void
-test_queues (Fixture *f, gconstpointer data)
+test_queues (VirtioDisk *f, gconstpointer data)
 {
   GuestQueue queues[4];
 
   g_assert_cmpuint (bench_read16 (f->bench, VIRTIO_COMMON + REG_NUM_QUEUES), ==, 4);
   g_assert_cmpuint (bench_read16 (f->bench, VIRTIO_CONFIG + 34), ==, 4);
   pci_bench_enable_msix (f->bench, 1, 5);
-  virtio_guest_negotiate (f->bench, F_VERSION_1 | F_EVENT_IDX);
+  virtio_disk_negotiate (f, F_EVENT_IDX);
   for (unsigned q = 0; q < 4; q++)
     guest_queue_init (&queues[q], f->bench, q, 64, RINGS + q * 0x4000);
   virtio_guest_driver_ok (f->bench);
@@ -407,7 +332,7 @@ test_queues (Fixture *f, gconstpointer data)
   for (unsigned i = 0; i < 64; i++)
     guest_queue_wait (&queues[i % 4], NULL);
   for (unsigned i = 0; i < 64; i++)
-    assert_pattern (f, DATA + 0x1000 * i, i * 1024, 1024);
+    assert_memory_is_pattern (f->bench, DATA + 0x1000 * i, i * 1024, 1024);
   bench_settle (f->bench);
   for (unsigned q = 0; q < 4; q++)
     g_assert_cmpuint (pci_bench_messages (f->bench, q + 1), >=, 1);
@@ -415,7 +340,7 @@ test_queues (Fixture *f, gconstpointer data)
 
 /* 4.1.4.3.1: a reset in the middle of requests waits for them, and nothing arrives after it. */
 static void
-test_reset_under_load (Fixture *f, gconstpointer data)
+test_reset_under_load (VirtioDisk *f, gconstpointer data)
 {
   for (unsigned round = 0; round < 50; round++)
     {
@@ -442,16 +367,13 @@ test_reset_under_load (Fixture *f, gconstpointer data)
 
 /* The host's disk is full: the machine is asked to pause, and the write is done when it goes on. */
 static void
-test_full_disk (Fixture *f, gconstpointer data)
+test_full_disk (VirtioDisk *f, gconstpointer data)
 {
   char *disk = small_disk_new (1 << 20);
   g_autofree char *path = g_build_filename (disk, "sparse.img", NULL);
 
-  bench_free (f->bench);
-  g_assert_true (image_create_raw (path, SIZE, NULL));
-  g_free (f->path);
-  f->path = g_steal_pointer (&path);
-  f->bench = bench_new_with (furnish, f);
+  g_assert_true (image_create_raw (path, DISK_SIZE, NULL));
+  virtio_disk_rebuild (f, g_steal_pointer (&path), "raw");
   start (f, F_FLUSH);
   small_disk_fill (disk);
 
@@ -480,13 +402,13 @@ test_full_disk (Fixture *f, gconstpointer data)
   board_started (bench_board (f->bench));
   guest_queue_wait (&f->queue, NULL);
   g_assert_cmpuint (status_byte (f), ==, S_OK);
-  assert_file (f, 8 * 512, 0x42, 4096);
+  assert_file_is (f->path, 8 * 512, 0x42, 4096);
   small_disk_free (disk);
 }
 
 /* A file that was cut ends in errors for the guest, not in a crash. */
 static void
-test_truncated (Fixture *f, gconstpointer data)
+test_truncated (VirtioDisk *f, gconstpointer data)
 {
   start (f, 0);
   g_assert_cmpint (truncate (f->path, 4096), ==, 0);
@@ -495,7 +417,7 @@ test_truncated (Fixture *f, gconstpointer data)
 }
 
 static void
-test_stopped (Fixture *f, gconstpointer data)
+test_stopped (VirtioDisk *f, gconstpointer data)
 {
   start (f, 0);
   board_stopped (bench_board (f->bench));
@@ -508,7 +430,7 @@ test_stopped (Fixture *f, gconstpointer data)
 }
 
 static void
-test_state (Fixture *f, gconstpointer data)
+test_state (VirtioDisk *f, gconstpointer data)
 {
   start (f, F_FLUSH | F_CONFIG_WCE | F_EVENT_IDX);
   bench_write8 (f->bench, VIRTIO_CONFIG + 32, 0);
@@ -517,36 +439,48 @@ test_state (Fixture *f, gconstpointer data)
 }
 
 static void
-test_fuzz (Fixture *f, gconstpointer data)
+test_fuzz (VirtioDisk *f, gconstpointer data)
 {
   bench_fuzz_with (f->bench, 42, 60000, virtio_guest_fuzz_step, NULL);
 }
+
+static const VirtioDiskCase cases[] = { { .furnish = furnish },
+                                        { .furnish = furnish, .ring_features = F_PACKED } };
+static const VirtioDiskCase case_read_only = { .furnish = furnish, .read_only = true };
+static const VirtioDiskCase case_plain = { .furnish = furnish, .plain = true };
+static const VirtioDiskCase cases_queues[] = {
+  { .furnish = furnish, .n_queues = 4 },
+  { .furnish = furnish, .n_queues = 4, .ring_features = F_PACKED },
+};
 
 int
 main (int argc, char **argv)
 {
   small_disk_enter ();
   g_test_init (&argc, &argv, NULL);
-#define ADD(path, func) g_test_add ("/virtio-blk/" path, Fixture, NULL, setup, func, teardown)
-  ADD ("configuration", test_configuration);
+#define ADD(path, wanted, func)                                                                              \
+  g_test_add ("/virtio-blk/" path, VirtioDisk, wanted, virtio_disk_setup, func, virtio_disk_teardown)
+  ADD ("configuration", &cases[0], test_configuration);
+  ADD ("refuses", &cases[0], test_refuses);
+  ADD ("no-header", &cases[0], test_no_header);
+  ADD ("serial", &cases[0], test_serial);
+  ADD ("truncated", &cases[0], test_truncated);
+  ADD ("grows", &cases[0], test_grows);
+  ADD ("limits", &cases[0], test_limits);
+  ADD ("read-only", &case_read_only, test_read_only);
+  ADD ("plain", &case_plain, test_plain);
+  ADD ("fuzz", &cases[0], test_fuzz);
+#undef ADD
+#define ADD(path, func) virtio_disk_add ("virtio-blk", path, cases, func)
   ADD ("reads", test_reads);
   ADD ("writes", test_writes);
   ADD ("any-framing", test_any_framing);
-  ADD ("refuses", test_refuses);
-  ADD ("no-header", test_no_header);
-  ADD ("serial", test_serial);
   ADD ("discard-and-zeroes", test_discard_and_zeroes);
   ADD ("reset-under-load", test_reset_under_load);
   ADD ("full-disk", test_full_disk);
-  ADD ("truncated", test_truncated);
   ADD ("stopped", test_stopped);
-  ADD ("grows", test_grows);
-  ADD ("limits", test_limits);
   ADD ("state", test_state);
-  ADD ("fuzz", test_fuzz);
 #undef ADD
-  g_test_add ("/virtio-blk/read-only", Fixture, NULL, setup_read_only, test_read_only, teardown);
-  g_test_add ("/virtio-blk/plain", Fixture, NULL, setup_plain, test_plain, teardown);
-  g_test_add ("/virtio-blk/queues", Fixture, NULL, setup_queues, test_queues, teardown);
+  virtio_disk_add ("virtio-blk", "queues", cases_queues, test_queues);
   return g_test_run ();
 }

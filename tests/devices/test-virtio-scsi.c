@@ -2,8 +2,7 @@
 /* The SCSI controller against virtio 1.2, section 5.6; its disks against SBC-3, its drives against MMC-6. */
 #include "devices/virtio/virtio-scsi.h"
 
-#include "tests/image/small-disk.h"
-#include "tests/devices/virtio-guest.h"
+#include "tests/devices/virtio-disk-fixture.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/error.h"
 
@@ -13,8 +12,6 @@
 #define CONTROL  UINT64_C (0x80400)
 #define EVENTS   UINT64_C (0x80800)
 #define DATA     UINT64_C (0x90000)
-#define SIZE     (UINT64_C (1) << 20)
-#define CD_SIZE  (2048u * 100 - 1024)
 
 #define F_HOTPLUG (UINT64_C (1) << 1)
 #define F_CHANGE  (UINT64_C (1) << 2)
@@ -25,51 +22,26 @@
 
 #define SENSE 12u /* of a response */
 
-typedef struct {
-  char *folder, *path, *cd_path;
-  const char *format; /* NULL: raw */
-  bool read_only, no_discard, write_through;
-  Bench *bench;
-  GuestQueue control, event, queue;
-} Fixture;
-
-static Image *
-open_format (Bench *bench, const char *path, const char *format, bool read_only)
-{
-  const ImageOptions options = { .read_only = read_only, .format = format };
-  GError *error = NULL;
-  Image *image = image_open (bench_board (bench)->loop, path, &options, &error);
-
-  g_assert_no_error (error);
-  return image;
-}
-
-static Image *
-open_image (Bench *bench, const char *path, bool read_only)
-{
-  return open_format (bench, path, "raw", read_only);
-}
-
 static void
 furnish (Bench *bench, void *data)
 {
-  Fixture *f = data;
+  VirtioDisk *f = data;
   VirtioScsiConfig config = { .place = { pci_bench_bus_new (bench), PCI_DEVFN (4, 0) }, .n_queues = 2 };
 
-  config.units[DISK] =
-    (ScsiUnitConfig){ .kind = SCSI_DISK,
-                      .image = open_format (bench, f->path, f->format ? f->format : "raw", f->read_only),
-                      .serial = "disk0",
-                      .no_discard = f->no_discard,
-                      .write_through = f->write_through };
-  config.units[CD] =
-    (ScsiUnitConfig){ .kind = SCSI_CDROM, .image = open_image (bench, f->cd_path, true), .serial = "cd0" };
+  config.units[DISK] = (ScsiUnitConfig){ .kind = SCSI_DISK,
+                                         .image = virtio_disk_open (f, bench),
+                                         .serial = "disk0",
+                                         .no_discard = f->wanted->plain,
+                                         .write_through = f->wanted->plain };
+  config.units[CD] = (ScsiUnitConfig){ .kind = SCSI_CDROM,
+                                       .image = bench_open_image (bench, f->cd_path, "raw", true),
+                                       .serial = "cd0" };
   bench_add (bench, &virtio_scsi_class, "scsi0", &config);
   pci_bench_map (bench);
 }
 
 static void
-lay_rings (Fixture *f)
+lay_rings (VirtioDisk *f)
 {
   guest_queue_init (&f->control, f->bench, 0, 16, RINGS);
   guest_queue_init (&f->event, f->bench, 1, 16, RINGS + 0x4000);
@@ -78,7 +50,7 @@ lay_rings (Fixture *f)
 
 /* Sends a command; its response comes later. */
 static void
-issue_at (Fixture *f, uint64_t header, uint64_t response, unsigned target, const uint8_t *cdb,
+issue_at (VirtioDisk *f, uint64_t header, uint64_t response, unsigned target, const uint8_t *cdb,
           size_t cdb_size, uint64_t data, uint32_t out, uint32_t in)
 {
   uint8_t *p = bench_memory (f->bench, header, 51);
@@ -102,13 +74,13 @@ issue_at (Fixture *f, uint64_t header, uint64_t response, unsigned target, const
 }
 
 static uint8_t *
-response (Fixture *f)
+response (VirtioDisk *f)
 {
   return bench_memory (f->bench, RESPONSE, 108);
 }
 
 static uint8_t *
-answer (Fixture *f, size_t size)
+answer (VirtioDisk *f, size_t size)
 {
   return bench_memory (f->bench, DATA, size);
 }
@@ -116,7 +88,7 @@ answer (Fixture *f, size_t size)
 /* Runs a command. Returns: sense key, code and qualifier as 0xkkaaqq; 0 if it was good; all ones if it was
  * not the unit that answered. */
 static uint32_t
-run (Fixture *f, unsigned target, const uint8_t *cdb, size_t size, uint32_t out, uint32_t in)
+run (VirtioDisk *f, unsigned target, const uint8_t *cdb, size_t size, uint32_t out, uint32_t in)
 {
   const uint8_t *p = response (f);
 
@@ -137,85 +109,20 @@ run (Fixture *f, unsigned target, const uint8_t *cdb, size_t size, uint32_t out,
 
 /* Driver up, and what the power-on left behind fetched. */
 static void
-start (Fixture *f, uint64_t features)
+start (VirtioDisk *f, uint64_t features)
 {
-  g_assert_cmphex (virtio_guest_negotiate (f->bench, F_VERSION_1 | features) & STATUS_FEATURES_OK, !=, 0);
+  virtio_disk_negotiate (f, features);
   lay_rings (f);
   virtio_guest_driver_ok (f->bench);
   RUN (f, DISK, 0, 0, 0x00);
   RUN (f, CD, 0, 0, 0x00);
 }
 
-static void
-setup (Fixture *f, gconstpointer data)
-{
-  f->folder = scratch_new ();
-  f->path = pattern_file_new (f->folder, "disk.img", SIZE);
-  f->cd_path = pattern_file_new (f->folder, "disc.iso", CD_SIZE);
-  f->bench = bench_new_with (furnish, f);
-}
-
-static void
-setup_read_only (Fixture *f, gconstpointer data)
-{
-  f->read_only = true;
-  setup (f, data);
-}
-
-static void
-setup_plain (Fixture *f, gconstpointer data)
-{
-  f->no_discard = f->write_through = true;
-  setup (f, data);
-}
-
-static void
-teardown (Fixture *f, gconstpointer data)
-{
-  bench_free (f->bench);
-  g_free (f->path);
-  g_free (f->cd_path);
-  scratch_free (f->folder);
-}
-
-static void
-assert_pattern (Fixture *f, uint64_t offset, size_t size)
-{
-  const uint8_t *p = answer (f, size);
-
-  for (size_t i = 0; i < size; i++)
-    if (p[i] != pattern_byte (offset + i))
-      g_error ("byte %zu of offset %" G_GUINT64_FORMAT " is 0x%02x", i, offset, p[i]);
-}
-
-static void
-assert_file (Fixture *f, uint64_t offset, uint8_t value, size_t size)
-{
-  g_autofree char *content = NULL;
-  gsize length;
-
-  g_assert_true (g_file_get_contents (f->path, &content, &length, NULL));
-  g_assert_cmpuint (offset + size, <=, length);
-  for (size_t i = 0; i < size; i++)
-    g_assert_cmphex ((uint8_t)content[offset + i], ==, value);
-}
-
-static void
-assert_file_is_pattern (Fixture *f, uint64_t offset, size_t size)
-{
-  g_autofree char *content = NULL;
-  gsize length;
-
-  g_assert_true (g_file_get_contents (f->path, &content, &length, NULL));
-  for (size_t i = 0; i < size; i++)
-    g_assert_cmphex ((uint8_t)content[offset + i], ==, pattern_byte (offset + i));
-}
-
 /* --- the controller --- */
 
 /* 5.6.4: configuration. */
 static void
-test_configuration (Fixture *f, gconstpointer data)
+test_configuration (VirtioDisk *f, gconstpointer data)
 {
   g_assert_cmphex (pci_bench_read_config (f->bench, 0, 4), ==, 0x10481af4);
   g_assert_cmphex (pci_bench_read_config (f->bench, 8, 4) >> 8, ==, 0x010000);
@@ -236,7 +143,7 @@ test_configuration (Fixture *f, gconstpointer data)
 }
 
 static void
-test_addresses (Fixture *f, gconstpointer data)
+test_addresses (VirtioDisk *f, gconstpointer data)
 {
   uint8_t *header;
 
@@ -260,7 +167,7 @@ test_addresses (Fixture *f, gconstpointer data)
 
 /* A request that is no request; and headers cut anywhere. */
 static void
-test_framing (Fixture *f, gconstpointer data)
+test_framing (VirtioDisk *f, gconstpointer data)
 {
   uint8_t *p;
   const GuestBuffer cut[] = { { HEADER, 10, false },        { HEADER + 10, 41, false },
@@ -288,7 +195,7 @@ test_framing (Fixture *f, gconstpointer data)
 /* --- disks --- */
 
 static void
-test_inquiry (Fixture *f, gconstpointer data)
+test_inquiry (VirtioDisk *f, gconstpointer data)
 {
   start (f, 0);
   g_assert_cmphex (RUN (f, DISK, 0, 36, 0x12, 0, 0, 0, 36), ==, 0);
@@ -314,39 +221,39 @@ test_inquiry (Fixture *f, gconstpointer data)
 }
 
 static void
-test_capacity (Fixture *f, gconstpointer data)
+test_capacity (VirtioDisk *f, gconstpointer data)
 {
   start (f, 0);
   g_assert_cmphex (RUN (f, DISK, 0, 8, 0x25), ==, 0);
-  g_assert_cmpuint (load_be32 (answer (f, 8)), ==, SIZE / 512 - 1);
+  g_assert_cmpuint (load_be32 (answer (f, 8)), ==, DISK_SIZE / 512 - 1);
   g_assert_cmpuint (load_be32 (answer (f, 8) + 4), ==, 512);
   g_assert_cmphex (RUN (f, DISK, 0, 32, 0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32), ==, 0);
-  g_assert_cmpuint (load_be64 (answer (f, 32)), ==, SIZE / 512 - 1);
+  g_assert_cmpuint (load_be64 (answer (f, 32)), ==, DISK_SIZE / 512 - 1);
   g_assert_cmphex (answer (f, 32)[14], ==, 0x80);
 }
 
 static void
-test_reads_and_writes (Fixture *f, gconstpointer data)
+test_reads_and_writes (VirtioDisk *f, gconstpointer data)
 {
   start (f, 0);
   g_assert_cmphex (RUN (f, DISK, 0, 1024, 0x08, 0, 0, 17, 2), ==, 0);
-  assert_pattern (f, 17 * 512, 1024);
+  assert_memory_is_pattern (f->bench, DATA, 17 * 512, 1024);
   g_assert_cmphex (RUN (f, DISK, 0, 4096, 0x28, 0, 0, 0, 0, 5, 0, 0, 8), ==, 0);
-  assert_pattern (f, 5 * 512, 4096);
+  assert_memory_is_pattern (f->bench, DATA, 5 * 512, 4096);
   g_assert_cmphex (RUN (f, DISK, 0, 512, 0xa8, 0, 0, 0, 0, 7, 0, 0, 0, 1), ==, 0);
-  assert_pattern (f, 7 * 512, 512);
+  assert_memory_is_pattern (f->bench, DATA, 7 * 512, 512);
   g_assert_cmphex (RUN (f, DISK, 0, 512, 0x88, 0, 0, 0, 0, 0, 0, 0, 7, 255, 0, 0, 0, 1), ==, 0);
-  assert_pattern (f, 2047 * 512, 512);
+  assert_memory_is_pattern (f->bench, DATA, 2047 * 512, 512);
   g_assert_cmpuint (load_le32 (response (f) + 4), ==, 0);
 
   memset (answer (f, 1024), 0xa5, 1024);
   g_assert_cmphex (RUN (f, DISK, 1024, 0, 0x2a, 0, 0, 0, 0, 3, 0, 0, 2), ==, 0);
-  assert_file (f, 3 * 512, 0xa5, 1024);
+  assert_file_is (f->path, 3 * 512, 0xa5, 1024);
   g_assert_cmphex (RUN (f, DISK, 512, 0, 0x0a, 0, 0, 100, 1), ==, 0);
   g_assert_cmphex (RUN (f, DISK, 512, 0, 0xaa, 0x08, 0, 0, 0, 101, 0, 0, 0, 1), ==, 0); /* FUA */
   g_assert_cmphex (RUN (f, DISK, 512, 0, 0x8a, 0, 0, 0, 0, 0, 0, 0, 0, 102, 0, 0, 0, 1), ==, 0);
   g_assert_cmphex (RUN (f, DISK, 512, 0, 0x2e, 0, 0, 0, 0, 103, 0, 0, 1), ==, 0);
-  assert_file (f, 100 * 512, 0xa5, 4 * 512);
+  assert_file_is (f->path, 100 * 512, 0xa5, 4 * 512);
   g_assert_cmphex (RUN (f, DISK, 0, 0, 0x35), ==, 0);
   g_assert_cmphex (RUN (f, DISK, 0, 0, 0x91), ==, 0);
 
@@ -357,7 +264,7 @@ test_reads_and_writes (Fixture *f, gconstpointer data)
 }
 
 static void
-test_verify (Fixture *f, gconstpointer data)
+test_verify (VirtioDisk *f, gconstpointer data)
 {
   start (f, 0);
   g_assert_cmphex (RUN (f, DISK, 0, 512, 0x28, 0, 0, 0, 0, 9, 0, 0, 1), ==, 0);
@@ -370,7 +277,7 @@ test_verify (Fixture *f, gconstpointer data)
 }
 
 static void
-put_unmap (Fixture *f, unsigned i, uint64_t lba, uint32_t n)
+put_unmap (VirtioDisk *f, unsigned i, uint64_t lba, uint32_t n)
 {
   uint8_t *p = answer (f, 8 + 16 * 4);
 
@@ -383,42 +290,42 @@ put_unmap (Fixture *f, unsigned i, uint64_t lba, uint32_t n)
 }
 
 static void
-test_unmap (Fixture *f, gconstpointer data)
+test_unmap (VirtioDisk *f, gconstpointer data)
 {
   start (f, 0);
   put_unmap (f, 0, 8, 16);
   put_unmap (f, 1, 64, 8);
   put_unmap (f, 2, 100, 0);
   g_assert_cmphex (RUN (f, DISK, 56, 0, 0x42, 0, 0, 0, 0, 0, 0, 0, 56), ==, 0);
-  assert_file (f, 8 * 512, 0, 16 * 512);
-  assert_file (f, 64 * 512, 0, 8 * 512);
-  assert_file_is_pattern (f, 100 * 512, 512);
-  put_unmap (f, 0, SIZE / 512 - 1, 2);
+  assert_file_is (f->path, 8 * 512, 0, 16 * 512);
+  assert_file_is (f->path, 64 * 512, 0, 8 * 512);
+  assert_file_is_pattern (f->path, 100 * 512, 512);
+  put_unmap (f, 0, DISK_SIZE / 512 - 1, 2);
   g_assert_cmphex (RUN (f, DISK, 24, 0, 0x42, 0, 0, 0, 0, 0, 0, 0, 24), ==, 0x052100);
   g_assert_cmphex (RUN (f, DISK, 4, 0, 0x42, 0, 0, 0, 0, 0, 0, 0, 4), ==, 0x051a00);
   g_assert_cmphex (RUN (f, DISK, 0, 0, 0x42), ==, 0);
 }
 
 static void
-test_write_same (Fixture *f, gconstpointer data)
+test_write_same (VirtioDisk *f, gconstpointer data)
 {
   start (f, 0);
   memset (answer (f, 512), 0, 512);
   g_assert_cmphex (RUN (f, DISK, 512, 0, 0x93, 8, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 8), ==, 0); /* UNMAP */
-  assert_file (f, 16 * 512, 0, 8 * 512);
+  assert_file_is (f->path, 16 * 512, 0, 8 * 512);
   g_assert_cmphex (RUN (f, DISK, 0, 0, 0x93, 1, 0, 0, 0, 0, 0, 0, 0, 33, 0, 0, 0, 3), ==, 0); /* NDOB */
-  assert_file (f, 33 * 512, 0, 3 * 512);
+  assert_file_is (f->path, 33 * 512, 0, 3 * 512);
   memset (answer (f, 512), 0x77, 512);
   g_assert_cmphex (RUN (f, DISK, 512, 0, 0x41, 0, 0, 0, 0, 48, 0, 0, 5), ==, 0);
-  assert_file (f, 48 * 512, 0x77, 5 * 512);
-  assert_file_is_pattern (f, 53 * 512, 512);
+  assert_file_is (f->path, 48 * 512, 0x77, 5 * 512);
+  assert_file_is_pattern (f->path, 53 * 512, 512);
   g_assert_cmphex (RUN (f, DISK, 512, 0, 0x41, 0, 0, 0, 0, 48, 0, 0, 0), ==, 0x052400);
   g_assert_cmphex (RUN (f, DISK, 512, 0, 0x41, 0x10, 0, 0, 0, 48, 0, 0, 1), ==, 0x052400);
 }
 
 /* SPC-4: caching and control pages. */
 static void
-test_modes (Fixture *f, gconstpointer data)
+test_modes (VirtioDisk *f, gconstpointer data)
 {
   uint8_t *p;
 
@@ -444,7 +351,7 @@ test_modes (Fixture *f, gconstpointer data)
   g_assert_cmphex (answer (f, 24)[4 + 2], ==, 0);
   memset (answer (f, 512), 0x11, 512);
   g_assert_cmphex (RUN (f, DISK, 512, 0, 0x2a, 0, 0, 0, 0, 3, 0, 0, 1), ==, 0);
-  assert_file (f, 3 * 512, 0x11, 512);
+  assert_file_is (f->path, 3 * 512, 0x11, 512);
 
   /* What can't be changed; a list that ends too early. */
   p = answer (f, 24);
@@ -466,7 +373,7 @@ test_modes (Fixture *f, gconstpointer data)
 }
 
 static void
-test_read_only (Fixture *f, gconstpointer data)
+test_read_only (VirtioDisk *f, gconstpointer data)
 {
   start (f, 0);
   g_assert_cmphex (RUN (f, DISK, 0, 64, 0x1a, 0, 0x08, 0, 64), ==, 0);
@@ -478,7 +385,7 @@ test_read_only (Fixture *f, gconstpointer data)
 
 /* Neither a cache nor discards. */
 static void
-test_plain (Fixture *f, gconstpointer data)
+test_plain (VirtioDisk *f, gconstpointer data)
 {
   start (f, 0);
   g_assert_cmphex (RUN (f, DISK, 0, 64, 0x5a, 8, 0x08, 0, 0, 0, 0, 0, 64), ==, 0);
@@ -491,7 +398,7 @@ test_plain (Fixture *f, gconstpointer data)
 /* --- attentions, task management, events --- */
 
 static uint8_t
-control (Fixture *f, uint32_t type, uint32_t what, unsigned target, uint64_t tag)
+control (VirtioDisk *f, uint32_t type, uint32_t what, unsigned target, uint64_t tag)
 {
   uint8_t *p = bench_memory (f->bench, CONTROL, 64);
   const GuestBuffer buffers[] = { { CONTROL, type == 0 ? 24 : 16, false },
@@ -520,9 +427,9 @@ control (Fixture *f, uint32_t type, uint32_t what, unsigned target, uint64_t tag
 }
 
 static void
-test_attention (Fixture *f, gconstpointer data)
+test_attention (VirtioDisk *f, gconstpointer data)
 {
-  virtio_guest_negotiate (f->bench, F_VERSION_1);
+  virtio_disk_negotiate (f, 0);
   lay_rings (f);
   virtio_guest_driver_ok (f->bench);
   g_assert_cmphex (RUN (f, DISK, 0, 36, 0x12, 0, 0, 0, 36), ==, 0);
@@ -535,7 +442,7 @@ test_attention (Fixture *f, gconstpointer data)
 }
 
 static void
-test_task_management (Fixture *f, gconstpointer data)
+test_task_management (VirtioDisk *f, gconstpointer data)
 {
   start (f, 0);
   g_assert_cmpuint (control (f, 0, 6, DISK, HEADER), ==, 0); /* QUERY TASK: none */
@@ -566,14 +473,14 @@ test_task_management (Fixture *f, gconstpointer data)
 }
 
 static void
-give_event_buffer (Fixture *f)
+give_event_buffer (VirtioDisk *f)
 {
   guest_queue_add (&f->event, &(GuestBuffer){ EVENTS, 16, true }, 1);
   guest_queue_kick (&f->event);
 }
 
 static uint32_t
-wait_event (Fixture *f, unsigned *target, uint32_t *reason)
+wait_event (VirtioDisk *f, unsigned *target, uint32_t *reason)
 {
   const uint8_t *p = bench_memory (f->bench, EVENTS, 16);
 
@@ -584,7 +491,7 @@ wait_event (Fixture *f, unsigned *target, uint32_t *reason)
 }
 
 static void
-test_hot_plug (Fixture *f, gconstpointer data)
+test_hot_plug (VirtioDisk *f, gconstpointer data)
 {
   Device *device = bench_device (f->bench);
   g_autofree char *other = pattern_file_new (f->folder, "other.img", 512 * 20);
@@ -593,7 +500,7 @@ test_hot_plug (Fixture *f, gconstpointer data)
   uint32_t reason;
   const ScsiUnitConfig config = { .kind = SCSI_DISK,
                                   .serial = "disk5",
-                                  .image = open_image (f->bench, other, false) };
+                                  .image = bench_open_image (f->bench, other, "raw", false) };
 
   start (f, F_HOTPLUG | F_CHANGE);
   give_event_buffer (f);
@@ -606,7 +513,7 @@ test_hot_plug (Fixture *f, gconstpointer data)
   g_assert_cmpuint (reason, ==, 1);
   g_assert_cmphex (RUN (f, FREE, 0, 0, 0x00), ==, 0x062901);
   g_assert_cmphex (RUN (f, FREE, 0, 512, 0x28, 0, 0, 0, 0, 9, 0, 0, 1), ==, 0);
-  assert_pattern (f, 9 * 512, 512);
+  assert_memory_is_pattern (f->bench, DATA, 9 * 512, 512);
 
   /* Without a buffer the event waits for one. */
   g_assert_true (virtio_scsi_unplug (device, FREE, &error));
@@ -620,7 +527,7 @@ test_hot_plug (Fixture *f, gconstpointer data)
 
 /* Units that come and go under load. */
 static void
-test_unplug_under_load (Fixture *f, gconstpointer data)
+test_unplug_under_load (VirtioDisk *f, gconstpointer data)
 {
   Device *device = bench_device (f->bench);
 
@@ -635,18 +542,18 @@ test_unplug_under_load (Fixture *f, gconstpointer data)
       g_assert_true (virtio_scsi_unplug (device, DISK, NULL));
       for (unsigned i = 0; i < 8; i++)
         guest_queue_wait (&f->queue, NULL);
-      config.image = open_image (f->bench, f->path, false);
+      config.image = bench_open_image (f->bench, f->path, "raw", false);
       g_assert_true (virtio_scsi_plug (device, DISK, &config, NULL));
       g_assert_cmphex (RUN (f, DISK, 0, 0, 0x00), ==, 0x062901);
     }
 }
 
 static void
-test_grows (Fixture *f, gconstpointer data)
+test_grows (VirtioDisk *f, gconstpointer data)
 {
   Device *device = bench_device (f->bench);
   g_autofree char *other = pattern_file_new (f->folder, "grows.img", 512 * 20);
-  Image *image = open_image (f->bench, other, false);
+  Image *image = bench_open_image (f->bench, other, "raw", false);
   const ScsiUnitConfig config = { .kind = SCSI_DISK, .serial = "disk5", .image = image };
   unsigned target;
   uint32_t reason;
@@ -668,7 +575,7 @@ test_grows (Fixture *f, gconstpointer data)
 /* --- drives --- */
 
 static void
-test_drive (Fixture *f, gconstpointer data)
+test_drive (VirtioDisk *f, gconstpointer data)
 {
   start (f, 0);
   g_assert_cmphex (RUN (f, CD, 0, 36, 0x12, 0, 0, 0, 36), ==, 0);
@@ -677,7 +584,7 @@ test_drive (Fixture *f, gconstpointer data)
   g_assert_cmphex (RUN (f, CD, 0, 8, 0x25), ==, 0);
   g_assert_cmpuint (load_be32 (answer (f, 8)), ==, 99);
   g_assert_cmphex (RUN (f, CD, 0, 3 * 2048, 0x28, 0, 0, 0, 0, 16, 0, 0, 3), ==, 0);
-  assert_pattern (f, 16 * 2048, 3 * 2048);
+  assert_memory_is_pattern (f->bench, DATA, 16 * 2048, 3 * 2048);
   g_assert_cmphex (RUN (f, CD, 0, 20, 0x43, 0, 0, 0, 0, 0, 0, 0, 20), ==, 0);
   g_assert_cmpuint (load_be16 (answer (f, 20)), ==, 18);
   g_assert_cmphex (RUN (f, CD, 0, 32, 0x1a, 0, 0x2a, 0, 32), ==, 0);
@@ -687,7 +594,7 @@ test_drive (Fixture *f, gconstpointer data)
 }
 
 static void
-test_disc_change (Fixture *f, gconstpointer data)
+test_disc_change (VirtioDisk *f, gconstpointer data)
 {
   Device *device = bench_device (f->bench);
   g_autofree char *other = pattern_file_new (f->folder, "other.iso", 2048 * 10);
@@ -709,7 +616,7 @@ test_disc_change (Fixture *f, gconstpointer data)
   g_assert_cmphex (RUN (f, CD, 0, 8, 0x4a, 1, 0, 0, 0x10, 0, 0, 0, 8), ==, 0);
   g_assert_cmphex (load_be32 (answer (f, 8) + 4), ==, 0x03000000);
 
-  image = open_image (f->bench, other, true);
+  image = bench_open_image (f->bench, other, "raw", true);
   g_assert_true (virtio_scsi_change_medium (device, CD, image, false, &error));
   g_assert_cmphex (RUN (f, CD, 0, 8, 0x25), ==, 0x062800);
   g_assert_cmphex (RUN (f, CD, 0, 8, 0x25), ==, 0);
@@ -726,16 +633,13 @@ test_disc_change (Fixture *f, gconstpointer data)
 
 /* No room: the machine is asked to pause, and the write is done when it goes on. */
 static void
-test_full_disk (Fixture *f, gconstpointer data)
+test_full_disk (VirtioDisk *f, gconstpointer data)
 {
   char *disk = small_disk_new (1 << 20);
   g_autofree char *path = g_build_filename (disk, "sparse.img", NULL);
 
-  bench_free (f->bench);
-  g_assert_true (image_create_raw (path, SIZE, NULL));
-  g_free (f->path);
-  f->path = g_steal_pointer (&path);
-  f->bench = bench_new_with (furnish, f);
+  g_assert_true (image_create_raw (path, DISK_SIZE, NULL));
+  virtio_disk_rebuild (f, g_steal_pointer (&path), "raw");
   start (f, 0);
   small_disk_fill (disk);
   memset (answer (f, 4096), 0x42, 4096);
@@ -751,25 +655,21 @@ test_full_disk (Fixture *f, gconstpointer data)
   board_started (bench_board (f->bench));
   guest_queue_wait (&f->queue, NULL);
   g_assert_cmphex (load_be16 (response (f) + 10), ==, 0);
-  assert_file (f, 8 * 512, 0x42, 4096);
+  assert_file_is (f->path, 8 * 512, 0x42, 4096);
   small_disk_free (disk);
 }
 
 /* The same where a format finds room for each cluster. */
 static void
-test_full_disk_sparse (Fixture *f, gconstpointer data)
+test_full_disk_sparse (VirtioDisk *f, gconstpointer data)
 {
   char *disk = small_disk_new (2 << 20);
   g_autofree char *path = g_build_filename (disk, "sparse.qcow2", NULL);
   GError *error = NULL;
 
-  bench_free (f->bench);
   image_create (path, &(ImageCreateOptions){ .format = "qcow2", .size = 16 << 20 }, &error);
   g_assert_no_error (error);
-  g_free (f->path);
-  f->path = g_steal_pointer (&path);
-  f->format = "qcow2";
-  f->bench = bench_new_with (furnish, f);
+  virtio_disk_rebuild (f, g_steal_pointer (&path), "qcow2");
   start (f, 0);
   memset (answer (f, 0x10000), 0x42, 0x10000);
   for (unsigned i = 0; bench_requests (f->bench, BOARD_REQUEST_PAUSE) == 0; i++)
@@ -795,7 +695,7 @@ test_full_disk_sparse (Fixture *f, gconstpointer data)
 }
 
 static void
-test_host_refusals (Fixture *f, gconstpointer data)
+test_host_refusals (VirtioDisk *f, gconstpointer data)
 {
   EventLoop *loop = bench_board (f->bench)->loop;
   g_autoptr (GError) error = NULL;
@@ -811,7 +711,7 @@ test_host_refusals (Fixture *f, gconstpointer data)
 }
 
 static void
-test_reset_under_load (Fixture *f, gconstpointer data)
+test_reset_under_load (VirtioDisk *f, gconstpointer data)
 {
   for (unsigned round = 0; round < 20; round++)
     {
@@ -830,7 +730,7 @@ test_reset_under_load (Fixture *f, gconstpointer data)
 }
 
 static void
-test_state (Fixture *f, gconstpointer data)
+test_state (VirtioDisk *f, gconstpointer data)
 {
   start (f, F_HOTPLUG | F_CHANGE | F_EVENT_IDX);
   g_assert_cmpuint (control (f, 2, 0xff, CD, 0), ==, 0);
@@ -860,10 +760,15 @@ fuzz_step (Bench *bench, GRand *rand, void *data)
 }
 
 static void
-test_fuzz (Fixture *f, gconstpointer data)
+test_fuzz (VirtioDisk *f, gconstpointer data)
 {
   bench_fuzz_with (f->bench, 43, 40000, fuzz_step, NULL);
 }
+
+static const VirtioDiskCase cases[] = { { .furnish = furnish },
+                                        { .furnish = furnish, .ring_features = F_PACKED } };
+static const VirtioDiskCase case_read_only = { .furnish = furnish, .read_only = true };
+static const VirtioDiskCase case_plain = { .furnish = furnish, .plain = true };
 
 int
 main (int argc, char **argv)
@@ -871,32 +776,35 @@ main (int argc, char **argv)
   small_disk_enter ();
   g_test_init (&argc, &argv, NULL);
 
-#define ADD(path, func) g_test_add ("/virtio-scsi/" path, Fixture, NULL, setup, func, teardown)
-  ADD ("configuration", test_configuration);
-  ADD ("addresses", test_addresses);
-  ADD ("framing", test_framing);
-  ADD ("disk/inquiry", test_inquiry);
-  ADD ("disk/capacity", test_capacity);
+#define ADD(path, wanted, func)                                                                              \
+  g_test_add ("/virtio-scsi/" path, VirtioDisk, wanted, virtio_disk_setup, func, virtio_disk_teardown)
+  ADD ("configuration", &cases[0], test_configuration);
+  ADD ("addresses", &cases[0], test_addresses);
+  ADD ("framing", &cases[0], test_framing);
+  ADD ("disk/inquiry", &cases[0], test_inquiry);
+  ADD ("disk/capacity", &cases[0], test_capacity);
+  ADD ("disk/verify", &cases[0], test_verify);
+  ADD ("disk/unmap", &cases[0], test_unmap);
+  ADD ("disk/write-same", &cases[0], test_write_same);
+  ADD ("disk/modes", &cases[0], test_modes);
+  ADD ("disk/grows", &cases[0], test_grows);
+  ADD ("attention", &cases[0], test_attention);
+  ADD ("drive", &cases[0], test_drive);
+  ADD ("host-refusals", &cases[0], test_host_refusals);
+  ADD ("fuzz", &cases[0], test_fuzz);
+  ADD ("disk/read-only", &case_read_only, test_read_only);
+  ADD ("disk/plain", &case_plain, test_plain);
+#undef ADD
+#define ADD(path, func) virtio_disk_add ("virtio-scsi", path, cases, func)
   ADD ("disk/reads-and-writes", test_reads_and_writes);
-  ADD ("disk/verify", test_verify);
-  ADD ("disk/unmap", test_unmap);
-  ADD ("disk/write-same", test_write_same);
-  ADD ("disk/modes", test_modes);
-  ADD ("disk/grows", test_grows);
-  ADD ("attention", test_attention);
   ADD ("task-management", test_task_management);
   ADD ("hot-plug", test_hot_plug);
   ADD ("unplug-under-load", test_unplug_under_load);
-  ADD ("drive", test_drive);
   ADD ("drive/disc-change", test_disc_change);
   ADD ("full-disk", test_full_disk);
   ADD ("full-disk/sparse", test_full_disk_sparse);
-  ADD ("host-refusals", test_host_refusals);
   ADD ("reset-under-load", test_reset_under_load);
   ADD ("state", test_state);
-  ADD ("fuzz", test_fuzz);
 #undef ADD
-  g_test_add ("/virtio-scsi/disk/read-only", Fixture, NULL, setup_read_only, test_read_only, teardown);
-  g_test_add ("/virtio-scsi/disk/plain", Fixture, NULL, setup_plain, test_plain, teardown);
   return g_test_run ();
 }
