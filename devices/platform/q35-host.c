@@ -4,6 +4,7 @@
 #include "devices/platform/pci-config.h"
 #include "vmm/base/bytes.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define PAM_START       0xc0000u
@@ -181,6 +182,7 @@ q35_update_ecam (Q35Host *self)
   unsigned length = reg >> 1 & 3;
   uint64_t size = length < 3 ? Q35_ECAM_SIZE >> length : 0;
 
+  TRACE (self, "ecam", "register=0x%" PRIx64, reg);
   if (!(reg & 1) || !size)
     pci_config_place_ecam (self->pci_config, 0, 0);
   else
