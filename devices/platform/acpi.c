@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/platform/acpi.h"
 
+#include "devices/legacy/hpet.h"
 #include "devices/platform/ich9-lpc.h"
 #include "devices/platform/pc-map.h"
 #include "devices/platform/table-loader.h"
@@ -282,6 +283,24 @@ build_mcfg (Build *build)
   list_table (build, mcfg);
 }
 
+/* --- HPET: IA-PC HPET specification 1.0a, section 3.2.4 --- */
+
+static void
+build_hpet (Build *build)
+{
+  GByteArray *hpet = acpi_table_new ("HPET", 1);
+
+  acpi_append (hpet, HPET_BLOCK_ID, 4);
+  acpi_append (hpet, 0, 1); /* address space: memory */
+  acpi_append (hpet, 64, 1);
+  acpi_append (hpet, 0, 2);
+  acpi_append (hpet, HPET_BASE, 8);
+  acpi_append (hpet, 0, 1); /* sequence number */
+  acpi_append (hpet, HPET_LEAST_PERIOD, 2);
+  acpi_append (hpet, 0, 1); /* no page protection */
+  list_table (build, hpet);
+}
+
 /* --- RSDT, XSDT, RSDP: sections 5.2.7, 5.2.8, 5.2.5 --- */
 
 static uint32_t
@@ -329,6 +348,8 @@ acpi_files_new (const AcpiConfig *config)
   build_fadt (&build, config);
   build_madt (&build, config);
   build_mcfg (&build);
+  if (config->hpet)
+    build_hpet (&build);
   list_table (&build, acpi_build_ssdt (config));
   rsdt = build_root (&build, "RSDT", 4);
   xsdt = build_root (&build, "XSDT", 8);

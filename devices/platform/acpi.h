@@ -16,6 +16,7 @@ typedef struct {
   unsigned n_cpus;
   uint64_t ram_end; /* first address above all RAM: 64-bit BARs may go above it */
   bool display;     /* there is a VGA */
+  bool hpet;
 } AcpiConfig;
 
 #define ACPI_FILE_TABLES "etc/acpi/tables"

@@ -114,6 +114,30 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "BONSAI", "BNSIDSDT", 1)
                 })
             }
 
+            /* Gone where nothing answers: reads of empty addresses give ones. */
+            Device (HPET)
+            {
+                Name (_HID, EisaId ("PNP0103"))
+                Name (_UID, 0)
+                OperationRegion (HPTM, SystemMemory, 0xFED00000, 0x08)
+                Field (HPTM, DWordAcc, NoLock, Preserve)
+                {
+                    HPID, 32
+                }
+                Method (_STA, 0, NotSerialized)
+                {
+                    If (HPID == 0xFFFFFFFF)
+                    {
+                        Return (0)
+                    }
+                    Return (0x0F)
+                }
+                Name (_CRS, ResourceTemplate ()
+                {
+                    Memory32Fixed (ReadOnly, 0xFED00000, 0x00000400)
+                })
+            }
+
             Device (ISA)
             {
                 Name (_ADR, 0x001F0000)
@@ -168,6 +192,30 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "BONSAI", "BNSIDSDT", 1)
                     {
                         IRQNoFlags () { 12 }
                     })
+                }
+                /* Where a kernel tells of its panic. Not shown: it has no driver but in Linux. */
+                Device (PEVT)
+                {
+                    Name (_HID, "QEMU0001")
+                    Name (_UID, 0)
+                    Name (_STA, 0x0B)
+                    Name (_CRS, ResourceTemplate ()
+                    {
+                        IO (Decode16, 0x0505, 0x0505, 0x01, 0x01)
+                    })
+                    OperationRegion (PRGS, SystemIO, 0x0505, 0x01)
+                    Field (PRGS, ByteAcc, NoLock, Preserve)
+                    {
+                        PEPT, 8
+                    }
+                    Method (RDPT, 0, NotSerialized)
+                    {
+                        Return (PEPT)
+                    }
+                    Method (WRPT, 1, NotSerialized)
+                    {
+                        PEPT = Arg0
+                    }
                 }
                 Device (COM1)
                 {

@@ -32,6 +32,12 @@ const char *const disk_discard_names[] = {
   [DISK_DISCARD_UNMAP] = "unmap", [DISK_DISCARD_IGNORE] = "ignore", NULL
 };
 
+const char *const board_action_names[] = { [BOARD_ACTION_NOTIFY] = "notify",
+                                           [BOARD_ACTION_PAUSE] = "pause",
+                                           [BOARD_ACTION_RESET] = "reset",
+                                           [BOARD_ACTION_POWER_OFF] = "power-off",
+                                           NULL };
+
 void
 disk_options_clear (DiskOptions *options)
 {
@@ -103,6 +109,7 @@ machine_spec_new (void)
   spec->disks = g_ptr_array_new_with_free_func ((GDestroyNotify)disk_spec_free);
   spec->nics = g_ptr_array_new_with_free_func (nic_spec_free);
   spec->video_memory = 16;
+  spec->hpet = true;
   machine_spec_add_nic (spec, "nat", NULL);
   return spec;
 }

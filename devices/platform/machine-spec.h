@@ -2,6 +2,7 @@
 #pragma once
 
 #include "devices/image/image.h"
+#include "vmm/device/board.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -29,7 +30,7 @@ typedef enum { SERIAL_NONE, SERIAL_STDIO, SERIAL_FILE } SerialKind;
 
 /* How people write them, by number; NULL ends. */
 extern const char *const firmware_names[] /* without NONE */, *const disk_bus_names[], *const disk_kind_names[], *const disk_cache_names[],
-  *const disk_discard_names[];
+  *const disk_discard_names[], *const board_action_names[];
 
 /* How a disk is used. All zero: the defaults. */
 typedef struct {
@@ -85,6 +86,10 @@ struct MachineSpec {
   SerialSpec serial[2];
   char *debugcon;   /* file that takes port 0x402's output, or NULL */
   bool debug_exit;  /* ISA debug-exit at port 0xf4 */
+  bool hpet;
+  BoardAction on_panic;        /* what becomes of it when the guest's kernel panics */
+  bool watchdog;               /* an i6300esb */
+  BoardAction watchdog_action; /* ... and what it does */
   unsigned video_memory; /* MiB, a power of two 1..256; 0: no display */
   char *trace, *trace_path;
 };

@@ -75,6 +75,7 @@ add_acpi (Pc *pc)
     .n_cpus = pc->spec->n_cpus,
     .ram_end = pc_ram_end (pc->spec),
     .display = pc->svga != NULL,
+    .hpet = pc->spec->hpet,
   };
   g_autoptr (AcpiFiles) files = acpi_files_new (&config);
 

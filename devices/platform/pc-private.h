@@ -14,6 +14,7 @@ enum {
   PC_SLOT_FIRST_NIC = 3,  /* 4 of them; "net2" is at slot 5 */
   PC_SLOT_FIRST_DISK = 8, /* 16 virtio disks; "disk3" is at slot 11 */
   PC_SLOT_SCSI = 24,      /* if there are SCSI disks; "disk3" is at target 3 */
+  PC_SLOT_WATCHDOG = 29, /* if there is one */
   PC_SLOT_CHIPS = 31,
 
   PC_N_NICS = 4,

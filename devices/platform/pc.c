@@ -3,7 +3,10 @@
 
 #include "devices/graphics/svga.h"
 #include "devices/legacy/debugcon.h"
+#include "devices/legacy/hpet.h"
+#include "devices/legacy/i6300esb.h"
 #include "devices/legacy/i8042.h"
+#include "devices/legacy/pvpanic.h"
 #include "devices/legacy/rtc.h"
 #include "devices/legacy/uart16550.h"
 #include "devices/platform/boot.h"
@@ -27,6 +30,7 @@ static bool pc_add_memory (Pc *pc, GError **error);
 static bool pc_add_serial_ports (Pc *pc, GError **error);
 static bool pc_add_debug_ports (Pc *pc, GError **error);
 static bool pc_add_nics (Pc *pc, GError **error);
+static bool pc_add_watchdog (Pc *pc, GError **error);
 static IrqPin pc_route_pci (void *data, unsigned slot, unsigned pin);
 
 bool
@@ -53,18 +57,22 @@ pc_build (Board *board, void *data, GError **error)
   if (!(pc->lpc = board_add (board, &ich9_lpc_class, NULL, &lpc, error)))
     return false;
 
-  /* ISA: clock on GSI 8, keyboard 1 and mouse 12, serial ports 4 and 3, debug ports, fw_cfg at 0x510. */
+  /* ISA: clock on GSI 8, keyboard 1 and mouse 12, serial ports 4 and 3, debug ports, panic port 0x505,
+   * fw_cfg at 0x510; HPET at 0xfed00000. */
   const RtcConfig rtc = { .ram_below_4g = MIN (spec->memory, PCI_HOLE_START),
                           .ram_above_4g = spec->memory - MIN (spec->memory, PCI_HOLE_START),
                           .n_cpus = spec->n_cpus };
   const I8042Config keyboard = { .hub = pc->input };
+  const PvpanicConfig panic = { spec->on_panic };
   if (!board_add (board, &rtc_class, NULL, &rtc, error)
       || !board_add (board, &i8042_class, NULL, &keyboard, error) || !pc_add_serial_ports (pc, error)
-      || !pc_add_debug_ports (pc, error)
+      || !pc_add_debug_ports (pc, error) || !board_add (board, &pvpanic_class, NULL, &panic, error)
+      || (spec->hpet && !board_add (board, &hpet_class, NULL, NULL, error))
       || !(pc->fw_cfg = board_add (board, &fw_cfg_class, NULL, NULL, error)))
     return false;
 
-  /* PCI: display 01.0, entropy 02.0, networks 03.0.., virtio disks 08.0.., SCSI 18.0, AHCI 1f.2. */
+  /* PCI: display 01.0, entropy 02.0, networks 03.0.., virtio disks 08.0.., SCSI 18.0, watchdog 1d.0, AHCI
+   * 1f.2. */
   if (spec->video_memory)
     {
       pc->screen = screen_new ("svga0", loop_context (board->loop));
@@ -74,7 +82,7 @@ pc_build (Board *board, void *data, GError **error)
     }
   const VirtioRngConfig rng = { pc_place (pc, PC_SLOT_RNG, 0) };
   if (!board_add (board, &virtio_rng_class, NULL, &rng, error) || !pc_add_nics (pc, error)
-      || !pc_add_drives (pc, error))
+      || !pc_add_drives (pc, error) || !pc_add_watchdog (pc, error))
     return false;
 
   pc_describe_to_firmware (pc);
@@ -217,6 +225,14 @@ pc_add_nics (Pc *pc, GError **error)
       pc_add_boot_path (pc, nic->id, "/pci@i0cf8/ethernet@%x/ethernet-phy@0", slot);
     }
   return true;
+}
+
+static bool
+pc_add_watchdog (Pc *pc, GError **error)
+{
+  const I6300esbConfig config = { pc_place (pc, PC_SLOT_WATCHDOG, 0), pc->spec->watchdog_action };
+
+  return !pc->spec->watchdog || board_add (pc->board, &i6300esb_class, NULL, &config, error);
 }
 
 /* --- the Pc --- */

@@ -19,6 +19,7 @@ typedef struct {
   bool levels[N_GSIS];
   unsigned edges[N_GSIS];
   GArray *messages; /* of BenchMsi */
+  bool pit_muted;
 } FakeHypervisor;
 
 struct Bench {

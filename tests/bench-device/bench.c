@@ -233,6 +233,17 @@ bench_irq_edges (Bench *bench, unsigned gsi)
   return edges;
 }
 
+bool
+bench_pit_muted (Bench *bench)
+{
+  bool muted;
+
+  g_mutex_lock (&bench->fake.lock);
+  muted = bench->fake.pit_muted;
+  g_mutex_unlock (&bench->fake.lock);
+  return muted;
+}
+
 unsigned
 bench_msi_count (Bench *bench)
 {

@@ -71,6 +71,8 @@ unsigned bench_msi_count (Bench *bench);               /* messages so far, by an
 unsigned bench_msi_count_of (Bench *bench, uint64_t address, uint32_t data);
 bool bench_msi_last (Bench *bench, uint64_t *address, uint32_t *data); /* false: none yet */
 
+bool bench_pit_muted (Bench *bench); /* the interval timer's interrupt is cut off */
+
 /* Board requests so far of one kind, and the latest's status and message (NULL: none). */
 unsigned bench_requests (Bench *bench, BoardRequest request);
 int bench_request_status (Bench *bench);

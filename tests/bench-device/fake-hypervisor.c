@@ -62,6 +62,16 @@ fake_remove_ioeventfd (Hypervisor *self, int fd, bool port, uint64_t address, un
 {
 }
 
+static void
+fake_mute_pit (Hypervisor *self, bool mute)
+{
+  FakeHypervisor *fake = (FakeHypervisor *)self;
+
+  g_mutex_lock (&fake->lock);
+  fake->pit_muted = mute;
+  g_mutex_unlock (&fake->lock);
+}
+
 const HypervisorOps fake_hypervisor_ops = {
   .set_slot = fake_set_slot,
   .get_dirty = fake_get_dirty,
@@ -71,4 +81,5 @@ const HypervisorOps fake_hypervisor_ops = {
   .unroute_msi = fake_unroute_msi,
   .add_ioeventfd = fake_add_ioeventfd,
   .remove_ioeventfd = fake_remove_ioeventfd,
+  .mute_pit = fake_mute_pit,
 };

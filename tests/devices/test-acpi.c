@@ -41,7 +41,7 @@ note_place (const char *name, uint64_t address, void *data)
 static void
 guest_init (Guest *guest, unsigned n_cpus, uint64_t ram_end, bool display)
 {
-  const AcpiConfig config = { .n_cpus = n_cpus, .ram_end = ram_end, .display = display };
+  const AcpiConfig config = { .n_cpus = n_cpus, .ram_end = ram_end, .display = display, .hpet = display };
   TableLoaderAreas areas = { HIGH_AREA, RAM_SIZE, 0xf0000, 0xf0100 };
   g_autoptr (GError) error = NULL;
   MemoryBank *bank;
@@ -158,7 +158,10 @@ remove_folder (const char *folder)
 static void
 check_machine (unsigned n_cpus, uint64_t ram_end, bool display)
 {
-  static const char *const expected[] = { "FACP", "APIC", "MCFG", "SSDT" };
+  static const char *const with_hpet[] = { "FACP", "APIC", "MCFG", "HPET", "SSDT" };
+  static const char *const without[] = { "FACP", "APIC", "MCFG", "SSDT" };
+  const char *const *expected = display ? with_hpet : without;
+  const unsigned n_expected = display ? G_N_ELEMENTS (with_hpet) : G_N_ELEMENTS (without);
   g_autofree char *folder = g_dir_make_tmp ("bonsai-acpi-XXXXXX", NULL);
   Guest guest;
   const uint8_t *rsdp, *rsdt, *xsdt, *dsdt, *fadt = NULL;
@@ -172,10 +175,10 @@ check_machine (unsigned n_cpus, uint64_t ram_end, bool display)
   g_assert_cmphex (sum (rsdp, 36), ==, 0);
   rsdt = table_at (&guest, load_le32 (rsdp + 16), &rsdt_length);
   xsdt = table_at (&guest, load_le64 (rsdp + 24), &xsdt_length);
-  g_assert_cmpuint (rsdt_length, ==, 36 + 4 * G_N_ELEMENTS (expected));
-  g_assert_cmpuint (xsdt_length, ==, 36 + 8 * G_N_ELEMENTS (expected));
+  g_assert_cmpuint (rsdt_length, ==, 36 + 4 * n_expected);
+  g_assert_cmpuint (xsdt_length, ==, 36 + 8 * n_expected);
 
-  for (unsigned i = 0; i < G_N_ELEMENTS (expected); i++)
+  for (unsigned i = 0; i < n_expected; i++)
     {
       uint64_t address = load_le64 (xsdt + 36 + 8 * i);
       const uint8_t *table = table_at (&guest, address, &length);

@@ -3,7 +3,10 @@
 #include "tests/fuzz/fuzz.h"
 
 #include "devices/graphics/svga.h"
+#include "devices/legacy/hpet.h"
+#include "devices/legacy/i6300esb.h"
 #include "devices/legacy/i8042.h"
+#include "devices/legacy/pvpanic.h"
 #include "devices/legacy/rtc.h"
 #include "devices/legacy/uart16550.h"
 #include "devices/platform/fw-cfg.h"
@@ -108,6 +111,25 @@ setup_virtio_scsi (Bench *bench, void *data)
   config.units[0] = (ScsiUnitConfig){ .kind = SCSI_DISK, .image = disk (bench, false), .serial = "disk0" };
   config.units[1] = (ScsiUnitConfig){ .kind = SCSI_CDROM, .image = disk (bench, true), .serial = "cd0" };
   bench_add (bench, &virtio_scsi_class, NULL, &config);
+}
+
+G_GNUC_UNUSED static void
+setup_hpet (Bench *bench, void *data)
+{
+  bench_add (bench, &hpet_class, NULL, NULL);
+}
+
+G_GNUC_UNUSED static void
+setup_i6300esb (Bench *bench, void *data)
+{
+  bench_add (bench, &i6300esb_class, NULL,
+             &(I6300esbConfig){ .place = place (bench), .action = BOARD_ACTION_NOTIFY });
+}
+
+G_GNUC_UNUSED static void
+setup_pvpanic (Bench *bench, void *data)
+{
+  bench_add (bench, &pvpanic_class, NULL, &(PvpanicConfig){ BOARD_ACTION_NOTIFY });
 }
 
 G_GNUC_UNUSED static void

@@ -97,6 +97,36 @@ test_line (void)
   irq_line_free (line);
 }
 
+/* While one source has the line, the others go on unheard. */
+static void
+test_taken_line (void)
+{
+  Fake fake = { .hypervisor = { &fake_ops } };
+  IrqLine *line = irq_line_new (&fake.hypervisor, 11);
+  IrqPin a = irq_line_connect (line);
+  IrqPin b = irq_line_connect (line);
+  IrqPin none = { 0 };
+
+  irq_pin_set (&a, true);
+  irq_pin_take_line (&b, true);
+  g_assert_false (fake.level);
+  irq_pin_pulse (&a);
+  g_assert_cmpuint (fake.n_rises, ==, 1);
+  irq_pin_pulse (&b);
+  g_assert_cmpuint (fake.n_rises, ==, 2);
+  irq_pin_set (&b, true);
+  g_assert_true (fake.level && irq_pin_get (&a));
+  irq_pin_set (&b, false);
+  irq_line_resync (line);
+  g_assert_false (fake.level);
+  irq_pin_take_line (&b, false);
+  g_assert_true (fake.level);
+  irq_pin_set (&a, false);
+  g_assert_false (fake.level);
+  irq_pin_take_line (&none, true);
+  irq_line_free (line);
+}
+
 typedef struct {
   IrqPin pin;
 } LineRace;
@@ -201,6 +231,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/irq/line", test_line);
+  g_test_add_func ("/irq/taken-line", test_taken_line);
   g_test_add_func ("/irq/line-threads", test_line_threads);
   g_test_add_func ("/irq/msi-without-routes", test_msi_without_routes);
   g_test_add_func ("/irq/msi-routes", test_msi_routes);

@@ -8,6 +8,7 @@ struct IrqLine {
   unsigned gsi;
   GMutex lock; /* keeps the controllers' view in the order of changes */
   _Atomic uint64_t asserted;
+  uint64_t heard; /* lock: sources that count */
   unsigned n_sources;
 };
 
@@ -18,6 +19,7 @@ irq_line_new (Hypervisor *hypervisor, unsigned gsi)
 
   line->hypervisor = hypervisor;
   line->gsi = gsi;
+  line->heard = UINT64_MAX;
   g_mutex_init (&line->lock);
   return line;
 }
@@ -62,8 +64,8 @@ irq_pin_set (const IrqPin *pin, bool level)
   before = atomic_load (&line->asserted);
   after = level ? before | pin->mask : before & ~pin->mask;
   atomic_store (&line->asserted, after);
-  if ((before != 0) != (after != 0))
-    drive_locked (line, after != 0);
+  if (((before & line->heard) != 0) != ((after & line->heard) != 0))
+    drive_locked (line, (after & line->heard) != 0);
   g_mutex_unlock (&line->lock);
 }
 
@@ -76,11 +78,29 @@ irq_pin_pulse (const IrqPin *pin)
     return;
 
   g_mutex_lock (&line->lock);
-  if (atomic_load (&line->asserted) == 0)
+  if ((pin->mask & line->heard) && (atomic_load (&line->asserted) & line->heard) == 0)
     {
       drive_locked (line, true);
       drive_locked (line, false);
     }
+  g_mutex_unlock (&line->lock);
+}
+
+void
+irq_pin_take_line (const IrqPin *pin, bool take)
+{
+  IrqLine *line = pin->line;
+  uint64_t asserted, before;
+
+  if (!line)
+    return;
+
+  g_mutex_lock (&line->lock);
+  asserted = atomic_load (&line->asserted);
+  before = asserted & line->heard;
+  line->heard = take ? pin->mask : UINT64_MAX;
+  if ((before != 0) != ((asserted & line->heard) != 0))
+    drive_locked (line, (asserted & line->heard) != 0);
   g_mutex_unlock (&line->lock);
 }
 
@@ -100,6 +120,6 @@ void
 irq_line_resync (IrqLine *line)
 {
   g_mutex_lock (&line->lock);
-  drive_locked (line, atomic_load (&line->asserted) != 0);
+  drive_locked (line, (atomic_load (&line->asserted) & line->heard) != 0);
   g_mutex_unlock (&line->lock);
 }

@@ -34,6 +34,10 @@ void irq_pin_pulse (const IrqPin *pin);
 bool irq_pin_get (const IrqPin *pin);
 unsigned irq_line_gsi (const IrqLine *line);
 
+/* Takes the line from its other sources, or gives it back: while taken, @pin alone drives it (the HPET's legacy
+ * replacement). One pin of a line may take it. Not part of any saved state. */
+void irq_pin_take_line (const IrqPin *pin, bool take);
+
 /* Drives the controllers again after their state was loaded. */
 void irq_line_resync (IrqLine *line);
 

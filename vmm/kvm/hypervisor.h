@@ -43,6 +43,8 @@ typedef struct {
                          uint64_t value);
   void (*remove_ioeventfd) (Hypervisor *self, int fd, bool port, uint64_t address, unsigned size, bool match,
                             uint64_t value);
+  /* Whether the interval timer's channel 0 is cut off from its interrupt (HPET legacy replacement). */
+  void (*mute_pit) (Hypervisor *self, bool mute);
 } HypervisorOps;
 
 struct Hypervisor {

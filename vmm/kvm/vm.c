@@ -213,6 +213,21 @@ vm_remove_ioeventfd (Hypervisor *self, int fd, bool port, uint64_t address, unsi
   set_ioeventfd ((KvmVm *) self, false, fd, port, address, size, match, value);
 }
 
+/* Changing the flag restarts the channels that count: the kernel knows no other way. */
+static void
+vm_mute_pit (Hypervisor *self, bool mute)
+{
+  KvmVm *vm = (KvmVm *) self;
+  struct kvm_pit_state2 pit;
+
+  memset (&pit, 0, sizeof pit);
+  if (ioctl (vm->fd, KVM_GET_PIT2, &pit) < 0 || mute == ((pit.flags & KVM_PIT_FLAGS_HPET_LEGACY) != 0))
+    return;
+  pit.flags ^= KVM_PIT_FLAGS_HPET_LEGACY;
+  if (ioctl (vm->fd, KVM_SET_PIT2, &pit) < 0)
+    g_warning ("The interval timer can't be switched: %s", g_strerror (errno));
+}
+
 static const HypervisorOps vm_ops = {
   .set_slot = vm_set_slot,
   .get_dirty = vm_get_dirty,
@@ -220,6 +235,7 @@ static const HypervisorOps vm_ops = {
   .send_msi = vm_send_msi,
   .route_msi = vm_route_msi,
   .unroute_msi = vm_unroute_msi,
+  .mute_pit = vm_mute_pit,
   .add_ioeventfd = vm_add_ioeventfd,
   .remove_ioeventfd = vm_remove_ioeventfd,
 };
