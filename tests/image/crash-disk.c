@@ -109,7 +109,7 @@ make_by_us (CrashDisk *disk, uint64_t size)
       options.extended_l2 = kind->extended;
       options.lazy_refcounts = kind->lazy;
     }
-  if (kind->small)
+  if (kind->small && !g_str_equal (kind->format, "vmdk"))
     options.cluster_size = 1u << run_between (disk->run, 12, 14);
   if (kind->overlay)
     {
@@ -127,6 +127,9 @@ crash_disk_plan (CrashDisk *disk)
   uint64_t size = IMAGE_SECTOR_SIZE * run_between (disk->run, 2048, 32768);
   uint64_t base_size = 0;
 
+  /* A table of a VMDK has 512 grains of 64 KiB. */
+  if (disk->kind->small && g_str_equal (disk->kind->format, "vmdk"))
+    size = 32 * MIB - IMAGE_SECTOR_SIZE * run_scale (disk->run, 12);
   if (disk->kind->overlay)
     base_size = disk->kind->no_peer ? size : IMAGE_SECTOR_SIZE * run_between (disk->run, 2048, 32768);
   disk->log = crash_log_new (size, size + 16 * MIB, base_size);

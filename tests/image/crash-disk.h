@@ -14,8 +14,8 @@ typedef struct {
   const char *format, *subformat;
   bool overlay, lazy, extended, version_2, by_peer, encrypted;
   bool fixed_size; /* it can't grow */
-  bool small;   /* many small blocks, and no room to spare for their table: growing moves what is behind it */
-  bool no_peer; /* which can't read it */
+  bool small;      /* no room to spare for a longer table: small blocks, or as many as it holds */
+  bool no_peer;    /* which can't read it */
   bool torn_words; /* survives even where sectors don't arrive as a whole */
   bool any_words;  /* the same, if the header's does */
 } CrashKind;

@@ -172,6 +172,7 @@ static const CrashKind vhd_differencing = {
   .format = "vhd", .subformat = "differencing", .overlay = true, .fixed_size = true, .no_peer = true
 };
 static const CrashKind vmdk = { .format = "vmdk", .subformat = "monolithicSparse" };
+static const CrashKind vmdk_full = { .format = "vmdk", .subformat = "monolithicSparse", .small = true };
 static const CrashKind vdi = { .format = "vdi", .subformat = "dynamic" };
 static const CrashKind vdi_fixed = { .format = "vdi", .subformat = "fixed" };
 static const CrashKind vdi_small = {
@@ -196,6 +197,7 @@ static const RunCase cases[] = {
   { "vhd-fixed", run_cuts, &vhd_fixed, 4 },
   { "vhd-differencing", run_cuts, &vhd_differencing, 8 },
   { "vmdk", run_cuts, &vmdk, 8 },
+  { "vmdk-full-table", run_cuts, &vmdk_full, 4 },
   { "vdi", run_cuts, &vdi, 8 },
   { "vdi-fixed", run_cuts, &vdi_fixed, 3 },
   { "vdi-small-blocks", run_cuts, &vdi_small, 4 },
@@ -209,6 +211,7 @@ static const RunCase cases[] = {
   { "faults-vhd-fixed", run_faults, &vhd_fixed, 3 },
   { "faults-vhd-differencing", run_faults, &vhd_differencing, 3 },
   { "faults-vmdk", run_faults, &vmdk, 4 },
+  { "faults-vmdk-full-table", run_faults, &vmdk_full, 4 },
   { "faults-vdi", run_faults, &vdi, 4 },
   { "faults-vdi-fixed", run_faults, &vdi_fixed, 3 },
   { "faults-vdi-small-blocks", run_faults, &vdi_small, 4 },

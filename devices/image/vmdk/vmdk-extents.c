@@ -323,16 +323,18 @@ static gboolean
 resize_flat (ImageLayer *layer, VmdkExtent *extent, uint64_t size, GError **error)
 {
   bool grows = size > layer->size;
-  int result =
-    grows ? store_resize (extent->store, extent->offset + size) : set_sectors (layer, size / VMDK_SECTOR);
+  int result = 0;
 
+  if (grows)
+    result = store_resize (extent->store, extent->offset + size);
   if (result == 0 && grows)
     result = store_sync (extent->store);
   if (result == 0)
-    result =
-      grows ? set_sectors (layer, size / VMDK_SECTOR) : store_resize (extent->store, extent->offset + size);
-  if (result == 0)
-    result = store_sync (extent->store);
+    result = set_sectors (layer, size / VMDK_SECTOR);
+  if (result < 0 && !grows)
+    set_sectors (layer, layer->size / VMDK_SECTOR);
+  if (result == 0 && !grows && store_resize (extent->store, extent->offset + size) == 0)
+    store_sync (extent->store); /* if not: it takes more room than it need */
   return result == 0
          || vmm_set_errno_error (error, -result, "Can't change the size of disk image “%s”",
                                  layer->store->path);
@@ -351,7 +353,10 @@ resize_sparse (ImageLayer *layer, VmdkExtent *extent, uint64_t size, GError **er
   if (result < 0)
     return vmm_set_errno_error (error, -result, "Can't write to disk image “%s”", layer->store->path);
   if (!vmdk_sparse_grow (extent->sparse, size / VMDK_SECTOR, error))
-    return FALSE;
+    {
+      layer->dirty |= vmdk_sparse_is_dirty (extent->sparse);
+      return FALSE;
+    }
   result = set_sectors (layer, size / VMDK_SECTOR);
   return result == 0
          || vmm_set_errno_error (error, -result, "Can't write the descriptor of disk image “%s”",

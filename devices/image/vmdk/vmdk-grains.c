@@ -118,8 +118,10 @@ vmdk_sparse_place (VmdkSparse *sparse, uint64_t offset, uint64_t length, bool ma
   uint64_t wanted = (offset % grain_bytes + length + grain_bytes - 1) / grain_bytes;
   uint32_t first = grain % sparse->gtes, index = grain / sparse->gtes, n = 1, sector;
   VmdkTable *table;
-  int error = table_for_change (sparse, index, may_block, &table);
+  int error = vmdk_sparse_confirm (sparse, may_block);
 
+  if (error == 0)
+    error = table_for_change (sparse, index, may_block, &table);
   if (error < 0)
     return error;
   if (sparse->holes->len > 0)
@@ -216,7 +218,10 @@ vmdk_sparse_unmap (VmdkSparse *sparse, uint64_t offset, uint64_t length, UnmapKi
   uint64_t grain_bytes = (uint64_t)sparse->grain * VMDK_SECTOR, grain = offset / grain_bytes;
   uint64_t end = (offset + length + grain_bytes - 1) / grain_bytes;
   uint32_t value = 0;
+  int error = vmdk_sparse_confirm (sparse, may_block);
 
+  if (error < 0)
+    return error;
   if (kind != UNMAP_ABSENT && below)
     {
       if (!(sparse->flags & VMDK_FLAG_ZEROED))
@@ -229,7 +234,8 @@ vmdk_sparse_unmap (VmdkSparse *sparse, uint64_t offset, uint64_t length, UnmapKi
   while (grain < end)
     {
       uint32_t first = grain % sparse->gtes, n = MIN (end - grain, sparse->gtes - first);
-      int error = unmap_in_table (sparse, grain / sparse->gtes, first, n, value, may_block);
+
+      error = unmap_in_table (sparse, grain / sparse->gtes, first, n, value, may_block);
 
       if (error < 0)
         return error;

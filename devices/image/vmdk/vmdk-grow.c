@@ -70,7 +70,6 @@ adopt (VmdkSparse *sparse, Directories *directories)
   sparse->gd_at = directories->gd_at;
   if (sparse->rgd != NULL)
     sparse->rgd_at = directories->rgd_at;
-  sparse->end = directories->end;
 }
 
 /* What lies behind the disk's end in its last grain is about to be seen. */
@@ -91,14 +90,55 @@ clear_last_grain (VmdkSparse *sparse)
 }
 
 static int
+write_header_durably (VmdkSparse *sparse)
+{
+  int error = vmdk_sparse_write_header (sparse);
+
+  return error == 0 ? store_sync (sparse->store) : error;
+}
+
+int
+vmdk_sparse_confirm (VmdkSparse *sparse, bool may_block)
+{
+  int error;
+
+  if (!sparse->unsettled)
+    return 0;
+  if (!may_block)
+    return -EAGAIN;
+  error = write_header_durably (sparse);
+  sparse->unsettled = error < 0;
+  return error;
+}
+
+static int
+switch_header (VmdkSparse *sparse, uint64_t sectors, const Directories *directories)
+{
+  uint8_t old[VMDK_H_SIZE];
+  int error;
+
+  memcpy (old, sparse->header, sizeof old);
+  if (directories->rgd != NULL)
+    store_le64 (sparse->header + VMDK_H_RGD, directories->rgd_at);
+  if (directories->gd != NULL)
+    store_le64 (sparse->header + VMDK_H_GD, directories->gd_at);
+  store_le64 (sparse->header + VMDK_H_CAPACITY, sectors);
+  error = write_header_durably (sparse);
+  if (error == 0)
+    return 0;
+  memcpy (sparse->header, old, sizeof old);
+  sparse->unsettled = true;
+  vmdk_sparse_confirm (sparse, true);
+  return error;
+}
+
+static int
 grow_to (VmdkSparse *sparse, uint64_t sectors, uint32_t n_gd)
 {
   Directories directories = { .n_gd = n_gd };
-  uint8_t old[VMDK_H_SIZE];
   uint64_t at = sparse->end;
   int error = clear_last_grain (sparse);
 
-  memcpy (old, sparse->header, sizeof old);
   if (error == 0 && n_gd > sparse->n_gd)
     {
       directories.rgd_at = at;
@@ -107,20 +147,13 @@ grow_to (VmdkSparse *sparse, uint64_t sectors, uint32_t n_gd)
       directories.gd = lay_out (sparse, sparse->gd, n_gd, &at);
       directories.end = (at + sparse->grain - 1) / sparse->grain * sparse->grain;
       error = write_directories (sparse, &directories);
-      if (directories.rgd != NULL)
-        store_le64 (sparse->header + VMDK_H_RGD, directories.rgd_at);
-      store_le64 (sparse->header + VMDK_H_GD, directories.gd_at);
+      sparse->end = directories.end; /* also if it failed: what comes there reads as zeroes */
     }
   if (error == 0)
     error = store_sync (sparse->store);
-  store_le64 (sparse->header + VMDK_H_CAPACITY, sectors);
   if (error == 0)
-    error = vmdk_sparse_write_header (sparse);
-  if (error == 0)
-    error = store_sync (sparse->store);
-  if (error < 0)
-    memcpy (sparse->header, old, sizeof old);
-  else if (n_gd > sparse->n_gd)
+    error = switch_header (sparse, sectors, &directories);
+  if (error == 0 && n_gd > sparse->n_gd)
     adopt (sparse, &directories);
   g_free (directories.gd);
   g_free (directories.rgd);

@@ -94,7 +94,8 @@ typedef struct {
   uint64_t whole; /* grains that begin before this sector end before it, or the file was cut off */
   bool unclean;   /* the file says so */
   bool unclean_found;
-  bool gd_lost; /* the header's gdOffset is bad; the redundant one is used */
+  bool gd_lost;   /* the header's gdOffset is bad; the redundant one is used */
+  bool unsettled; /* the file may show another header than @header: vmdk_sparse_confirm */
 } VmdkSparse;
 
 typedef struct {
@@ -170,6 +171,9 @@ void vmdk_sparse_settle (VmdkSparse *sparse); /* at close: clears the unclean ma
 /* --- vmdk-grow.c --- */
 
 bool vmdk_sparse_grow (VmdkSparse *sparse, uint64_t sectors, GError **error);
+/* Before tables change: puts the header right if writing one that leads to longer directories failed. Both
+ * are right until then. 0 or -errno. */
+int vmdk_sparse_confirm (VmdkSparse *sparse, bool may_block);
 
 /* --- vmdk-stream.c --- */
 

@@ -400,5 +400,5 @@ vmdk_sparse_set_dirty (VmdkSparse *sparse, uint32_t index)
 bool
 vmdk_sparse_is_dirty (const VmdkSparse *sparse)
 {
-  return sparse->dirty->len > 0 || sparse->freed->len > 0;
+  return sparse->dirty->len > 0 || sparse->freed->len > 0 || sparse->unsettled;
 }

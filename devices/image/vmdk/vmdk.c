@@ -366,7 +366,9 @@ sync_data (ImageLayer *layer, Vmdk *vmdk)
 
       if (sparse == NULL || !vmdk_sparse_is_dirty (sparse))
         continue;
-      error = cover_grains (sparse);
+      error = vmdk_sparse_confirm (sparse, true);
+      if (error == 0)
+        error = cover_grains (sparse);
       if (error < 0 || sparse->unclean)
         continue;
       sparse->header[VMDK_H_UNCLEAN] = 1;
