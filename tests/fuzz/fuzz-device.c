@@ -11,6 +11,7 @@
 #include "devices/legacy/uart16550.h"
 #include "devices/platform/fw-cfg.h"
 #include "devices/platform/ich9-lpc.h"
+#include "devices/platform/nor-flash.h"
 #include "devices/storage/ahci.h"
 #include "devices/virtio/virtio-blk.h"
 #include "devices/virtio/virtio-net.h"
@@ -142,6 +143,18 @@ G_GNUC_UNUSED static void
 setup_ich9_lpc (Bench *bench, void *data)
 {
   bench_add (bench, &ich9_lpc_class, NULL, &(Ich9LpcConfig){ .place = place (bench) });
+}
+
+/* With a file: what the guest changes is written there, and synced. */
+G_GNUC_UNUSED static void
+setup_nor_flash (Bench *bench, void *data)
+{
+  static uint8_t content[8 * NOR_FLASH_BLOCK_SIZE];
+  int fd = memfd_create ("fuzz-flash", MFD_CLOEXEC);
+
+  g_assert_cmpint (ftruncate (fd, sizeof content), ==, 0);
+  bench_add (bench, &nor_flash_class, NULL,
+             &(NorFlashConfig){ UINT64_C (0xffc00000), content, sizeof content, fd, "fuzz-flash" });
 }
 
 static void
