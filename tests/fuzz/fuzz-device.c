@@ -18,6 +18,7 @@
 #include "devices/virtio/virtio-rng.h"
 #include "devices/virtio/virtio-scsi.h"
 #include "tests/devices/pci-bench.h"
+#include "tests/devices/virtio-guest.h"
 
 #include <sys/mman.h>
 #include <unistd.h>
@@ -163,13 +164,29 @@ config_access (Bench *bench, uint16_t offset, uint32_t value)
   pci_bench_write_config (bench, offset % PCI_CONFIG_SIZE & ~3u, value, 4);
 }
 
+/* Virtio devices are found live with queues of either layout, or as after power-on, by the input's first
+ * byte. */
+static size_t
+open_virtio (Bench *bench, const uint8_t *data, size_t size)
+{
+  if (size == 0 || pci_bench_read_config (bench, 0, 2) != 0x1af4)
+    return 0;
+  if (!(data[0] & 8))
+    virtio_guest_open (bench, data[0]);
+  return 1;
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
   g_autoptr (Bench) bench = bench_new_with (FUZZ_SETUP, NULL);
+  size_t used = 0;
 
   if (FUZZ_ON_PCI)
-    pci_bench_map (bench);
-  bench_play (bench, data, size, FUZZ_ON_PCI ? config_access : NULL);
+    {
+      pci_bench_map (bench);
+      used = open_virtio (bench, data, size);
+    }
+  bench_play (bench, data + used, size - used, FUZZ_ON_PCI ? config_access : NULL);
   return 0;
 }
