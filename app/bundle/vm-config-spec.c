@@ -82,7 +82,7 @@ vm_config_to_spec (const VmConfig *config, const char *folder)
     {
       const VmSerial *serial = g_ptr_array_index (config->serials, i);
 
-      spec->serial[i].kind = serial->path != NULL ? SERIAL_FILE : SERIAL_NONE;
+      spec->serial[i].kind = serial->path != NULL ? SERIAL_FILE : SERIAL_CONSOLE;
       set (&spec->serial[i].path, resolve (folder, serial->path));
     }
   return spec;

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/legacy/uart16550.h"
 
-#include <errno.h>
-#include <poll.h>
-#include <unistd.h>
+#include "vmm/base/error.h"
 
 /* PC16550D data sheet, section 8 "Registers" */
 enum {
@@ -59,13 +57,12 @@ enum {
 
 #define RX_FIFO_SIZE   16
 #define TX_BUFFER_SIZE 4096
+#define REST_TIME      NS_PER_MS /* an emptied FIFO's: 16 characters at some 115200 baud */
 
 typedef struct {
-  Device device;
+  SerialDevice serial;
   IrqPin irq;
-  int in_fd, out_fd;
-  bool close_fds;
-  LoopWatch *in_watch, *out_watch;
+  LoopTimer *rest_timer;
   bool flush_scheduled;
 
   uint8_t ier, fcr, lcr, mcr, lsr, msr, scr;
@@ -73,6 +70,9 @@ typedef struct {
   bool thre_pending; /* THRE interrupt not yet acknowledged */
   uint8_t rx_fifo[RX_FIFO_SIZE];
   uint8_t rx_head, rx_count;
+  bool rx_filled; /* since it was last empty */
+  bool resting;   /* it was full and is empty: no input for a moment */
+  bool used_rts;  /* the guest has raised RTS: it means something that it lowers it */
   uint8_t tx_buffer[TX_BUFFER_SIZE];
   uint16_t tx_count;
 } Uart;
@@ -118,13 +118,41 @@ uart_update_irq (Uart *uart)
   irq_pin_set (&uart->irq, gate && interrupt_id (uart) != IIR_NONE);
 }
 
+static bool
+wants_input (const Uart *uart)
+{
+  bool asks = (uart->mcr & MCR_RTS) || !uart->used_rts;
+
+  return asks && !uart->rx_filled && !uart->resting && uart->rx_count < rx_capacity (uart)
+         && !(uart->mcr & MCR_LOOP);
+}
+
 static void
 update_input_watch (Uart *uart)
 {
-  bool room = uart->rx_count < rx_capacity (uart) && !(uart->mcr & MCR_LOOP);
+  serial_cable_watch_input (uart->serial.cable, wants_input (uart));
+}
 
-  if (uart->in_watch)
-    loop_watch_set_condition (uart->in_watch, room ? G_IO_IN : 0);
+static void
+on_rested (Device *device)
+{
+  Uart *uart = (Uart *)device;
+
+  uart->resting = false;
+  update_input_watch (uart);
+}
+
+/* The receive FIFO is empty. */
+static void
+rx_emptied (Uart *uart)
+{
+  uart->lsr &= ~LSR_DATA;
+  if (uart->rx_filled)
+    {
+      uart->resting = true;
+      loop_timer_arm (uart->rest_timer, vm_clock_now (uart->serial.device.board->clock) + REST_TIME);
+    }
+  uart->rx_filled = false;
 }
 
 static void
@@ -149,26 +177,23 @@ rx_pop (Uart *uart)
   byte = uart->rx_fifo[uart->rx_head];
   uart->rx_head = (uart->rx_head + 1) % RX_FIFO_SIZE;
   if (--uart->rx_count == 0)
-    uart->lsr &= ~LSR_DATA;
+    rx_emptied (uart);
   update_input_watch (uart);
   return byte;
 }
 
 static void
-on_input (Device *device, int fd, GIOCondition condition)
+on_input (Device *device)
 {
   Uart *uart = (Uart *)device;
   uint8_t bytes[RX_FIFO_SIZE];
-  unsigned room = rx_capacity (uart) - MIN (uart->rx_count, rx_capacity (uart));
-  ssize_t n = room ? read (fd, bytes, room) : -1;
+  size_t n = 0;
 
-  if (room && (n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR)))
-    {
-      loop_watch_set_condition (uart->in_watch, 0); /* end of input */
-      return;
-    }
-  for (ssize_t i = 0; i < n; i++)
+  if (wants_input (uart))
+    n = serial_cable_read (uart->serial.cable, bytes, rx_capacity (uart) - uart->rx_count);
+  for (size_t i = 0; i < n; i++)
     rx_push (uart, bytes[i]);
+  uart->rx_filled |= uart->rx_count == rx_capacity (uart);
   update_input_watch (uart);
   uart_update_irq (uart);
 }
@@ -184,44 +209,18 @@ tx_ready (Uart *uart)
   uart_update_irq (uart);
 }
 
-/* Pipes and terminals that poll as writable take this much without blocking (POSIX PIPE_BUF). */
-#define TX_CHUNK 512
-
-static bool
-out_is_writable (int fd)
-{
-  struct pollfd pfd = { .fd = fd, .events = POLLOUT };
-
-  return poll (&pfd, 1, 0) == 1 && (pfd.revents & (POLLOUT | POLLERR | POLLHUP));
-}
-
 static void
 tx_flush (Device *device)
 {
   Uart *uart = (Uart *)device;
+  size_t n = serial_cable_write (uart->serial.cable, uart->tx_buffer, uart->tx_count);
 
   uart->flush_scheduled = false;
-  while (uart->tx_count > 0 && out_is_writable (uart->out_fd))
-    {
-      ssize_t n = write (uart->out_fd, uart->tx_buffer, MIN (uart->tx_count, TX_CHUNK));
-
-      if (n < 0 && (errno == EINTR || errno == EAGAIN))
-        break;
-      if (n < 0) /* nobody listens: drop, as a cable with a loose end does */
-        n = uart->tx_count;
-      memmove (uart->tx_buffer, uart->tx_buffer + n, uart->tx_count - n);
-      uart->tx_count -= n;
-    }
-  if (uart->out_watch)
-    loop_watch_set_condition (uart->out_watch, uart->tx_count ? G_IO_OUT : 0);
+  memmove (uart->tx_buffer, uart->tx_buffer + n, uart->tx_count - n);
+  uart->tx_count -= n;
+  serial_cable_watch_room (uart->serial.cable, uart->tx_count > 0);
   if (uart->tx_count < TX_BUFFER_SIZE)
     tx_ready (uart);
-}
-
-static void
-on_writable (Device *device, int fd, GIOCondition condition)
-{
-  tx_flush (device);
 }
 
 static void
@@ -229,13 +228,15 @@ transmit (Uart *uart, uint8_t byte)
 {
   if (uart->mcr & MCR_LOOP)
     rx_push (uart, byte);
-  else if (uart->out_fd >= 0 && uart->tx_count < TX_BUFFER_SIZE)
+  else if (uart->tx_count == 0 && !serial_cable_is_connected (uart->serial.cable))
+    serial_cable_write (uart->serial.cable, &byte, 1); /* to nobody: nothing to wait for */
+  else if (uart->tx_count < TX_BUFFER_SIZE)
     {
       uart->tx_buffer[uart->tx_count++] = byte;
       if (!uart->flush_scheduled)
         {
           uart->flush_scheduled = true;
-          device_call (&uart->device, tx_flush);
+          device_call (&uart->serial.device, tx_flush);
         }
     }
 
@@ -324,7 +325,8 @@ write_fcr (Uart *uart, uint8_t value)
   if (toggled || (value & FCR_CLEAR_RX))
     {
       uart->rx_count = 0;
-      uart->lsr &= ~(LSR_DATA | LSR_ERRORS);
+      rx_emptied (uart);
+      uart->lsr &= ~LSR_ERRORS;
     }
   update_input_watch (uart);
 }
@@ -367,6 +369,7 @@ uart_write (Device *device, uint64_t offset, uint64_t value, unsigned size)
       break;
     case UART_MCR:
       uart->mcr = value & 0x1f;
+      uart->used_rts |= (value & MCR_RTS) && !(value & MCR_LOOP);
       update_modem_status (uart);
       update_input_watch (uart);
       break;
@@ -391,6 +394,8 @@ uart_reset (Device *device)
   uart->lsr = uart->tx_count < TX_BUFFER_SIZE ? LSR_THRE | LSR_TEMT : 0;
   uart->thre_pending = false;
   uart->rx_head = uart->rx_count = 0;
+  uart->rx_filled = uart->resting = uart->used_rts = false;
+  loop_timer_cancel (uart->rest_timer);
   update_input_watch (uart);
   uart_update_irq (uart);
 }
@@ -401,15 +406,13 @@ uart_realize (Device *device, const void *config, GError **error)
   Uart *uart = (Uart *)device;
   const UartConfig *uc = config;
 
-  uart->in_fd = uc->in_fd;
-  uart->out_fd = uc->out_fd;
-  uart->close_fds = uc->close_fds;
+  uart->serial.input = on_input;
+  uart->serial.room = tx_flush;
+  if (!serial_cable_new (&uart->serial, &uc->cable, error))
+    return false;
+  uart->rest_timer = device_timer_new (device, on_rested);
   uart->irq = irq_line_connect (device->board->irq[uc->gsi]);
   device_add_ports (device, &uart_ops, uc->base, 8);
-  if (uart->in_fd >= 0)
-    uart->in_watch = device_watch_fd (device, uart->in_fd, 0, on_input);
-  if (uart->out_fd >= 0)
-    uart->out_watch = device_watch_fd (device, uart->out_fd, 0, on_writable);
   return true;
 }
 
@@ -418,14 +421,22 @@ uart_unrealize (Device *device)
 {
   Uart *uart = (Uart *)device;
 
-  if (uart->out_watch)
+  if (uart->serial.cable)
     tx_flush (device);
-  device_watch_free (uart->in_watch);
-  device_watch_free (uart->out_watch);
-  if (uart->close_fds && uart->in_fd >= 0 && uart->in_fd != uart->out_fd)
-    close (uart->in_fd);
-  if (uart->close_fds && uart->out_fd >= 0)
-    close (uart->out_fd);
+  if (uart->rest_timer)
+    device_timer_free (uart->rest_timer);
+  g_clear_pointer (&uart->serial.cable, serial_cable_free);
+}
+
+bool
+uart16550_plug (Device *device, int fd, bool force, GError **error)
+{
+  bool done;
+
+  device_lock (device);
+  done = serial_cable_plug (((Uart *)device)->serial.cable, fd, force, error);
+  device_unlock (device);
+  return done;
 }
 
 static bool
@@ -446,24 +457,37 @@ uart_after_load (void *object)
 
   update_input_watch (uart);
   uart_update_irq (uart);
-  if (uart->tx_count > 0 && uart->out_fd >= 0)
-    device_call (&uart->device, tx_flush);
+  if (uart->resting)
+    loop_timer_arm (uart->rest_timer, vm_clock_now (uart->serial.device.board->clock) + REST_TIME);
+  if (uart->tx_count > 0)
+    device_call (&uart->serial.device, tx_flush);
 }
 
 static const StateField uart_fields[] = {
-  STATE_U8 (Uart, ier, 1),        STATE_U8 (Uart, fcr, 1),
-  STATE_U8 (Uart, lcr, 1),        STATE_U8 (Uart, mcr, 1),
-  STATE_U8 (Uart, lsr, 1),        STATE_U8 (Uart, msr, 1),
-  STATE_U8 (Uart, scr, 1),        STATE_U8 (Uart, dll, 1),
-  STATE_U8 (Uart, dlm, 1),        STATE_BOOL (Uart, thre_pending, 1),
-  STATE_BYTES (Uart, rx_fifo, 1), STATE_U8 (Uart, rx_head, 1),
-  STATE_U8 (Uart, rx_count, 1),   STATE_BYTES (Uart, tx_buffer, 1),
-  STATE_U16 (Uart, tx_count, 1),  STATE_END,
+  STATE_U8 (Uart, ier, 1),
+  STATE_U8 (Uart, fcr, 1),
+  STATE_U8 (Uart, lcr, 1),
+  STATE_U8 (Uart, mcr, 1),
+  STATE_U8 (Uart, lsr, 1),
+  STATE_U8 (Uart, msr, 1),
+  STATE_U8 (Uart, scr, 1),
+  STATE_U8 (Uart, dll, 1),
+  STATE_U8 (Uart, dlm, 1),
+  STATE_BOOL (Uart, thre_pending, 1),
+  STATE_BYTES (Uart, rx_fifo, 1),
+  STATE_U8 (Uart, rx_head, 1),
+  STATE_U8 (Uart, rx_count, 1),
+  STATE_BYTES (Uart, tx_buffer, 1),
+  STATE_U16 (Uart, tx_count, 1),
+  STATE_BOOL (Uart, rx_filled, 2),
+  STATE_BOOL (Uart, resting, 2),
+  STATE_BOOL (Uart, used_rts, 2),
+  STATE_END,
 };
 
 static const StateTable uart_state = {
   .name = "uart16550",
-  .version = 1,
+  .version = 2,
   .fields = uart_fields,
   .object_size = sizeof (Uart),
   .check = uart_check,

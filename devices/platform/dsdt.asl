@@ -237,6 +237,26 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "BONSAI", "BNSIDSDT", 1)
                         IRQNoFlags () { 3 }
                     })
                 }
+                Device (COM3)
+                {
+                    Name (_HID, EisaId ("PNP0501"))
+                    Name (_UID, 3)
+                    Name (_CRS, ResourceTemplate ()
+                    {
+                        IO (Decode16, 0x03E8, 0x03E8, 0, 0x08)
+                        IRQNoFlags () { 4 }
+                    })
+                }
+                Device (COM4)
+                {
+                    Name (_HID, EisaId ("PNP0501"))
+                    Name (_UID, 4)
+                    Name (_CRS, ResourceTemplate ()
+                    {
+                        IO (Decode16, 0x02E8, 0x02E8, 0, 0x08)
+                        IRQNoFlags () { 3 }
+                    })
+                }
             }
         }
 

@@ -32,6 +32,10 @@ const char *const disk_discard_names[] = {
   [DISK_DISCARD_UNMAP] = "unmap", [DISK_DISCARD_IGNORE] = "ignore", NULL
 };
 
+const char *const serial_kind_names[] = {
+  [SERIAL_NONE] = "none", [SERIAL_CONSOLE] = "console", [SERIAL_FILE] = "file",
+  [SERIAL_PTY] = "pty",   [SERIAL_SOCKET] = "socket",   NULL
+};
 const char *const board_action_names[] = { [BOARD_ACTION_NOTIFY] = "notify",
                                            [BOARD_ACTION_PAUSE] = "pause",
                                            [BOARD_ACTION_RESET] = "reset",
@@ -110,6 +114,8 @@ machine_spec_new (void)
   spec->nics = g_ptr_array_new_with_free_func (nic_spec_free);
   spec->video_memory = 16;
   spec->hpet = true;
+  for (unsigned i = 0; i < G_N_ELEMENTS (spec->serial); i++)
+    spec->serial[i].kind = SERIAL_CONSOLE;
   machine_spec_add_nic (spec, "nat", NULL);
   return spec;
 }
@@ -133,8 +139,8 @@ machine_spec_unref (MachineSpec *spec)
   g_free (spec->kernel);
   g_free (spec->initrd);
   g_free (spec->append);
-  g_free (spec->serial[0].path);
-  g_free (spec->serial[1].path);
+  for (unsigned i = 0; i < G_N_ELEMENTS (spec->serial); i++)
+    g_free (spec->serial[i].path);
   g_free (spec->debugcon);
   g_free (spec->trace);
   g_free (spec->trace_path);
@@ -354,11 +360,27 @@ check_boot (const MachineSpec *spec, GError **error)
     return refuse (error, "Without firmware the machine needs a kernel: name one, or boot with the BIOS.");
   if (!spec->kernel && (spec->initrd || spec->append))
     return refuse (error, "An initrd or a kernel command line needs a kernel: name one with --kernel.");
+  return true;
+}
+
+static bool
+check_serial (const MachineSpec *spec, GError **error)
+{
+  unsigned n_stdio = 0;
+
   for (unsigned i = 0; i < G_N_ELEMENTS (spec->serial); i++)
-    if (spec->serial[i].kind == SERIAL_FILE && !spec->serial[i].path)
-      return refuse (error, "Serial port %u goes to a file without a name: give its path.", i + 1);
-  if (spec->serial[0].kind == SERIAL_STDIO && spec->serial[1].kind == SERIAL_STDIO)
-    return refuse (error, "Both serial ports want standard input: send one of them to a file.");
+    {
+      const SerialSpec *serial = &spec->serial[i];
+      bool needs_path =
+        serial->kind == SERIAL_FILE || serial->kind == SERIAL_PTY || serial->kind == SERIAL_SOCKET;
+
+      if (needs_path && !serial->path)
+        return refuse (error, "Serial port %u goes to a %s without a name: give its path.", i + 1,
+                       serial_kind_names[serial->kind]);
+      n_stdio += serial->kind == SERIAL_STDIO;
+    }
+  if (n_stdio > 1)
+    return refuse (error, "%u serial ports want standard input: send all but one elsewhere.", n_stdio);
   return true;
 }
 
@@ -382,8 +404,8 @@ machine_spec_check (const MachineSpec *spec, GError **error)
   if (video > 256 || (video & (video - 1)))
     return refuse (error, "A video memory of %u MiB can't be: choose 1, 2, 4 ... 256, or 0 for no display.",
                    video);
-  return check_boot (spec, error) && check_boot_order (spec, error) && check_disks (spec, error)
-         && check_nics (spec, error);
+  return check_boot (spec, error) && check_serial (spec, error) && check_boot_order (spec, error)
+         && check_disks (spec, error) && check_nics (spec, error);
 }
 
 void

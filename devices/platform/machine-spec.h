@@ -26,11 +26,19 @@ typedef enum { DISK_BUS_VIRTIO, DISK_BUS_AHCI, DISK_BUS_SCSI } DiskBus;
 typedef enum { DISK_KIND_DISK, DISK_KIND_CDROM, DISK_KIND_SCSI_HOST /* a SCSI device of the host */ } DiskKind;
 typedef enum { DISK_CACHE_WRITEBACK, DISK_CACHE_WRITETHROUGH, DISK_CACHE_DIRECT, DISK_CACHE_UNSAFE } DiskCache;
 typedef enum { DISK_DISCARD_UNMAP, DISK_DISCARD_IGNORE } DiskDiscard;
-typedef enum { SERIAL_NONE, SERIAL_STDIO, SERIAL_FILE } SerialKind;
+typedef enum {
+  SERIAL_NONE,
+  SERIAL_CONSOLE, /* who asks the running machine for it */
+  SERIAL_FILE,
+  SERIAL_PTY,
+  SERIAL_SOCKET,
+  SERIAL_STDIO,
+} SerialKind;
 
 /* How people write them, by number; NULL ends. */
 extern const char *const firmware_names[] /* without NONE */, *const disk_bus_names[], *const disk_kind_names[], *const disk_cache_names[],
-  *const disk_discard_names[], *const board_action_names[];
+  *const disk_discard_names[], *const board_action_names[],
+  *const serial_kind_names[] /* without STDIO */;
 
 /* How a disk is used. All zero: the defaults. */
 typedef struct {
@@ -67,7 +75,7 @@ typedef struct {
 
 typedef struct {
   SerialKind kind;
-  char *path; /* FILE */
+  char *path; /* FILE; PTY: a link to the terminal; SOCKET */
 } SerialSpec;
 
 struct MachineSpec {
@@ -83,7 +91,7 @@ struct MachineSpec {
   char *kernel, *initrd, *append; /* direct boot; NULL without. Kernel: bzImage, ELF with PVH note, Multiboot 1 */
   GPtrArray *disks; /* of DiskSpec, in boot order */
   GPtrArray *nics;  /* of NicSpec */
-  SerialSpec serial[2];
+  SerialSpec serial[4];
   char *debugcon;   /* file that takes port 0x402's output, or NULL */
   bool debug_exit;  /* ISA debug-exit at port 0xf4 */
   bool hpet;
@@ -95,7 +103,7 @@ struct MachineSpec {
 };
 
 /* Defaults: "bonsai" machine, new UUID, 512 MiB, 1 CPU, BIOS, no disks, one NAT network card, 16 MiB of video
- * memory. Mutable until first shared. (transfer full) */
+ * memory, an HPET, consoles on all serial ports. Mutable until first shared. (transfer full) */
 MachineSpec *machine_spec_new (void);
 MachineSpec *machine_spec_ref (MachineSpec *spec);
 void machine_spec_unref (MachineSpec *spec);

@@ -20,6 +20,7 @@ enum {
   PC_N_NICS = 4,
   PC_N_DISKS = 16,
   PC_N_TARGETS = 16,
+  PC_N_SERIAL_PORTS = 4,
   PC_FUNCTION_LPC = 0,
   PC_FUNCTION_AHCI = 2,
 };
@@ -46,6 +47,7 @@ struct Pc {
 
   MemoryBank *ram_low, *ram_high, *bios;
   Device *pci_config, *host, *lpc, *fw_cfg, *svga, *ahci, *scsi; /* @scsi: or NULL */
+  Device *serial[PC_N_SERIAL_PORTS];
   GRWLock drives_lock; /* writers: what plugs in and pulls out; readers: other threads that use a drive */
   GPtrArray *drives;   /* of PcDrive, in the order they came */
   GPtrArray *boot_ids, *boot_paths; /* what can be booted: ids, and paths of Open Firmware */
@@ -69,6 +71,11 @@ int pc_take_place (const char *id, bool *taken, unsigned n);
 
 /* pc-firmware.c: remembers that @id can be booted from, by the path of Open Firmware that @format gives. */
 void pc_add_boot_path (Pc *pc, const char *id, const char *format, ...) G_GNUC_PRINTF (3, 4);
+
+/* pc-serial.c: COM1 to COM4. */
+bool pc_add_serial_ports (Pc *pc, GError **error);
+/* A file for the guest's output, emptied. Returns -1 with @error set. */
+int pc_open_output (const char *path, GError **error);
 
 /* pc-drives.c: disks on virtio, AHCI and SCSI; fills drives and boot paths. */
 bool pc_add_drives (Pc *pc, GError **error);

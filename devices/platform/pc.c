@@ -8,7 +8,6 @@
 #include "devices/legacy/i8042.h"
 #include "devices/legacy/pvpanic.h"
 #include "devices/legacy/rtc.h"
-#include "devices/legacy/uart16550.h"
 #include "devices/platform/boot.h"
 #include "devices/platform/fw-cfg.h"
 #include "devices/platform/ich9-lpc.h"
@@ -20,14 +19,9 @@
 #include "vmm/base/error.h"
 #include "vmm/base/number.h"
 
-#include <errno.h>
-#include <fcntl.h>
-#include <unistd.h>
-
 /* --- the machine's data sheet --- */
 
 static bool pc_add_memory (Pc *pc, GError **error);
-static bool pc_add_serial_ports (Pc *pc, GError **error);
 static bool pc_add_debug_ports (Pc *pc, GError **error);
 static bool pc_add_nics (Pc *pc, GError **error);
 static bool pc_add_watchdog (Pc *pc, GError **error);
@@ -57,7 +51,7 @@ pc_build (Board *board, void *data, GError **error)
   if (!(pc->lpc = board_add (board, &ich9_lpc_class, NULL, &lpc, error)))
     return false;
 
-  /* ISA: clock on GSI 8, keyboard 1 and mouse 12, serial ports 4 and 3, debug ports, panic port 0x505,
+  /* ISA: clock on GSI 8, keyboard 1 and mouse 12, serial ports 4 and 3, twice, debug ports, panic port 0x505,
    * fw_cfg at 0x510; HPET at 0xfed00000. */
   const RtcConfig rtc = { .ram_below_4g = MIN (spec->memory, PCI_HOLE_START),
                           .ram_above_4g = spec->memory - MIN (spec->memory, PCI_HOLE_START),
@@ -126,49 +120,6 @@ pc_route_pci (void *data, unsigned slot, unsigned pin)
   return ich9_lpc_connect (pc->lpc, ich9_lpc_slot_pirq (slot, pin));
 }
 
-/* Returns -1 with @error set. */
-static int
-open_output (const char *path, GError **error)
-{
-  int fd = open (path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOCTTY, 0666);
-
-  if (fd < 0)
-    vmm_set_errno_error (error, errno, "Can't write the guest's output to %s", path);
-  return fd;
-}
-
-static bool
-pc_add_serial_ports (Pc *pc, GError **error)
-{
-  static const UartConfig ports[2] = {
-    { .base = 0x3f8, .gsi = 4, .out_fd = -1, .in_fd = -1 },
-    { .base = 0x2f8, .gsi = 3, .out_fd = -1, .in_fd = -1 },
-  };
-  static const char *const names[2] = { "serial0", "serial1" };
-
-  for (unsigned i = 0; i < G_N_ELEMENTS (ports); i++)
-    {
-      const SerialSpec *serial = &pc->spec->serial[i];
-      UartConfig uart = ports[i];
-
-      if (serial->kind == SERIAL_STDIO)
-        {
-          uart.in_fd = STDIN_FILENO;
-          uart.out_fd = STDOUT_FILENO;
-        }
-      else if (serial->kind == SERIAL_FILE)
-        {
-          uart.out_fd = open_output (serial->path, error);
-          uart.close_fds = true;
-          if (uart.out_fd < 0)
-            return false;
-        }
-      if (!board_add (pc->board, &uart16550_class, names[i], &uart, error))
-        return false;
-    }
-  return true;
-}
-
 static bool
 pc_add_debug_ports (Pc *pc, GError **error)
 {
@@ -177,7 +128,7 @@ pc_add_debug_ports (Pc *pc, GError **error)
 
   if (spec->debugcon)
     {
-      debugcon.out_fd = open_output (spec->debugcon, error);
+      debugcon.out_fd = pc_open_output (spec->debugcon, error);
       if (debugcon.out_fd < 0 || !board_add (pc->board, &debugcon_class, NULL, &debugcon, error))
         return false;
     }

@@ -33,6 +33,16 @@ InputHub *pc_input (Pc *pc);
 void pc_press_power_button (Pc *pc);
 
 /**
+ * pc_open_serial_console:
+ * @port: 0 for COM1, ..., 3
+ * @force: whoever has it open loses it
+ *
+ * Returns: a socket that is the other end of the port's cable, to be closed by the caller: what is read is the guest's
+ * output, the last of it first. -1 with VMM_ERROR_BUSY if it is in use, VMM_ERROR_INVALID if the port goes elsewhere.
+ */
+int pc_open_serial_console (Pc *pc, unsigned port, bool force, GError **error);
+
+/**
  * pc_change_medium:
  * @drive: (nullable): a CD-ROM's id ("cd0"); NULL: the first one
  * @path: (nullable): the new medium; NULL ejects

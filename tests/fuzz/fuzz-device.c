@@ -53,7 +53,7 @@ G_GNUC_UNUSED static void
 setup_uart16550 (Bench *bench, void *data)
 {
   bench_add (bench, &uart16550_class, NULL,
-             &(UartConfig){ .base = 0x3f8, .gsi = 4, .in_fd = -1, .out_fd = -1 });
+             &(UartConfig){ .base = 0x3f8, .gsi = 4, .cable.kind = CABLE_CONSOLE });
 }
 
 G_GNUC_UNUSED static void
