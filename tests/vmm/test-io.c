@@ -229,6 +229,92 @@ test_chain (gconstpointer choice)
   teardown (test);
 }
 
+static LoopIo *
+prepare_brief (IoTest *test, unsigned i)
+{
+  LoopIo *io = prepare (test, i, LOOP_IO_WRITE);
+
+  io->brief = true;
+  return io;
+}
+
+static void
+submit_brief (void *data)
+{
+  IoTest *test = data;
+  unsigned n_run;
+
+  loop_io_submit (test->loop, prepare_brief (test, 0));
+  g_assert_cmpuint (test->n_done, ==, 0);
+  n_run = loop_io_flush (test->loop);
+  g_assert_cmpuint (n_run, ==, 1);
+  g_assert_cmpuint (test->n_done, ==, 1);
+}
+
+static void
+submit_brief_in_penalty (void *data)
+{
+  IoTest *test = data;
+  unsigned n_run;
+
+  test->loop->io_brief_from = INT64_MAX;
+  loop_io_submit (test->loop, prepare_brief (test, 1));
+  n_run = loop_io_flush (test->loop);
+  g_assert_cmpuint (n_run, ==, test->n_done - 1);
+  if (strcmp (loop_io_engine (test->loop), "threads") == 0)
+    g_assert_cmpuint (n_run, ==, 0);
+}
+
+/* What is brief is done when the loop's turn ends; after one that wasn't, the engine does them. */
+static void
+test_brief (gconstpointer choice)
+{
+  IoTest *test = setup (GPOINTER_TO_UINT (choice));
+  char content[2];
+
+  test->data[0] = 'a';
+  test->data[BLOCK] = 'b';
+  loop_call_sync (test->loop, submit_brief, test);
+  loop_call_sync (test->loop, submit_brief_in_penalty, test);
+  wait_for (test, 2);
+  for (unsigned i = 0; i < 2; i++)
+    g_assert_cmpint (pread (test->fd, content + i, 1, (off_t)i * BLOCK), ==, 1);
+  g_assert_cmpmem (content, 2, "ab", 2);
+  teardown (test);
+}
+
+static void
+test_brief_chain (gconstpointer choice)
+{
+  IoTest *test = setup (GPOINTER_TO_UINT (choice));
+  LoopIo *io = prepare_brief (test, 0);
+
+  io->done = again;
+  loop_io_submit (test->loop, io);
+  wait_for (test, 2000);
+  teardown (test);
+}
+
+static void
+submit_brief_and_wait (void *data)
+{
+  IoTest *test = data;
+
+  loop_io_submit (test->loop, prepare_brief (test, 0));
+  while (test->n_done == 0)
+    loop_wait_for_others (test->loop);
+}
+
+static void
+test_brief_awaited (gconstpointer choice)
+{
+  IoTest *test = setup (GPOINTER_TO_UINT (choice));
+
+  loop_call (test->loop, submit_brief_and_wait, test);
+  wait_for (test, 1);
+  teardown (test);
+}
+
 static void
 add (const char *path, GTestDataFunc func)
 {
@@ -248,5 +334,8 @@ main (int argc, char **argv)
   add ("/scattered", test_scattered);
   add ("/free-waits", test_free_waits);
   add ("/chain", test_chain);
+  add ("/brief", test_brief);
+  add ("/brief-chain", test_brief_chain);
+  add ("/brief-awaited", test_brief_awaited);
   return g_test_run ();
 }

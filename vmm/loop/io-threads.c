@@ -5,28 +5,13 @@
 #define N_THREADS 4
 
 typedef struct {
-  LoopIo *first, *last;
-} IoQueue;
-
-typedef struct {
   EventLoop *loop;
   GThreadPool *pool;
   GSource *source; /* ready when something is done */
   GMutex lock;
-  IoQueue waiting;
-  IoQueue done;
+  LoopIoQueue waiting;
+  LoopIoQueue done;
 } Threads;
-
-static void
-append (IoQueue *queue, LoopIo *io)
-{
-  io->next = NULL;
-  if (queue->last)
-    queue->last->next = io;
-  else
-    queue->first = io;
-  queue->last = io;
-}
 
 /* One turn in the pool does the request that has waited longest. */
 static void
@@ -36,10 +21,7 @@ work (gpointer turn, gpointer user_data)
   LoopIo *io;
 
   g_mutex_lock (&threads->lock);
-  io = threads->waiting.first;
-  threads->waiting.first = io->next;
-  if (!io->next)
-    threads->waiting.last = NULL;
+  io = loop_io_queue_take (&threads->waiting);
   g_mutex_unlock (&threads->lock);
 
   io->result = loop_io_run (io);
@@ -47,7 +29,7 @@ work (gpointer turn, gpointer user_data)
   g_mutex_lock (&threads->lock);
   if (!threads->done.first)
     g_source_set_ready_time (threads->source, 0);
-  append (&threads->done, io);
+  loop_io_queue_append (&threads->done, io);
   g_mutex_unlock (&threads->lock);
 }
 
@@ -57,11 +39,7 @@ next_done (Threads *threads)
   LoopIo *io;
 
   g_mutex_lock (&threads->lock);
-  io = threads->done.first;
-  if (io != NULL)
-    threads->done.first = io->next;
-  if (threads->done.first == NULL)
-    threads->done.last = NULL;
+  io = loop_io_queue_take (&threads->done);
   g_mutex_unlock (&threads->lock);
   return io;
 }
@@ -111,14 +89,15 @@ threads_submit (LoopIoEngine *engine, LoopIo *io)
   Threads *threads = (Threads *)engine;
 
   g_mutex_lock (&threads->lock);
-  append (&threads->waiting, io);
+  loop_io_queue_append (&threads->waiting, io);
   g_mutex_unlock (&threads->lock);
   g_thread_pool_push (threads->pool, threads, NULL);
 }
 
-static void
+static unsigned
 threads_flush (LoopIoEngine *engine)
 {
+  return 0;
 }
 
 static void

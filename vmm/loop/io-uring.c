@@ -14,20 +14,9 @@ typedef struct {
   EventLoop *loop;
   struct io_uring ring;
   GSource *source; /* the ring's descriptor: readable when completions wait */
-  LoopIo *first, *last;
+  LoopIoQueue waiting;
   unsigned n_in_kernel;
 } Uring;
-
-static void
-append (Uring *uring, LoopIo *io)
-{
-  io->next = NULL;
-  if (uring->last)
-    uring->last->next = io;
-  else
-    uring->first = io;
-  uring->last = io;
-}
 
 static void
 prepare (struct io_uring_sqe *sqe, LoopIo *io)
@@ -66,7 +55,7 @@ reap (Uring *uring)
       uring->n_in_kernel--;
       n++;
       if (result == -EINTR || result == -EAGAIN)
-        append (uring, io);
+        loop_io_queue_append (&uring->waiting, io);
       else
         loop_io_complete (io, result);
     }
@@ -76,7 +65,7 @@ reap (Uring *uring)
 static void
 uring_submit (LoopIoEngine *engine, LoopIo *io)
 {
-  append ((Uring *)engine, io);
+  loop_io_queue_append (&((Uring *)engine)->waiting, io);
 }
 
 static bool
@@ -85,14 +74,9 @@ hand_over (Uring *uring)
   struct io_uring_sqe *sqe;
   int result;
 
-  while (uring->first && uring->n_in_kernel < RING_ENTRIES && (sqe = io_uring_get_sqe (&uring->ring)))
+  while (uring->waiting.first && uring->n_in_kernel < RING_ENTRIES && (sqe = io_uring_get_sqe (&uring->ring)))
     {
-      LoopIo *io = uring->first;
-
-      uring->first = io->next;
-      if (!uring->first)
-        uring->last = NULL;
-      prepare (sqe, io);
+      prepare (sqe, loop_io_queue_take (&uring->waiting));
       uring->n_in_kernel++;
     }
   if (io_uring_sq_ready (&uring->ring) == 0)
@@ -101,24 +85,30 @@ hand_over (Uring *uring)
   return result >= 0;
 }
 
-static void
+static unsigned
 uring_flush (LoopIoEngine *engine)
 {
   Uring *uring = (Uring *)engine;
+  unsigned n_done = 0;
 
   for (unsigned round = 0; round < MAX_FLUSH_ROUNDS; round++)
     {
-      if (!uring->first && io_uring_sq_ready (&uring->ring) == 0)
+      unsigned n;
+
+      if (!uring->waiting.first && io_uring_sq_ready (&uring->ring) == 0)
         break;
       if (!hand_over (uring))
         break;
-      if (reap (uring) == 0)
+      n = reap (uring);
+      if (n == 0)
         break;
+      n_done += n;
     }
 
   /* Left over: the kernel was out of memory, or callbacks kept asking. Come back, a little later. */
-  if (io_uring_sq_ready (&uring->ring) > 0 || (uring->first && uring->n_in_kernel < RING_ENTRIES))
+  if (io_uring_sq_ready (&uring->ring) > 0 || (uring->waiting.first && uring->n_in_kernel < RING_ENTRIES))
     g_source_set_ready_time (uring->source, g_get_monotonic_time () + 1000);
+  return n_done;
 }
 
 static unsigned

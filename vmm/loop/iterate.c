@@ -16,8 +16,8 @@
 /* Rounds with work before the loop's other sources get their turn. */
 #define MAX_BUSY_ROUNDS 64u
 
-static int64_t
-now_ns (void)
+int64_t
+loop_now_ns (void)
 {
   struct timespec t;
 
@@ -42,7 +42,7 @@ run_lookers (EventLoop *loop, bool falling_asleep)
 static bool
 look (EventLoop *loop)
 {
-  int64_t end = now_ns () + loop->look_ns;
+  int64_t end = loop_now_ns () + loop->look_ns;
 
   for (unsigned rounds = 0; rounds < MAX_BUSY_ROUNDS;)
     {
@@ -52,9 +52,9 @@ look (EventLoop *loop)
         {
           loop_io_flush (loop);
           rounds++;
-          end = now_ns () + loop->look_ns;
+          end = loop_now_ns () + loop->look_ns;
         }
-      else if (now_ns () < end)
+      else if (loop_now_ns () < end)
         __builtin_ia32_pause ();
       else
         return rounds > 0;
@@ -100,10 +100,10 @@ loop_iterate (EventLoop *loop)
       timeout = 0;
     }
 
-  asleep = timeout == 0 ? 0 : now_ns ();
+  asleep = timeout == 0 ? 0 : loop_now_ns ();
   g_poll (loop->fds, (guint)n, timeout);
   if (timeout != 0)
-    learn (loop, now_ns () - asleep);
+    learn (loop, loop_now_ns () - asleep);
   g_main_context_check (loop->context, priority, loop->fds, n);
   g_main_context_dispatch (loop->context);
 }

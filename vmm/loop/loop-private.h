@@ -41,15 +41,20 @@ void *loop_watch_data (LoopWatch *watch);
 
 typedef struct LoopIoEngine LoopIoEngine;
 
+typedef struct {
+  LoopIo *first, *last;
+} LoopIoQueue;
+
 /* One way of doing file I/O. All functions run on the loop's thread but start, which runs before it exists.
  */
 typedef struct {
   const char *name;
   LoopIoEngine *(*start) (EventLoop *loop); /* NULL: not on this host */
   void (*submit) (LoopIoEngine *engine, LoopIo *io);
-  void (*flush) (LoopIoEngine *engine);    /* end of an iteration: hands the submitted to the kernel */
-  unsigned (*reap) (LoopIoEngine *engine); /* runs the callbacks of what is done by now; how many */
-  void (*stop) (LoopIoEngine *engine);     /* nothing is in flight */
+  unsigned (*flush) (LoopIoEngine *engine); /* end of an iteration: hands the submitted to the kernel; how
+                                             * many are done already */
+  unsigned (*reap) (LoopIoEngine *engine);  /* runs the callbacks of what is done by now; how many */
+  void (*stop) (LoopIoEngine *engine);      /* nothing is in flight */
 } LoopIoEngineOps;
 
 extern const LoopIoEngineOps io_uring_engine;
@@ -78,8 +83,11 @@ struct EventLoop {
   const LoopIoEngineOps *io_ops;
   LoopIoEngine *io_engine;
   GMutex io_lock;
-  LoopIo *io_first, *io_last; /* submitted by other threads */
-  unsigned io_in_flight;      /* loop's thread */
+  LoopIoQueue io_foreign; /* submitted by other threads */
+  /* Loop's thread. */
+  unsigned io_in_flight;
+  LoopIoQueue io_brief;
+  int64_t io_brief_from; /* ns: no request is taken for brief before */
 
   /* Loop's thread. */
   GPollFD *fds;
@@ -106,9 +114,11 @@ bool loop_timers_init (EventLoop *loop, GError **error);
 void loop_timers_clear (EventLoop *loop);
 
 void loop_io_init (EventLoop *loop, LoopIoEngineChoice choice);
-void loop_io_flush (EventLoop *loop);
+unsigned loop_io_flush (EventLoop *loop); /* how many callbacks it ran */
 void loop_io_clear (EventLoop *loop);
 void loop_io_complete (LoopIo *io, int result); /* loop's thread */
-int loop_io_run (const LoopIo *io);             /* blocking; for the thread pool */
+void loop_io_queue_append (LoopIoQueue *queue, LoopIo *io);
+LoopIo *loop_io_queue_take (LoopIoQueue *queue); /* NULL: empty */
+int64_t loop_now_ns (void);                      /* CLOCK_MONOTONIC */
 
 G_END_DECLS

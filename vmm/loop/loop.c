@@ -242,8 +242,7 @@ void
 loop_wait_for_others (EventLoop *loop)
 {
   g_return_if_fail (loop_is_current (loop));
-  loop_io_flush (loop);
-  g_main_context_iteration (loop->context, TRUE);
+  g_main_context_iteration (loop->context, loop_io_flush (loop) == 0);
 }
 
 GMainContext *

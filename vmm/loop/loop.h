@@ -114,7 +114,10 @@ struct LoopIo {
   uint64_t offset; /* bytes */
   uint64_t length; /* bytes, fallocate only */
   const struct iovec *iov;
-  unsigned n_iov;  /* 1..1024 */
+  unsigned n_iov; /* 1..1024 */
+  /* Over within microseconds as a rule, although the kernel can't promise it: the loop's own thread does it,
+   * as long as such requests prove to be brief. */
+  bool brief;
   LoopIoFunc done; /* on the loop's thread */
   void *data;
   /* private */
@@ -125,6 +128,9 @@ struct LoopIo {
 
 /* Submits from any thread. Submissions made inside one loop callback go to the kernel together. */
 void loop_io_submit (EventLoop *loop, LoopIo *io);
+
+/* Does it on the calling thread, without a loop and without @done. Returns: bytes, or -errno. */
+int loop_io_run (const LoopIo *io);
 
 /* "io_uring" or "threads", for logs. */
 const char *loop_io_engine (EventLoop *loop);
