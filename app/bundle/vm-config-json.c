@@ -280,8 +280,31 @@ read_serial (const Section *section, VmConfig *config)
 {
   VmSerial *serial = vm_config_add_serial (config, NULL);
 
+  unsigned kind;
+
   serial->extra = json_object_ref (section->object);
-  return read_string (section, "path", &serial->path);
+  if (!read_string (section, "path", &serial->path))
+    return false;
+  kind = serial->path != NULL ? SERIAL_FILE : SERIAL_CONSOLE;
+  if (!read_choice (section, "kind", serial_kind_names, &kind))
+    return false;
+  serial->kind = kind;
+  return true;
+}
+
+/* What becomes of a guest in trouble. */
+static bool
+read_trouble (const Section *section, VmConfig *config)
+{
+  unsigned on_panic = config->on_panic, watchdog = 0;
+
+  if (!read_choice (section, "on-panic", board_action_names, &on_panic)
+      || !read_choice (section, "watchdog", vm_watchdog_names, &watchdog))
+    return false;
+  config->on_panic = on_panic;
+  config->watchdog = watchdog > 0;
+  config->watchdog_action = watchdog > 0 ? watchdog - 1 : 0;
+  return true;
 }
 
 static bool
@@ -353,7 +376,8 @@ read_config (const Section *section, VmConfig *config)
          && read_unsigned (section, "cpus", &config->cpus) && read_firmware (section, config)
          && read_boot (section, config) && read_objects (section, "disks", read_disk, config)
          && read_objects (section, "networks", read_nic, config)
-         && read_objects (section, "serial", read_serial, config) && read_display (section, config);
+         && read_objects (section, "serial", read_serial, config) && read_trouble (section, config)
+         && read_bool (section, "hpet", &config->hpet) && read_display (section, config);
 }
 
 VmConfig *
@@ -526,10 +550,26 @@ write_serials (JsonObject *root, const VmConfig *config)
       const VmSerial *serial = g_ptr_array_index (config->serials, i);
       JsonObject *object = begin_object (serial->extra);
 
+      write_string (object, "kind",
+                    serial->kind != (serial->path != NULL ? SERIAL_FILE : SERIAL_CONSOLE)
+                      ? serial_kind_names[serial->kind]
+                      : NULL);
       write_string (object, "path", serial->path);
       json_array_add_object_element (array, object);
     }
   json_object_set_array_member (root, "serial", array);
+}
+
+static void
+write_trouble (JsonObject *root, const VmConfig *config)
+{
+  write_string (root, "on-panic",
+                config->on_panic != BOARD_ACTION_NOTIFY ? board_action_names[config->on_panic] : NULL);
+  write_string (root, "watchdog", config->watchdog ? vm_watchdog_names[config->watchdog_action + 1] : NULL);
+  if (config->hpet)
+    write_string (root, "hpet", NULL);
+  else
+    json_object_set_boolean_member (root, "hpet", false);
 }
 
 static void
@@ -571,6 +611,7 @@ vm_config_to_json (const VmConfig *config)
   write_disks (root, config);
   write_nics (root, config);
   write_serials (root, config);
+  write_trouble (root, config);
   json_object_set_int_member (display, "video-memory", config->video_memory);
   json_object_set_object_member (root, "display", display);
 

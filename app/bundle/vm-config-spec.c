@@ -40,6 +40,17 @@ known_boot_order (const VmConfig *config)
   return g_strdupv ((char **)known->pdata);
 }
 
+static char *
+serial_path (const VmSerial *serial, unsigned index, const char *folder)
+{
+  g_autofree char *name = NULL;
+
+  if (serial->path != NULL || (serial->kind != SERIAL_PTY && serial->kind != SERIAL_SOCKET))
+    return resolve (folder, serial->path);
+  name = g_strdup_printf ("serial%u.%s", index + 1, serial->kind == SERIAL_PTY ? "pty" : "sock");
+  return resolve (folder, name);
+}
+
 MachineSpec *
 vm_config_to_spec (const VmConfig *config, const char *folder)
 {
@@ -50,6 +61,10 @@ vm_config_to_spec (const VmConfig *config, const char *folder)
   spec->memory = config->memory;
   spec->n_cpus = config->cpus;
   spec->video_memory = config->video_memory;
+  spec->on_panic = config->on_panic;
+  spec->watchdog = config->watchdog;
+  spec->watchdog_action = config->watchdog_action;
+  spec->hpet = config->hpet;
   spec->firmware = config->kernel != NULL ? FIRMWARE_NONE : config->firmware;
   if (spec->firmware == FIRMWARE_UEFI || spec->firmware == FIRMWARE_UEFI_SECURE)
     spec->nvram = g_build_filename (folder, BUNDLE_NVRAM, NULL);
@@ -82,8 +97,8 @@ vm_config_to_spec (const VmConfig *config, const char *folder)
     {
       const VmSerial *serial = g_ptr_array_index (config->serials, i);
 
-      spec->serial[i].kind = serial->path != NULL ? SERIAL_FILE : SERIAL_CONSOLE;
-      set (&spec->serial[i].path, resolve (folder, serial->path));
+      spec->serial[i].kind = serial->kind;
+      set (&spec->serial[i].path, serial_path (serial, i, folder));
     }
   return spec;
 }

@@ -14,8 +14,10 @@
 #define MAX_CPUS             255
 #define MAX_DISKS            32
 #define MAX_NICS             8
-#define MAX_SERIALS          2
+#define MAX_SERIALS          4
 #define MAX_NAME             200
+
+const char *const vm_watchdog_names[] = { "none", "notify", "pause", "reset", "power-off", NULL };
 
 G_DEFINE_BOXED_TYPE (VmConfig, vm_config, vm_config_copy, vm_config_free)
 
@@ -62,6 +64,7 @@ vm_config_new_empty (void)
   config->nics = g_ptr_array_new_with_free_func ((GDestroyNotify)vm_nic_free);
   config->serials = g_ptr_array_new_with_free_func ((GDestroyNotify)vm_serial_free);
   config->video_memory = DEFAULT_VIDEO_MEMORY;
+  config->hpet = true;
   return config;
 }
 
@@ -109,6 +112,7 @@ copy_devices (VmConfig *copy, const VmConfig *config)
       const VmSerial *from = g_ptr_array_index (config->serials, i);
       VmSerial *to = g_new0 (VmSerial, 1);
 
+      to->kind = from->kind;
       to->path = g_strdup (from->path);
       to->extra = ref_extra (from->extra);
       g_ptr_array_add (copy->serials, to);
@@ -131,6 +135,10 @@ vm_config_copy (const VmConfig *config)
   copy->initrd = g_strdup (config->initrd);
   copy->append = g_strdup (config->append);
   copy->video_memory = config->video_memory;
+  copy->on_panic = config->on_panic;
+  copy->watchdog = config->watchdog;
+  copy->watchdog_action = config->watchdog_action;
+  copy->hpet = config->hpet;
   copy->extra = ref_extra (config->extra);
   copy->boot_extra = ref_extra (config->boot_extra);
   copy->display_extra = ref_extra (config->display_extra);
@@ -260,6 +268,7 @@ vm_config_add_serial (VmConfig *config, const char *path)
 {
   VmSerial *serial = g_new0 (VmSerial, 1);
 
+  serial->kind = path != NULL ? SERIAL_FILE : SERIAL_CONSOLE;
   serial->path = g_strdup (path);
   g_ptr_array_add (config->serials, serial);
   return serial;
@@ -433,6 +442,27 @@ check_nics (const VmConfig *config, VmComplaint *complaint)
   return true;
 }
 
+static bool
+check_serials (const VmConfig *config, VmComplaint *complaint)
+{
+  if (config->serials->len > MAX_SERIALS)
+    return complain (complaint, g_strdup ("/serial"), "more than %d", MAX_SERIALS);
+  for (unsigned i = 0; i < config->serials->len; i++)
+    {
+      const VmSerial *serial = g_ptr_array_index (config->serials, i);
+      g_autofree char *pointer = g_strdup_printf ("/serial/%u/path", i);
+
+      if (!check_path (serial->path, pointer, complaint))
+        return false;
+      if (serial->kind == SERIAL_FILE && serial->path == NULL)
+        return complain (complaint, g_steal_pointer (&pointer), "missing; it names the file");
+      if ((serial->kind == SERIAL_NONE || serial->kind == SERIAL_CONSOLE) && serial->path != NULL)
+        return complain (complaint, g_steal_pointer (&pointer), "a port of kind “%s” has no path",
+                         serial_kind_names[serial->kind]);
+    }
+  return true;
+}
+
 bool
 vm_config_check_at (const VmConfig *config, VmComplaint *complaint)
 {
@@ -445,17 +475,7 @@ vm_config_check_at (const VmConfig *config, VmComplaint *complaint)
     return false;
   if (config->kernel == NULL && (config->initrd != NULL || config->append != NULL))
     return complain (complaint, g_strdup ("/boot/kernel"), "missing; “initrd” and “append” go with a kernel");
-  if (config->serials->len > MAX_SERIALS)
-    return complain (complaint, g_strdup ("/serial"), "more than %d", MAX_SERIALS);
-  for (unsigned i = 0; i < config->serials->len; i++)
-    {
-      const VmSerial *serial = g_ptr_array_index (config->serials, i);
-      g_autofree char *pointer = g_strdup_printf ("/serial/%u/path", i);
-
-      if (!check_path (serial->path, pointer, complaint))
-        return false;
-    }
-  return true;
+  return check_serials (config, complaint);
 }
 
 bool

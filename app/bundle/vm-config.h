@@ -38,7 +38,9 @@ typedef struct {
 } VmNic;
 
 typedef struct {
-  char *path;        /* file that takes the port's output, as VmDisk.path; NULL: nothing is plugged in */
+  SerialKind kind;
+  char *path; /* FILE: takes the port's output; PTY: a link; SOCKET; as VmDisk.path; NULL: PTY and SOCKET
+                 choose */
   JsonObject *extra; /* private */
 } VmSerial;
 
@@ -51,18 +53,26 @@ struct VmConfig {
   FirmwareKind firmware; /* what starts it if there is no kernel */
   GStrv
     boot_order; /* (nullable): ids of disks and network cards to boot from first; unknown ones don't count */
-  char *kernel, *initrd, *append;                 /* (nullable): direct boot; paths as VmDisk.path */
-  GPtrArray *disks;                               /* of VmDisk, in boot order; CD-ROM drives are disks, too */
-  GPtrArray *nics;                                /* of VmNic */
-  GPtrArray *serials;                             /* of VmSerial, at most 2 */
+  char *kernel, *initrd, *append; /* (nullable): direct boot; paths as VmDisk.path */
+  GPtrArray *disks;               /* of VmDisk, in boot order; CD-ROM drives are disks, too */
+  GPtrArray *nics;                /* of VmNic */
+  GPtrArray *serials;             /* of VmSerial, at most 4; the others are consoles */
+  BoardAction on_panic;
+  bool watchdog;
+  BoardAction watchdog_action;
+  bool hpet;
   unsigned video_memory;                          /* MiB, a power of two 1..256 */
   JsonObject *extra, *boot_extra, *display_extra; /* private */
 };
 
+/* How "watchdog" is written: "none", or an action; number n + 1 is BoardAction n. NULL ends. */
+extern const char *const vm_watchdog_names[];
+
 #define VM_TYPE_CONFIG (vm_config_get_type ())
 GType vm_config_get_type (void);
 
-/* A machine with @name, a new UUID, 512 MiB, one CPU, a NAT network card, 16 MiB of video memory, no disks.
+/* A machine with @name, a new UUID, 512 MiB, one CPU, a NAT network card, 16 MiB of video memory, an HPET, no
+ * disks.
  */
 VmConfig *vm_config_new (const char *name);
 VmConfig *vm_config_copy (const VmConfig *config);
@@ -73,6 +83,7 @@ VmDisk *vm_config_add_disk (VmConfig *config, const char *path, uint64_t create)
 VmDisk *vm_config_add_cdrom (VmConfig *config, const char *path);
 VmDisk *vm_config_add_scsi_host (VmConfig *config, const char *path); /* /dev/sgN, a block device */
 VmNic *vm_config_add_nic (VmConfig *config, const char *network);
+/* @path: (nullable): a file; NULL: a console. */
 VmSerial *vm_config_add_serial (VmConfig *config, const char *path);
 
 /* Replaces a string member: vm_config_set (&config->name, "Web server"). */

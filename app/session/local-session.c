@@ -197,8 +197,7 @@ end (LocalSession *self, const MachineEvent *event)
 static bool
 note_trouble (LocalSession *self, const MachineEvent *event)
 {
-  bool in_trouble =
-    event->reason == MACHINE_REASON_GUEST_PANIC || event->reason == MACHINE_REASON_WATCHDOG;
+  bool in_trouble = event->reason == MACHINE_REASON_GUEST_PANIC || event->reason == MACHINE_REASON_WATCHDOG;
   bool had_any = self->trouble != BONSAI_REASON_NONE;
 
   if (!in_trouble && !event->was_reset)
@@ -206,9 +205,9 @@ note_trouble (LocalSession *self, const MachineEvent *event)
   g_clear_pointer (&self->trouble_text, g_free);
   self->trouble = in_trouble ? reason_of (event->reason) : BONSAI_REASON_NONE;
   if (in_trouble)
-    self->trouble_text =
-      g_strdup_printf (event->was_reset ? "%s, and was reset" : "%s",
-                       event->message != NULL ? event->message : default_message (MACHINE_ENDED, self->trouble));
+    self->trouble_text = g_strdup_printf (
+      event->was_reset ? "%s, and was reset" : "%s",
+      event->message != NULL ? event->message : default_message (MACHINE_ENDED, self->trouble));
   return in_trouble || had_any;
 }
 
@@ -407,6 +406,25 @@ local_session_input (BonsaiSession *session, const BonsaiInput *input)
     }
 }
 
+static void
+local_session_open_serial (BonsaiSession *session, unsigned port, bool force, GTask *task)
+{
+  LocalSession *self = LOCAL_SESSION (session);
+  Pc *pc = local_session_live_pc (self);
+  GError *error = NULL;
+  int fd = -1;
+
+  if (pc != NULL)
+    fd = pc_open_serial_console (pc, port, force, &error);
+  else
+    g_set_error (&error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->spec->name);
+  if (fd >= 0)
+    g_task_return_int (task, fd);
+  else
+    g_task_return_error (task, error);
+  g_object_unref (task);
+}
+
 /* --- the rest of the interface --- */
 
 static const char *
@@ -474,6 +492,7 @@ local_session_iface_init (BonsaiSessionInterface *iface)
   iface->change_medium = local_session_change_medium;
   iface->change_disk = local_session_change_disk;
   iface->show_console = local_session_show_console;
+  iface->open_serial = local_session_open_serial;
   iface->get_console_open = local_session_get_console_open;
   iface->work_on_disk = local_session_work_on_disk;
   iface->cancel_disk_work = local_session_cancel_disk_work;

@@ -418,6 +418,41 @@ remote_session_change_disk (BonsaiSession *session, const char *disk, uint64_t s
 }
 
 static void
+open_serial_done (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  g_autoptr (GUnixFDList) fds = NULL;
+  g_autoptr (GVariant) reply = NULL;
+  GError *error = NULL;
+  int index = -1, fd = -1;
+
+  reply = g_dbus_proxy_call_with_unix_fd_list_finish (G_DBUS_PROXY (source), &fds, result, &error);
+  if (reply == NULL)
+    {
+      g_task_return_error (task, clean_error (error));
+      return;
+    }
+  if (g_variant_is_of_type (reply, G_VARIANT_TYPE ("(h)")) && fds != NULL)
+    g_variant_get (reply, "(h)", &index);
+  if (index >= 0 && index < g_unix_fd_list_get_length (fds))
+    fd = g_unix_fd_list_get (fds, index, &error);
+  if (fd >= 0)
+    g_task_return_int (task, fd);
+  else if (error != NULL)
+    g_task_return_error (task, error);
+  else
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_FAILED, "The host sent no connection");
+}
+
+static void
+remote_session_open_serial (BonsaiSession *session, unsigned port, bool force, GTask *task)
+{
+  g_dbus_proxy_call_with_unix_fd_list (
+    REMOTE_SESSION (session)->proxy, "OpenSerial", g_variant_new ("(ub)", port, force),
+    G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, NULL, g_task_get_cancellable (task), open_serial_done, task);
+}
+
+static void
 remote_session_show_console (BonsaiSession *session, bool show, GTask *task)
 {
   call (REMOTE_SESSION (session), "ShowConsole", g_variant_new ("(b)", show), CALL_TIMEOUT_MS, task);
@@ -455,7 +490,8 @@ attach_done (GObject *source, GAsyncResult *result, gpointer data)
   if (reply == NULL || !g_variant_is_of_type (reply, G_VARIANT_TYPE ("(sss)")))
     {
       if (error == NULL)
-        error = g_error_new_literal (BONSAI_ERROR, BONSAI_ERROR_FAILED, "The host did not say what it attached");
+        error =
+          g_error_new_literal (BONSAI_ERROR, BONSAI_ERROR_FAILED, "The host did not say what it attached");
       g_task_return_error (task, clean_error (error));
       return;
     }
@@ -570,6 +606,7 @@ remote_session_iface_init (BonsaiSessionInterface *iface)
   iface->change_medium = remote_session_change_medium;
   iface->change_disk = remote_session_change_disk;
   iface->show_console = remote_session_show_console;
+  iface->open_serial = remote_session_open_serial;
   iface->get_console_open = remote_session_get_console_open;
   iface->work_on_disk = remote_session_work_on_disk;
   iface->cancel_disk_work = remote_session_cancel_disk_work;

@@ -283,6 +283,36 @@ on_show_console (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation,
   return TRUE;
 }
 
+static void
+open_serial_done (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Answer *answer = data;
+  g_autoptr (GUnixFDList) fds = NULL;
+  GError *error = NULL;
+  int fd = bonsai_session_open_serial_finish (BONSAI_SESSION (source), result, &error);
+
+  if (fd < 0)
+    g_dbus_method_invocation_take_error (answer->invocation, error);
+  else
+    {
+      fds = g_unix_fd_list_new_from_array (&fd, 1);
+      bonsai_bus_session1_complete_open_serial (answer->skeleton, answer->invocation, fds,
+                                                g_variant_new_handle (0));
+    }
+  answer_free (answer);
+}
+
+static gboolean
+on_open_serial (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, GUnixFDList *fds, guint port,
+                gboolean force, gpointer data)
+{
+  SessionServer *server = data;
+
+  bonsai_session_open_serial_async (server->session, port, force, NULL, open_serial_done,
+                                    answer_new (server, invocation));
+  return TRUE;
+}
+
 /* --- pictures --- */
 
 /* A sealed memfd with the rows packed. Returns -1 with @error set. */
@@ -436,6 +466,7 @@ connect_methods (SessionServer *server)
     { "handle-change-medium", G_CALLBACK (on_change_medium) },
     { "handle-change-disk", G_CALLBACK (on_change_disk) },
     { "handle-show-console", G_CALLBACK (on_show_console) },
+    { "handle-open-serial", G_CALLBACK (on_open_serial) },
     { "handle-work-on-disk", G_CALLBACK (on_work_on_disk) },
     { "handle-attach-disk", G_CALLBACK (on_attach_disk) },
     { "handle-detach-disk", G_CALLBACK (on_detach_disk) },

@@ -219,3 +219,19 @@ bonsai_session_detach_disk_finish (BonsaiSession *session, GAsyncResult *result,
 {
   return g_task_propagate_boolean (G_TASK (result), error);
 }
+
+void
+bonsai_session_open_serial_async (BonsaiSession *session, unsigned port, bool force,
+                                  GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (session, cancellable, callback, data);
+
+  g_task_set_source_tag (task, bonsai_session_open_serial_async);
+  BONSAI_SESSION_GET_IFACE (session)->open_serial (session, port, force, task);
+}
+
+int
+bonsai_session_open_serial_finish (BonsaiSession *session, GAsyncResult *result, GError **error)
+{
+  return (int)g_task_propagate_int (G_TASK (result), error);
+}

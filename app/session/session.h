@@ -76,6 +76,7 @@ struct _BonsaiSessionInterface {
   void (*change_disk) (BonsaiSession *session, const char *disk, uint64_t size, const ImageLimits *limits,
                        GTask *task);
   void (*show_console) (BonsaiSession *session, bool show, GTask *task);
+  void (*open_serial) (BonsaiSession *session, unsigned port, bool force, GTask *task);
   bool (*get_console_open) (BonsaiSession *session);
   void (*work_on_disk) (BonsaiSession *session, const BonsaiDiskWork *work, GTask *task);
   void (*cancel_disk_work) (BonsaiSession *session, const char *disk);
@@ -128,6 +129,14 @@ void bonsai_session_show_console_async (BonsaiSession *session, bool show, GCanc
                                         GAsyncReadyCallback callback, gpointer data);
 gboolean bonsai_session_show_console_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 bool bonsai_session_get_console_open (BonsaiSession *session);
+
+/* Serial port @port (0: COM1) of kind "console". @force: whoever has it open loses it.
+ * finish returns: a socket, the caller's, that gives the guest's output, the last of it first, and takes its input; or
+ * -1. */
+void bonsai_session_open_serial_async (BonsaiSession *session, unsigned port, bool force,
+                                       GCancellable *cancellable, GAsyncReadyCallback callback,
+                                       gpointer data);
+int bonsai_session_open_serial_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 
 /* Changes a disk's layers while the guest uses it; done when that is. The work goes on if whoever
  * asked is gone, and, after a crash, when the machine is started again. Cancelling @cancellable gives it up. */
