@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/image/store-file.h"
 
-#include "devices/image/host-file.h"
+#include "devices/image/bounce.h"
+#include "devices/image/range-lock.h"
 #include "vmm/base/iov.h"
 
 #include <errno.h>
@@ -10,7 +11,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_IOV 1024u
+#define MAX_IOV   1024u
+#define N_WORKERS 4 /* misaligned transfers of one file at a time */
 
 /* Zeroes for hosts that can't zero a range by themselves; only ever read. */
 #define ZERO_SIZE   65536u
@@ -34,6 +36,12 @@ typedef struct {
   ImageStore store;
   HostFile file;
   int missing; /* atomic */
+
+  /* With O_DIRECT; else NULL. What changes whole pages shares them, what changes parts of them has them to
+   * itself, because it writes the rest as well. */
+  RangeLock *pages;
+  uint64_t page_mask;
+  GThreadPool *workers; /* for those that must wait, or bounce */
 } FileStore;
 
 /* --- one step of an operation: a system call, now or by way of the loop --- */
@@ -131,6 +139,16 @@ prepare (FileStore *file, StoreIo *io)
 
 /* --- and what came of it: true with @error when the operation is over --- */
 
+/* A write that failed may have made the file longer: what is there isn't zero. */
+static void
+notice_growth (FileStore *file)
+{
+  struct stat st;
+
+  if (!file->store.fixed_size && fstat (file->file.fd, &st) == 0)
+    store_grown (&file->store, (uint64_t)st.st_size);
+}
+
 static bool
 transferred (FileStore *file, StoreIo *io, int result, int *error)
 {
@@ -155,6 +173,8 @@ transferred (FileStore *file, StoreIo *io, int result, int *error)
     *error = 0;
   if (*error == 0 && io->kind != STORE_READ)
     store_grown (io->store, io->offset + io->length);
+  else if (*error < 0 && io->kind != STORE_READ)
+    notice_growth (file);
   return true;
 }
 
@@ -195,33 +215,65 @@ conclude (FileStore *file, StoreIo *io, int result, int *error)
   return true;
 }
 
+/* --- with O_DIRECT --- */
+
+static bool
+is_change (const StoreIo *io)
+{
+  return io->kind != STORE_READ && io->kind != STORE_SYNC;
+}
+
+/* Whether @io's next step, which is prepared, is none that O_DIRECT takes. */
+static bool
+must_bounce (const FileStore *file, const StoreIo *io)
+{
+  return file->pages != NULL && (io->io.kind == LOOP_IO_READ || io->io.kind == LOOP_IO_WRITE)
+         && io->io.fd == file->file.buffered_fd;
+}
+
+static bool
+has_whole_pages (const FileStore *file, const StoreIo *io)
+{
+  return ((io->offset | io->length) & file->page_mask) == 0;
+}
+
+/* An aligned write of less than a page doesn't touch the rest of it. */
+static bool
+needs_pages_alone (const FileStore *file, const StoreIo *io)
+{
+  return io->kind == STORE_WRITE ? must_bounce (file, io) : !has_whole_pages (file, io);
+}
+
+static uint64_t
+first_page (const FileStore *file, const StoreIo *io)
+{
+  return io->offset & ~file->page_mask;
+}
+
+static uint64_t
+end_page (const FileStore *file, const StoreIo *io)
+{
+  return (io->offset + io->length + file->page_mask) & ~file->page_mask;
+}
+
+static int
+bounce (FileStore *file, StoreIo *io)
+{
+  uint64_t size = store_size (&file->store);
+  int result;
+
+  if (io->kind == STORE_READ)
+    return bounce_read (&file->file, size, io->offset, io->iov, io->n_iov);
+  result = bounce_write (&file->file, size, io->offset, io->kind == STORE_ZERO ? NULL : io->iov, io->n_iov,
+                         io->length);
+  if (result == 0)
+    store_grown (&file->store, io->offset + io->length);
+  else
+    notice_growth (file);
+  return result;
+}
+
 /* --- the class --- */
-
-static void
-step_done (LoopIo *loop_io, int result)
-{
-  StoreIo *io = loop_io->data;
-  FileStore *file = (FileStore *)io->store;
-  int error = 0;
-
-  if (conclude (file, io, result, &error))
-    {
-      g_clear_pointer (&io->cut, g_free);
-      io->done (io, error);
-      return;
-    }
-  prepare (file, io);
-  loop_io_submit (io->store->loop, &io->io);
-}
-
-static void
-file_submit (ImageStore *store, StoreIo *io)
-{
-  io->io.done = step_done;
-  io->io.data = io;
-  prepare ((FileStore *)store, io);
-  loop_io_submit (store->loop, &io->io);
-}
 
 static int
 system_call (const LoopIo *io)
@@ -247,16 +299,107 @@ system_call (const LoopIo *io)
 }
 
 static int
-file_run (ImageStore *store, StoreIo *io)
+run_steps (FileStore *file, StoreIo *io)
 {
-  FileStore *file = (FileStore *)store;
   int error = 0;
 
   do
-    prepare (file, io);
+    {
+      prepare (file, io);
+      if (must_bounce (file, io))
+        return bounce (file, io);
+    }
   while (!conclude (file, io, system_call (&io->io), &error));
+  return error;
+}
+
+/* Whether it starts to bounce on the way, after a short write, isn't known before. */
+static int
+file_run (ImageStore *store, StoreIo *io)
+{
+  FileStore *file = (FileStore *)store;
+  RangeHold *hold = NULL;
+  int error;
+
+  if (file->pages != NULL && is_change (io))
+    hold = range_lock_take (file->pages, first_page (file, io), end_page (file, io), true);
+  error = run_steps (file, io);
+  if (hold != NULL)
+    range_lock_release (file->pages, hold);
   g_clear_pointer (&io->cut, g_free);
   return error;
+}
+
+static void
+finish (FileStore *file, StoreIo *io, int error)
+{
+  g_clear_pointer (&io->cut, g_free);
+  if (file->pages != NULL)
+    range_lock_release (file->pages, g_steal_pointer (&io->hold));
+  io->done (io, error);
+}
+
+/* From the beginning: what was written is written again. */
+static void
+to_worker (FileStore *file, StoreIo *io)
+{
+  g_clear_pointer (&io->cut, g_free);
+  range_lock_release (file->pages, g_steal_pointer (&io->hold));
+  io->progress = 0;
+  g_thread_pool_push (file->workers, io, NULL);
+}
+
+static void
+worked (void *data)
+{
+  StoreIo *io = data;
+
+  finish ((FileStore *)io->store, io, io->stage);
+}
+
+static void
+work (void *data, void *user_data)
+{
+  FileStore *file = user_data;
+  StoreIo *io = data;
+
+  io->stage = file_run (&file->store, io);
+  loop_call (file->store.loop, worked, io);
+}
+
+static void
+step_done (LoopIo *loop_io, int result)
+{
+  StoreIo *io = loop_io->data;
+  FileStore *file = (FileStore *)io->store;
+  int error = 0;
+
+  if (conclude (file, io, result, &error))
+    {
+      finish (file, io, error);
+      return;
+    }
+  prepare (file, io);
+  if (must_bounce (file, io))
+    to_worker (file, io);
+  else
+    loop_io_submit (io->store->loop, &io->io);
+}
+
+static void
+file_submit (ImageStore *store, StoreIo *io)
+{
+  FileStore *file = (FileStore *)store;
+
+  io->io.done = step_done;
+  io->io.data = io;
+  prepare (file, io);
+  if (file->pages != NULL && is_change (io) && !needs_pages_alone (file, io))
+    io->hold = range_lock_try (file->pages, first_page (file, io), end_page (file, io), false);
+  if (must_bounce (file, io) || (file->pages != NULL && is_change (io) && io->hold == NULL))
+    to_worker (file, io);
+  else
+    loop_io_submit (store->loop, &io->io);
 }
 
 static int
@@ -326,6 +469,9 @@ file_close (ImageStore *store)
 {
   FileStore *file = (FileStore *)store;
 
+  if (file->workers != NULL)
+    g_thread_pool_free (file->workers, FALSE, TRUE);
+  range_lock_free (file->pages);
   host_file_close (&file->file);
   g_free (store->path);
   g_free (file);
@@ -358,6 +504,12 @@ store_new (EventLoop *loop, const HostFile *host_file)
     .block_size = host_file->block_size,
     .alignment = host_file->alignment,
   };
+  if (host_file->buffered_fd >= 0)
+    {
+      file->pages = range_lock_new ();
+      file->page_mask = MAX ((unsigned)sysconf (_SC_PAGESIZE), host_file->alignment) - 1;
+      file->workers = g_thread_pool_new (work, file, N_WORKERS, FALSE, NULL);
+    }
   return &file->store;
 }
 

@@ -58,6 +58,7 @@ store_submit (ImageStore *store, StoreIo *io)
   io->store = store;
   io->progress = 0;
   io->cut = NULL;
+  io->hold = NULL;
   io->stage = 0;
   store->klass->submit (store, io);
 }

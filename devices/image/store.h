@@ -48,6 +48,7 @@ struct StoreIo {
   ImageStore *store;
   uint64_t progress;
   struct iovec *cut;
+  struct RangeHold *hold;
   int stage;
   LoopIo io;
 };
