@@ -3,6 +3,7 @@
 
 #include "app/base/error.h"
 #include "app/bundle/vm-limits.h"
+#include "app/cli/chip-options.h"
 #include "app/cli/disk-argument.h"
 #include "app/disk/disk-look.h"
 #include "app/guests/guests.h"
@@ -10,6 +11,7 @@
 typedef struct {
   char *memory, *disk, *cdrom, *kernel, *initrd, *append, *network, *notes, *ready, *disk_bus, *firmware;
   char **existing, **scsi_hosts;
+  ChipOptions chips;
   int cpus;
   gboolean json, list_ready;
 } Options;
@@ -25,6 +27,7 @@ options_clear (Options *options)
     g_free (*strings[i]);
   g_strfreev (options->existing);
   g_strfreev (options->scsi_hosts);
+  chip_options_clear (&options->chips);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
@@ -165,7 +168,7 @@ apply (VmConfig *config, const Options *options, GError **error)
     return false;
   for (unsigned i = 0; options->network != NULL && i < config->nics->len; i++)
     vm_config_set (&((VmNic *)g_ptr_array_index (config->nics, i))->network, options->network);
-  return add_disks (config, options, error);
+  return chip_options_apply_to_config (&options->chips, config, error) && add_disks (config, options, error);
 }
 
 /* --ready: "best", or an id. */
@@ -292,6 +295,7 @@ run_create (const Verb *verb, int argc, char **argv)
     { "initrd", 0, 0, G_OPTION_ARG_FILENAME, &options.initrd, "The kernel's initial RAM disk", "FILE" },
     { "append", 0, 0, G_OPTION_ARG_STRING, &options.append, "The kernel's command line", "TEXT" },
     { "network", 0, 0, G_OPTION_ARG_STRING, &options.network, "nat or none (nat)", "KIND" },
+    CHIP_OPTION_ENTRIES (&options.chips),
     { "notes", 0, 0, G_OPTION_ARG_STRING, &options.notes, "Whatever its owner wants to remember", "TEXT" },
     { "ready", 0, 0, G_OPTION_ARG_STRING, &options.ready,
       "A guest from this host's packages; best: the best one", "ID" },

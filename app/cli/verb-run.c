@@ -3,6 +3,7 @@
 
 #include "app/base/error.h"
 #include "app/bundle/vm-limits.h"
+#include "app/cli/chip-options.h"
 #include "app/cli/disk-argument.h"
 #include "app/session/local-session.h"
 #include "app/session/session-server.h"
@@ -16,7 +17,8 @@
 typedef struct {
   char *kernel, *initrd, *append, *memory, *debugcon, *screenshot, *name, *trace, *trace_file, *network,
     *disk_bus, *firmware, *nvram;
-  char **disks, **cdroms, **scsi_hosts, **serials;
+  char **disks, **cdroms, **scsi_hosts;
+  ChipOptions chips;
   int cpus, timeout;
   gboolean debug_exit, headless, no_display, boot_menu;
 } Options;
@@ -34,7 +36,7 @@ options_clear (Options *options)
   g_strfreev (options->disks);
   g_strfreev (options->cdroms);
   g_strfreev (options->scsi_hosts);
-  g_strfreev (options->serials);
+  chip_options_clear (&options->chips);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
@@ -91,20 +93,6 @@ add_drives (MachineSpec *spec, const Options *options, GError **error)
 }
 
 static void
-add_serials (MachineSpec *spec, const Options *options)
-{
-  for (unsigned i = 0;
-       i < G_N_ELEMENTS (spec->serial) && options->serials != NULL && options->serials[i] != NULL; i++)
-    {
-      bool is_stdio = g_str_equal (options->serials[i], "stdio");
-
-      spec->serial[i].kind = is_stdio ? SERIAL_STDIO : SERIAL_FILE;
-      if (!is_stdio)
-        set (&spec->serial[i].path, options->serials[i]);
-    }
-}
-
-static void
 set_network (MachineSpec *spec, const char *network)
 {
   for (unsigned i = 0; network != NULL && i < spec->nics->len; i++)
@@ -148,8 +136,7 @@ make_spec (const Options *options, GError **error)
   set (&spec->trace, options->trace);
   set (&spec->trace_path, options->trace_file);
   set_network (spec, options->network);
-  add_serials (spec, options);
-  if (!add_drives (spec, options, error))
+  if (!chip_options_apply_to_spec (&options->chips, spec, error) || !add_drives (spec, options, error))
     return NULL;
   return machine_spec_check (spec, error) ? g_steal_pointer (&spec) : NULL;
 }
@@ -313,8 +300,6 @@ check_options (const Verb *verb, const Options *options)
     return cli_usage (verb, "--disk-bus must be virtio, ahci or scsi");
   if (options->firmware != NULL && !g_strv_contains (firmware_names, options->firmware))
     return cli_usage (verb, "--firmware must be bios, uefi or uefi-secure");
-  if (options->serials != NULL && g_strv_length (options->serials) > 2)
-    return cli_usage (verb, "a machine has two serial ports");
   if (options->kernel == NULL && (options->initrd != NULL || options->append != NULL))
     return cli_usage (verb, "--initrd and --append go with --kernel");
   return EXIT_STATUS_OK;
@@ -348,8 +333,7 @@ run_run (const Verb *verb, int argc, char **argv)
     { "memory", 'm', 0, G_OPTION_ARG_STRING, &options.memory, "Memory (512M)", "SIZE" },
     { "cpus", 'c', 0, G_OPTION_ARG_INT, &options.cpus, "Virtual processors (1)", "N" },
     { "network", 0, 0, G_OPTION_ARG_STRING, &options.network, "nat or none (nat)", "KIND" },
-    { "serial", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.serials,
-      "A serial port: stdio, or a file for its output", "WHERE" },
+    CHIP_OPTION_ENTRIES (&options.chips),
     { "debugcon", 0, 0, G_OPTION_ARG_FILENAME, &options.debugcon, "A file for what is written to port 0x402",
       "FILE" },
     { "debug-exit", 0, 0, G_OPTION_ARG_NONE, &options.debug_exit, "Add the debug-exit port 0xf4", NULL },

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "app/bundle/vm-config.h"
+
+G_BEGIN_DECLS
+
+/* The options that create and run share: serial ports, panics, watchdog, HPET. All zero: none was given. */
+typedef struct {
+  char **serials;
+  char *on_panic, *watchdog;
+  gboolean no_hpet;
+} ChipOptions;
+
+#define CHIP_OPTION_ENTRIES(options)                                                                         \
+  { "serial",                                                                                                \
+    0,                                                                                                       \
+    0,                                                                                                       \
+    G_OPTION_ARG_FILENAME_ARRAY,                                                                             \
+    &(options)->serials,                                                                                     \
+    "Where the next serial port leads: console, none, pty[:LINK], socket[:PATH], or a file (console)",       \
+    "WHERE" },                                                                                               \
+    { "on-panic",                                                                                            \
+      0,                                                                                                     \
+      0,                                                                                                     \
+      G_OPTION_ARG_STRING,                                                                                   \
+      &(options)->on_panic,                                                                                  \
+      "When the guest's kernel panics: notify, pause, reset or power-off (notify)",                          \
+      "ACTION" },                                                                                            \
+    { "watchdog",                                                                                            \
+      0,                                                                                                     \
+      0,                                                                                                     \
+      G_OPTION_ARG_STRING,                                                                                   \
+      &(options)->watchdog,                                                                                  \
+      "Add a watchdog that does this: notify, pause, reset or power-off (none)",                             \
+      "ACTION" },                                                                                            \
+  {                                                                                                          \
+    "no-hpet", 0, 0, G_OPTION_ARG_NONE, &(options)->no_hpet, "Without an HPET", NULL                         \
+  }
+
+void chip_options_clear (ChipOptions *options);
+
+/* Change what options were given for. A spec's port may also lead to "stdio". The error names the option. */
+bool chip_options_apply_to_config (const ChipOptions *options, VmConfig *config, GError **error);
+bool chip_options_apply_to_spec (const ChipOptions *options, MachineSpec *spec, GError **error);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (ChipOptions, chip_options_clear)
+
+G_END_DECLS
