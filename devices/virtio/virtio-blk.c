@@ -146,15 +146,17 @@ request_free (BlkRequest *request)
 
 /* --- completion --- */
 
+/* Section 2.7.8.2: the used length counts from the in-part's begin, and the status is its end. */
 static void
 finish (BlkRequest *request, uint8_t status)
 {
   Device *device = &request->blk->virtio.pci.device;
+  uint32_t on_failure = request->chain.in_size == 0 ? 1 : 0;
 
   TRACE (device, "done", "type=%u sector=%" PRIu64 " status=%u", request->type, request->io.offset / SECTOR,
          status);
   *request->status = status;
-  virtq_push (request->vq, &request->chain, status == BLK_S_OK ? request->written : 1);
+  virtq_push (request->vq, &request->chain, status == BLK_S_OK ? request->written : on_failure);
   request_free (request);
 }
 
@@ -189,7 +191,7 @@ submit_segment (BlkRequest *request)
 
   request->io = (ImageRequest){
     .kind = request->type == BLK_T_DISCARD ? IMAGE_DISCARD : IMAGE_WRITE_ZEROES,
-    .may_unmap = segment->flags & SEGMENT_F_UNMAP,
+    .may_unmap = (segment->flags & SEGMENT_F_UNMAP) && !request->blk->no_discard,
     .offset = segment->sector * SECTOR,
     .length = (uint64_t)segment->n_sectors * SECTOR,
   };
@@ -305,7 +307,9 @@ start_segments (BlkRequest *request)
   uint64_t size = request->chain.out_size;
   uint8_t status = request->blk->read_only ? BLK_S_IOERR : BLK_S_OK;
 
-  if (size == 0 || size % SEGMENT_SIZE != 0 || size / SEGMENT_SIZE > MAX_SEGMENTS)
+  if (request->type == BLK_T_DISCARD && request->blk->no_discard)
+    status = BLK_S_UNSUPP;
+  else if (size == 0 || size % SEGMENT_SIZE != 0 || size / SEGMENT_SIZE > MAX_SEGMENTS)
     status = BLK_S_IOERR;
   for (unsigned i = 0; status == BLK_S_OK && i < size / SEGMENT_SIZE; i++)
     {
@@ -364,8 +368,8 @@ take_apart (BlkRequest *request, uint64_t *sector)
 {
   VirtqChain *chain = &request->chain;
   uint8_t header[HEADER_SIZE];
-  struct iovec *last = &chain->iov[chain->n_out + chain->n_in - 1];
   size_t left = HEADER_SIZE;
+  struct iovec *last;
 
   if (chain->in_size == 0 || virtq_chain_read (chain, 0, header, sizeof header) < sizeof header)
     return false;
@@ -382,6 +386,7 @@ take_apart (BlkRequest *request, uint64_t *sector)
     }
   chain->out_size -= HEADER_SIZE;
 
+  last = &chain->iov[chain->n_out + chain->n_in - 1];
   last->iov_len--;
   request->status = (uint8_t *)last->iov_base + last->iov_len;
   chain->in_size--;

@@ -222,6 +222,12 @@ next_chain (Virtq *vq, VirtqChain *chain)
     pending = run_dry (vq);
   if (pending == 0)
     return false;
+  if (vq->in_flight >= vq->size)
+    {
+      virtio_fail (vq->vdev, "queue %u: more chains at a time than the %u descriptors that there are",
+                   vq->index, vq->size);
+      return false;
+    }
   return vq->packed ? virtq_packed_take (vq, chain) : virtq_split_take (vq, chain, pending);
 }
 

@@ -177,11 +177,47 @@ test_refuses (VirtioDisk *f, gconstpointer data)
   g_assert_cmphex (virtio_guest_status (f->bench) & STATUS_NEEDS_RESET, ==, 0);
 }
 
+/* 2.7.8.2: of a read that failed, no byte was written before the status. */
+static void
+test_used_length (VirtioDisk *f, gconstpointer data)
+{
+  start (f, 0);
+  issue (f, T_IN, DISK_SIZE / 512, DATA, 512);
+  g_assert_cmpuint (guest_queue_wait (&f->queue, NULL), ==, 0);
+  g_assert_cmpuint (status_byte (f), ==, S_IOERR);
+  issue (f, T_OUT, DISK_SIZE / 512, DATA, 512);
+  g_assert_cmpuint (guest_queue_wait (&f->queue, NULL), ==, 1);
+  g_assert_cmpuint (status_byte (f), ==, S_IOERR);
+}
+
+/* A queue has no more chains under way than descriptors, however fast the guest offers them. */
+static void
+test_too_many_chains (VirtioDisk *f, gconstpointer data)
+{
+  start (f, 0);
+  image_set_limits (f->image, &(ImageLimits){ .bytes_per_second = 1, .bytes_burst = 1 });
+  for (unsigned i = 0; i < 16 && !(virtio_guest_status (f->bench) & STATUS_NEEDS_RESET); i++)
+    {
+      issue (f, T_IN, 0, DATA, 512);
+      bench_settle (f->bench);
+    }
+  g_assert_cmphex (!f->queue.packed, ==, !(virtio_guest_status (f->bench) & STATUS_NEEDS_RESET));
+  for (unsigned i = 0; i < 2; i++)
+    {
+      issue (f, T_IN, 0, DATA, 512);
+      bench_settle (f->bench);
+    }
+  g_assert_cmphex (virtio_guest_status (f->bench) & STATUS_NEEDS_RESET, !=, 0);
+  image_set_limits (f->image, &(ImageLimits){ 0 });
+  bench_wait_idle (f->bench);
+}
+
 static void
 test_no_header (VirtioDisk *f, gconstpointer data)
 {
   const GuestBuffer short_header[] = { { HEADER, 15, false }, { STATUS, 1, true } };
   const GuestBuffer no_status[] = { { HEADER, 16, false } };
+  const GuestBuffer nothing[] = { { HEADER, 0, false }, { STATUS, 0, true } };
 
   start (f, 0);
   guest_queue_add (&f->queue, short_header, 2);
@@ -192,6 +228,12 @@ test_no_header (VirtioDisk *f, gconstpointer data)
   start (f, 0);
   g_assert_cmphex (virtio_guest_status (f->bench) & STATUS_NEEDS_RESET, ==, 0);
   guest_queue_add (&f->queue, no_status, 1);
+  guest_queue_kick (&f->queue);
+  bench_settle (f->bench);
+  g_assert_cmphex (virtio_guest_status (f->bench) & STATUS_NEEDS_RESET, !=, 0);
+
+  start (f, 0);
+  guest_queue_add (&f->queue, nothing, 2);
   guest_queue_kick (&f->queue);
   bench_settle (f->bench);
   g_assert_cmphex (virtio_guest_status (f->bench) & STATUS_NEEDS_RESET, !=, 0);
@@ -257,6 +299,9 @@ test_plain (VirtioDisk *f, gconstpointer data)
   start (f, F_FLUSH | F_CONFIG_WCE);
   g_assert_cmpuint (bench_read8 (f->bench, VIRTIO_CONFIG + 32), ==, 0);
   g_assert_cmpuint (bench_read8 (f->bench, VIRTIO_CONFIG + 56), ==, 0); /* zeroes don't unmap */
+  put_segment (f, 0, 8, 16, 0);
+  g_assert_cmpuint (run (f, T_DISCARD, 0, DATA, 16), ==, S_UNSUPP);
+  assert_file_is_pattern (f->path, 8 * 512, 16 * 512);
   bench_write8 (f->bench, VIRTIO_CONFIG + 32, 1);
   g_assert_cmpuint (bench_read8 (f->bench, VIRTIO_CONFIG + 32), ==, 1);
   virtio_guest_negotiate (f->bench, F_VERSION_1);
@@ -473,6 +518,8 @@ main (int argc, char **argv)
 #undef ADD
 #define ADD(path, func) virtio_disk_add ("virtio-blk", path, cases, func)
   ADD ("reads", test_reads);
+  ADD ("used-length", test_used_length);
+  ADD ("too-many-chains", test_too_many_chains);
   ADD ("writes", test_writes);
   ADD ("any-framing", test_any_framing);
   ADD ("discard-and-zeroes", test_discard_and_zeroes);
