@@ -243,7 +243,9 @@ ahci_finish_fatal (AhciCommand *command, uint32_t is)
 {
   AhciPort *port = command->port;
 
-  port->active &= ~(1u << command->slot);
+  /* Section 6.2.2: nothing goes on; what else the drive has queued is given up. */
+  port->active = port->waiting = 0;
+  port->generation++;
   port->stopped = true;
   port->status = ATA_GOOD | ATA_ERR;
   port->error = ATA_ERROR_ABRT;
@@ -371,7 +373,7 @@ ahci_port_retry (AhciPort *port)
   uint32_t waiting = port->waiting;
 
   port->waiting = 0;
-  for (unsigned slot = 0; slot < AHCI_N_SLOTS && port->commands != NULL; slot++)
+  for (unsigned slot = 0; slot < AHCI_N_SLOTS && port->commands != NULL && !port->stopped; slot++)
     if (waiting & (1u << slot))
       {
         AhciCommand *command = &port->commands[slot];

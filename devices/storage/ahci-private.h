@@ -126,6 +126,7 @@ struct AhciPort {
   bool soft_reset;       /* SRST is set */
   uint8_t last_slot;
   uint32_t waiting; /* slots whose write found no room on the host */
+  bool reset_due;   /* COMRESET is under way: it waits for software to end it, and for requests */
 
   AtaDisk disk;
   ScsiUnit drive;
@@ -134,7 +135,6 @@ struct AhciPort {
   uint32_t active;     /* slots issued to the drive */
   uint32_t generation; /* grows when commands are dropped */
   unsigned in_flight;  /* requests at the image, dropped commands' too */
-  bool reset_due;      /* COMRESET waits for them */
   AhciCommand *commands;
 };
 

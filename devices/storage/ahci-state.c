@@ -39,6 +39,7 @@ static const StateField port_fields[] = {
   STATE_BOOL (AhciPort, soft_reset, 1),
   STATE_U8 (AhciPort, last_slot, 1),
   STATE_U32 (AhciPort, waiting, 1),
+  STATE_BOOL (AhciPort, reset_due, 1),
   STATE_STRUCT (AhciPort, disk, &disk_state, 1),
   STATE_STRUCT (AhciPort, drive, &scsi_unit_state, 1),
   STATE_END,
@@ -85,7 +86,6 @@ after_load (void *object)
       port->cmd &= PORT_CMD_WRITABLE | PORT_CMD_FR | PORT_CMD_CR;
       port->active = 0;
       port->generation++;
-      port->reset_due = false;
     }
   ahci->ghc = AHCI_GHC_AE | (ahci->ghc & AHCI_GHC_IE);
   ahci->hba_reset_due = false;

@@ -20,7 +20,8 @@ enum {
   FLAG_EXT = 1,   /* 48-bit address and 16-bit count */
   FLAG_WRITE = 2, /* data goes to the drive */
   FLAG_PIO = 4,
-  FLAG_FUA = 8, /* stable before it ends */
+  FLAG_FUA = 8,       /* stable before it ends */
+  FLAG_MULTIPLE = 16, /* in blocks as SET MULTIPLE MODE says */
 };
 
 typedef struct {
@@ -82,12 +83,15 @@ pio_read (AhciCommand *command, int error)
 
 /* --- addresses --- */
 
+/* All ones: there is no such sector. */
 static uint64_t
 chs_to_lba (const uint8_t *fis)
 {
   uint32_t cylinder = fis[5] | fis[6] << 8, head = fis[7] & 0xf, sector = fis[4];
 
-  return ((uint64_t)cylinder * CHS_HEADS + head) * CHS_SECTORS + (sector > 0 ? sector - 1 : 0);
+  if (sector == 0 || sector > CHS_SECTORS)
+    return UINT64_MAX;
+  return ((uint64_t)cylinder * CHS_HEADS + head) * CHS_SECTORS + sector - 1;
 }
 
 /* ATA8-ACS, LBA and count: 28-bit, 48-bit or cylinders. A count of 0 is the largest. */
@@ -117,6 +121,21 @@ in_range (const AhciCommand *command)
 
 /* --- reads and writes --- */
 
+/* Section 6.1.4 of AHCI 1.3.1: a PRD table for less than the command's data is an overflow. False: the
+ * command is over. */
+static bool
+map_all (AhciCommand *command, uint64_t length, bool to_host)
+{
+  if (!ahci_map_data (command, length, to_host))
+    return false;
+  if (command->mapped == length)
+    return true;
+  GUEST_ERROR (command->port->ahci, "port %u: a PRD table for less than the command's data",
+               command->port->index);
+  ahci_finish_fatal (command, PORT_IS_OFS);
+  return false;
+}
+
 static void
 start_transfer (AhciCommand *command, unsigned flags)
 {
@@ -135,15 +154,8 @@ start_transfer (AhciCommand *command, unsigned flags)
       ahci_finish (command, ATA_ERROR_ABRT);
       return;
     }
-  if (!ahci_map_data (command, length, !write))
+  if (!map_all (command, length, !write))
     return;
-  if (command->mapped < length)
-    {
-      GUEST_ERROR (command->port->ahci, "port %u: a PRD table for less than the command's data",
-                   command->port->index);
-      ahci_finish_fatal (command, PORT_IS_OFS);
-      return;
-    }
   command->sync = flags & FLAG_FUA;
   command->transferred = length;
   ahci_submit (command, write ? IMAGE_WRITE : IMAGE_READ, command->lba * SECTOR, length,
@@ -155,6 +167,11 @@ start_transfer (AhciCommand *command, unsigned flags)
 static void
 transfer (AhciCommand *command, unsigned flags)
 {
+  if ((flags & FLAG_MULTIPLE) && command->port->disk.multiple == 0)
+    {
+      ahci_finish (command, ATA_ERROR_ABRT);
+      return;
+    }
   decode_address (command, flags);
   start_transfer (command, flags);
 }
@@ -223,7 +240,7 @@ trim (AhciCommand *command, unsigned flags)
       ahci_finish (command, ATA_ERROR_ABRT);
       return;
     }
-  if (!ahci_map_data (command, size, false))
+  if (!map_all (command, size, false))
     return;
   g_free (command->ranges);
   command->ranges = g_malloc (size);
@@ -325,12 +342,12 @@ static const AtaCommand commands[] = {
   { 0x20, FLAG_PIO, transfer },
   { 0x24, FLAG_PIO | FLAG_EXT, transfer },
   { 0x25, FLAG_EXT, transfer },
-  { 0x29, FLAG_PIO | FLAG_EXT, transfer },
+  { 0x29, FLAG_PIO | FLAG_EXT | FLAG_MULTIPLE, transfer },
   { 0x2f, FLAG_EXT, read_log },
   { 0x30, FLAG_PIO | FLAG_WRITE, transfer },
   { 0x34, FLAG_PIO | FLAG_WRITE | FLAG_EXT, transfer },
   { 0x35, FLAG_WRITE | FLAG_EXT, transfer },
-  { 0x39, FLAG_PIO | FLAG_WRITE | FLAG_EXT, transfer },
+  { 0x39, FLAG_PIO | FLAG_WRITE | FLAG_EXT | FLAG_MULTIPLE, transfer },
   { 0x3d, FLAG_WRITE | FLAG_EXT | FLAG_FUA, transfer },
   { 0x40, 0, verify },
   { 0x42, FLAG_EXT, verify },
@@ -339,8 +356,8 @@ static const AtaCommand commands[] = {
   { 0x70, 0, succeed }, /* SEEK */
   { 0x91, 0, succeed }, /* INITIALIZE DEVICE PARAMETERS */
   { 0xb0, 0, smart },
-  { 0xc4, FLAG_PIO, transfer },
-  { 0xc5, FLAG_PIO | FLAG_WRITE, transfer },
+  { 0xc4, FLAG_PIO | FLAG_MULTIPLE, transfer },
+  { 0xc5, FLAG_PIO | FLAG_WRITE | FLAG_MULTIPLE, transfer },
   { 0xc6, 0, set_multiple },
   { 0xc8, 0, transfer },
   { 0xca, FLAG_WRITE, transfer },

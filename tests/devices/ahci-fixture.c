@@ -5,14 +5,16 @@ static void
 furnish (Bench *bench, void *data)
 {
   AhciFixture *f = data;
+  Image *disk = bench_open_image (bench, f->disk_path, NULL, f->read_only);
   const AhciConfig config = {
     .place = { pci_bench_bus_new (bench), PCI_DEVFN (31, 2) },
     .ports = {
-      [DISK] = { .kind = AHCI_PORT_DISK, .image = bench_open_image (bench, f->disk_path, NULL, f->read_only), .id = "disk0", .read_only = f->read_only },
+      [DISK] = { .kind = AHCI_PORT_DISK, .image = disk, .id = "disk0", .read_only = f->read_only },
       [CD] = { .kind = AHCI_PORT_CDROM, .image = bench_open_image (bench, f->cd_path, NULL, true), .id = "cd0" },
     },
   };
 
+  f->disk = disk;
   bench_add (bench, &ahci_class, NULL, &config);
   pci_bench_map (bench);
 }

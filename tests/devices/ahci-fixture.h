@@ -23,6 +23,7 @@ G_BEGIN_DECLS
 typedef struct {
   char *folder, *disk_path, *cd_path;
   bool read_only;
+  Image *disk; /* the disk's, the controller's */
   Bench *bench;
 } AhciFixture;
 

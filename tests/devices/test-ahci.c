@@ -63,6 +63,27 @@ test_comreset (AhciFixture *f, gconstpointer data)
   g_assert_false (bench_irq (f->bench, PCI_BENCH_GSI));
 }
 
+/* A machine that is saved while software holds the link in COMRESET. */
+static void
+test_comreset_saved (AhciFixture *f, gconstpointer data)
+{
+  Board *board = bench_board (f->bench);
+  g_autoptr (GBytes) state = NULL;
+  GError *error = NULL;
+
+  bench_write32 (f->bench, AHCI_PORT (DISK, PORT_CMD), 0x10);
+  bench_write32 (f->bench, AHCI_PORT (DISK, PORT_SCTL), 0x301);
+  board_stopped (board);
+  state = board_save (board);
+  bench_round_trip_state (f->bench);
+  board_load (board, g_bytes_get_data (state, NULL), g_bytes_get_size (state), &error);
+  g_assert_no_error (error);
+  board_started (board);
+  g_assert_cmphex (port_read (f, DISK, PORT_SSTS), ==, 0);
+  bench_write32 (f->bench, AHCI_PORT (DISK, PORT_SCTL), 0x300);
+  g_assert_cmphex (port_read (f, DISK, PORT_SSTS), ==, 0x123);
+}
+
 /* 10.7.1.1: cleared at the port, then at the controller; what is still pending shows again. */
 static void
 test_interrupt (AhciFixture *f, gconstpointer data)
@@ -250,6 +271,27 @@ test_queued_error (AhciFixture *f, gconstpointer data)
   g_assert_cmphex (log[3], ==, 0x10);
 }
 
+/* 6.2.2: after a fatal error nothing goes on; what was queued besides shows no end. */
+static void
+test_queued_fatal (AhciFixture *f, gconstpointer data)
+{
+  image_set_limits (f->disk, &(ImageLimits){ .bytes_per_second = 1, .bytes_burst = 1 });
+  for (unsigned slot = 0; slot < 3; slot++)
+    put_queued (f, slot, slot * 8, 8);
+  store_le16 (bench_memory (f->bench, ahci_guest_list (DISK) + 32 * 2 + 2, 2), 0); /* no PRDs */
+  bench_write32 (f->bench, AHCI_PORT (DISK, PORT_SACT), 7);
+  bench_write32 (f->bench, AHCI_PORT (DISK, PORT_CI), 7);
+  bench_settle (f->bench);
+  g_assert_cmphex (port_read (f, DISK, PORT_IS) & 1 << 24, !=, 0);
+  bench_write32 (f->bench, AHCI_PORT (DISK, PORT_IS), 8);
+  image_set_limits (f->disk, &(ImageLimits){ 0 });
+  bench_wait_idle (f->bench);
+  g_assert_cmphex (port_read (f, DISK, PORT_IS) & 8, ==, 0);
+  g_assert_cmphex (port_read (f, DISK, PORT_SACT) & 6, ==, 6);
+  ahci_guest_recover (f->bench, DISK);
+  g_assert_cmphex (run_ata (f, 0x25, 0, 1, 512) & ERR, ==, 0);
+}
+
 static void
 test_trim (AhciFixture *f, gconstpointer data)
 {
@@ -270,6 +312,22 @@ test_trim (AhciFixture *f, gconstpointer data)
   assert_memory_is_pattern (f->bench, GUEST_DATA, 63 * 512, 512);
   assert_all (f, GUEST_DATA + 512, 0, 16 * 512);
   assert_memory_is_pattern (f->bench, GUEST_DATA + 17 * 512, 80 * 512, 512);
+
+  /* A PRD table for half of the list: nothing of it is done. */
+  memset (bench_memory (f->bench, GUEST_DATA, 512), 0, 512);
+  store_le64 (bench_memory (f->bench, GUEST_DATA, 8), UINT64_C (8) << 48 | 512);
+  ahci_guest_run (f->bench, DISK,
+                  &(GuestCommand){ .command = 0x06,
+                                   .features = 1,
+                                   .count = 1,
+                                   .device = 0x40,
+                                   .data = GUEST_DATA,
+                                   .length = 256,
+                                   .write = true });
+  g_assert_cmphex (port_read (f, DISK, PORT_IS) & 1 << 24, !=, 0);
+  ahci_guest_recover (f->bench, DISK);
+  g_assert_cmphex (run_ata (f, 0x25, 512, 8, 4096) & ERR, ==, 0);
+  assert_memory_is_pattern (f->bench, GUEST_DATA, 512 * 512, 4096);
 }
 
 static void
@@ -309,6 +367,12 @@ static const Try tries[] = {
   { { .command = 0x91 }, true },             /* geometry */
   { { .command = 0xc6, .count = 8 }, true }, /* SET MULTIPLE */
   { { .command = 0xc6, .count = 7 }, false },
+  { { .command = 0xc4, .count = 1, .device = 0x40, .data = GUEST_DATA, .length = 512 }, true },
+  { { .command = 0xc6, .count = 0 }, true }, /* READ MULTIPLE is off */
+  { { .command = 0xc4, .count = 1, .device = 0x40, .data = GUEST_DATA, .length = 512 }, false },
+  { { .command = 0x20, .count = 1, .lba = 1, .data = GUEST_DATA, .length = 512 }, true },  /* cylinder 0 */
+  { { .command = 0x20, .count = 1, .lba = 0, .data = GUEST_DATA, .length = 512 }, false }, /* no sector 0 */
+  { { .command = 0x20, .count = 1, .lba = 64, .data = GUEST_DATA, .length = 512 }, false },
   { { .command = 0xe1 }, true },                                  /* IDLE */
   { { .command = 0xe5 }, true },                                  /* CHECK POWER */
   { { .command = 0xe6 }, true },                                  /* SLEEP */
@@ -418,6 +482,39 @@ test_full_disk (AhciFixture *f, gconstpointer data)
   small_disk_free (disk);
 }
 
+/* Of queued writes that waited for room, one turns out to be wrong when they are tried again: the others are
+ * given up with it, whether before or behind. */
+static void
+test_full_disk_then_error (AhciFixture *f, gconstpointer data)
+{
+  char *disk = small_disk_new (1 << 20);
+
+  g_free (f->disk_path);
+  f->disk_path = g_build_filename (disk, "sparse.img", NULL);
+  g_assert_true (image_create_raw (f->disk_path, DISK_SIZE, NULL));
+  ahci_rebuild (f);
+  ahci_guest_start (f->bench, DISK);
+  small_disk_fill (disk);
+  for (unsigned slot = 0; slot < 2; slot++)
+    {
+      put_queued (f, slot, slot * 8, 8);
+      *(uint8_t *)bench_memory (f->bench, ahci_guest_table (DISK, slot) + 2, 1) = 0x61;
+    }
+  bench_write32 (f->bench, AHCI_PORT (DISK, PORT_SACT), 3);
+  bench_write32 (f->bench, AHCI_PORT (DISK, PORT_CI), 3);
+  bench_wait_idle (f->bench);
+  board_stopped (bench_board (f->bench));
+  small_disk_make_room (disk);
+  *(uint8_t *)bench_memory (f->bench, ahci_guest_table (DISK, 0) + 12, 1) = 9 << 3; /* another's tag */
+  board_started (bench_board (f->bench));
+  bench_wait_idle (f->bench);
+  g_assert_cmphex (port_read (f, DISK, PORT_IS) & 1 << 30, !=, 0);
+  g_assert_cmphex (port_read (f, DISK, PORT_SACT), ==, 3);
+  ahci_guest_recover (f->bench, DISK);
+  g_assert_cmphex (run_ata (f, 0x25, 0, 1, 512) & ERR, ==, 0);
+  small_disk_free (disk);
+}
+
 /* --- drives that come and go --- */
 
 /* 7.3: the PHY's change is seen, a drive that comes also sends COMINIT. */
@@ -521,6 +618,7 @@ main (int argc, char **argv)
   ADD ("shows-itself", test_shows_itself);
   ADD ("hba-reset", test_hba_reset);
   ADD ("comreset", test_comreset);
+  ADD ("comreset/saved", test_comreset_saved);
   ADD ("interrupt", test_interrupt);
   ADD ("msi", test_msi);
   ADD ("disk/identify", test_identify);
@@ -529,12 +627,14 @@ main (int argc, char **argv)
   ADD ("disk/errors", test_errors);
   ADD ("disk/queued", test_queued);
   ADD ("disk/queued-error", test_queued_error);
+  ADD ("disk/queued-fatal", test_queued_fatal);
   ADD ("disk/trim", test_trim);
   ADD ("disk/settings", test_settings);
   ADD ("disk/soft-reset", test_soft_reset);
   ADD ("disk/small-talk", test_small_talk);
   ADD ("disk/truncated", test_truncated);
   ADD ("disk/full-disk", test_full_disk);
+  ADD ("disk/full-disk/then-error", test_full_disk_then_error);
   g_test_add ("/ahci/disk/read-only", AhciFixture, NULL, ahci_setup_read_only, test_read_only, ahci_teardown);
   ADD ("hot-plug", test_hot_plug);
   ADD ("unplug-under-load", test_unplug_under_load);
