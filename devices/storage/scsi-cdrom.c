@@ -78,7 +78,12 @@ read_blocks (ScsiTask *task, uint32_t lba, uint32_t n)
   if (!scsi_map (task, length, true))
     return;
 
-  /* The host may ask for less than it names; and an image may end inside its last block. */
+  /* A packet's host may take less than it names; and an image may end inside its last block. */
+  if (task->mapped < length && !task->unit->atapi)
+    {
+      scsi_overrun (task);
+      return;
+    }
   length = MIN (length, task->mapped);
   on_disc = MIN (length, image_size (disc) - MIN (offset, image_size (disc)));
   iov_scatter (task->iov, task->n_iov, on_disc, NULL, length - on_disc);

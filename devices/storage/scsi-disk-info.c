@@ -215,11 +215,28 @@ take_pages (ScsiUnit *unit, const uint8_t *p, size_t size, bool apply)
   return true;
 }
 
+/* Where the pages begin, or 0 if there is something that no disk of ours can become: with another block size.
+ */
+static size_t
+skip_block_descriptor (const uint8_t *list, size_t size, bool is_6)
+{
+  size_t header = is_6 ? 4 : 8, length = is_6 ? list[3] : load_be16 (list + 6);
+  bool is_long = !is_6 && (list[4] & 1);
+
+  if (length == 0)
+    return header;
+  if (length != (is_long ? 16u : 8u) || size < header + length)
+    return 0;
+  return (load_be32 (list + header + length - 4) & (is_long ? UINT32_MAX : 0xffffff)) == SCSI_BLOCK
+           ? header + length
+           : 0;
+}
+
 void
 scsi_disk_mode_select (ScsiTask *task)
 {
   ScsiUnit *unit = task->unit;
-  bool is_6 = task->cdb[0] == 0x15, had_cache = unit->write_cache;
+  bool is_6 = task->cdb[0] == 0x15;
   size_t wanted = is_6 ? task->cdb[4] : load_be16 (task->cdb + 7), header = is_6 ? 4 : 8, size, skip;
 
   if ((task->cdb[1] & 0x11) != 0x10) /* PF, and nothing is saved */
@@ -235,20 +252,20 @@ scsi_disk_mode_select (ScsiTask *task)
       scsi_good (task);
       return;
     }
-  skip = size < header ? size + 1 : header + (is_6 ? task->buffer[3] : load_be16 (task->buffer + 6));
-  if (skip > size)
+  if (size < header || size < header + (is_6 ? task->buffer[3] : load_be16 (task->buffer + 6)))
     {
       scsi_check (task, SENSE_ILLEGAL_REQUEST, 0x1a, 0x00); /* parameter list length error */
       return;
     }
-  if (!take_pages (unit, task->buffer + skip, size - skip, false))
+  skip = skip_block_descriptor (task->buffer, size, is_6);
+  if (skip == 0 || !take_pages (unit, task->buffer + skip, size - skip, false))
     {
       scsi_check (task, SENSE_ILLEGAL_REQUEST, 0x26, 0x00); /* invalid field in parameter list */
       return;
     }
   take_pages (unit, task->buffer + skip, size - skip, true);
   task->n_iov = 0;
-  if (had_cache && !unit->write_cache)
+  if (!unit->write_cache && !unit->write_through) /* also if it is tried again for want of room */
     scsi_submit (task, IMAGE_FLUSH, false, 0, 0, select_done);
   else
     scsi_good (task);
@@ -290,7 +307,7 @@ store_provisioning (const ScsiUnit *unit, uint8_t *p)
   bool thin = !unit->no_discard && !unit->read_only;
 
   p[1] = thin ? 0xe0 : 0;
-  p[2] = thin ? 2 : 1;
+  p[2] = thin ? 2 : 0;
   return 4;
 }
 

@@ -8,7 +8,7 @@
 
 #define DPO_FUA       0x08 /* byte 1: FUA */
 #define PROTECT       0xe0 /* byte 1: RDPROTECT, WRPROTECT, VRPROTECT */
-#define BUFFER_BLOCKS 2048u
+#define BUFFER_BLOCKS 128u /* of a command's own: a guest may have thousands under way */
 
 /* --- addresses --- */
 
@@ -261,7 +261,7 @@ verify (ScsiTask *task)
     scsi_invalid_field (task);
   else if (map_all (task, task->n_blocks * SCSI_BLOCK, false))
     {
-      task->buffer = g_malloc (BUFFER_BLOCKS * SCSI_BLOCK);
+      task->buffer = g_malloc (MAX (MIN (task->n_blocks, BUFFER_BLOCKS), 1) * SCSI_BLOCK);
       task->step = 0;
       verify_next (task);
     }
@@ -273,24 +273,46 @@ verify (ScsiTask *task)
 #define UNMAP_DESCRIPTOR 16u
 
 static void
+unmap_descriptor (const ScsiTask *task, unsigned i, uint64_t *lba, uint32_t *n_blocks)
+{
+  const uint8_t *descriptor = task->buffer + UNMAP_HEADER + UNMAP_DESCRIPTOR * i;
+
+  *lba = load_be64 (descriptor);
+  *n_blocks = load_be32 (descriptor + 8);
+}
+
+/* SBC-3, UNMAP: the additional sense code of what is wrong with the list, or 0. */
+static uint8_t
+judge_unmap (const ScsiTask *task)
+{
+  uint64_t lba, sum = 0;
+  uint32_t n;
+
+  if (task->n_steps > SCSI_MAX_UNMAP_LIST)
+    return 0x26;
+  for (unsigned i = 0; i < task->n_steps; i++)
+    {
+      unmap_descriptor (task, i, &lba, &n);
+      if (!in_range (task->unit, lba, n))
+        return 0x21;
+      sum += n;
+    }
+  return sum > SCSI_MAX_UNMAP ? 0x26 : 0;
+}
+
+static void
 unmap_next (ScsiTask *task, int error)
 {
   while (error == 0 && task->step < task->n_steps)
     {
-      const uint8_t *descriptor = task->buffer + UNMAP_HEADER + UNMAP_DESCRIPTOR * task->step++;
-      uint64_t lba = load_be64 (descriptor), n = load_be32 (descriptor + 8);
+      uint64_t lba;
+      uint32_t n;
 
+      unmap_descriptor (task, task->step++, &lba, &n);
       if (n == 0)
         continue;
-      if (n > SCSI_MAX_UNMAP)
-        scsi_check (task, SENSE_ILLEGAL_REQUEST, 0x26, 0x00);
-      else if (!in_range (task->unit, lba, n))
-        scsi_check (task, SENSE_ILLEGAL_REQUEST, 0x21, 0x00);
-      else
-        {
-          task->n_iov = 0;
-          scsi_submit (task, IMAGE_DISCARD, true, lba * SCSI_BLOCK, n * SCSI_BLOCK, unmap_next);
-        }
+      task->n_iov = 0;
+      scsi_submit (task, IMAGE_DISCARD, true, lba * SCSI_BLOCK, (uint64_t)n * SCSI_BLOCK, unmap_next);
       return;
     }
   written (task, error);
@@ -300,6 +322,7 @@ static void
 unmap (ScsiTask *task)
 {
   size_t size = load_be16 (task->cdb + 7), listed;
+  uint8_t wrong;
 
   if (task->unit->no_discard)
     {
@@ -318,7 +341,7 @@ unmap (ScsiTask *task)
       scsi_good (task);
       return;
     }
-  size = scsi_take_parameters (task, size, UNMAP_HEADER + SCSI_MAX_UNMAP_LIST * UNMAP_DESCRIPTOR);
+  size = scsi_take_parameters (task, size, UNMAP_HEADER + (SCSI_MAX_UNMAP_LIST + 1) * UNMAP_DESCRIPTOR);
   if (task->buffer == NULL)
     return;
   if (size < UNMAP_HEADER)
@@ -329,7 +352,11 @@ unmap (ScsiTask *task)
   listed = load_be16 (task->buffer + 2);
   task->n_steps = MIN (listed, size - UNMAP_HEADER) / UNMAP_DESCRIPTOR;
   task->step = 0;
-  unmap_next (task, 0);
+  wrong = judge_unmap (task);
+  if (wrong != 0)
+    scsi_check (task, SENSE_ILLEGAL_REQUEST, wrong, 0x00);
+  else
+    unmap_next (task, 0);
 }
 
 /* --- WRITE SAME --- */

@@ -148,14 +148,14 @@ timeout_of (uint8_t opcode)
   return memchr (slow, opcode, sizeof slow) != NULL ? TIMEOUT_LONG : TIMEOUT;
 }
 
-/* SPC-4, the operation code's group; the variable one says its length. */
+/* SPC-4, the operation code's group; the variable one says its length. 0: it can't be sent. */
 static unsigned
 cdb_length (const uint8_t *cdb)
 {
   static const uint8_t lengths[8] = { 6, 10, 10, 0, 16, 12, 16, 16 };
 
   if (cdb[0] == 0x7f)
-    return CLAMP (cdb[7] + 8u, 12, SCSI_CDB_SIZE);
+    return cdb[7] + 8u <= SCSI_CDB_SIZE ? MAX (cdb[7] + 8u, 12) : 0;
   return lengths[cdb[0] >> 5] != 0 ? lengths[cdb[0] >> 5] : 16;
 }
 
@@ -172,7 +172,7 @@ scsi_host_execute (ScsiTask *task)
       return;
     }
   task->transport->data (task, &data);
-  if (data.both || data.size > UINT32_MAX)
+  if (data.both || data.size > UINT32_MAX || cdb_length (task->cdb) == 0)
     {
       scsi_invalid_field (task);
       return;

@@ -162,25 +162,34 @@ take_attention (ScsiUnit *unit)
   return sense;
 }
 
-/* The sense that waits, or an attention, or that there is none. */
-void
-scsi_request_sense (ScsiTask *task)
+/* Sense as the command's data, in the format that it asks for. */
+static void
+reply_sense (ScsiTask *task, ScsiSense sense)
 {
   ScsiUnit *unit = task->unit;
   bool descriptor = unit->descriptor_sense;
   uint8_t data[SCSI_SENSE_SIZE];
   unsigned size;
 
-  if (unit->sense.key != 0)
-    task->sense = unit->sense;
-  else if (unit->n_attentions > 0)
-    task->sense = take_attention (unit);
-  unit->sense = (ScsiSense){ 0 };
-  unit->descriptor_sense = task->cdb[1] & 1; /* DESC: this one's format */
+  task->sense = sense;
+  unit->descriptor_sense = task->cdb[1] & 1; /* DESC */
   size = scsi_build_sense (task, data);
   unit->descriptor_sense = descriptor;
   task->sense = (ScsiSense){ 0 };
   scsi_reply (task, data, size, task->cdb[4]);
+}
+
+/* The sense that waits, or an attention, or that there is none. */
+void
+scsi_request_sense (ScsiTask *task)
+{
+  ScsiUnit *unit = task->unit;
+  ScsiSense sense = unit->sense;
+
+  if (sense.key == 0 && unit->n_attentions > 0)
+    sense = take_attention (unit);
+  unit->sense = (ScsiSense){ 0 };
+  reply_sense (task, sense);
 }
 
 /* --- execution --- */
@@ -242,6 +251,8 @@ scsi_execute_elsewhere (ScsiTask *task)
     scsi_reply (task, data, sizeof data, load_be16 (task->cdb + 3));
   else if (task->cdb[0] == 0xa0)
     scsi_report_luns (task);
+  else if (task->cdb[0] == REQUEST_SENSE)
+    reply_sense (task, (ScsiSense){ SENSE_ILLEGAL_REQUEST, 0x25, 0x00 });
   else
     scsi_check (task, SENSE_ILLEGAL_REQUEST, 0x25, 0x00);
 }

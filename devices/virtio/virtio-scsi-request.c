@@ -306,7 +306,7 @@ no_target (ScsiRequest *request)
 
   data[11] = SCSI_S_BAD_TARGET;
   virtq_chain_write (&request->chain, 0, data, sizeof data);
-  virtq_push (request->vq, &request->chain, request->response_size);
+  virtq_push (request->vq, &request->chain, sizeof data);
   request_free (request);
 }
 

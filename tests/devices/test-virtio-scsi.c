@@ -150,6 +150,7 @@ test_addresses (VirtioDisk *f, gconstpointer data)
   start (f, 0);
   g_assert_cmphex (RUN (f, FREE, 0, 36, 0x12, 0, 0, 0, 36), ==, UINT32_MAX);
   g_assert_cmpuint (response (f)[11], ==, 3); /* BAD_TARGET */
+  g_assert_cmphex (response (f)[SENSE], ==, 0xee);
   g_assert_cmphex (RUN (f, 200, 0, 36, 0x12, 0, 0, 0, 36), ==, UINT32_MAX);
   g_assert_cmphex (RUN (f, DISK, 0, 16, 0xa0, 0, 0, 0, 0, 0, 0, 0, 0, 16), ==, 0);
   g_assert_cmpuint (load_be32 (answer (f, 16)), ==, 8);
@@ -163,6 +164,26 @@ test_addresses (VirtioDisk *f, gconstpointer data)
   guest_queue_kick (&f->queue);
   guest_queue_wait (&f->queue, NULL);
   g_assert_cmphex (answer (f, 36)[0], ==, 0x7f);
+
+  /* SPC-4, incorrect logical unit number: REQUEST SENSE is answered. */
+  issue_at (f, HEADER, RESPONSE, DISK, (const uint8_t[]){ 0x03, 0, 0, 0, 18 }, 5, DATA, 0, 18);
+  guest_queue_wait (&f->queue, NULL);
+  store_be16 (header + 2, 0x4001);
+  guest_queue_publish (&f->queue, f->queue.next_desc - 3);
+  guest_queue_kick (&f->queue);
+  guest_queue_wait (&f->queue, NULL);
+  g_assert_cmphex (load_be16 (response (f) + 10), ==, 0);
+  g_assert_cmphex (answer (f, 18)[2], ==, 0x05);
+  g_assert_cmphex (answer (f, 18)[12], ==, 0x25);
+}
+
+/* 5.6.6.1: the used length of what no target answered is that of the response without sense. */
+static void
+test_no_target (VirtioDisk *f, gconstpointer data)
+{
+  start (f, 0);
+  issue_at (f, HEADER, RESPONSE, FREE, (const uint8_t[]){ 0 }, 1, DATA, 0, 0);
+  g_assert_cmpuint (guest_queue_wait (&f->queue, NULL), ==, 12);
 }
 
 /* A request that is no request; and headers cut anywhere. */
@@ -271,6 +292,10 @@ test_verify (VirtioDisk *f, gconstpointer data)
   g_assert_cmphex (RUN (f, DISK, 512, 0, 0x2f, 2, 0, 0, 0, 9, 0, 0, 1), ==, 0);
   answer (f, 512)[511] ^= 1;
   g_assert_cmphex (RUN (f, DISK, 512, 0, 0x2f, 2, 0, 0, 0, 9, 0, 0, 1), ==, 0x0e1d00);
+  g_assert_cmphex (RUN (f, DISK, 0, 300 * 512, 0x28, 0, 0, 0, 0, 9, 0, 1, 0x2c), ==, 0); /* in steps */
+  g_assert_cmphex (RUN (f, DISK, 300 * 512, 0, 0x2f, 2, 0, 0, 0, 9, 0, 1, 0x2c), ==, 0);
+  answer (f, 300 * 512)[299 * 512] ^= 1;
+  g_assert_cmphex (RUN (f, DISK, 300 * 512, 0, 0x2f, 2, 0, 0, 0, 9, 0, 1, 0x2c), ==, 0x0e1d00);
   g_assert_cmphex (RUN (f, DISK, 0, 0, 0x2f, 0, 0, 0, 0, 9, 0, 0, 1), ==, 0);
   g_assert_cmphex (RUN (f, DISK, 0, 0, 0x2f, 0, 0, 0, 8, 9, 0, 0, 1), ==, 0x052100);
   g_assert_cmphex (RUN (f, DISK, 0, 0, 0x2f, 4, 0, 0, 0, 9, 0, 0, 1), ==, 0x052400);
@@ -300,6 +325,18 @@ test_unmap (VirtioDisk *f, gconstpointer data)
   assert_file_is (f->path, 8 * 512, 0, 16 * 512);
   assert_file_is (f->path, 64 * 512, 0, 8 * 512);
   assert_file_is_pattern (f->path, 100 * 512, 512);
+
+  /* Nothing is given back if one of the descriptors is wrong. */
+  put_unmap (f, 0, 200, 8);
+  put_unmap (f, 1, DISK_SIZE / 512 - 1, 2);
+  g_assert_cmphex (RUN (f, DISK, 40, 0, 0x42, 0, 0, 0, 0, 0, 0, 0, 40), ==, 0x052100);
+  assert_file_is_pattern (f->path, 200 * 512, 8 * 512);
+
+  /* More than the block limits say. */
+  memset (answer (f, 8 + 16 * 256), 0, 8 + 16 * 256);
+  store_be16 (answer (f, 4) + 2, 16 * 256);
+  g_assert_cmphex (RUN (f, DISK, 8 + 16 * 256, 0, 0x42, 0, 0, 0, 0, 0, 0, 0x10, 0x08), ==, 0x052600);
+
   put_unmap (f, 0, DISK_SIZE / 512 - 1, 2);
   g_assert_cmphex (RUN (f, DISK, 24, 0, 0x42, 0, 0, 0, 0, 0, 0, 0, 24), ==, 0x052100);
   g_assert_cmphex (RUN (f, DISK, 4, 0, 0x42, 0, 0, 0, 0, 0, 0, 0, 4), ==, 0x051a00);
@@ -319,6 +356,11 @@ test_write_same (VirtioDisk *f, gconstpointer data)
   g_assert_cmphex (RUN (f, DISK, 512, 0, 0x41, 0, 0, 0, 0, 48, 0, 0, 5), ==, 0);
   assert_file_is (f->path, 48 * 512, 0x77, 5 * 512);
   assert_file_is_pattern (f->path, 53 * 512, 512);
+
+  /* In steps. */
+  g_assert_cmphex (RUN (f, DISK, 512, 0, 0x41, 0, 0, 0, 4, 0, 0, 1, 0x2c), ==, 0);
+  assert_file_is (f->path, 1024 * 512, 0x77, 300 * 512);
+  assert_file_is_pattern (f->path, 1324 * 512, 512);
   g_assert_cmphex (RUN (f, DISK, 512, 0, 0x41, 0, 0, 0, 0, 48, 0, 0, 0), ==, 0x052400);
   g_assert_cmphex (RUN (f, DISK, 512, 0, 0x41, 0x10, 0, 0, 0, 48, 0, 0, 1), ==, 0x052400);
 }
@@ -362,6 +404,20 @@ test_modes (VirtioDisk *f, gconstpointer data)
   g_assert_cmphex (RUN (f, DISK, 24, 0, 0x15, 0x10, 0, 0, 24), ==, 0x052600);
   g_assert_cmphex (RUN (f, DISK, 3, 0, 0x15, 0x10, 0, 0, 3), ==, 0x051a00);
 
+  /* A block descriptor may say what is, and nothing else. */
+  p = answer (f, 32);
+  memset (p, 0, 32);
+  p[3] = 8;
+  store_be32 (p + 8, 512);
+  p[12] = 0x08;
+  p[13] = 18;
+  p[14] = 0x04;
+  g_assert_cmphex (RUN (f, DISK, 32, 0, 0x15, 0x10, 0, 0, 32), ==, 0);
+  store_be32 (answer (f, 32) + 8, 4096);
+  g_assert_cmphex (RUN (f, DISK, 32, 0, 0x15, 0x10, 0, 0, 32), ==, 0x052600);
+  answer (f, 32)[3] = 40;
+  g_assert_cmphex (RUN (f, DISK, 32, 0, 0x15, 0x10, 0, 0, 32), ==, 0x051a00);
+
   /* Sense data in descriptor format. */
   p = answer (f, 16);
   memset (p, 0, 16);
@@ -392,6 +448,8 @@ test_plain (VirtioDisk *f, gconstpointer data)
   g_assert_cmphex (answer (f, 64)[8 + 2], ==, 0);
   g_assert_cmphex (RUN (f, DISK, 0, 32, 0x9e, 0x10, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 32), ==, 0);
   g_assert_cmphex (answer (f, 32)[14], ==, 0);
+  g_assert_cmphex (RUN (f, DISK, 0, 64, 0x12, 1, 0xb2, 0, 64), ==, 0);
+  g_assert_cmphex (load_be16 (answer (f, 8) + 5), ==, 0); /* no provisioning type without LBPME */
   g_assert_cmphex (RUN (f, DISK, 24, 0, 0x42, 0, 0, 0, 0, 0, 0, 0, 24), ==, 0x052000);
 }
 
@@ -585,6 +643,8 @@ test_drive (VirtioDisk *f, gconstpointer data)
   g_assert_cmpuint (load_be32 (answer (f, 8)), ==, 99);
   g_assert_cmphex (RUN (f, CD, 0, 3 * 2048, 0x28, 0, 0, 0, 0, 16, 0, 0, 3), ==, 0);
   assert_memory_is_pattern (f->bench, DATA, 16 * 2048, 3 * 2048);
+  g_assert_cmphex (RUN (f, CD, 0, 2048, 0x28, 0, 0, 0, 0, 16, 0, 0, 3), ==, UINT32_MAX);
+  g_assert_cmpuint (response (f)[11], ==, 1); /* OVERRUN */
   g_assert_cmphex (RUN (f, CD, 0, 20, 0x43, 0, 0, 0, 0, 0, 0, 0, 20), ==, 0);
   g_assert_cmpuint (load_be16 (answer (f, 20)), ==, 18);
   g_assert_cmphex (RUN (f, CD, 0, 32, 0x1a, 0, 0x2a, 0, 32), ==, 0);
@@ -780,6 +840,7 @@ main (int argc, char **argv)
   g_test_add ("/virtio-scsi/" path, VirtioDisk, wanted, virtio_disk_setup, func, virtio_disk_teardown)
   ADD ("configuration", &cases[0], test_configuration);
   ADD ("addresses", &cases[0], test_addresses);
+  ADD ("no-target", &cases[0], test_no_target);
   ADD ("framing", &cases[0], test_framing);
   ADD ("disk/inquiry", &cases[0], test_inquiry);
   ADD ("disk/capacity", &cases[0], test_capacity);
