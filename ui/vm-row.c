@@ -4,12 +4,14 @@
 #include "ui/application.h"
 #include "ui/error-dialog.h"
 #include "ui/thumbnail.h"
+#include "ui/unlock-dialog.h"
 #include "ui/vm-files.h"
 
 struct _BonsaiVmRow {
   GtkListBoxRow parent;
   BonsaiVm *vm;
   GSimpleActionGroup *actions;
+  bool preparing; /* a start: its disks are looked at, or their passphrases asked for */
 
   BonsaiThumbnail *thumbnail;
   GtkLabel *name_label;
@@ -53,12 +55,59 @@ on_started (GObject *source, GAsyncResult *result, gpointer data)
     show_error (self, "Start", error);
 }
 
+static void update (BonsaiVmRow *self);
+
+static void
+set_preparing (BonsaiVmRow *self, bool preparing)
+{
+  self->preparing = preparing;
+  if (self->vm)
+    update (self);
+}
+
+static void
+start (BonsaiVmRow *self)
+{
+  bonsai_vm_start_async (self->vm, BONSAI_START_DEFAULT, NULL, on_started, g_object_ref (self));
+}
+
+static void
+on_dialog_gone (BonsaiVmRow *self)
+{
+  set_preparing (self, false);
+}
+
+/* Encrypted disks are opened by their owner first. */
+static void
+on_locked_found (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (BonsaiVmRow) self = data;
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) disks = bonsai_vm_find_locked_finish (BONSAI_VM (source), result, &error);
+  BonsaiUnlockDialog *dialog;
+
+  if (disks != NULL && disks[0] != NULL && self->vm)
+    {
+      dialog = bonsai_unlock_dialog_new (window_of (self), self->vm, disks[0]);
+      g_signal_connect_object (dialog, "unlocked", G_CALLBACK (start), self, G_CONNECT_SWAPPED);
+      g_signal_connect_object (dialog, "destroy", G_CALLBACK (on_dialog_gone), self, G_CONNECT_SWAPPED);
+      gtk_window_present (GTK_WINDOW (dialog));
+      return;
+    }
+  set_preparing (self, false);
+  if (disks == NULL)
+    show_error (self, "Start", error);
+  else if (self->vm)
+    start (self);
+}
+
 static void
 on_start (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   BonsaiVmRow *self = data;
 
-  bonsai_vm_start_async (self->vm, BONSAI_START_DEFAULT, NULL, on_started, g_object_ref (self));
+  set_preparing (self, true);
+  bonsai_vm_find_locked_async (self->vm, NULL, on_locked_found, g_object_ref (self));
 }
 
 static void
@@ -185,7 +234,7 @@ update_actions (BonsaiVmRow *self)
   bool running = state == BONSAI_STATE_RUNNING || state == BONSAI_STATE_STOPPING;
   bool paused = state == BONSAI_STATE_PAUSED;
 
-  enable (self, "start", !alive && state != BONSAI_STATE_BROKEN);
+  enable (self, "start", !alive && !self->preparing && state != BONSAI_STATE_BROKEN);
   enable (self, "pause", running);
   enable (self, "resume", paused);
   enable (self, "shutdown", state == BONSAI_STATE_RUNNING);
@@ -195,7 +244,7 @@ update_actions (BonsaiVmRow *self)
   enable (self, "screenshot", running || paused);
   enable (self, "insert-cd", (running || paused) && vm_files_has_cd (self->vm));
   enable (self, "eject-cd", (running || paused) && vm_files_has_cd (self->vm));
-  enable (self, "delete", !alive);
+  enable (self, "delete", !alive && !self->preparing);
   gtk_widget_set_visible (GTK_WIDGET (self->start_button), !alive);
   gtk_widget_set_visible (GTK_WIDGET (self->pause_button), alive && !paused);
   gtk_widget_set_visible (GTK_WIDGET (self->resume_button), paused);

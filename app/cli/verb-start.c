@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/cli/cli.h"
+#include "app/base/error.h"
+#include "app/cli/disk.h"
+#include "vmm/base/number.h"
 
 #include <glib-unix.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+#define MAX_TRIES 3
 
 /* Of a process that does nothing else: its signal sources stay to the end. */
 typedef struct {
@@ -97,10 +101,109 @@ show_running (BonsaiVm *vm)
   return EXIT_STATUS_OK;
 }
 
+/* --- passphrases --- */
+
+/* What the process that started this one hands over: "disk0:4", with the passphrase in descriptor 4. */
+static bool
+take_secrets (BonsaiVm *vm, char **texts, GError **error)
+{
+  for (unsigned i = 0; texts != NULL && texts[i] != NULL; i++)
+    {
+      char *colon = strrchr (texts[i], ':');
+      uint64_t fd;
+      GBytes *secret;
+
+      if (colon == NULL || !number_parse (colon + 1, 10, 3, G_MAXINT, &fd))
+        {
+          g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "--disk-secret-fd: “%s” is not DISK:FD",
+                       texts[i]);
+          return false;
+        }
+      *colon = '\0';
+      secret = disk_secret_receive ((int)fd, error);
+      close ((int)fd);
+      if (secret == NULL)
+        return false;
+      bonsai_vm_keep_secret (vm, texts[i], secret);
+    }
+  return true;
+}
+
+static char **
+find_locked (BonsaiVm *vm, GError **error)
+{
+  g_auto (CliWait) wait = { 0 };
+
+  bonsai_vm_find_locked_async (vm, NULL, cli_wait_ready, &wait);
+  return bonsai_vm_find_locked_finish (vm, cli_wait (&wait), error);
+}
+
+/* @secret: (transfer full) */
+static bool
+try_secret (BonsaiVm *vm, DiskSecret *secret, GError **error)
+{
+  g_auto (CliWait) wait = { 0 };
+
+  bonsai_vm_unlock_async (vm, secret, NULL, cli_wait_ready, &wait);
+  return bonsai_vm_unlock_finish (vm, cli_wait (&wait), error);
+}
+
+/* A slip is told, and another answer awaited, as often as a login allows. */
+static bool
+ask_for_secret (BonsaiVm *vm, const char *disk, GError **error)
+{
+  g_autofree char *prompt = g_strdup_printf ("Passphrase of %s of “%s”", disk, bonsai_vm_get_name (vm));
+
+  for (unsigned tries = 1;; tries++)
+    {
+      g_autoptr (GError) failure = NULL;
+      DiskSecret *secret = disk_secret_ask (prompt, error);
+
+      if (secret == NULL)
+        return false;
+      if (try_secret (vm, secret, &failure))
+        return true;
+      if (tries == MAX_TRIES || !g_error_matches (failure, BONSAI_ERROR, BONSAI_ERROR_REFUSED))
+        {
+          g_propagate_error (error, g_steal_pointer (&failure));
+          return false;
+        }
+      g_printerr ("bonsai: %s\n", failure->message);
+    }
+}
+
+/* Until no encrypted disk waits: first what the options give, then what the user types. */
+static bool
+unlock (BonsaiVm *vm, CliSecret *given, GError **error)
+{
+  bool fresh = given->file != NULL || given->fd > 0;
+
+  for (;;)
+    {
+      g_auto (GStrv) locked = find_locked (vm, error);
+      const ImageSecret *image;
+
+      if (locked == NULL || locked[0] == NULL)
+        return locked != NULL;
+      if (!fresh)
+        {
+          if (!ask_for_secret (vm, locked[0], error))
+            return false;
+          continue;
+        }
+      fresh = false;
+      if (!cli_read_secret (given, NULL, &image, error)
+          || !try_secret (vm, g_steal_pointer (&given->secret), error))
+        return false;
+    }
+}
+
 static int
 run_start (const Verb *verb, int argc, char **argv)
 {
   gboolean headless = false, foreground = false, boot_menu = false;
+  g_auto (CliSecret) secret = { 0 };
+  g_auto (GStrv) disk_secrets = NULL;
   int status_fd = -1, status;
   const GOptionEntry entries[] = {
     { "headless", 0, 0, G_OPTION_ARG_NONE, &headless, "Without a console window", NULL },
@@ -108,6 +211,8 @@ run_start (const Verb *verb, int argc, char **argv)
       "Let the firmware wait 10 s for the key that opens its boot menu", NULL },
     { "foreground", 0, 0, G_OPTION_ARG_NONE, &foreground, "Run it in this process, and end as it ends",
       NULL },
+    CLI_SECRET_OPTIONS (&secret, "", "its encrypted disks"),
+    { "disk-secret-fd", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING_ARRAY, &disk_secrets, NULL, "DISK:FD" },
     { "status-fd", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT, &status_fd, NULL, "FD" },
     G_OPTION_ENTRY_NULL,
   };
@@ -125,10 +230,16 @@ run_start (const Verb *verb, int argc, char **argv)
   vm = library != NULL ? cli_find_vm (library, argv[1], &error) : NULL;
   if (vm == NULL)
     return cli_fail (error);
+  if (bonsai_vm_get_session (vm) != NULL && !headless && !foreground)
+    return show_running (vm);
+  if (!take_secrets (vm, disk_secrets, &error)
+      || (status_fd < 0 && bonsai_vm_get_session (vm) == NULL && !unlock (vm, &secret, &error)))
+    {
+      tell_status (status_fd, error->message);
+      return cli_fail (error);
+    }
   if (foreground)
     return run_in_foreground (vm, flags, status_fd);
-  if (bonsai_vm_get_session (vm) != NULL && !headless)
-    return show_running (vm);
   return run_in_background (vm, flags);
 }
 

@@ -94,6 +94,30 @@ disk_secret_image (const DiskSecret *secret)
   return secret != NULL ? &secret->image : NULL;
 }
 
+static bool
+check_length (const DiskSecret *secret, const char *name, GError **error)
+{
+  size_t length = secret->image.length;
+
+  if (length > 0 && length <= DISK_SECRET_MAX)
+    return true;
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "The passphrase from %s is %s", name,
+               length == 0 ? "empty" : "longer than 4096 bytes");
+  return false;
+}
+
+DiskSecret *
+disk_secret_new (const void *data, size_t length, GError **error)
+{
+  g_autoptr (DiskSecret) secret = secret_new (error);
+
+  if (secret == NULL)
+    return NULL;
+  secret->image.length = MIN (length, ROOM);
+  memcpy (secret->data, data, secret->image.length);
+  return check_length (secret, "its owner", error) ? g_steal_pointer (&secret) : NULL;
+}
+
 /* Until the end of @fd, or of a line. */
 static bool
 fill (DiskSecret *secret, int fd, bool one_line, const char *name, GError **error)
@@ -114,11 +138,7 @@ fill (DiskSecret *secret, int fd, bool one_line, const char *name, GError **erro
     }
   if (*length > 0 && secret->data[*length - 1] == '\n')
     (*length)--;
-  if (*length > 0 && *length <= DISK_SECRET_MAX)
-    return true;
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "The passphrase from %s is %s", name,
-               *length == 0 ? "empty" : "longer than 4096 bytes");
-  return false;
+  return check_length (secret, name, error);
 }
 
 DiskSecret *

@@ -18,6 +18,9 @@ typedef struct DiskSecret DiskSecret;
 DiskSecret *disk_secret_read_file (const char *path, GError **error);
 DiskSecret *disk_secret_read_fd (int fd, const char *name, GError **error);
 
+/* A copy of @length bytes at @data; no newline is taken off. */
+DiskSecret *disk_secret_new (const void *data, size_t length, GError **error);
+
 /* One line that the user types at the terminal, which doesn't show it. */
 DiskSecret *disk_secret_ask (const char *prompt, GError **error);
 /* The same for one that is to be set: typed twice, as nobody sees a slip. */

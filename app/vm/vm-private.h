@@ -35,6 +35,8 @@ struct _BonsaiVm {
   BundleLock *lock;      /* hosted here */
   GCancellable *meeting; /* connecting to another host */
 
+  GHashTable *secrets;   /* disk → GBytes: passphrases for the next start */
+
   unsigned n_watchers;
   bool grabbing, grab_again;
   Surface *thumbnail;
@@ -66,6 +68,9 @@ void bonsai_vm_conclude_run (BonsaiVm *vm);
 
 /* vm-disks.c: writes into vm.json what changes while the machine runs here; its data is the BonsaiVm. */
 extern const LocalSessionKeeper bonsai_vm_keeper;
+
+/* vm-unlock.c: gives the disks of a start their passphrases. */
+void bonsai_vm_put_secrets (BonsaiVm *vm, MachineSpec *spec);
 
 /* vm-picture.c */
 void bonsai_vm_refresh_thumbnail (BonsaiVm *vm);

@@ -178,6 +178,7 @@ start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
   self->last_run = (BundleRun){ .state = BONSAI_STATE_STARTING };
   bundle_write_run (self->path, &self->last_run, NULL);
   spec = vm_config_to_spec (self->config, self->path);
+  bonsai_vm_put_secrets (self, spec);
   spec->boot_menu = (flags & BONSAI_START_BOOT_MENU) != 0;
   session = local_session_new (spec, self->consoles);
   local_session_set_keeper (session, &bonsai_vm_keeper, self);
@@ -246,6 +247,42 @@ leave_session (gpointer data)
   setsid ();
 }
 
+/* A passphrase travels in a pipe; what the command line says is its number. */
+static bool
+hand_over_secrets (BonsaiVm *self, GSubprocessLauncher *launcher, GPtrArray *argv, GError **error)
+{
+  GHashTableIter iter;
+  gpointer disk, secret;
+  int target = STATUS_FD;
+
+  g_hash_table_iter_init (&iter, self->secrets);
+  while (g_hash_table_iter_next (&iter, &disk, &secret))
+    {
+      int fd = disk_secret_pipe (secret, error);
+
+      if (fd < 0)
+        return false;
+      g_subprocess_launcher_take_fd (launcher, fd, ++target);
+      g_ptr_array_add (argv, g_strdup_printf ("--disk-secret-fd=%s:%d", (const char *)disk, target));
+    }
+  return true;
+}
+
+static GPtrArray *
+host_arguments (BonsaiVm *self, const char *program, BonsaiStartFlags flags)
+{
+  GPtrArray *argv = g_ptr_array_new_with_free_func (g_free);
+
+  g_ptr_array_add (argv, g_strdup (program));
+  g_ptr_array_add (argv, g_strdup ("start"));
+  g_ptr_array_add (argv, g_strdup ("--foreground"));
+  g_ptr_array_add (argv, g_strdup_printf ("--status-fd=%d", STATUS_FD));
+  if ((flags & BONSAI_START_HEADLESS) != 0)
+    g_ptr_array_add (argv, g_strdup ("--headless"));
+  g_ptr_array_add (argv, g_strdup (self->config->uuid));
+  return argv;
+}
+
 static GSubprocess *
 spawn_host (BonsaiVm *self, BonsaiStartFlags flags, int status_fd, GError **error)
 {
@@ -254,26 +291,18 @@ spawn_host (BonsaiVm *self, BonsaiStartFlags flags, int status_fd, GError **erro
   g_autofree char *folder = g_path_get_dirname (self->path);
   g_autofree char *log = g_build_filename (self->path, "log", NULL);
   g_autofree char *log_file = g_build_filename (log, "host.log", NULL);
-  const char *argv[] = { program, "start", "--foreground", "--status-fd=3", self->config->uuid, NULL,
-                         NULL,    NULL };
-  unsigned n = 5;
+  g_autoptr (GPtrArray) argv = host_arguments (self, program, flags);
 
-  if (program == NULL)
-    {
-      close (status_fd);
-      return NULL;
-    }
-  if ((flags & BONSAI_START_HEADLESS) != 0)
-    argv[n++] = "--headless";
-  if ((flags & BONSAI_START_BOOT_MENU) != 0)
-    argv[n++] = "--boot-menu";
+  g_subprocess_launcher_take_fd (launcher, status_fd, STATUS_FD);
+  if (program == NULL || !hand_over_secrets (self, launcher, argv, error))
+    return NULL;
+  g_ptr_array_add (argv, NULL);
   g_mkdir_with_parents (log, 0755);
   g_subprocess_launcher_set_stdout_file_path (launcher, log_file);
   g_subprocess_launcher_set_stdin_file_path (launcher, "/dev/null");
   g_subprocess_launcher_setenv (launcher, "BONSAI_LIBRARY", folder, TRUE);
-  g_subprocess_launcher_take_fd (launcher, status_fd, STATUS_FD);
   g_subprocess_launcher_set_child_setup (launcher, leave_session, NULL, NULL);
-  return g_subprocess_launcher_spawnv (launcher, argv, error);
+  return g_subprocess_launcher_spawnv (launcher, (const char *const *)argv->pdata, error);
 }
 
 static void
@@ -331,8 +360,10 @@ bonsai_vm_start_async (BonsaiVm *self, BonsaiStartFlags flags, GCancellable *can
         start_own_process (self, flags, task);
       else
         start_here (self, flags, task);
+      bonsai_vm_forget_secrets (self);
       return;
     }
+  bonsai_vm_forget_secrets (self);
   g_object_unref (task);
 }
 

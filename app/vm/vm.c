@@ -528,6 +528,7 @@ bonsai_vm_finalize (GObject *object)
   g_clear_pointer (&self->config, vm_config_free);
   g_clear_pointer (&self->consoles, consoles_unref);
   bundle_run_clear (&self->last_run);
+  g_hash_table_unref (self->secrets);
   g_free (self->trouble);
   g_free (self->conflict);
   g_free (self->state_text);
@@ -562,4 +563,5 @@ static void
 bonsai_vm_init (BonsaiVm *self)
 {
   self->state_text = g_strdup ("");
+  self->secrets = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/bundle/vm-config.h"
+#include "app/disk/disk-secret.h"
 #include "app/session/session.h"
 #include "app/session/state.h"
 
@@ -45,6 +46,25 @@ gboolean bonsai_vm_is_hosted_here (BonsaiVm *vm);
 
 /* Replaces the description; takes effect at the next start. Fails while another process changes it. */
 gboolean bonsai_vm_save_config (BonsaiVm *vm, const VmConfig *config, GError **error);
+
+/* --- passphrases: asked for before a start --- */
+
+/* The disks that are encrypted, and wait for a passphrase that is neither in a file nor kept already: ids, in
+ * boot order; none for most machines. (transfer full) */
+void bonsai_vm_find_locked_async (BonsaiVm *vm, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                  gpointer data);
+char **bonsai_vm_find_locked_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
+
+/* Tries @secret (transfer full) on all of them, which takes seconds, and keeps it in memory for those that it
+ * opens, until the next start. BONSAI_ERROR_REFUSED if it opens none: ask again. */
+void bonsai_vm_unlock_async (BonsaiVm *vm, DiskSecret *secret, GCancellable *cancellable,
+                             GAsyncReadyCallback callback, gpointer data);
+gboolean bonsai_vm_unlock_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
+
+/* Keeps @secret (transfer full) for @disk without trying it. */
+void bonsai_vm_keep_secret (BonsaiVm *vm, const char *disk, GBytes *secret);
+/* There will be no start. */
+void bonsai_vm_forget_secrets (BonsaiVm *vm);
 
 /* Done when it runs. Errors name what is missing (KVM, a file, memory) and the remedy. */
 void bonsai_vm_start_async (BonsaiVm *vm, BonsaiStartFlags flags, GCancellable *cancellable,

@@ -7,6 +7,7 @@ Usage: test-cli.py BONSAI
 
 import json
 import os
+import pty
 import shutil
 import signal
 import struct
@@ -252,6 +253,9 @@ def test_disks():
     images = [scratch + f"/disk{n}.qcow2" for n in range(3)]
     for image in images:
         bonsai("disk", "create", image, "8M")
+    worked = scratch + "/worked.img"
+    with open(worked, "wb") as file:
+        file.write(os.urandom(64 << 20))
     bonsai("create", "Rack", "--memory", "64M", "--kernel", scratch + "/sleep", "--existing-disk", images[0] + ",bus=scsi",
            "--network", "none")
     bonsai("start", "Rack", "--headless")
@@ -269,6 +273,17 @@ def test_disks():
         assert "in use" in bonsai("disk", "attach", "Rack", images[1], status=ERROR)
         assert "another id" in bonsai("disk", "attach", "Rack", scratch + "/disc.iso", "--id", "more", status=ERROR)
         assert "disk9" in bonsai("disk", "detach", "Rack:disk9", status=ERROR)
+        # Work on its layers holds a disk.
+        bonsai("disk", "create", scratch + "/top.qcow2", "--backing", worked, "--backing-format", "raw")
+        bonsai("disk", "attach", "Rack", scratch + "/top.qcow2,iops=1,iops-burst=1", "--id", "top")
+        with subprocess.Popen([BONSAI, "disk", "rebase", "--no-backing", "--progress", "Rack:top"],
+                              stderr=subprocess.PIPE) as rebase:
+            rebase.stderr.read(1)
+            assert "worked on" in bonsai("disk", "detach", "Rack:top", status=ERROR)
+            rebase.send_signal(signal.SIGINT)
+            bonsai("disk", "limit", "Rack:top")
+            rebase.stderr.read()
+        bonsai("disk", "detach", "Rack:top")
         bonsai("disk", "detach", "Rack:disk1")
         assert "disk1" not in disks_of("Rack")
         bonsai("disk", "check", images[1])
@@ -287,6 +302,72 @@ def test_disks():
         bonsai("disk", "detach", "Rack:more")
     finally:
         bonsai("stop", "Rack")
+
+
+def at_terminal(arguments, *answers):
+    """Answers what is asked at a terminal; the exit status, and all that was shown."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.execv(BONSAI, [BONSAI, *arguments])
+    shown = b""
+    signal.alarm(120)  # ends this test, should nobody be asked
+    try:
+        for number, answer in enumerate(answers, 1):
+            while shown.decode(errors="replace").count("”: ") < number:
+                shown += os.read(terminal, 1000)
+            os.write(terminal, answer.encode() + b"\n")
+        while True:
+            shown += os.read(terminal, 1000)
+    except OSError:
+        pass
+    signal.alarm(0)
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown
+
+
+def test_passphrase():
+    """The passphrases of encrypted disks are asked for at the start; a wrong one is told, and asked again"""
+    for name, text in (("right", "correct horse"), ("other", "battery staple"), ("wrong", "open sesame")):
+        with open(f"{scratch}/{name}", "w") as file:
+            file.write(text + "\n")
+    for name in ("right", "other"):
+        bonsai("disk", "create", f"{scratch}/{name}.qcow2", "8M", "--secret-file", f"{scratch}/{name}")
+    bonsai("disk", "create", scratch + "/same.qcow2", "8M", "--secret-file", scratch + "/right")
+    bonsai("create", "Vault", "--memory", "64M", "--kernel", scratch + "/sleep", "--network", "none",
+           "--existing-disk", scratch + "/right.qcow2", "--existing-disk", scratch + "/same.qcow2")
+    subprocess.run(["setsid", BONSAI, "start", "--headless", "Vault"], stdin=subprocess.DEVNULL, capture_output=True)
+    assert show("Vault")["state"] == "stopped"
+
+    # One passphrase is enough for two disks that share it.
+    status, shown = at_terminal(["start", "--headless", "Vault"], "open sesame", "correct horse")
+    assert status == OK and b"does not open disk0, disk1" in shown, (status, shown)
+    assert b"sesame" not in shown and b"horse" not in shown, shown
+    running = show("Vault")
+    assert running["state"] == "running", running
+    with open(f"/proc/{running['pid']}/cmdline", "rb") as file:
+        words = file.read()
+        assert b"disk-secret-fd" in words and b"horse" not in words, words
+    # Nobody keeps it: not the description, and no file beside it.
+    for folder, _, names in os.walk(running["path"]):
+        for name in names:
+            with open(os.path.join(folder, name), "rb") as file:
+                assert b"horse" not in file.read(), name
+    bonsai("stop", "Vault")
+
+    status, shown = at_terminal(["start", "--headless", "Vault"], "a", "b", "c")
+    assert status == ERROR and show("Vault")["state"] == "stopped", (status, shown)
+    assert "does not open" in bonsai("start", "--headless", "Vault", "--secret-file", scratch + "/wrong", status=ERROR)
+    bonsai("start", "--headless", "Vault", "--secret-file", scratch + "/right")
+    try:
+        assert "wrong" in bonsai("disk", "attach", "Vault", scratch + "/other.qcow2", "--secret-file",
+                                 scratch + "/wrong", status=ERROR)
+        bonsai("disk", "attach", "Vault", scratch + "/other.qcow2", "--secret-file", scratch + "/other")
+    finally:
+        bonsai("stop", "Vault")
+    # Now there are two passphrases: a file has one, the terminal is asked for the other.
+    status, shown = at_terminal(["start", "--headless", "Vault", "--secret-file", scratch + "/right"], "battery staple")
+    assert status == OK and shown.count(b"Passphrase") == 1 and b"disk2" in shown, (status, shown)
+    bonsai("stop", "Vault")
 
 
 def test_disk_of_stray():

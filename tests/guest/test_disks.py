@@ -271,6 +271,77 @@ class Chain(MachineStory):
         assert hashlib.sha256(data[40 * MIB:44 * MIB]).hexdigest() == sums[-1]
 
 
+class HotPlug(MachineStory):
+    """Disks that are attached and detached while the guest runs."""
+
+    def set_up(self):
+        self.machine = DisksMachine("hot-plug", ["plug"])
+        self.machine.add_disk("disk0", "scsi", "qcow2")
+        self.images = {}
+        for bus in ("scsi", "ahci"):
+            self.images[bus] = self.machine.scratch / f"hot-{bus}.qcow2"
+            self.machine.bonsai("disk", "create", self.images[bus], f"{DISK_MIB}M")
+        self.machine.start()
+
+    def said(self, pattern, seconds):
+        return self.machine.wait_serial(rf"^disks: {pattern}\r?\n", seconds)
+
+    def described(self):
+        return {disk["id"]: disk for disk in json.loads(self.machine.bonsai("show", "--json", self.machine.name))
+                ["config"]["disks"]}
+
+    def come_and_go(self, bus):
+        name, image = f"hot-{bus}", self.images[bus]
+        self.said(f"ready for {name}", 120)
+        self.machine.bonsai("disk", "attach", "--bus", bus, "--id", name, self.machine.name, image)
+        assert self.said(rf"came {name} (\d+)", 60)[1] == str(DISK_MIB * MIB // 512)
+        assert self.described()[name]["format"] == "qcow2", self.described()
+        self.said(f"wrote {name}", 60)
+        self.machine.bonsai("disk", "detach", f"{self.machine.name}:{name}")
+        self.machine.bonsai("disk", "check", image)
+        assert name not in self.described(), self.described()
+        self.said(f"gone {name}", 60)
+        digest = self.said(r"sum (\w+)", 5)[1]
+        raw = self.machine.scratch / "raw"
+        subprocess.run(["qemu-img", "convert", "-f", "qcow2", "-O", "raw", image, raw], check=True)
+        assert hashlib.sha256(raw.read_bytes()[MIB:5 * MIB]).hexdigest() == digest
+
+    def tear_out(self, bus):
+        name, image = f"hot-{bus}", self.images[bus]
+        self.machine.bonsai("disk", "attach", "--bus", bus, "--id", name, self.machine.name, image)
+        self.said(f"back {name}", 60)
+        before = image.stat().st_mtime_ns
+        self.machine.wait_until(lambda: image.stat().st_mtime_ns != before, "writes", 60)
+        self.machine.bonsai("disk", "detach", f"{self.machine.name}:{name}")
+        self.machine.bonsai("disk", "check", image)
+        subprocess.run(["qemu-img", "check", "-q", "-f", "qcow2", image], check=True)
+        self.said(f"torn {name}", 120)
+
+    def test_scsi(self):
+        """A SCSI disk is found, written to, and let go; its image is closed and holds what was written."""
+        self.come_and_go("scsi")
+
+    def test_scsi_load(self):
+        """Pulled out while the guest writes to it, its image is clean, and the guest lives."""
+        self.tear_out("scsi")
+
+    def test_sata(self):
+        """The same on SATA."""
+        self.come_and_go("ahci")
+
+    def test_sata_load(self):
+        """And under load."""
+        self.tear_out("ahci")
+
+    def test_end(self):
+        """The guest has lost nothing by it."""
+        self.said("done", 60)
+        self.machine.wait_off(60)
+        wrong = re.findall(r"^disks: .*(?:differs|failed).*", self.machine.serial.read_text(errors="replace"),
+                           re.MULTILINE)
+        assert not [line for line in wrong if "kernel:" not in line], wrong
+
+
 class PassThrough(MachineStory):
     """The kernel's scsi_debug, as the guest's own."""
 
