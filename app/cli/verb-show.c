@@ -66,6 +66,17 @@ print_config (const VmConfig *config)
 
       g_print ("%s  %-8s %s, %s\n", i == 0 ? "Network:" : "        ", nic->id, nic->network, nic->mac);
     }
+  for (guint i = 0; i < config->serials->len; i++)
+    {
+      const VmSerial *serial = g_ptr_array_index (config->serials, i);
+
+      g_print ("%s   %-8u %s%s%s\n", i == 0 ? "Serial:" : "       ", i + 1, serial_kind_names[serial->kind],
+               serial->path != NULL ? " " : "", serial->path != NULL ? serial->path : "");
+    }
+  if (config->on_panic != BOARD_ACTION_NOTIFY)
+    g_print ("On panic: %s\n", board_action_names[config->on_panic]);
+  if (config->watchdog)
+    g_print ("Watchdog: %s\n", board_action_names[config->watchdog_action]);
   if (config->notes != NULL && config->notes[0] != '\0')
     g_print ("Notes:    %s\n", config->notes);
 }

@@ -177,6 +177,15 @@ static const Mistake mistakes[] = {
   { "mac", "52:54:00:00:00:01", "53:54:00:00:00:01", "networks[0].mac: must be the address of one card" },
   { "video", "\"video-memory\": 32", "\"video-memory\": 33", "display.video-memory: must be 1, 2, 4" },
   { "list", "\"serial\": [ {", "\"serial\": [ 1, {", "vm.json:14:15: serial[0]: must be an object" },
+  { "serials", "\"serial\": [ {", "\"serial\": [ {}, {}, {}, {}, {", "serial: more than 4" },
+  { "serial-kind", "\"serial\": [ {", "\"serial\": [ {}, { \"kind\": \"stdio\" }, {",
+    "serial[1].kind: “stdio” is unknown; it must be “none” or “console” or “file” or “pty” or “socket”" },
+  { "serial-file", "\"serial\": [ {", "\"serial\": [ { \"kind\": \"file\" }, {", "serial[0].path: missing" },
+  { "serial-none", "\"path\": \"log/s.txt\"", "\"path\": \"log/s.txt\", \"kind\": \"none\"",
+    "serial[0].path: a port of kind “none” has no path" },
+  { "panic", "\"serial\": [ {", "\"on-panic\": \"weep\", \"serial\": [ {", "on-panic: “weep” is unknown" },
+  { "watchdog", "\"serial\": [ {", "\"watchdog\": true, \"serial\": [ {", "watchdog: must be a string" },
+  { "hpet", "\"serial\": [ {", "\"hpet\": 1, \"serial\": [ {", "hpet: must be true or false" },
   { "surrogate", "quiet", "\\ud800", "half a surrogate pair" },
   { "nul", "quiet", "\\u0000", "can't contain the character NUL" },
   { "big", "\"vlan\": 7", "\"vlan\": 99999999999999999999", "is too large" },
@@ -340,6 +349,47 @@ test_spec (void)
   g_assert_cmpstr (spec->serial[0].path, ==, "/vms/a.bonsai/log/s.txt");
 }
 
+/* Serial ports and what becomes of a guest in trouble: the defaults are left out of the text. */
+static void
+test_chips (void)
+{
+  g_autoptr (VmConfig) config = vm_config_new ("Chips"), copy = NULL, read = NULL;
+  g_autoptr (MachineSpec) spec = vm_config_to_spec (config, "/vms/a.bonsai");
+  g_autofree char *text = vm_config_to_json (config);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_null (strstr (text, "hpet"));
+  g_assert_null (strstr (text, "watchdog"));
+  g_assert_null (strstr (text, "on-panic"));
+  g_assert_true (spec->hpet && !spec->watchdog && spec->on_panic == BOARD_ACTION_NOTIFY);
+  for (unsigned i = 0; i < G_N_ELEMENTS (spec->serial); i++)
+    g_assert_cmpint (spec->serial[i].kind, ==, SERIAL_CONSOLE);
+
+  vm_config_add_serial (config, NULL);
+  vm_config_add_serial (config, NULL)->kind = SERIAL_PTY;
+  vm_config_add_serial (config, "/run/s")->kind = SERIAL_SOCKET;
+  vm_config_add_serial (config, NULL)->kind = SERIAL_NONE;
+  config->on_panic = BOARD_ACTION_RESET;
+  config->watchdog = true;
+  config->watchdog_action = BOARD_ACTION_PAUSE;
+  config->hpet = false;
+  copy = vm_config_copy (config);
+  g_clear_pointer (&text, g_free);
+  text = vm_config_to_json (copy);
+  read = vm_config_parse (text, strlen (text), "vm.json", &error);
+  g_assert_no_error (error);
+  g_clear_pointer (&spec, machine_spec_unref);
+  spec = vm_config_to_spec (read, "/vms/a.bonsai");
+  g_assert_cmpint (spec->serial[0].kind, ==, SERIAL_CONSOLE);
+  g_assert_cmpint (spec->serial[1].kind, ==, SERIAL_PTY);
+  g_assert_cmpstr (spec->serial[1].path, ==, "/vms/a.bonsai/serial2.pty");
+  g_assert_cmpint (spec->serial[2].kind, ==, SERIAL_SOCKET);
+  g_assert_cmpstr (spec->serial[2].path, ==, "/run/s");
+  g_assert_cmpint (spec->serial[3].kind, ==, SERIAL_NONE);
+  g_assert_true (spec->on_panic == BOARD_ACTION_RESET && spec->watchdog && !spec->hpet
+                 && spec->watchdog_action == BOARD_ACTION_PAUSE);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -360,5 +410,6 @@ main (int argc, char **argv)
   g_test_add_func ("/vm-config/sizes", test_sizes);
   g_test_add_func ("/vm-config/limits", test_limits);
   g_test_add_func ("/vm-config/spec", test_spec);
+  g_test_add_func ("/vm-config/chips", test_chips);
   return g_test_run ();
 }
