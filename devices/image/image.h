@@ -225,6 +225,8 @@ typedef struct {
   const ImageSecret *secret;                 /* (nullable): encrypts */
   ImageKeys *keys;                           /* (nullable): get the new key */
   unsigned secret_milliseconds; /* processor time that each guess at the passphrase takes; 0: 2000 */
+  const char *stem; /* (nullable): how the names of further files begin, if the format has some; NULL: as the
+                       image's own */
 } ImageCreateOptions;
 
 /* Makes a new image; refuses to overwrite; leaves nothing behind when it fails. Blocking. */

@@ -327,10 +327,12 @@ image_convert (const ImageSource *from, const char *target, const ImageConvert *
   /* A stream has nothing but compressed clusters. */
   if (g_strcmp0 (new.create.subformat, "streamOptimized") == 0)
     new.compress = true;
-  return job_output_begin (&output, target, how->replace, error)
-         && image_create (output.path, &new.create, error)
+  if (!job_output_begin (&output, target, how->replace, error))
+    return false;
+  new.create.stem = output.stem;
+  return image_create (output.path, &new.create, error)
          && write_and_verify (loop, source, output.path, &new, job, converted, error)
-         && job_output_finish (&output, how->replace, error);
+         && !job_is_cancelled (job, error) && job_output_finish (&output, how->replace, error);
 }
 
 /* The image says of its backing file what the old one said, now that it is in its place: formats look into
@@ -372,9 +374,11 @@ job_rewrite (const ImageSource *from, const ImageConvert *how, const char *backi
   /* The folder in which it takes shape is another one. */
   if (backing != NULL)
     new.create.backing_path = backing;
-  return job_output_begin (&output, from->path, how->replace, error)
-         && image_create (output.path, &new.create, error)
+  if (!job_output_begin (&output, from->path, how->replace, error))
+    return false;
+  new.create.stem = output.stem;
+  return image_create (output.path, &new.create, error)
          && fill_target (loop, source, output.path, &new, true, job, NULL, error)
-         && job_output_finish (&output, how->replace, error)
+         && !job_is_cancelled (job, error) && job_output_finish (&output, how->replace, error)
          && name_backing (loop, output.target, how, keys, error);
 }

@@ -14,8 +14,12 @@
 
 /*
  * An image takes shape in the folder ".NAME.part" beside its place, under its own name: formats that write
- * their file's name into the file, and those of several files, need nothing more. Whoever writes there holds
- * a lock on the folder; one without a lock is a killed run's.
+ * their file's name into the file need nothing more. Whoever writes there holds a lock on the folder; one
+ * without a lock is a killed run's.
+ *
+ * Further files go to their places as second names of those in the folder, before the image itself does,
+ * which makes all of them appear. While the folder still has the image, a file that has both names is
+ * nobody's.
  */
 
 static bool
@@ -53,6 +57,48 @@ remove_entry (int folder, const char *name, void *data)
   return true;
 }
 
+/* Whether @name is the same file in both folders. */
+static bool
+is_in_both (int folder, int parent, const char *name)
+{
+  struct stat here, there;
+
+  return fstatat (folder, name, &here, AT_SYMLINK_NOFOLLOW) == 0
+         && fstatat (parent, name, &there, AT_SYMLINK_NOFOLLOW) == 0 && here.st_ino == there.st_ino
+         && here.st_dev == there.st_dev;
+}
+
+/* Further files. */
+typedef struct {
+  const char *main; /* is moved last */
+  int parent;
+  GPtrArray *moved; /* of char *: names of those that can't have two */
+} Move;
+
+static bool
+take_back_entry (int folder, const char *name, void *data)
+{
+  const Move *move = data;
+
+  if (strcmp (name, move->main) != 0 && is_in_both (folder, move->parent, name))
+    unlinkat (move->parent, name, 0);
+  return true;
+}
+
+/* What a run put into their places before it ended without the image itself. */
+static void
+take_back (int folder, const Move *move)
+{
+  struct stat st;
+
+  if (fstatat (folder, move->main, &st, AT_SYMLINK_NOFOLLOW) < 0
+      || is_in_both (folder, move->parent, move->main))
+    return;
+  for_each (folder, take_back_entry, (void *)move);
+  for (unsigned i = 0; move->moved != NULL && i < move->moved->len; i++)
+    renameat (move->parent, move->moved->pdata[i], folder, move->moved->pdata[i]);
+}
+
 /* 1: locked; 0: someone removed it meanwhile, try again; -1: errno is set. */
 static int
 lock_folder (const char *path)
@@ -84,7 +130,7 @@ job_output_begin (JobOutput *output, const char *target, bool replace, GError **
 {
   g_autofree char *real = realpath (target, NULL);
   g_autofree char *folder = NULL, *name = NULL, *part = NULL;
-  int fd;
+  int fd, parent;
 
   *output = (JobOutput){ .fd = -1 };
   if (real != NULL && !replace)
@@ -108,7 +154,12 @@ job_output_begin (JobOutput *output, const char *target, bool replace, GError **
     }
   if (fd < 0)
     return set_error (error, errno, "Can't make the folder", part);
+  parent = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  take_back (fd, &(Move){ .main = name, .parent = parent });
   for_each (fd, remove_entry, NULL);
+  output->stem = job_files_stem (parent, name);
+  if (parent >= 0)
+    close (parent);
   output->fd = fd;
   output->target = g_strdup (target);
   output->path = g_build_filename (part, name, NULL);
@@ -129,20 +180,18 @@ sync_entry (int folder, const char *name, void *data)
   return done;
 }
 
-typedef struct {
-  const char *main; /* is moved last: it makes the image appear */
-  int parent;
-  unsigned flags;
-} Move;
-
 static bool
-move_entry (int folder, const char *name, void *data)
+place_entry (int folder, const char *name, void *data)
 {
   const Move *move = data;
 
-  if (strcmp (name, move->main) == 0)
+  if (strcmp (name, move->main) == 0 || linkat (folder, name, move->parent, name, 0) == 0)
     return true;
-  return renameat2 (folder, name, move->parent, name, move->flags) == 0;
+  if ((errno != EPERM && errno != EOPNOTSUPP)
+      || renameat2 (folder, name, move->parent, name, RENAME_NOREPLACE) < 0)
+    return false;
+  g_ptr_array_add (move->moved, g_strdup (name));
+  return true;
 }
 
 /* The old file's owner and mode are the new one's. */
@@ -174,23 +223,47 @@ place (int folder, const char *name, int parent, bool replace)
   return errno == EINVAL && linkat (folder, name, parent, name, 0) == 0 && unlinkat (folder, name, 0) == 0;
 }
 
+static bool
+put_in_place (const JobOutput *output, const Move *move, bool replace)
+{
+  return for_each (output->fd, sync_entry, NULL) && for_each (output->fd, place_entry, (void *)move)
+         && fsync (move->parent) == 0 && place (output->fd, move->main, move->parent, replace)
+         && fsync (move->parent) == 0;
+}
+
+/* Further files of the image that was replaced. */
+static void
+remove_old (const Move *move, int folder, GPtrArray *names)
+{
+  for (unsigned i = 0; i < names->len; i++)
+    if (!is_in_both (folder, move->parent, names->pdata[i]))
+      unlinkat (move->parent, names->pdata[i], 0);
+}
+
 bool
 job_output_finish (JobOutput *output, bool replace, GError **error)
 {
   g_autofree char *folder = g_path_get_dirname (output->target);
   g_autofree char *name = g_path_get_basename (output->target);
-  int parent = open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  Move move = { name, parent, replace ? 0 : RENAME_NOREPLACE };
+  g_autoptr (GPtrArray) moved = g_ptr_array_new_with_free_func (g_free), old = NULL;
+  Move move = { name, open (folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC), moved };
   bool done;
 
   if (replace)
-    take_after (output);
-  done = parent >= 0 && for_each (output->fd, sync_entry, NULL) && for_each (output->fd, move_entry, &move)
-         && place (output->fd, name, parent, replace) && fsync (parent) == 0;
+    {
+      take_after (output);
+      old = job_files_of (output->target);
+    }
+  done = move.parent >= 0 && put_in_place (output, &move, replace);
   if (!done)
-    set_error (error, errno, "Can't put the finished image in its place:", output->target);
-  if (parent >= 0)
-    close (parent);
+    {
+      set_error (error, errno, "Can't put the finished image in its place:", output->target);
+      take_back (output->fd, &move);
+    }
+  else if (old != NULL)
+    remove_old (&move, output->fd, old);
+  if (move.parent >= 0)
+    close (move.parent);
   return done;
 }
 
@@ -206,5 +279,6 @@ job_output_clear (JobOutput *output)
   g_free (output->target);
   g_free (output->folder);
   g_free (output->path);
+  g_free (output->stem);
   *output = (JobOutput){ .fd = -1 };
 }

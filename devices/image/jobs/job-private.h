@@ -102,18 +102,28 @@ bool job_compare (Image *a, Image *b, bool strict, const ImageJob *job, ImageCom
 
 bool job_work_record (const char *path, const ImageWork *work, GError **error);
 
+/* --- job-files.c: images of several files --- */
+
+/* The names of the further files, in its folder, of the image at @path, if it is one of several and its own
+ * name begins theirs. (transfer full) */
+GPtrArray *job_files_of (const char *path);
+/* How names may begin of which @folder has none. (transfer full) */
+char *job_files_stem (int folder, const char *name);
+
 /* --- output that appears complete or not at all --- */
 
 typedef struct {
   char *target; /* where it is to appear */
   char *folder; /* beside it: what isn't complete */
   char *path;   /* the image in @folder; the same name as @target */
+  char *stem;   /* for names of further files: nothing beside @target has one of those */
   int fd;       /* @folder, locked */
 } JobOutput;
 
 /* Makes the folder; removes what a killed run left in it. BUSY if another run writes the same target. */
 bool job_output_begin (JobOutput *output, const char *target, bool replace, GError **error);
-/* Moves what is in the folder to its place, stable. The image must be closed and flushed. */
+/* Moves what is in the folder to its place, stable; further files that the old image had are removed. The
+ * image must be closed and flushed. */
 bool job_output_finish (JobOutput *output, bool replace, GError **error);
 /* Removes what isn't in its place. */
 void job_output_clear (JobOutput *output);

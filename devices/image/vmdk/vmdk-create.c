@@ -34,7 +34,8 @@ typedef struct {
   uint64_t sectors;
   uint32_t parent_cid;
   char *folder, *stem;
-  GPtrArray *made; /* of char *: paths */
+  const char *files; /* the stem of their names */
+  GPtrArray *made;   /* of char *: paths */
 } Creation;
 
 /* --- what was asked for --- */
@@ -108,6 +109,7 @@ name_files (Creation *creation, GError **error)
   if (length > 5 && g_ascii_strcasecmp (base + length - 5, ".vmdk") == 0)
     base[length - 5] = '\0';
   creation->stem = g_steal_pointer (&base);
+  creation->files = creation->options->stem != NULL ? creation->options->stem : creation->stem;
   if (strpbrk (creation->stem, "\"\r\n\\") == NULL)
     return TRUE;
   return refuse (error, creation, "its name has a quote, backslash or line end; choose another");
@@ -266,8 +268,8 @@ make_files (Creation *creation, GString *lines, GError **error)
     {
       uint64_t n = creation->subformat->split ? MIN (left, SPLIT) : left;
       g_autofree char *name = creation->subformat->split
-                                ? g_strdup_printf ("%s-%c%03u.vmdk", creation->stem, flat ? 'f' : 's', i)
-                                : g_strdup_printf ("%s-flat.vmdk", creation->stem);
+                                ? g_strdup_printf ("%s-%c%03u.vmdk", creation->files, flat ? 'f' : 's', i)
+                                : g_strdup_printf ("%s-flat.vmdk", creation->files);
 
       if (!make_file (creation, name, n, error))
         return FALSE;
