@@ -138,7 +138,7 @@ convert_as (const ImageBench *bench, const Shape *shape, bool replace, const Ima
                              .replace = replace };
   g_autoptr (GError) error = NULL;
   bool done =
-    image_convert (&(ImageSource){ .path = source, .format = "qcow2" }, target, &how, NULL, NULL, &error);
+    image_convert (&(ImageSource){ .path = source, .format = "qcow2" }, target, &how, job, NULL, &error);
 
   g_assert_true (done || error != NULL);
   return done;
