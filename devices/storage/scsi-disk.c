@@ -324,11 +324,6 @@ unmap (ScsiTask *task)
   size_t size = load_be16 (task->cdb + 7), listed;
   uint8_t wrong;
 
-  if (task->unit->no_discard)
-    {
-      scsi_check (task, SENSE_ILLEGAL_REQUEST, 0x20, 0x00);
-      return;
-    }
   if (!check_writable (task))
     return;
   if (task->cdb[1] & 1) /* ANCHOR */

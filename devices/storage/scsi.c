@@ -10,6 +10,7 @@
 /* A task from its command to its end, by SAM-5 and SPC-4. */
 
 #define REQUEST_SENSE 0x03
+#define UNMAP         0x42
 
 /* --- ends --- */
 
@@ -200,6 +201,8 @@ find_command (const ScsiUnit *unit, uint8_t opcode)
   const ScsiCommand *commands = unit->kind == SCSI_DISK ? scsi_disk_commands : scsi_cdrom_commands;
   unsigned n = unit->kind == SCSI_DISK ? scsi_n_disk_commands : scsi_n_cdrom_commands;
 
+  if (opcode == UNMAP && unit->no_discard)
+    return NULL;
   for (unsigned i = 0; i < n; i++)
     if (commands[i].opcode == opcode)
       return &commands[i];
@@ -257,6 +260,13 @@ scsi_execute_elsewhere (ScsiTask *task)
     scsi_check (task, SENSE_ILLEGAL_REQUEST, 0x25, 0x00);
 }
 
+/* The one service action that is known of @opcode; -1: it has none. */
+static int
+service_action (uint8_t opcode)
+{
+  return opcode == 0x9e ? 0x10 : opcode == 0xa3 ? 0x0c : -1;
+}
+
 /* SPC-4, REPORT SUPPORTED OPERATION CODES: about one command. A list of all is not kept. */
 void
 scsi_report_opcodes (ScsiTask *task)
@@ -265,13 +275,18 @@ scsi_report_opcodes (ScsiTask *task)
   uint8_t action = task->cdb[1] & 0x1f, options = task->cdb[2] & 7, opcode = task->cdb[3];
   uint8_t size = sizes[opcode >> 5], data[4 + 16] = { 0 };
 
-  if (action != 0x0c || options < 1 || options > 3)
+  int known_action = service_action (opcode);
+
+  /* 1 asks about commands without service actions, 2 about those with them, 3 about either. */
+  if (action != 0x0c || options < 1 || options > 3 || (options == 1 && known_action >= 0)
+      || (options == 2 && known_action < 0))
     {
       scsi_invalid_field (task);
       return;
     }
   data[1] = 1; /* not supported */
-  if (size > 0 && find_command (task->unit, opcode) != NULL)
+  if (size > 0 && find_command (task->unit, opcode) != NULL
+      && (known_action < 0 || known_action == load_be16 (task->cdb + 4)))
     {
       data[1] = 3; /* as the standard has it */
       data[3] = size;

@@ -246,7 +246,8 @@ tell_of_kicks (Virtq *vq, uint16_t flags)
   if (event == NULL)
     return;
   if (flags == EVENT_DESC)
-    store_le16 (event, vq->last_avail | (vq->avail_wrap ? EVENT_WRAP : 0));
+    __atomic_store_n ((uint16_t *)event, GUINT16_TO_LE (vq->last_avail | (vq->avail_wrap ? EVENT_WRAP : 0)),
+                      __ATOMIC_RELAXED);
   if (flags != vq->kick_flags)
     __atomic_store_n ((uint16_t *)(event + 2), GUINT16_TO_LE (flags), __ATOMIC_RELEASE);
   vq->kick_flags = flags;

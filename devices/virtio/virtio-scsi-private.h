@@ -84,6 +84,8 @@ struct VirtioScsi {
   bool events_missed;
   uint32_t events[SCSI_MAX_EVENTS], event_targets[SCSI_MAX_EVENTS], event_reasons[SCSI_MAX_EVENTS];
 
+  uint16_t waiting_targets; /* of commands that are parked for want of room */
+
   /* Not saved. */
   bool blocked; /* no room on the host: commands wait for the user */
   ScsiRequest *active, *spare;

@@ -247,6 +247,7 @@ task_wait_for_room (ScsiTask *task, int error)
   if (!scsi->blocked)
     pause_for_room (task->unit->device, task->unit->serial, task->unit->image, error);
   scsi->blocked = true;
+  scsi->waiting_targets |= 1u << request->target;
   virtq_park (request->vq, &request->chain);
   unlink_request (request);
   request_free (request);

@@ -53,6 +53,20 @@ check_target (Device *device, unsigned target, bool wanted, GError **error)
   return NULL;
 }
 
+/* What the guest wrote to the unit before must not end up in another. */
+static bool
+check_nothing_waits (VirtioScsi *scsi, unsigned target, GError **error)
+{
+  if (!(scsi->waiting_targets & 1u << target))
+    return true;
+  g_set_error (
+    error, VMM_ERROR, VMM_ERROR_BUSY,
+    "Writes to what was at target %u of %s still wait for room on the host; resume the machine before "
+    "something else comes there, or choose another target",
+    target, scsi->virtio.pci.device.name);
+  return false;
+}
+
 bool
 virtio_scsi_plug (Device *device, unsigned target, const ScsiUnitConfig *config, GError **error)
 {
@@ -60,6 +74,8 @@ virtio_scsi_plug (Device *device, unsigned target, const ScsiUnitConfig *config,
 
   device_lock (device);
   scsi = check_target (device, target, false, error);
+  if (scsi != NULL && !check_nothing_waits (scsi, target, error))
+    scsi = NULL;
   if (scsi != NULL)
     {
       TRACE (device, "plug", "target=%u", target);

@@ -73,6 +73,7 @@ scsi_virtio_reset (VirtioDevice *vdev)
   VirtioScsi *scsi = (VirtioScsi *)vdev;
 
   scsi->blocked = false;
+  scsi->waiting_targets = 0;
   scsi->sense_size = SENSE_DEFAULT;
   scsi->cdb_size = CDB_DEFAULT;
   scsi->n_events = 0;
@@ -186,7 +187,10 @@ scsi_stopped (Device *device)
 static void
 scsi_started (Device *device)
 {
-  ((VirtioScsi *)device)->blocked = false;
+  VirtioScsi *scsi = (VirtioScsi *)device;
+
+  scsi->blocked = false;
+  scsi->waiting_targets = 0;
   virtio_started (device);
 }
 
@@ -224,6 +228,7 @@ static const StateField scsi_fields[] = {
   STATE_U32 (VirtioScsi, events, 1),
   STATE_U32 (VirtioScsi, event_targets, 1),
   STATE_U32 (VirtioScsi, event_reasons, 1),
+  STATE_U16 (VirtioScsi, waiting_targets, 1),
   STATE_END,
 };
 

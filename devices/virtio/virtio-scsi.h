@@ -30,7 +30,8 @@ bool virtio_scsi_has_medium (Device *device, unsigned target);
  * virtio_scsi_plug:
  * @unit: image and host device are taken on success only
  *
- * The guest is told at once. Returns: false with VMM_ERROR_BUSY if there is a unit at @target.
+ * The guest is told at once. Returns: false with VMM_ERROR_BUSY if there is a unit at @target, or writes to
+ * one that was there wait for room.
  */
 bool virtio_scsi_plug (Device *device, unsigned target, const ScsiUnitConfig *unit, GError **error);
 

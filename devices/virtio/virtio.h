@@ -52,8 +52,8 @@ struct VirtioClass {
    * the machine stands still. */
   void (*kick) (VirtioDevice *vdev, Virtq *vq);
 
-  /* While the machine's loop is busy it polls this device's empty queues by itself, and the guest needs not
-   * kick. */
+  /* While the machine's loop is busy it polls by itself the queues that kicks left empty, and the guest needs
+   * not kick. */
   bool polled;
 
   /* The guest accepted vdev->driver_features. May be NULL. */

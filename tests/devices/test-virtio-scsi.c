@@ -239,6 +239,12 @@ test_inquiry (VirtioDisk *f, gconstpointer data)
   g_assert_cmphex (answer (f, 20)[1], ==, 3);
   g_assert_cmphex (RUN (f, DISK, 0, 20, 0xa3, 0x0c, 1, 0x04, 0, 0, 0, 0, 0, 20), ==, 0);
   g_assert_cmphex (answer (f, 20)[1], ==, 1);
+  g_assert_cmphex (RUN (f, DISK, 0, 20, 0xa3, 0x0c, 1, 0x9e, 0, 0, 0, 0, 0, 20), ==, 0x052400);
+  g_assert_cmphex (RUN (f, DISK, 0, 20, 0xa3, 0x0c, 2, 0x28, 0, 0, 0, 0, 0, 20), ==, 0x052400);
+  g_assert_cmphex (RUN (f, DISK, 0, 20, 0xa3, 0x0c, 2, 0x9e, 0, 0x10, 0, 0, 0, 20), ==, 0);
+  g_assert_cmphex (answer (f, 20)[1], ==, 3);
+  g_assert_cmphex (RUN (f, DISK, 0, 20, 0xa3, 0x0c, 3, 0x9e, 0, 0x11, 0, 0, 0, 20), ==, 0);
+  g_assert_cmphex (answer (f, 20)[1], ==, 1);
 }
 
 static void
@@ -451,6 +457,8 @@ test_plain (VirtioDisk *f, gconstpointer data)
   g_assert_cmphex (RUN (f, DISK, 0, 64, 0x12, 1, 0xb2, 0, 64), ==, 0);
   g_assert_cmphex (load_be16 (answer (f, 8) + 5), ==, 0); /* no provisioning type without LBPME */
   g_assert_cmphex (RUN (f, DISK, 24, 0, 0x42, 0, 0, 0, 0, 0, 0, 0, 24), ==, 0x052000);
+  g_assert_cmphex (RUN (f, DISK, 0, 20, 0xa3, 0x0c, 1, 0x42, 0, 0, 0, 0, 0, 20), ==, 0);
+  g_assert_cmphex (answer (f, 20)[1], ==, 1);
 }
 
 /* --- attentions, task management, events --- */
@@ -719,6 +727,40 @@ test_full_disk (VirtioDisk *f, gconstpointer data)
   small_disk_free (disk);
 }
 
+/* A write that waits for room when its disk is taken away never reaches the disk that comes instead. */
+static void
+test_full_disk_unplugged (VirtioDisk *f, gconstpointer data)
+{
+  char *disk = small_disk_new (1 << 20);
+  g_autofree char *path = g_build_filename (disk, "sparse.img", NULL);
+  g_autofree char *other = pattern_file_new (f->folder, "other.img", DISK_SIZE);
+  g_autoptr (GError) error = NULL;
+  Device *device;
+  ScsiUnitConfig config;
+
+  g_assert_true (image_create_raw (path, DISK_SIZE, NULL));
+  virtio_disk_rebuild (f, g_steal_pointer (&path), "raw");
+  device = bench_device (f->bench);
+  start (f, 0);
+  small_disk_fill (disk);
+  issue_at (f, HEADER, RESPONSE, DISK, (const uint8_t[]){ 0x2a, 0, 0, 0, 0, 8, 0, 0, 8 }, 9, DATA, 4096, 0);
+  bench_wait_idle (f->bench);
+  board_stopped (bench_board (f->bench));
+  g_assert_true (virtio_scsi_unplug (device, DISK, NULL));
+  config = (ScsiUnitConfig){ .kind = SCSI_DISK,
+                             .serial = "other",
+                             .image = bench_open_image (f->bench, other, "raw", false) };
+  g_assert_false (virtio_scsi_plug (device, DISK, &config, &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_BUSY);
+  board_started (bench_board (f->bench));
+  guest_queue_wait (&f->queue, NULL);
+  g_assert_cmpuint (response (f)[11], ==, 3); /* BAD_TARGET */
+  g_assert_true (virtio_scsi_plug (device, DISK, &config, NULL));
+  g_assert_cmphex (RUN (f, DISK, 0, 0, 0x00), ==, 0x062901);
+  assert_file_is_pattern (other, 0, DISK_SIZE);
+  small_disk_free (disk);
+}
+
 /* The same where a format finds room for each cluster. */
 static void
 test_full_disk_sparse (VirtioDisk *f, gconstpointer data)
@@ -864,6 +906,7 @@ main (int argc, char **argv)
   ADD ("drive/disc-change", test_disc_change);
   ADD ("full-disk", test_full_disk);
   ADD ("full-disk/sparse", test_full_disk_sparse);
+  ADD ("full-disk/unplugged", test_full_disk_unplugged);
   ADD ("reset-under-load", test_reset_under_load);
   ADD ("state", test_state);
 #undef ADD
