@@ -21,14 +21,21 @@ static void
 tell (void *data)
 {
   Image *image = data;
+  void (*resized) (Image * image, void *data);
+  void *resized_data;
 
-  if (image->resized != NULL)
-    image->resized (image, image->resized_data);
+  g_mutex_lock (&image->lock);
+  resized = image->resized;
+  resized_data = image->resized_data;
+  g_mutex_unlock (&image->lock);
+  if (resized != NULL)
+    resized (image, resized_data);
 }
 
 bool
 image_resize (Image *image, uint64_t size, GError **error)
 {
+  uint64_t before = image_size (image);
   bool resized = false;
 
   g_return_val_if_fail (!loop_is_current (image->loop), false);
@@ -41,15 +48,16 @@ image_resize (Image *image, uint64_t size, GError **error)
                  image_path (image), size, IMAGE_SECTOR_SIZE);
   else
     resized = resize_layer (image, size, error);
-  if (!resized)
-    return false;
-  loop_call_sync (image->loop, tell, image);
-  return true;
+  if (resized && before != size)
+    loop_call_sync (image->loop, tell, image);
+  return resized;
 }
 
 void
 image_on_resize (Image *image, void (*func) (Image *image, void *data), void *data)
 {
+  g_mutex_lock (&image->lock);
   image->resized = func;
   image->resized_data = data;
+  g_mutex_unlock (&image->lock);
 }

@@ -149,7 +149,8 @@ int image_extent (Image *image, uint64_t offset, uint64_t length, ImageExtent *e
  * on an image in use: whoever called image_on_resize is told. */
 bool image_resize (Image *image, uint64_t size, GError **error);
 
-/* @func runs on the loop's thread after the size changed. One at a time; NULL ends it. */
+/* @func runs on the loop's thread after the size changed, before image_resize returns; it may use the image.
+ * One at a time; NULL ends it: at once on the loop's thread, and while nobody resizes. */
 void image_on_resize (Image *image, void (*func) (Image *image, void *data), void *data);
 
 /* --- what a file says of itself --- */

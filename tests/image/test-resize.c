@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * All formats shrink alike: what lies beyond the new end is gone, what lies before it stays, and what comes
- * when the disk grows again is zero. Those that can't say so, and change nothing.
+ * when the disk grows again is zero. Those that can't say so, and change nothing. Devices are told.
  */
 #include "tests/image/image-bench.h"
 #include "tests/image/peer.h"
@@ -132,6 +132,84 @@ test_shrink (gconstpointer data)
   assert_sound (bench, shape);
 }
 
+/* --- whoever is told --- */
+
+typedef struct {
+  EventLoop *loop;
+  unsigned n_calls;
+  uint64_t size;
+  ImageRequest request;
+  struct iovec iov;
+  uint8_t sector[IMAGE_SECTOR_SIZE];
+  int n_reads; /* atomic */
+} Listener;
+
+static void
+sector_read (ImageRequest *request, int error)
+{
+  Listener *listener = request->data;
+
+  g_assert_cmpint (error, ==, 0);
+  g_atomic_int_inc (&listener->n_reads);
+}
+
+/* As a device does: it asks for the size, and the guest may read at once what is new. */
+static void
+resized (Image *image, void *data)
+{
+  Listener *listener = data;
+
+  g_assert_true (loop_is_current (listener->loop));
+  listener->n_calls++;
+  listener->size = image_size (image);
+  memset (listener->sector, 1, sizeof listener->sector);
+  listener->iov = (struct iovec){ listener->sector, sizeof listener->sector };
+  listener->request = (ImageRequest){ .kind = IMAGE_READ,
+                                      .offset = listener->size - sizeof listener->sector,
+                                      .length = sizeof listener->sector,
+                                      .iov = &listener->iov,
+                                      .n_iov = 1,
+                                      .done = sector_read,
+                                      .data = listener };
+  image_submit (image, &listener->request);
+}
+
+static void
+test_told (gconstpointer data)
+{
+  const Shape *shape = data;
+  g_autoptr (ImageBench) bench = image_bench_new ();
+  Listener listener = { .loop = bench->loop };
+  g_autoptr (GError) error = NULL;
+  Image *image;
+
+  create (bench, shape);
+  image = open_disk (bench, shape);
+  image_on_resize (image, resized, &listener);
+  g_assert_true (image_resize (image, 2 * LARGE, &error));
+  g_assert_cmpuint (listener.n_calls, ==, 1);
+  g_assert_cmpuint (listener.size, ==, 2 * LARGE);
+
+  /* Nothing changed. */
+  g_assert_true (image_resize (image, 2 * LARGE, &error));
+  g_assert_false (image_resize (image, 2 * LARGE + 1, &error));
+  g_clear_error (&error);
+  g_assert_false (image_resize (image, (uint64_t)INT64_MAX + 1, &error));
+  g_clear_error (&error);
+  g_assert_cmpuint (listener.n_calls, ==, 1);
+
+  g_assert_true (image_resize (image, 3 * LARGE, &error));
+  g_assert_cmpuint (listener.n_calls, ==, 2);
+  g_assert_cmpuint (listener.size, ==, 3 * LARGE);
+
+  image_on_resize (image, NULL, NULL);
+  g_assert_true (image_resize (image, 4 * LARGE, &error));
+  g_assert_cmpuint (listener.n_calls, ==, 2);
+  image_close (image);
+  g_assert_cmpint (g_atomic_int_get (&listener.n_reads), ==, 2);
+  g_assert_cmpuint (listener.sector[0], ==, 0);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -142,5 +220,7 @@ main (int argc, char **argv)
 
       g_test_add_data_func (path, &shapes[i], test_shrink);
     }
+  g_test_add_data_func ("/resize/told/raw", &shapes[0], test_told);
+  g_test_add_data_func ("/resize/told/qcow2", &shapes[1], test_told);
   return g_test_run ();
 }
