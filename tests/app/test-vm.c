@@ -221,6 +221,232 @@ test_failed_start (Fixture *fixture, gconstpointer data)
   g_assert_nonnull (strstr (error->message, "this host has"));
 }
 
+/* --- disks that come and go --- */
+
+static DiskSpec *
+attach (BonsaiVm *vm, const char *path, DiskBus bus, GError **error)
+{
+  const DiskSpec disk = { .kind = DISK_KIND_DISK, .bus = bus, .path = (char *)path };
+  g_autoptr (GAsyncResult) result = NULL;
+
+  bonsai_vm_attach_disk_async (vm, &disk, FALSE, NULL, keep_result, &result);
+  wait_until (result != NULL);
+  return bonsai_vm_attach_disk_finish (vm, result, error);
+}
+
+static gboolean
+detach (BonsaiVm *vm, const char *disk, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  bonsai_vm_detach_disk_async (vm, disk, FALSE, NULL, keep_result, &result);
+  wait_until (result != NULL);
+  return bonsai_vm_detach_disk_finish (vm, result, error);
+}
+
+static gboolean
+change_medium (BonsaiVm *vm, const char *path, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  bonsai_session_change_medium_async (bonsai_vm_get_session (vm), NULL, path, false, NULL, keep_result,
+                                      &result);
+  wait_until (result != NULL);
+  return bonsai_session_change_medium_finish (bonsai_vm_get_session (vm), result, error);
+}
+
+/* What the file says, not what is remembered of it. (nullable) */
+static char *
+described_path (BonsaiVm *vm, const char *id)
+{
+  g_autoptr (VmConfig) config = bundle_load (bonsai_vm_get_path (vm), NULL);
+  VmDisk *disk = vm_config_find_disk (config, id);
+
+  return disk != NULL ? g_strdup (disk->path != NULL ? disk->path : "empty") : NULL;
+}
+
+#define assert_described(vm, id, expected)                                                                   \
+  G_STMT_START                                                                                               \
+  {                                                                                                          \
+    g_autofree char *described = described_path (vm, id);                                                    \
+    g_assert_cmpstr (described, ==, expected);                                                               \
+  }                                                                                                          \
+  G_STMT_END
+
+/* By hand, while the machine runs. */
+static void
+edit_notes (BonsaiVm *vm)
+{
+  g_autoptr (VmConfig) config = bundle_load (bonsai_vm_get_path (vm), NULL);
+
+  vm_config_set (&config->notes, "edited meanwhile");
+  g_assert_true (bundle_save (bonsai_vm_get_path (vm), config, NULL));
+}
+
+static void
+test_disks (Fixture *fixture, gconstpointer data)
+{
+  BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
+  g_autofree char *image = g_build_filename (fixture->scratch, "a.qcow2", NULL);
+  g_autofree char *own = g_build_filename (bonsai_vm_get_path (vm), "disks", "own.img", NULL);
+  g_autoptr (VmConfig) config = vm_config_copy (bonsai_vm_get_config (vm)), after = NULL;
+  g_autoptr (DiskSpec) first = NULL, second = NULL, third = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (image_create (image, &(ImageCreateOptions){ .format = "qcow2", .size = 1 << 20 }, &error));
+  g_assert_true (image_create_raw (own, 1 << 20, &error));
+  vm_config_add_cdrom (config, NULL);
+  g_assert_true (bonsai_vm_save_config (vm, config, &error));
+  g_assert_true (start (vm, &error));
+  edit_notes (vm);
+
+  first = attach (vm, image, DISK_BUS_AHCI, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (first->options.format, ==, "qcow2");
+  assert_described (vm, first->id, image);
+  g_assert_null (attach (vm, image, DISK_BUS_AHCI, &error));
+  g_assert_nonnull (strstr (error->message, "in use"));
+  g_clear_error (&error);
+  /* What lies in the bundle is named from there. */
+  second = attach (vm, own, DISK_BUS_AHCI, &error);
+  g_assert_no_error (error);
+  assert_described (vm, second->id, "disks/own.img");
+  g_assert_true (change_medium (vm, image, &error));
+  assert_described (vm, "cd0", image);
+  g_assert_true (change_medium (vm, NULL, &error));
+  assert_described (vm, "cd0", "empty");
+  g_assert_true (detach (vm, first->id, &error));
+  assert_described (vm, first->id, NULL);
+
+  /* A description that can't be changed is told; the disk is there all the same. */
+  {
+    g_autofree char *file = g_build_filename (bonsai_vm_get_path (vm), "vm.json", NULL), *text = NULL;
+
+    g_assert_true (g_file_get_contents (file, &text, NULL, NULL));
+    g_assert_true (g_file_set_contents (file, "{ half an edit", -1, NULL));
+    g_assert_null (attach (vm, image, DISK_BUS_AHCI, &error));
+    g_assert_nonnull (strstr (error->message, "until the machine's end"));
+    g_clear_error (&error);
+    g_assert_true (g_file_set_contents (file, text, -1, NULL));
+  }
+  after = bundle_load (bonsai_vm_get_path (vm), &error);
+  g_assert_cmpstr (after->notes, ==, "edited meanwhile");
+
+  g_assert_true (control (vm, BONSAI_CONTROL_POWER_OFF, 0, &error));
+  wait_until (!bonsai_vm_is_hosted_here (vm));
+  third = attach (vm, image, DISK_BUS_SCSI, &error);
+  g_assert_no_error (error);
+  assert_described (vm, third->id, image);
+  g_assert_true (start (vm, &error));
+  g_assert_false (detach (vm, "disk9", &error));
+  g_clear_error (&error);
+  g_assert_true (detach (vm, third->id, &error));
+  g_assert_true (control (vm, BONSAI_CONTROL_POWER_OFF, 0, &error));
+  wait_until (!bonsai_vm_is_hosted_here (vm));
+}
+
+/* Nothing is changed in a machine that another process has. */
+static void
+test_disks_locked (Fixture *fixture, gconstpointer data)
+{
+  BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
+  g_autofree char *image = g_build_filename (fixture->scratch, "a.img", NULL);
+  g_autoptr (BundleLock) lock = bundle_lock (bonsai_vm_get_path (vm), NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (image_create_raw (image, 1 << 20, &error));
+  g_assert_null (attach (vm, image, DISK_BUS_VIRTIO, &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY);
+  g_clear_error (&error);
+  g_assert_false (detach (vm, "disk0", &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY);
+}
+
+/* --- passphrases --- */
+
+static char *
+find_locked (BonsaiVm *vm)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  g_auto (GStrv) ids = NULL;
+
+  bonsai_vm_find_locked_async (vm, NULL, keep_result, &result);
+  wait_until (result != NULL);
+  ids = bonsai_vm_find_locked_finish (vm, result, &error);
+  g_assert_no_error (error);
+  return g_strjoinv (" ", ids);
+}
+
+#define assert_locked(vm, expected)                                                                          \
+  G_STMT_START                                                                                               \
+  {                                                                                                          \
+    g_autofree char *locked = find_locked (vm);                                                              \
+    g_assert_cmpstr (locked, ==, expected);                                                                  \
+  }                                                                                                          \
+  G_STMT_END
+
+static gboolean
+unlock (BonsaiVm *vm, const char *text, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  bonsai_vm_unlock_async (vm, disk_secret_new (text, strlen (text), NULL), NULL, keep_result, &result);
+  wait_until (result != NULL);
+  return bonsai_vm_unlock_finish (vm, result, error);
+}
+
+static void
+add_encrypted (Fixture *fixture, VmConfig *config, const char *name, const char *text)
+{
+  const ImageSecret secret = { (const uint8_t *)text, strlen (text) };
+  const ImageCreateOptions options = {
+    .format = "qcow2", .size = 1 << 20, .secret = text[0] != '\0' ? &secret : NULL, .secret_milliseconds = 1
+  };
+  g_autofree char *path = g_build_filename (fixture->scratch, name, NULL);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (image_create (path, &options, &error));
+  g_assert_no_error (error);
+  vm_config_set (&vm_config_add_disk (config, path, 0)->options.format, "qcow2");
+}
+
+static void
+test_unlock (Fixture *fixture, gconstpointer data)
+{
+  BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
+  g_autoptr (VmConfig) config = vm_config_copy (bonsai_vm_get_config (vm));
+  g_autoptr (GError) error = NULL;
+
+  assert_locked (vm, "");
+  add_encrypted (fixture, config, "plain", "");
+  add_encrypted (fixture, config, "one", "horse");
+  add_encrypted (fixture, config, "two", "horse");
+  add_encrypted (fixture, config, "three", "staple");
+  g_assert_true (bonsai_vm_save_config (vm, config, &error));
+  assert_locked (vm, "disk1 disk2 disk3");
+  g_assert_false (start (vm, &error));
+  g_assert_nonnull (strstr (error->message, "passphrase"));
+  g_clear_error (&error);
+
+  g_assert_false (unlock (vm, "donkey", &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED);
+  g_clear_error (&error);
+  g_assert_true (unlock (vm, "horse", &error));
+  assert_locked (vm, "disk3");
+  bonsai_vm_forget_secrets (vm);
+  assert_locked (vm, "disk1 disk2 disk3");
+  g_assert_true (unlock (vm, "staple", &error));
+  g_assert_true (unlock (vm, "horse", &error));
+  assert_locked (vm, "");
+  g_assert_true (start (vm, &error));
+  g_assert_no_error (error);
+  g_assert_true (control (vm, BONSAI_CONTROL_POWER_OFF, 0, &error));
+  wait_until (!bonsai_vm_is_hosted_here (vm));
+  /* They were for that start. */
+  assert_locked (vm, "disk1 disk2 disk3");
+}
+
 int
 main (int argc, char **argv)
 {
@@ -233,6 +459,9 @@ main (int argc, char **argv)
     { "/vm/thumbnail", test_thumbnail },
     { "/vm/library-goes", test_library_goes },
     { "/vm/failed-start", test_failed_start },
+    { "/vm/disks", test_disks },
+    { "/vm/disks-locked", test_disks_locked },
+    { "/vm/unlock", test_unlock },
   };
   g_autoptr (Scratch) scratch = scratch_new ();
 
