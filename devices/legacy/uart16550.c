@@ -57,12 +57,13 @@ enum {
 
 #define RX_FIFO_SIZE   16
 #define TX_BUFFER_SIZE 4096
+#define TX_BURST       2048      /* characters before the transmitter rests */
 #define REST_TIME      NS_PER_MS /* an emptied FIFO's: 16 characters at some 115200 baud */
 
 typedef struct {
   SerialDevice serial;
   IrqPin irq;
-  LoopTimer *rest_timer;
+  LoopTimer *rest_timer, *tx_rest_timer;
   bool flush_scheduled;
 
   uint8_t ier, fcr, lcr, mcr, lsr, msr, scr;
@@ -75,6 +76,8 @@ typedef struct {
   bool used_rts;  /* the guest has raised RTS: it means something that it lowers it */
   uint8_t tx_buffer[TX_BUFFER_SIZE];
   uint16_t tx_count;
+  uint16_t tx_burst; /* characters since it last rested */
+  bool tx_resting;
 } Uart;
 
 static unsigned
@@ -202,7 +205,7 @@ on_input (Device *device)
 static void
 tx_ready (Uart *uart)
 {
-  if (uart->lsr & LSR_THRE)
+  if ((uart->lsr & LSR_THRE) || uart->tx_resting || uart->tx_count == TX_BUFFER_SIZE)
     return;
   uart->lsr |= LSR_THRE | LSR_TEMT;
   uart->thre_pending = true;
@@ -219,8 +222,27 @@ tx_flush (Device *device)
   memmove (uart->tx_buffer, uart->tx_buffer + n, uart->tx_count - n);
   uart->tx_count -= n;
   serial_cable_watch_room (uart->serial.cable, uart->tx_count > 0);
-  if (uart->tx_count < TX_BUFFER_SIZE)
-    tx_ready (uart);
+  tx_ready (uart);
+}
+
+static void
+on_tx_rested (Device *device)
+{
+  Uart *uart = (Uart *)device;
+
+  uart->tx_resting = false;
+  tx_ready (uart);
+}
+
+static void
+arm_timers (Uart *uart)
+{
+  int64_t then = vm_clock_now (uart->serial.device.board->clock) + REST_TIME;
+
+  if (uart->resting && !loop_timer_is_armed (uart->rest_timer))
+    loop_timer_arm (uart->rest_timer, then);
+  if (uart->tx_resting && !loop_timer_is_armed (uart->tx_rest_timer))
+    loop_timer_arm (uart->tx_rest_timer, then);
 }
 
 static void
@@ -240,7 +262,13 @@ transmit (Uart *uart, uint8_t byte)
         }
     }
 
-  if (uart->tx_count == TX_BUFFER_SIZE)
+  if (++uart->tx_burst >= TX_BURST)
+    {
+      uart->tx_burst = 0;
+      uart->tx_resting = true;
+      arm_timers (uart);
+    }
+  if (uart->tx_resting || uart->tx_count == TX_BUFFER_SIZE)
     {
       uart->lsr &= ~(LSR_THRE | LSR_TEMT);
       uart->thre_pending = false;
@@ -395,7 +423,10 @@ uart_reset (Device *device)
   uart->thre_pending = false;
   uart->rx_head = uart->rx_count = 0;
   uart->rx_filled = uart->resting = uart->used_rts = false;
+  uart->tx_resting = false;
+  uart->tx_burst = 0;
   loop_timer_cancel (uart->rest_timer);
+  loop_timer_cancel (uart->tx_rest_timer);
   update_input_watch (uart);
   uart_update_irq (uart);
 }
@@ -411,6 +442,7 @@ uart_realize (Device *device, const void *config, GError **error)
   if (!serial_cable_new (&uart->serial, &uc->cable, error))
     return false;
   uart->rest_timer = device_timer_new (device, on_rested);
+  uart->tx_rest_timer = device_timer_new (device, on_tx_rested);
   uart->irq = irq_line_connect (device->board->irq[uc->gsi]);
   device_add_ports (device, &uart_ops, uc->base, 8);
   return true;
@@ -425,6 +457,8 @@ uart_unrealize (Device *device)
     tx_flush (device);
   if (uart->rest_timer)
     device_timer_free (uart->rest_timer);
+  if (uart->tx_rest_timer)
+    device_timer_free (uart->tx_rest_timer);
   g_clear_pointer (&uart->serial.cable, serial_cable_free);
 }
 
@@ -457,8 +491,7 @@ uart_after_load (void *object)
 
   update_input_watch (uart);
   uart_update_irq (uart);
-  if (uart->resting)
-    loop_timer_arm (uart->rest_timer, vm_clock_now (uart->serial.device.board->clock) + REST_TIME);
+  arm_timers (uart);
   if (uart->tx_count > 0)
     device_call (&uart->serial.device, tx_flush);
 }
@@ -482,6 +515,8 @@ static const StateField uart_fields[] = {
   STATE_BOOL (Uart, rx_filled, 2),
   STATE_BOOL (Uart, resting, 2),
   STATE_BOOL (Uart, used_rts, 2),
+  STATE_U16 (Uart, tx_burst, 2),
+  STATE_BOOL (Uart, tx_resting, 2),
   STATE_END,
 };
 

@@ -8,8 +8,9 @@
  *
  * Output is written from the machine's loop and never blocks the guest: while who is at the other end of the
  * cable takes nothing, the transmitter stays busy. Input is read only while the receive FIFO has room and the
- * guest asks for it (RTS), and a full FIFO that the guest has emptied stays so for a moment: a guest that
- * gets characters as fast as it takes them never leaves its interrupt handler.
+ * guest asks for it (RTS). A full FIFO that the guest has emptied stays so for a moment, and the transmitter
+ * rests after each 2048 characters: a guest that may read and write as fast as it can never leaves its
+ * interrupt handler.
  */
 typedef struct {
   uint16_t base; /* first of 8 ports: 0x3f8, 0x2f8, ... */
