@@ -257,7 +257,7 @@ submit_brief_in_penalty (void *data)
   IoTest *test = data;
   unsigned n_run;
 
-  test->loop->io_brief_from = INT64_MAX;
+  test->loop->io_brief.from = INT64_MAX;
   loop_io_submit (test->loop, prepare_brief (test, 1));
   n_run = loop_io_flush (test->loop);
   g_assert_cmpuint (n_run, ==, test->n_done - 1);

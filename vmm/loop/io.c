@@ -6,12 +6,6 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* What a brief request may take; for how many times as long as it took more, none is run here; and what all
- * of a turn may take. In ns. */
-#define BRIEF_MOST    500000
-#define BRIEF_PENALTY 16
-#define BRIEF_TURN    1000000
-
 /* Callbacks of one flush that ask for more of them are heard so often before the loop's other sources. */
 #define MAX_BRIEF_ROUNDS 8u
 
@@ -96,7 +90,7 @@ loop_io_submit (EventLoop *loop, LoopIo *io)
     {
       loop->io_in_flight++;
       if (io->brief)
-        loop_io_queue_append (&loop->io_brief, io);
+        loop_io_queue_append (&loop->io_brief.queue, io);
       else
         loop->io_ops->submit (loop->io_engine, io);
       return;
@@ -117,47 +111,18 @@ loop_io_complete (LoopIo *io, int result)
   io->done (io, result);
 }
 
-/*
- * A write into the host's page cache takes microseconds, but most file systems can't promise io_uring that it
- * won't wait, and it then goes to a thread of the kernel's, which costs many times as much. So the loop does
- * it. One that had to wait after all (for memory, for the journal) sends all to the engine for a while
- * that is so much longer than the wait that the loop loses little of its time.
- */
-static unsigned
-run_brief (EventLoop *loop)
-{
-  int64_t start = loop_now_ns (), now = start;
-  unsigned n = 0;
-
-  while (loop->io_brief.first && now >= loop->io_brief_from && now - start < BRIEF_TURN)
-    {
-      LoopIo *io = loop_io_queue_take (&loop->io_brief);
-      int result = loop_io_run (io);
-      int64_t end = loop_now_ns ();
-
-      if (end - now > BRIEF_MOST)
-        loop->io_brief_from = end + (end - now) * BRIEF_PENALTY;
-      loop_io_complete (io, result);
-      now = loop_now_ns ();
-      n++;
-    }
-  while (loop->io_brief.first)
-    loop->io_ops->submit (loop->io_engine, loop_io_queue_take (&loop->io_brief));
-  return n;
-}
-
 unsigned
 loop_io_flush (EventLoop *loop)
 {
   unsigned n = 0;
 
-  for (unsigned round = 0; round == 0 || (loop->io_brief.first && round < MAX_BRIEF_ROUNDS); round++)
+  for (unsigned round = 0; round == 0 || (loop->io_brief.queue.first && round < MAX_BRIEF_ROUNDS); round++)
     {
-      if (loop->io_brief.first)
-        n += run_brief (loop);
+      if (loop->io_brief.queue.first)
+        n += loop_io_run_brief (loop);
       n += loop->io_ops->flush (loop->io_engine);
     }
-  if (loop->io_brief.first)
+  if (loop->io_brief.queue.first)
     g_source_set_ready_time (loop->io_source, 0);
   return n;
 }

@@ -45,6 +45,13 @@ typedef struct {
   LoopIo *first, *last;
 } LoopIoQueue;
 
+/* Requests that the loop's own thread does. Times in ns of loop_now_ns. */
+typedef struct {
+  LoopIoQueue queue;
+  int64_t from;          /* none before: one had to wait */
+  int64_t watched_until; /* whether they wait is looked at */
+} LoopBrief;
+
 /* One way of doing file I/O. All functions run on the loop's thread but start, which runs before it exists.
  */
 typedef struct {
@@ -86,8 +93,7 @@ struct EventLoop {
   LoopIoQueue io_foreign; /* submitted by other threads */
   /* Loop's thread. */
   unsigned io_in_flight;
-  LoopIoQueue io_brief;
-  int64_t io_brief_from; /* ns: no request is taken for brief before */
+  LoopBrief io_brief;
 
   /* Loop's thread. */
   GPollFD *fds;
@@ -117,6 +123,7 @@ void loop_io_init (EventLoop *loop, LoopIoEngineChoice choice);
 unsigned loop_io_flush (EventLoop *loop); /* how many callbacks it ran */
 void loop_io_clear (EventLoop *loop);
 void loop_io_complete (LoopIo *io, int result); /* loop's thread */
+unsigned loop_io_run_brief (EventLoop *loop);
 void loop_io_queue_append (LoopIoQueue *queue, LoopIo *io);
 LoopIo *loop_io_queue_take (LoopIoQueue *queue); /* NULL: empty */
 int64_t loop_now_ns (void);                      /* CLOCK_MONOTONIC */
