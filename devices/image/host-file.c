@@ -7,8 +7,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <linux/magic.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 static bool
@@ -150,6 +152,14 @@ open_direct (HostFile *file)
   file->alignment = direct_alignment (fd);
 }
 
+static bool
+are_writes_brief (int fd)
+{
+  struct statfs fs;
+
+  return fstatfs (fd, &fs) == 0 && (fs.f_type == EXT4_SUPER_MAGIC || fs.f_type == TMPFS_MAGIC);
+}
+
 bool
 host_file_open (HostFile *file, const char *path, const StoreOptions *options, GError **error)
 {
@@ -171,6 +181,7 @@ host_file_open (HostFile *file, const char *path, const StoreOptions *options, G
     }
   if (options->direct)
     open_direct (file);
+  file->writes_are_brief = file->alignment == 1 && !file->is_block_device && are_writes_brief (file->fd);
   return true;
 }
 

@@ -18,6 +18,9 @@ typedef struct {
   uint64_t size;       /* bytes, when it was opened */
   unsigned block_size; /* power of two, 512..65536 */
   unsigned alignment;  /* of what goes by @fd: 1 without O_DIRECT */
+  /* Writes only copy into memory, as a rule, but the file system can't promise io_uring that they don't wait.
+   */
+  bool writes_are_brief;
 } HostFile;
 
 /**

@@ -14,6 +14,9 @@
 #define MAX_IOV   1024u
 #define N_WORKERS 4 /* misaligned transfers of one file at a time */
 
+/* A longer write is worth a thread of the kernel's. */
+#define BRIEF_BYTES 65536u
+
 /* Zeroes for hosts that can't zero a range by themselves; only ever read. */
 #define ZERO_SIZE   65536u
 #define ZERO_PIECES 16u
@@ -89,12 +92,14 @@ prepare_transfer (FileStore *file, StoreIo *io)
       io->io.n_iov = iov_slice (io->cut, max, io->iov, io->n_iov, io->progress, left);
     }
   io->io.fd = host_file_fd (&file->file, io->io.offset, io->io.iov, io->io.n_iov);
+  io->io.brief = io->kind == STORE_WRITE && left <= BRIEF_BYTES && file->file.writes_are_brief;
 }
 
 static void
 prepare_range (FileStore *file, StoreIo *io, int mode)
 {
   io->io.kind = LOOP_IO_FALLOCATE;
+  io->io.brief = false;
   io->io.fd = file->file.fd;
   io->io.flags = mode;
   io->io.offset = io->offset;
@@ -115,6 +120,7 @@ prepare (FileStore *file, StoreIo *io)
 
     case STORE_SYNC:
       io->io.kind = LOOP_IO_FSYNC;
+      io->io.brief = false;
       io->io.fd = file->file.fd;
       break;
 
@@ -276,29 +282,6 @@ bounce (FileStore *file, StoreIo *io)
 /* --- the class --- */
 
 static int
-system_call (const LoopIo *io)
-{
-  ssize_t result = -1;
-
-  switch (io->kind)
-    {
-    case LOOP_IO_READ:
-      result = preadv (io->fd, io->iov, (int)io->n_iov, (off_t)io->offset);
-      break;
-    case LOOP_IO_WRITE:
-      result = pwritev (io->fd, io->iov, (int)io->n_iov, (off_t)io->offset);
-      break;
-    case LOOP_IO_FSYNC:
-      result = fdatasync (io->fd);
-      break;
-    case LOOP_IO_FALLOCATE:
-      result = fallocate (io->fd, io->flags, (off_t)io->offset, (off_t)io->length);
-      break;
-    }
-  return result < 0 ? -errno : (int)result;
-}
-
-static int
 run_steps (FileStore *file, StoreIo *io)
 {
   int error = 0;
@@ -309,7 +292,7 @@ run_steps (FileStore *file, StoreIo *io)
       if (must_bounce (file, io))
         return bounce (file, io);
     }
-  while (!conclude (file, io, system_call (&io->io), &error));
+  while (!conclude (file, io, loop_io_run (&io->io), &error));
   return error;
 }
 
