@@ -38,6 +38,9 @@ struct _BonsaiCreateWizard {
   GtkSpinButton *memory_spin;
   AdwActionRow *cpus_row;
   GtkSpinButton *cpus_spin;
+  AdwPreferencesGroup *firmware_group;
+  AdwActionRow *uefi_row;
+  GtkSwitch *uefi_switch;
   AdwPreferencesGroup *disk_group;
   GtkSwitch *disk_switch;
   GtkSpinButton *disk_spin;
@@ -46,6 +49,7 @@ struct _BonsaiCreateWizard {
   AdwActionRow *summary_name;
   AdwActionRow *summary_memory;
   AdwActionRow *summary_cpus;
+  AdwActionRow *summary_firmware;
   AdwActionRow *summary_disk;
   GtkSwitch *start_switch;
   GtkLabel *problem_label;
@@ -77,6 +81,7 @@ read_fields (BonsaiCreateWizard *self)
   take (&draft->name, gtk_editable_get_text (GTK_EDITABLE (self->name_row)));
   draft->memory = gtk_spin_button_get_value_as_int (self->memory_spin) * MIB;
   draft->cpus = gtk_spin_button_get_value_as_int (self->cpus_spin);
+  draft->uefi = gtk_switch_get_active (self->uefi_switch);
   draft->disk = has_disk && draft->source != VM_SOURCE_READY && draft->source != VM_SOURCE_DISK
                   ? gtk_spin_button_get_value_as_int (self->disk_spin) * GIB
                   : 0;
@@ -206,6 +211,8 @@ fill_summary (BonsaiCreateWizard *self)
   set_subtitle (self->summary_name, draft->name);
   set_subtitle (self->summary_memory, memory);
   set_subtitle (self->summary_cpus, cpus);
+  set_subtitle (self->summary_firmware, draft->uefi ? "UEFI" : "BIOS");
+  gtk_widget_set_visible (GTK_WIDGET (self->summary_firmware), vm_draft_has_firmware (draft));
   set_subtitle (self->summary_disk, disk);
 }
 
@@ -222,6 +229,11 @@ show_page (BonsaiCreateWizard *self, WizardPage page)
     suggest_name (self);
   gtk_widget_set_visible (GTK_WIDGET (self->disk_group),
                           self->draft->source == VM_SOURCE_CDROM || self->draft->source == VM_SOURCE_KERNEL);
+  gtk_widget_set_visible (GTK_WIDGET (self->firmware_group), vm_draft_has_firmware (self->draft));
+  set_subtitle (self->uefi_row,
+                self->draft->source == VM_SOURCE_DISK
+                  ? "The system on the disk starts only with the kind it was installed with"
+                  : "Instead of a BIOS; an installed system needs the kind it was installed with");
   if (page == PAGE_SUMMARY)
     fill_summary (self);
   gtk_stack_set_visible_child_name (self->pages, page_names[page]);
@@ -297,6 +309,12 @@ on_disk_switched (GObject *object, GParamSpec *pspec, gpointer data)
 
   gtk_widget_set_sensitive (GTK_WIDGET (self->disk_spin), gtk_switch_get_active (self->disk_switch));
   check_page (self);
+}
+
+static void
+on_uefi_switched (GObject *object, GParamSpec *pspec, gpointer data)
+{
+  check_page (data);
 }
 
 /* --- browse for a file --- */
@@ -481,6 +499,9 @@ bind_children (GtkWidgetClass *widget_class)
   BIND (memory_spin);
   BIND (cpus_row);
   BIND (cpus_spin);
+  BIND (firmware_group);
+  BIND (uefi_row);
+  BIND (uefi_switch);
   BIND (disk_group);
   BIND (disk_switch);
   BIND (disk_spin);
@@ -489,6 +510,7 @@ bind_children (GtkWidgetClass *widget_class)
   BIND (summary_name);
   BIND (summary_memory);
   BIND (summary_cpus);
+  BIND (summary_firmware);
   BIND (summary_disk);
   BIND (start_switch);
   BIND (problem_label);
@@ -509,6 +531,7 @@ bonsai_create_wizard_class_init (BonsaiCreateWizardClass *klass)
   gtk_widget_class_bind_template_callback (widget_class, on_next);
   gtk_widget_class_bind_template_callback (widget_class, on_cancel);
   gtk_widget_class_bind_template_callback (widget_class, on_changed);
+  gtk_widget_class_bind_template_callback (widget_class, on_uefi_switched);
   gtk_widget_class_bind_template_callback (widget_class, on_disk_switched);
   gtk_widget_class_bind_template_callback (widget_class, on_cdrom_toggled);
   gtk_widget_class_bind_template_callback (widget_class, on_disk_toggled);

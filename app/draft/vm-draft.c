@@ -2,6 +2,7 @@
 #include "app/draft/vm-draft.h"
 
 #include "app/base/error.h"
+#include "devices/platform/uefi-firmware.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -109,7 +110,8 @@ static bool
 check_disk (VmDraft *draft, GError **error)
 {
   disk_look_clear (&draft->look);
-  return check_readable (draft->path, "a disk image", error) && disk_look (&draft->look, draft->path, NULL, error);
+  return check_readable (draft->path, "a disk image", error)
+         && disk_look (&draft->look, draft->path, NULL, error);
 }
 
 bool
@@ -132,13 +134,28 @@ vm_draft_check_source (VmDraft *draft, GError **error)
 }
 
 bool
+vm_draft_has_firmware (const VmDraft *draft)
+{
+  return draft->source == VM_SOURCE_CDROM || draft->source == VM_SOURCE_DISK;
+}
+
+static bool
+check_firmware (const VmDraft *draft, GError **error)
+{
+  g_auto (UefiFirmware) firmware = { 0 };
+
+  return !draft->uefi || !vm_draft_has_firmware (draft) || uefi_firmware_find (false, &firmware, error);
+}
+
+bool
 vm_draft_check (VmDraft *draft, const HostReport *report, GError **error)
 {
   g_autofree char *name = g_strstrip (g_strdup (draft->name ? draft->name : ""));
 
   if (*name == '\0')
     return refuse (error, BONSAI_ERROR_INVALID, "Give the machine a name.");
-  return vm_draft_check_source (draft, error) && vm_limits_check (report, draft->memory, draft->cpus, error);
+  return vm_draft_check_source (draft, error) && check_firmware (draft, error)
+         && vm_limits_check (report, draft->memory, draft->cpus, error);
 }
 
 char *
@@ -190,6 +207,8 @@ vm_draft_to_config (const VmDraft *draft, GError **error)
   vm_config_set (&config->name, name);
   config->memory = draft->memory;
   config->cpus = draft->cpus;
+  if (draft->uefi && vm_draft_has_firmware (draft))
+    config->firmware = FIRMWARE_UEFI;
   if (draft->source != VM_SOURCE_READY)
     add_sources (draft, config);
   return vm_config_check (config, error) ? g_steal_pointer (&config) : NULL;

@@ -33,6 +33,7 @@ typedef struct {
   char *name;
   uint64_t memory; /* bytes */
   unsigned cpus;
+  bool uefi;     /* instead of the BIOS, if vm_draft_has_firmware */
   uint64_t disk; /* bytes of a new, empty disk; 0: none */
 } VmDraft;
 
@@ -43,6 +44,9 @@ void vm_draft_free (VmDraft *draft);
 /* Whether the source can be used: the file is there and readable, and is what it should be. Looks at a disk
  * image each time. */
 bool vm_draft_check_source (VmDraft *draft, GError **error);
+
+/* Whether firmware starts it: a kernel, and what is ready, may do without. */
+bool vm_draft_has_firmware (const VmDraft *draft);
 
 /* Whether everything fits together and fits the host. */
 bool vm_draft_check (VmDraft *draft, const HostReport *report, GError **error);

@@ -180,12 +180,14 @@ def state_outlives_the_app():
 
 
 def wizard_takes_a_disk():
-    """A disk image that exists is recorded with the format that the wizard saw."""
+    """A disk image that exists is recorded with the format that the wizard saw, the machine with its firmware."""
     activate(app.window("Bonsai"))
     app.click("push button", "Create a Machine")
     app.choose("Disk Image")
     app.type_into("File", disk)
     next_page("Name and Size")
+    app.click_at("check box", "UEFI")
+    app.screenshot("wizard-uefi")
     next_page("Summary")
     app.find("label", f"Disk image {disk} (qcow2, 3 GiB)")
     app.screenshot("wizard-disk-summary")
@@ -194,6 +196,7 @@ def wizard_takes_a_disk():
     app.find("list item", "Work, Off")
     shown = json.loads(subprocess.run([bonsai, "show", "Work", "--json"], check=True, capture_output=True).stdout)
     assert shown["config"]["disks"][0]["format"] == "qcow2", shown
+    assert shown["config"]["firmware"] == "uefi", shown
 
 
 run(app, [library_is_empty, wizard_checks_the_source, wizard_goes_back_and_forth, wizard_makes_a_machine,
