@@ -284,8 +284,9 @@ scsi_cd_get_event_status (ScsiTask *task)
       data[2] = 0x04;
       data[4] = unit->media_event;
       data[5] = (unit->tray_open ? 1 : 0) | (scsi_medium (unit) != NULL ? 2 : 0);
-      unit->media_event = 0;
       size = 8;
+      if (allocation (task) > 4) /* otherwise the host has not seen it */
+        unit->media_event = 0;
     }
   scsi_reply (task, data, size, allocation (task));
 }

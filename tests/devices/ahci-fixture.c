@@ -73,3 +73,35 @@ answer (AhciFixture *f, size_t size)
 {
   return bench_memory (f->bench, GUEST_DATA, size);
 }
+
+uint32_t
+ata_run (AhciFixture *f, uint8_t opcode, uint64_t lba, uint16_t count, uint32_t length)
+{
+  const GuestCommand command = {
+    .command = opcode,
+    .lba = lba,
+    .count = count,
+    .device = 0x40,
+    .data = GUEST_DATA,
+    .length = length,
+    .write = opcode == 0x35 || opcode == 0xca || opcode == 0x06,
+  };
+
+  return ahci_guest_run (f->bench, DISK, &command);
+}
+
+void
+ata_put_queued (AhciFixture *f, unsigned slot, uint64_t lba, uint16_t n)
+{
+  const GuestCommand command = {
+    .command = 0x60,
+    .features = n,
+    .count = slot << 3,
+    .device = 0x40,
+    .lba = lba,
+    .data = GUEST_DATA + 0x1000 * slot,
+    .length = n * 512,
+  };
+
+  ahci_guest_put (f->bench, DISK, slot, &command);
+}

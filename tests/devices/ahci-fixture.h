@@ -39,6 +39,13 @@ void assert_all (AhciFixture *f, uint64_t address, uint8_t value, size_t size);
 uint32_t port_read (AhciFixture *f, unsigned port, unsigned reg);
 const uint8_t *answer (AhciFixture *f, size_t size); /* what arrived at GUEST_DATA */
 
+/* A command of the disk with its data at GUEST_DATA. As ahci_guest_run. */
+uint32_t ata_run (AhciFixture *f, uint8_t opcode, uint64_t lba, uint16_t count, uint32_t length);
+
+/* Puts READ FPDMA QUEUED of @n sectors in @slot, its data at GUEST_DATA + 4 KiB per slot, without issuing it.
+ */
+void ata_put_queued (AhciFixture *f, unsigned slot, uint64_t lba, uint16_t n);
+
 /* A packet for the CD-ROM drive: PACKET (f, bytes of data, CDB bytes...). As ahci_guest_packet. */
 #define PACKET(f, length, ...) ahci_guest_packet ((f)->bench, CD, (const uint8_t[12]){ __VA_ARGS__ }, length)
 

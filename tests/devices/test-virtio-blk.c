@@ -410,6 +410,32 @@ test_reset_under_load (VirtioDisk *f, gconstpointer data)
     }
 }
 
+/* 4.1.4.3.2 and 2.6.1: a queue that is reset in the middle of requests says so until they are over, gives
+ * none of them back, and can be set up anew. */
+static void
+test_queue_reset_under_load (VirtioDisk *f, gconstpointer data)
+{
+  start (f, F_RING_RESET);
+  for (unsigned round = 0; round < 20; round++)
+    {
+      image_set_limits (f->image, &(ImageLimits){ .bytes_per_second = 1, .bytes_burst = 1 });
+      for (unsigned i = 0; i < 3; i++)
+        issue (f, T_IN, 0, DATA, 512);
+      bench_settle (f->bench);
+      bench_write16 (f->bench, VIRTIO_COMMON + REG_QUEUE_RESET, 1);
+      g_assert_cmpuint (bench_read16 (f->bench, VIRTIO_COMMON + REG_QUEUE_RESET), ==, 1);
+      g_assert_cmpuint (bench_read16 (f->bench, VIRTIO_COMMON + REG_QUEUE_ENABLE), ==, 0);
+      memset (bench_memory (f->bench, f->queue.desc, 0x4000), 0xcc, 0x4000);
+      image_set_limits (f->image, &(ImageLimits){ 0 });
+      bench_wait_idle (f->bench);
+      g_assert_cmpuint (bench_read16 (f->bench, VIRTIO_COMMON + REG_QUEUE_RESET), ==, 0);
+      for (unsigned i = 0; i < 0x4000; i++)
+        g_assert_cmphex (*(uint8_t *)bench_memory (f->bench, f->queue.desc + i, 1), ==, 0xcc);
+      guest_queue_init (&f->queue, f->bench, 0, 16, RINGS);
+      g_assert_cmpuint (run (f, T_IN, 0, DATA, 512), ==, S_OK);
+    }
+}
+
 /* The host's disk is full: the machine is asked to pause, and the write is done when it goes on. */
 static void
 test_full_disk (VirtioDisk *f, gconstpointer data)
@@ -524,6 +550,7 @@ main (int argc, char **argv)
   ADD ("any-framing", test_any_framing);
   ADD ("discard-and-zeroes", test_discard_and_zeroes);
   ADD ("reset-under-load", test_reset_under_load);
+  ADD ("queue-reset-under-load", test_queue_reset_under_load);
   ADD ("full-disk", test_full_disk);
   ADD ("stopped", test_stopped);
   ADD ("state", test_state);
