@@ -10,16 +10,18 @@ static bool
 run_change_job (const ImageJob *job, gpointer data, GError **error)
 {
   const Change *change = data;
+  g_autoptr (ImageKeys) keys = image_keys_new ();
   const ImageOptions options = {
     .exclusive_lock = true,
     .format = change->source.format,
     .no_backing = true,
     .secret = change->source.secret,
+    .keys = keys,
   };
   g_autoptr (EventLoop) loop = loop_new ("image-passphrase", error);
   g_autoptr (Image) image = loop != NULL ? image_open (loop, change->source.path, &options, error) : NULL;
 
-  return image != NULL && image_change_secret (image, change->old_secret, change->new_secret, 0, error);
+  return image != NULL && image_change_secret (image, change->old_secret, change->new_secret, 0, keys, error);
 }
 
 static int

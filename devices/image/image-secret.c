@@ -5,7 +5,7 @@
 
 bool
 image_change_secret (Image *image, const ImageSecret *old_secret, const ImageSecret *new_secret,
-                     unsigned milliseconds, GError **error)
+                     unsigned milliseconds, ImageKeys *keys, GError **error)
 {
   ImageLayer *layer = image_top (image);
 
@@ -20,6 +20,6 @@ image_change_secret (Image *image, const ImageSecret *old_secret, const ImageSec
       "Disk image “%s” is open to be read only, so its passphrases can't be changed. Open it to be written.",
       layer->store->path);
   else
-    return layer->format->change_secret (layer, old_secret, new_secret, milliseconds, error);
+    return layer->format->change_secret (layer, old_secret, new_secret, milliseconds, keys, error);
   return false;
 }

@@ -206,10 +206,10 @@ bool image_check (Image *image, ImageCheck *check, GError **error);
 /* Of the top layer, which was opened with a passphrase, to write. With both, @new_secret takes the place of
  * @old_secret; with @old_secret NULL it is one more (up to eight); with @new_secret NULL @old_secret opens
  * the disk no more, unless it is the last. What the disk holds stays as it is. Blocking, some seconds;
- * durable when it returns. @milliseconds: as in ImageCreateOptions. One caller at a time; fine on an image in
- * use. */
+ * durable when it returns. @milliseconds: as in ImageCreateOptions. @keys (nullable): with which
+ * the image was opened. One caller at a time; fine on an image in use. */
 bool image_change_secret (Image *image, const ImageSecret *old_secret, const ImageSecret *new_secret,
-                          unsigned milliseconds, GError **error);
+                          unsigned milliseconds, ImageKeys *keys, GError **error);
 
 /* --- new images --- */
 

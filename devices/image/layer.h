@@ -99,7 +99,7 @@ struct ImageLayer {
   GMutex lock;
   char *resolved_backing;
   struct DecodedClusters *decoded; /* NULL: the format knows no compressed ones */
-  int begun; /* atomic: begin_writing was called, or there is none */
+  int begun;                       /* atomic: begin_writing was called, or there is none */
 };
 
 struct ImageFormat {
@@ -147,7 +147,8 @@ struct ImageFormat {
 
   int (*flush) (ImageLayer *layer); /* NULL: store_sync of all stores is enough */
 
-  /* ENCODED: the whole cluster's plain bytes into @out (layer->cluster bytes). The core keeps the last few. */
+  /* ENCODED: the whole cluster's plain bytes into @out (layer->cluster bytes). The core keeps the last few.
+   */
   int (*decode) (ImageLayer *layer, const LayerExtent *extent, uint8_t *out);
   /* In place, whole 512-byte sectors that lie at @store_offset. */
   int (*crypt) (ImageLayer *layer, uint64_t store_offset, uint8_t *data, size_t length, bool encrypt);
@@ -170,7 +171,7 @@ struct ImageFormat {
   bool (*check) (ImageLayer *layer, ImageCheck *check, GError **error); /* see image_check */
   /* NULL: knows no passphrases. See image_change_secret. Without the layer's lock, one caller at a time. */
   bool (*change_secret) (ImageLayer *layer, const ImageSecret *old_secret, const ImageSecret *new_secret,
-                         unsigned milliseconds, GError **error);
+                         unsigned milliseconds, ImageKeys *keys, GError **error);
 
   /* Writes a new, empty image to @store (an empty file) and syncs it. @options->size is checked to be a
    * multiple of 512. NULL: the format is read, not made. */

@@ -192,7 +192,7 @@ test_keys_are_kept (void)
 {
   g_autofree char *folder = scratch_new (), *path = g_build_filename (folder, "header", NULL);
   g_autofree uint8_t *nothing = g_malloc0 (LUKS_HEADER_SIZE - 4096);
-  ImageSecret right = secret ("right"), wrong = secret ("wrong");
+  ImageSecret right = secret ("right"), wrong = secret ("wrong"), other = secret ("other");
   uint8_t first[LUKS_SECTOR_SIZE] = { 1, 2, 3 }, second[LUKS_SECTOR_SIZE] = { 1, 2, 3 };
   g_autoptr (ImageKeys) keys = image_keys_new ();
   g_autoptr (ImageStore) store = NULL;
@@ -215,6 +215,12 @@ test_keys_are_kept (void)
   luks_crypt (luks, 5, first, sizeof first, true);
   luks_crypt (again, 5, second, sizeof second, true);
   g_assert_cmpmem (first, sizeof first, second, sizeof second);
+
+  /* Nor to know which slot a passphrase is to leave. */
+  g_assert_false (luks_change_secret (again, &right, &other, QUICK_MILLISECONDS, NULL, NULL));
+  g_assert_true (luks_change_secret (again, &right, &other, QUICK_MILLISECONDS, keys, &error));
+  g_assert_true (unlocks (store, "other"));
+  g_assert_cmpuint (luks_n_secrets (again), ==, 1);
   g_clear_pointer (&store, store_close);
   scratch_free (g_steal_pointer (&folder));
 }
@@ -226,6 +232,7 @@ test_passphrases (void)
   ImageSecret one = secret ("one"), two = secret ("two"), three = secret ("three"), none = secret ("");
   g_autoptr (GError) error = NULL;
   g_autoptr (ImageStore) store = NULL;
+  g_autoptr (ImageKeys) keys = image_keys_new ();
   g_autoptr (Luks) luks = NULL;
 
   new_header (path, "one");
@@ -239,20 +246,20 @@ test_passphrases (void)
   g_assert_false (luks_add_secret (luks, &two, QUICK_MILLISECONDS, &error)); /* locked */
   g_assert_error (error, VMM_ERROR, VMM_ERROR_PERMISSION);
   g_clear_error (&error);
-  g_assert_true (luks_unlock (luks, &one, NULL, &error));
+  g_assert_true (luks_unlock (luks, &one, keys, &error));
   g_assert_false (luks_add_secret (luks, &none, QUICK_MILLISECONDS, &error));
   g_assert_error (error, VMM_ERROR, VMM_ERROR_INVALID);
   g_clear_error (&error);
-  g_assert_false (luks_remove_secret (luks, &one, &error)); /* the last one */
+  g_assert_false (luks_remove_secret (luks, &one, NULL, &error)); /* the last one */
   g_assert_error (error, VMM_ERROR, VMM_ERROR_INVALID);
   g_clear_error (&error);
 
   g_assert_true (luks_add_secret (luks, &two, QUICK_MILLISECONDS, &error));
   g_assert_true (unlocks (store, "one") && unlocks (store, "two"));
-  g_assert_true (luks_change_secret (luks, &one, &three, QUICK_MILLISECONDS, &error));
+  g_assert_true (luks_change_secret (luks, &one, &three, QUICK_MILLISECONDS, keys, &error));
   g_assert_no_error (error);
   g_assert_true (!unlocks (store, "one") && unlocks (store, "two") && unlocks (store, "three"));
-  g_assert_true (luks_remove_secret (luks, &two, &error));
+  g_assert_true (luks_remove_secret (luks, &two, keys, &error));
   g_assert_true (!unlocks (store, "two") && unlocks (store, "three"));
 
   while (luks_n_secrets (luks) < LUKS_SLOTS)

@@ -8,6 +8,8 @@ typedef struct {
   uint8_t digest[DIGEST_SIZE], digest_salt[SALT_SIZE];
   uint32_t key_size;
   uint8_t key[MAX_KEY];
+  bool has_slot;
+  uint8_t slot_salt[SALT_SIZE]; /* of the slot that it opens */
   size_t secret_length;
   uint8_t secret[];
 } Known;
@@ -62,8 +64,9 @@ find_locked (const ImageKeys *keys, const Luks *luks, const ImageSecret *secret)
   return NULL;
 }
 
-void
-luks_share_key (const Luks *luks, const ImageSecret *secret, ImageKeys *keys)
+/* @slot: that @secret opens, or -1. */
+static void
+share (const Luks *luks, const ImageSecret *secret, int slot, ImageKeys *keys)
 {
   size_t size = sizeof (Known) + secret->length;
   Known *known;
@@ -79,9 +82,36 @@ luks_share_key (const Luks *luks, const ImageSecret *secret, ImageKeys *keys)
       memcpy (known->digest_salt, luks->digest_salt, SALT_SIZE);
       memcpy (known->key, luks->key, luks->key_size);
       memcpy (known->secret, secret->data, secret->length);
+      known->has_slot = slot >= 0;
+      if (slot >= 0)
+        memcpy (known->slot_salt, luks->slots[slot].salt, SALT_SIZE);
       g_ptr_array_add (keys->known, known);
     }
   g_mutex_unlock (&keys->lock);
+}
+
+void
+luks_share_key (const Luks *luks, const ImageSecret *secret, ImageKeys *keys)
+{
+  share (luks, secret, -1, keys);
+}
+
+int
+luks_know_slot (const Luks *luks, const ImageSecret *secret, ImageKeys *keys, GError **error)
+{
+  const Known *known;
+  int slot = -1;
+
+  if (keys != NULL)
+    {
+      g_mutex_lock (&keys->lock);
+      known = find_locked (keys, luks, secret);
+      for (unsigned i = 0; known != NULL && known->has_slot && i < LUKS_SLOTS; i++)
+        if (luks->slots[i].enabled && memcmp (luks->slots[i].salt, known->slot_salt, SALT_SIZE) == 0)
+          slot = (int)i;
+      g_mutex_unlock (&keys->lock);
+    }
+  return slot >= 0 ? slot : luks_find_slot (luks, secret, NULL, error);
 }
 
 /* Its key into @key; false: has to be derived. */
@@ -104,13 +134,17 @@ bool
 luks_unlock (Luks *luks, const ImageSecret *secret, ImageKeys *keys, GError **error)
 {
   uint8_t *key = secret_memory_new (MAX_KEY);
+  bool known;
+  int slot = -1;
 
   if (key == NULL)
     return luks_no_memory (luks, error);
-  if ((take_known (keys, luks, secret, key) || luks_find_slot (luks, secret, key, error) >= 0)
-      && luks_take_key (luks, key, error))
+  known = take_known (keys, luks, secret, key);
+  if (!known)
+    slot = luks_find_slot (luks, secret, key, error);
+  if ((known || slot >= 0) && luks_take_key (luks, key, error))
     {
-      luks_share_key (luks, secret, keys);
+      share (luks, secret, slot, keys);
       return true;
     }
   secret_memory_free (key, MAX_KEY);

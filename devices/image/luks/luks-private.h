@@ -104,6 +104,8 @@ void luks_key_digest (const Luks *luks, const uint8_t *key, uint8_t *digest);
 
 /* The slot that @secret opens, or -1 with @error; its key goes to @key (nullable). */
 int luks_find_slot (const Luks *luks, const ImageSecret *secret, uint8_t *key, GError **error);
+/* The same, without @key; @keys (nullable) may know it. */
+int luks_know_slot (const Luks *luks, const ImageSecret *secret, ImageKeys *keys, GError **error);
 /* Takes @key over, which is secret memory of MAX_KEY, unless it fails. */
 bool luks_take_key (Luks *luks, uint8_t *key, GError **error);
 

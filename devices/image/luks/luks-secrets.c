@@ -128,13 +128,13 @@ wipe_slot (Luks *luks, unsigned index, GError **error)
 }
 
 bool
-luks_remove_secret (Luks *luks, const ImageSecret *secret, GError **error)
+luks_remove_secret (Luks *luks, const ImageSecret *secret, ImageKeys *keys, GError **error)
 {
   int index;
 
   if (!needs_key (luks, error))
     return false;
-  index = luks_find_slot (luks, secret, NULL, error);
+  index = luks_know_slot (luks, secret, keys, error);
   if (index < 0)
     return false;
   if (luks_n_secrets (luks) < 2)
@@ -150,13 +150,13 @@ luks_remove_secret (Luks *luks, const ImageSecret *secret, GError **error)
 
 bool
 luks_change_secret (Luks *luks, const ImageSecret *old_secret, const ImageSecret *new_secret,
-                    unsigned milliseconds, GError **error)
+                    unsigned milliseconds, ImageKeys *keys, GError **error)
 {
   int index;
 
   if (!needs_key (luks, error))
     return false;
-  index = luks_find_slot (luks, old_secret, NULL, error);
+  index = luks_know_slot (luks, old_secret, keys, error);
   return index >= 0 && luks_add_secret (luks, new_secret, milliseconds, error)
          && wipe_slot (luks, (unsigned)index, error);
 }

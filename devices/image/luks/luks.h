@@ -47,10 +47,11 @@ bool luks_is_unlocked (const Luks *luks);
 
 /* Of an unlocked one; durable when they return. A power cut on the way leaves the old passphrases. */
 bool luks_add_secret (Luks *luks, const ImageSecret *secret, unsigned milliseconds, GError **error);
-/* Refuses to remove the last one. */
-bool luks_remove_secret (Luks *luks, const ImageSecret *secret, GError **error);
+/* @keys (nullable): which slot a passphrase opens that was used before isn't tried out again. Refuses to
+ * remove the last one. */
+bool luks_remove_secret (Luks *luks, const ImageSecret *secret, ImageKeys *keys, GError **error);
 bool luks_change_secret (Luks *luks, const ImageSecret *old_secret, const ImageSecret *new_secret,
-                         unsigned milliseconds, GError **error);
+                         unsigned milliseconds, ImageKeys *keys, GError **error);
 
 /* In place; @size a multiple of LUKS_SECTOR_SIZE, @sector the number that the first one's vector comes from.
  * Unlocked only. */

@@ -96,7 +96,7 @@ qcow2_crypt (ImageLayer *layer, uint64_t store_offset, uint8_t *data, size_t len
 
 bool
 qcow2_change_secret (ImageLayer *layer, const ImageSecret *old_secret, const ImageSecret *new_secret,
-                     unsigned milliseconds, GError **error)
+                     unsigned milliseconds, ImageKeys *keys, GError **error)
 {
   const Qcow2 *q = QCOW2 (layer);
 
@@ -110,8 +110,8 @@ qcow2_change_secret (ImageLayer *layer, const ImageSecret *old_secret, const Ima
   if (old_secret == NULL)
     return luks_add_secret (q->crypt->luks, new_secret, milliseconds, error);
   if (new_secret == NULL)
-    return luks_remove_secret (q->crypt->luks, old_secret, error);
-  return luks_change_secret (q->crypt->luks, old_secret, new_secret, milliseconds, error);
+    return luks_remove_secret (q->crypt->luks, old_secret, keys, error);
+  return luks_change_secret (q->crypt->luks, old_secret, new_secret, milliseconds, keys, error);
 }
 
 void
