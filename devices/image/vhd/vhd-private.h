@@ -221,10 +221,17 @@ int vhd_write_locators (ImageStore *store, const VhdLocators *locators, uint64_t
 bool vhd_read_parent_footer (ImageStore *store, const char *path, uint8_t *footer, GError **error);
 bool vhd_check_backing (ImageLayer *layer, ImageLayer *below, GError **error);
 
-/* --- vhd.c --- */
+/* --- vhd-footer.c --- */
 
 /* The footer that counts of @store's two. *@footer is zero if there is none. 0 or -errno. */
 int vhd_read_footer (ImageStore *store, uint8_t *footer, bool *tail_valid, bool *head_valid);
+/* Writes the footer at @at, syncs, cuts the file behind it. 0 or -errno. */
+int vhd_move_footer (ImageLayer *layer, uint64_t at);
+/* Both copies of a changed footer, the one at the end first; durable. 0 or -errno. */
+int vhd_write_footers (ImageLayer *layer);
+
+/* --- vhd-layout.c --- */
+
 /* Where the footer, header, BAT and locators lie; at most 3 + VHD_N_LOCATORS. Returns how many. */
 unsigned vhd_regions (const Vhd *vhd, uint64_t file_size, VhdRegion *regions);
 /* Whether a block may lie at @at: within the file, apart from all else. */
@@ -232,10 +239,6 @@ bool vhd_block_fits (const Vhd *vhd, uint64_t file_size, const VhdRegion *region
                      uint64_t at);
 /* Where the last thing in use ends. */
 uint64_t vhd_used_end (const Vhd *vhd, uint64_t file_size);
-/* Writes the footer at @at, syncs, cuts the file behind it. 0 or -errno. */
-int vhd_move_footer (ImageLayer *layer, uint64_t at);
-/* Both copies of a changed footer, the one at the end first; durable. 0 or -errno. */
-int vhd_write_footers (ImageLayer *layer);
 
 /* --- vhd-settle.c: header and footers that may have changed in the store, or not --- */
 
@@ -254,14 +257,17 @@ void vhd_unplace (ImageLayer *layer, const ImagePlace *place);
 int vhd_unmap (ImageLayer *layer, uint64_t offset, uint64_t length, UnmapKind kind, bool may_block);
 int vhd_flush (ImageLayer *layer);
 void vhd_mark_bat (Vhd *vhd, uint32_t block);
-/* Free room for one block: found or at the end. 0 or -errno. */
-int vhd_take_slot (ImageLayer *layer, bool may_block, VhdSlot *slot);
-/* Room is to be looked for anew: nothing is under way, and what lies where has changed. */
-void vhd_forget_free_slots (Vhd *vhd);
 /* Block @block lies at @slot now; its old room is free after the next flush. */
 void vhd_move_block (ImageLayer *layer, uint32_t block, VhdSlot slot);
 /* The disk has @n_blocks, of which the new ones are unused. All is flushed. */
 void vhd_set_n_blocks (Vhd *vhd, uint32_t n_blocks);
+
+/* --- vhd-room.c --- */
+
+/* Free room for one block: found or at the end. 0 or -errno. */
+int vhd_take_slot (ImageLayer *layer, bool may_block, VhdSlot *slot);
+/* Room is to be looked for anew: nothing is under way, and what lies where has changed. */
+void vhd_forget_free_slots (Vhd *vhd);
 
 /* --- vhd-create.c, vhd-resize.c, vhd-check.c --- */
 
