@@ -1,5 +1,19 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/cli/cli.h"
+#include "app/cli/disk.h"
+
+static bool
+change (const CliMachine *machine, const char *drive, const char *path, bool force, GError **error)
+{
+  g_auto (CliWait) wait = { 0 };
+
+  if (machine->vm == NULL)
+    {
+      bonsai_session_change_medium_async (machine->session, drive, path, force, NULL, cli_wait_ready, &wait);
+      return bonsai_session_change_medium_finish (machine->session, cli_wait (&wait), error);
+    }
+  bonsai_vm_change_medium_async (machine->vm, drive, path, force, NULL, cli_wait_ready, &wait);
+  return bonsai_vm_change_medium_finish (machine->vm, cli_wait (&wait), error);
+}
 
 static int
 run_cd (const Verb *verb, int argc, char **argv)
@@ -12,8 +26,7 @@ run_cd (const Verb *verb, int argc, char **argv)
     { "force", 0, 0, G_OPTION_ARG_NONE, &force, "Even if the guest has locked the tray", NULL },
     G_OPTION_ENTRY_NULL,
   };
-  g_autoptr (BonsaiSession) session = NULL;
-  g_auto (CliWait) wait = { 0 };
+  g_auto (CliMachine) machine = { 0 };
   GError *error = NULL;
 
   if (!cli_parse (verb, entries, &argc, &argv, 2, 3, &status))
@@ -22,14 +35,10 @@ run_cd (const Verb *verb, int argc, char **argv)
     path = g_canonicalize_filename (argv[3], NULL);
   else if (!g_str_equal (argv[2], "eject") || argc != 3)
     return cli_usage (verb, "say “insert FILE” or “eject”");
-  session = cli_find_session (argv[1], &error);
-  if (session == NULL)
-    return cli_fail (error);
-  bonsai_session_change_medium_async (session, drive, path, force, NULL, cli_wait_ready, &wait);
-  if (!bonsai_session_change_medium_finish (session, cli_wait (&wait), &error))
+  if (!cli_find_machine (argv[1], &machine, &error) || !change (&machine, drive, path, force, &error))
     return cli_fail (error);
   return EXIT_STATUS_OK;
 }
 
-const Verb verb_cd = { "cd", "NAME insert FILE | eject",
-                       "Change the medium in a running machine's CD-ROM drive", run_cd };
+const Verb verb_cd = { "cd", "NAME insert FILE | eject", "Change the medium in a machine's CD-ROM drive",
+                       run_cd };

@@ -4,7 +4,6 @@
 #include "app/base/error.h"
 #include "app/disk/disk-secret.h"
 
-#include <string.h>
 #include <unistd.h>
 
 /* --- out --- */
@@ -161,6 +160,17 @@ take (DiskSpec *disk, const char *name, GVariant *value, GUnixFDList *fds, bool 
   return take_choice (disk, name, value, any_bus);
 }
 
+/* What is relative to the caller's folder means nothing here. */
+static bool
+check_path (const char *path, GError **error)
+{
+  if (path == NULL || g_path_is_absolute (path) || g_str_has_prefix (path, "nbd://")
+      || g_str_has_prefix (path, "nbd+unix://"))
+    return true;
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "A disk's path must be absolute, not “%s”", path);
+  return false;
+}
+
 DiskSpec *
 disk_message_parse (GVariant *settings, GUnixFDList *fds, bool *any_bus, GError **error)
 {
@@ -186,11 +196,7 @@ disk_message_parse (GVariant *settings, GUnixFDList *fds, bool *any_bus, GError 
           return NULL;
         }
     }
-  if (disk->path != NULL && !g_path_is_absolute (disk->path) && strstr (disk->path, "://") == NULL)
-    {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "The path of a disk must be absolute, not “%s”",
-                   disk->path);
-      return NULL;
-    }
+  if (!check_path (disk->path, error) || !check_path (disk->options.secret_file, error))
+    return NULL;
   return g_steal_pointer (&disk);
 }

@@ -72,20 +72,27 @@ keep_detached (const char *id, void *data, GError **error)
 }
 
 static bool
+set_medium (BonsaiVm *self, VmConfig *config, VmDisk *drive, const char *path, GError **error)
+{
+  g_autofree char *kept = path_in_bundle (self, path);
+
+  if (g_strcmp0 (drive->path, kept) == 0)
+    return true;
+  vm_config_set (&drive->path, kept);
+  g_clear_pointer (&drive->options.format, g_free); /* the old disc's */
+  return bonsai_vm_save_config (self, config, error);
+}
+
+static bool
 keep_medium (const char *drive, const char *path, void *data, GError **error)
 {
   BonsaiVm *self = data;
   g_autoptr (VmConfig) config = description (self, error);
   VmDisk *disk = config != NULL ? vm_config_find_disk (config, drive) : NULL;
-  g_autofree char *kept = path_in_bundle (self, path);
 
   if (config == NULL)
     return false;
-  if (disk == NULL || disk->kind != DISK_KIND_CDROM || g_strcmp0 (disk->path, kept) == 0)
-    return true;
-  vm_config_set (&disk->path, kept);
-  g_clear_pointer (&disk->options.format, g_free); /* the old disc's */
-  return bonsai_vm_save_config (self, config, error);
+  return disk == NULL || disk->kind != DISK_KIND_CDROM || set_medium (self, config, disk, path, error);
 }
 
 const LocalSessionKeeper bonsai_vm_keeper = {
@@ -180,6 +187,38 @@ detach_stopped (BonsaiVm *self, const char *id, GError **error)
     }
   g_ptr_array_remove (config->disks, disk);
   return bonsai_vm_save_config (self, config, error);
+}
+
+static VmDisk *
+find_cdrom (const VmConfig *config, const char *id)
+{
+  for (unsigned i = 0; i < config->disks->len; i++)
+    {
+      VmDisk *disk = g_ptr_array_index (config->disks, i);
+
+      if (disk->kind == DISK_KIND_CDROM && (id == NULL || g_strcmp0 (disk->id, id) == 0))
+        return disk;
+    }
+  return NULL;
+}
+
+static bool
+change_medium_stopped (BonsaiVm *self, const char *id, const char *path, GError **error)
+{
+  g_autoptr (BundleLock) lock = NULL;
+  g_autoptr (VmConfig) config = open_stopped (self, &lock, error);
+  VmDisk *drive = config != NULL ? find_cdrom (config, id) : NULL;
+
+  if (config == NULL)
+    return false;
+  if (drive == NULL)
+    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "“%s” has no CD-ROM drive%s%s",
+                 bonsai_vm_get_name (self), id != NULL ? " " : "", id != NULL ? id : "");
+  else if (path != NULL && !g_file_test (path, G_FILE_TEST_EXISTS))
+    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "There is no file %s", path);
+  else
+    return set_medium (self, config, drive, path, error);
+  return false;
 }
 
 /* A worker thread: the format is recorded. */
@@ -291,6 +330,42 @@ bonsai_vm_detach_disk_async (BonsaiVm *self, const char *disk, gboolean force, G
 
 gboolean
 bonsai_vm_detach_disk_finish (BonsaiVm *self, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+static void
+medium_changed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  GError *error = NULL;
+
+  if (bonsai_session_change_medium_finish (BONSAI_SESSION (source), result, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+void
+bonsai_vm_change_medium_async (BonsaiVm *self, const char *drive, const char *path, gboolean force,
+                               GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
+  BonsaiSession *session = bonsai_vm_get_session (self);
+  GError *error = NULL;
+
+  g_task_set_source_tag (task, bonsai_vm_change_medium_async);
+  if (session != NULL)
+    bonsai_session_change_medium_async (session, drive, path, force, cancellable, medium_changed,
+                                        g_steal_pointer (&task));
+  else if (change_medium_stopped (self, drive, path, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+gboolean
+bonsai_vm_change_medium_finish (BonsaiVm *self, GAsyncResult *result, GError **error)
 {
   return g_task_propagate_boolean (G_TASK (result), error);
 }

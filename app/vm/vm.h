@@ -106,4 +106,10 @@ void bonsai_vm_detach_disk_async (BonsaiVm *vm, const char *disk, gboolean force
                                   GAsyncReadyCallback callback, gpointer data);
 gboolean bonsai_vm_detach_disk_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
 
+/* The disc in a CD-ROM drive (NULL: the first): as bonsai_session_change_medium_async if the machine runs, else for its
+ * next start. @path: absolute; NULL: none. */
+void bonsai_vm_change_medium_async (BonsaiVm *vm, const char *drive, const char *path, gboolean force,
+                                    GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+gboolean bonsai_vm_change_medium_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
+
 G_END_DECLS

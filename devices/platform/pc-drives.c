@@ -484,8 +484,6 @@ make_ready (Pc *pc, const PcDrive *drive, GError **error)
     return change_medium (pc, drive, NULL, false, error);
   if (drive->image == NULL || image_is_read_only (drive->image))
     return true;
-  /* It goes; nothing is held back any more. */
-  image_set_limits (drive->image, &(ImageLimits){ 0 });
   result = image_run (drive->image, IMAGE_FLUSH, 0, NULL, 0);
   if (result == 0)
     return true;

@@ -242,6 +242,13 @@ def test_cd():
     assert show("Drive")["config"]["disks"][0]["path"] == disc
     bonsai("start", "Drive", "--headless")
     bonsai("stop", "Drive")
+    # Nor need it run.
+    bonsai("cd", "Drive", "eject")
+    assert "path" not in show("Drive")["config"]["disks"][0]
+    assert "nonexistent" in bonsai("cd", "Drive", "insert", "/nonexistent", status=ERROR)
+    assert "no CD-ROM" in bonsai("cd", "Drive", "insert", disc, "--drive", "cd7", status=ERROR)
+    bonsai("cd", "Drive", "insert", disc)
+    assert show("Drive")["config"]["disks"][0]["path"] == disc
 
 
 def disks_of(name):

@@ -279,8 +279,10 @@ static void
 test_attach_refused (void)
 {
   static const char *const settings[] = {
-    "{'path': <'relative.img'>}", "{'path': <7>}",          "{'bus': <'ide'>}",
-    "{'cache': <true>}",          "{'read-only': <'yes'>}", "{'limits': <(uint64 1, uint64 2)>}",
+    "{'path': <'relative.img'>}", "{'path': <'file://disk'>}",
+    "{'secret-file': <'key'>}",   "{'path': <7>}",
+    "{'bus': <'ide'>}",           "{'cache': <true>}",
+    "{'read-only': <'yes'>}",     "{'limits': <(uint64 1, uint64 2)>}",
     "{'secret': <handle 0>}",     "{'colour': <'blue'>}",
   };
 
