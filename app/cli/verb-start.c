@@ -49,6 +49,20 @@ tell_status (int fd, const char *text)
   close (fd);
 }
 
+/* For host.log: what the state text says is soon forgotten otherwise. */
+static void
+on_state_text (BonsaiVm *vm)
+{
+  g_autoptr (GDateTime) now = g_date_time_new_now_local ();
+  g_autofree char *time = g_date_time_format_iso8601 (now);
+  BonsaiReason reason = bonsai_vm_get_reason (vm);
+
+  if (reason == BONSAI_REASON_GUEST_PANIC || reason == BONSAI_REASON_WATCHDOG
+      || reason == BONSAI_REASON_IO_ERROR)
+    g_printerr ("%s %s: %s\n", time, bonsai_state_name (bonsai_vm_get_state (vm)),
+                bonsai_vm_get_state_text (vm));
+}
+
 static int
 run_in_foreground (BonsaiVm *vm, BonsaiStartFlags flags, int status_fd)
 {
@@ -60,6 +74,7 @@ run_in_foreground (BonsaiVm *vm, BonsaiStartFlags flags, int status_fd)
   g_unix_signal_add (SIGTERM, on_signal, &foreground);
   g_unix_signal_add (SIGHUP, on_signal, &foreground);
   signal (SIGPIPE, SIG_IGN);
+  g_signal_connect (vm, "notify::state-text", G_CALLBACK (on_state_text), NULL);
   bonsai_vm_start_async (vm, flags, NULL, cli_wait_ready, &wait);
   if (!bonsai_vm_start_finish (vm, cli_wait (&wait), &error))
     {

@@ -58,11 +58,11 @@ class Console:
 
     def run(self, command, seconds=60):
         """What a command at the guest's shell prints."""
-        # The shell's echo of the command has the quotes, its output has not; what an earlier console said may come first.
+        # The shell's echo of the command, wrapped or not, has the quotes; what an earlier console said may come first.
         self.commands += 1
-        mark = f"{self.process}-{self.commands}".encode()
-        self.type(command.encode() + b"; echo do''ne-" + mark + b"\n")
-        said = self.wait(rb"echo do''ne-" + mark + rb"\r?\n(?s:(.*?))done-" + mark + rb"\r?\n", seconds)[1]
+        mark = f"{self.process}-{self.commands}"
+        self.type(f"echo be''gin-{mark}; {command}; echo e''nd-{mark}\n".encode())
+        said = self.wait(f"begin-{mark}\r?\n(?s:(.*?))end-{mark}\r?\n".encode(), seconds)[1]
         return said.decode(errors="replace").replace("\r", "")
 
     def is_raw(self):
