@@ -352,6 +352,7 @@ class Blink(Console):
 ROWS = [Start(), StartKernel(), Firmware(), LinuxToInit(), PortRoundTrip(), MemoryRoundTrip(), MemoryOverhead(),
         IdleCpu(), FullScreen(), FullScreenCpu(), Blink(),
         GuestDisk("disk-read-1", "read-1", 50000), GuestDisk("disk-read-32", "read-32", 200000),
+        GuestDisk("packed-read-1", "read-1-packed", 50000), GuestDisk("packed-read-32", "read-32-packed", 200000),
         GuestDisk("disk-write-1", "write-1", 50000), GuestDisk("disk-write-32", "write-32", 200000),
         GuestDisk("disk-read-big", "read-big", 4000, goal=0.9),
         GuestDisk("disk-write-big", "write-big", 2000, goal=0.9),

@@ -63,7 +63,7 @@ def qemu_command(context, folder, serial=None, memory="64M", window=False, firmw
         command += ["-object", "iothread,id=io",
                     "-blockdev", "driver=file,node-name=file,aio=io_uring,filename=" + fast_disk["path"],
                     "-blockdev", f"driver={fast_disk['format']},node-name=disk,file=file,discard=unmap",
-                    "-device", "virtio-blk-pci,drive=disk,iothread=io,disable-legacy=on"]
+                    "-device", "virtio-blk-pci,drive=disk,iothread=io,disable-legacy=on,packed=on"]
     for option, value in boot.items():
         command += ["-" + option, value]
     return command, {}

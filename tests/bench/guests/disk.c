@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Works a virtio disk (virtio 1.2, 5.2) as hard as it can: COUNT requests of BLOCK bytes, DEPTH at a time, at random
- * places or one after the other. It says "s" when it begins, "e" when it has ended, "x" when the disk failed. It
- * looks for what is done and takes no interrupts: what is measured is the way from the doorbell to the used ring.
+ * Works a virtio disk (virtio 1.2, 5.2) as hard as it can: COUNT requests of BLOCK bytes, DEPTH at a time, at
+ * random places or one after the other. It says "s" when it begins, "e" when it has ended, "x" when the disk
+ * failed. It looks for what is done and takes no interrupts: what is measured is the way from the doorbell to
+ * the used ring.
  */
 #include <stdint.h>
 
@@ -22,33 +23,10 @@
 #define QUEUE_SIZE 128u
 #define BARS       0xe0000000u
 
-/* Where things lie in RAM: the program itself is in read-only memory. */
-#define DESC    ((volatile struct Descriptor *)0x10000)
-#define AVAIL   ((volatile struct Ring *)0x12000)
-#define USED    ((volatile struct UsedRing *)0x13000)
+/* Where things lie in RAM: the program itself is in read-only memory. The queue has the first of it. */
 #define HEADERS ((volatile struct Header *)0x14000)
 #define STATUS  ((volatile uint8_t *)0x15000)
 #define DATA    0x200000u
-
-struct Descriptor {
-  uint64_t address;
-  uint32_t length;
-  uint16_t flags, next;
-};
-
-struct Ring {
-  uint16_t flags, index;
-  uint16_t ring[QUEUE_SIZE];
-  uint16_t event;
-};
-
-struct UsedRing {
-  uint16_t flags, index;
-  struct {
-    uint32_t id, length;
-  } ring[QUEUE_SIZE];
-  uint16_t event;
-};
 
 struct Header {
   uint32_t type, reserved;
@@ -71,16 +49,24 @@ struct Disk {
   uint32_t doorbell_step;
 };
 
+/* The queue's layout: its QUEUE_FEATURES and areas, queue_lay_out, queue_add for a request that is to be
+ * made, queue_kick and queue_next_done, which is -1 as long as there is none. */
+#ifdef PACKED
+#include "disk-packed.h"
+#else
+#include "disk-split.h"
+#endif
+
 static inline void
 out8 (uint16_t port, uint8_t value)
 {
-  __asm__ volatile ("outb %0, %1" ::"a"(value), "Nd"(port));
+  __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port));
 }
 
 static inline void
 out32 (uint16_t port, uint32_t value)
 {
-  __asm__ volatile ("outl %0, %1" ::"a"(value), "Nd"(port));
+  __asm__ volatile("outl %0, %1" ::"a"(value), "Nd"(port));
 }
 
 static inline uint32_t
@@ -88,7 +74,7 @@ in32 (uint16_t port)
 {
   uint32_t value;
 
-  __asm__ volatile ("inl %1, %0" : "=a"(value) : "Nd"(port));
+  __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
   return value;
 }
 
@@ -102,7 +88,7 @@ static void
 stop (void)
 {
   for (;;)
-    __asm__ volatile ("pause");
+    __asm__ volatile("pause");
 }
 
 static uint32_t
@@ -188,42 +174,27 @@ start_driver (struct Disk *disk)
   common->driver_feature_select = 0;
   common->driver_feature = 1u << 29; /* EVENT_IDX */
   common->driver_feature_select = 1;
-  common->driver_feature = 1; /* VERSION_1 */
+  common->driver_feature = QUEUE_FEATURES;
   common->device_status = 11; /* FEATURES_OK */
   common->queue_select = 0;
   common->queue_size = QUEUE_SIZE;
-  common->queue_desc[0] = (uintptr_t)DESC;
+  common->queue_desc[0] = (uintptr_t)QUEUE_DESC;
   common->queue_desc[1] = 0;
-  common->queue_driver[0] = (uintptr_t)AVAIL;
+  common->queue_driver[0] = (uintptr_t)QUEUE_DRIVER;
   common->queue_driver[1] = 0;
-  common->queue_device[0] = (uintptr_t)USED;
+  common->queue_device[0] = (uintptr_t)QUEUE_DEVICE;
   common->queue_device[1] = 0;
   disk->doorbell += common->queue_notify_off * disk->doorbell_step / 2;
   common->queue_enable = 1;
   common->device_status = 15; /* DRIVER_OK */
 }
 
-/* Three descriptors for each request: header, data, status. */
 static void
 lay_out (void)
 {
   for (unsigned i = 0; i < DEPTH; i++)
-    {
-      volatile struct Descriptor *d = &DESC[i * 3];
-
-      HEADERS[i].type = TYPE;
-      d[0].address = (uintptr_t)&HEADERS[i];
-      d[0].length = 16;
-      d[0].flags = 1; /* NEXT */
-      d[0].next = i * 3 + 1;
-      d[1].address = DATA + (uint64_t)i * BLOCK;
-      d[1].length = BLOCK;
-      d[1].flags = TYPE ? 1 : 3; /* NEXT, WRITE */
-      d[1].next = i * 3 + 2;
-      d[2].address = (uintptr_t)&STATUS[i];
-      d[2].length = 1;
-      d[2].flags = 2;
-    }
+    HEADERS[i].type = TYPE;
+  queue_lay_out ();
 }
 
 static uint64_t
@@ -243,7 +214,7 @@ static void
 run (const struct Disk *disk, uint64_t n_blocks)
 {
   uint64_t state = 88172645463325252;
-  uint16_t made_available = 0, seen = 0;
+  struct Queue queue = QUEUE_START;
   unsigned submitted = 0, done = 0;
   unsigned free_slots[DEPTH], n_free = DEPTH;
 
@@ -251,37 +222,30 @@ run (const struct Disk *disk, uint64_t n_blocks)
     free_slots[i] = i;
   while (done < COUNT)
     {
-      uint16_t before = made_available, event;
+      int slot;
 
       while (n_free > 0 && submitted < COUNT)
         {
-          unsigned slot = free_slots[--n_free];
+          unsigned next = free_slots[--n_free];
 
-          HEADERS[slot].sector = next_block (&state, n_blocks) * (BLOCK / 512);
-          STATUS[slot] = 0xff;
-          AVAIL->ring[made_available++ % QUEUE_SIZE] = slot * 3;
+          HEADERS[next].sector = next_block (&state, n_blocks) * (BLOCK / 512);
+          STATUS[next] = 0xff;
+          queue_add (&queue, next);
           submitted++;
         }
-      __atomic_thread_fence (__ATOMIC_SEQ_CST);
-      AVAIL->index = made_available;
-      AVAIL->event = seen + 0x7fff;
-      __atomic_thread_fence (__ATOMIC_SEQ_CST);
-      event = USED->event;
-      if ((uint16_t)(made_available - event - 1) < (uint16_t)(made_available - before))
+      if (queue_kick (&queue))
         *disk->doorbell = 0;
 
-      while (USED->index == seen)
-        __asm__ volatile ("pause");
-      for (; seen != USED->index; seen++, done++)
+      while ((slot = queue_next_done (&queue)) < 0)
+        __asm__ volatile("pause");
+      for (; slot >= 0; slot = queue_next_done (&queue), done++)
         {
-          unsigned slot = USED->ring[seen % QUEUE_SIZE].id / 3;
-
           if (STATUS[slot] != 0)
             {
               say ('x');
               stop ();
             }
-          free_slots[n_free++] = slot;
+          free_slots[n_free++] = (unsigned)slot;
         }
     }
 }
