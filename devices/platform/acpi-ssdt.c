@@ -9,7 +9,10 @@
 enum {
   AML_NAME = 0x08,
   AML_STRING = 0x0d,
+  AML_ONE = 0x01,
   AML_BYTE = 0x0a,
+  AML_WORD = 0x0b,
+  AML_DWORD = 0x0c,
   AML_SCOPE = 0x10,
   AML_BUFFER = 0x11,
   AML_DUAL_NAME = 0x2e,
@@ -105,42 +108,94 @@ append_range (GByteArray *crs, unsigned kind, unsigned size, uint64_t start, uin
   acpi_append (crs, end - start, size);
 }
 
+/* Firmware that puts ECAM at the hole's begin uses what lies above it; any other what is free on both sides.
+ */
 static void
-append_windows (GByteArray *crs, uint64_t ram_end)
+append_low_windows (GByteArray *crs, const AcpiConfig *config)
 {
-  uint64_t high_start, high_size = pc_high_window (ram_end, &high_start);
+  uint64_t ecam_end = config->ecam + PC_ECAM_SIZE;
+
+  if (config->ecam == PC_ECAM_BASE)
+    {
+      append_range (crs, RANGE_MEMORY, 4, PC_WINDOW_START, PC_WINDOW_END);
+      return;
+    }
+  if (config->ecam > config->ram_low)
+    append_range (crs, RANGE_MEMORY, 4, config->ram_low, MIN (config->ecam, PC_WINDOW_END));
+  if (ecam_end < PC_WINDOW_END)
+    append_range (crs, RANGE_MEMORY, 4, MAX (ecam_end, config->ram_low), PC_WINDOW_END);
+}
+
+static void
+append_windows (GByteArray *crs, const AcpiConfig *config)
+{
+  uint64_t high_start, high_size = pc_high_window (config->ram_end, &high_start);
 
   append_range (crs, RANGE_BUS, 2, 0, 0x100);
   append_bytes (crs, "\x47\x01\xf8\x0c\xf8\x0c\x01\x08", 8); /* ports 0xcf8..0xcff are the bridge's own */
   append_range (crs, RANGE_IO, 2, 0, 0xcf8);
   append_range (crs, RANGE_IO, 2, 0xd00, 0x10000);
   append_range (crs, RANGE_MEMORY, 4, 0xa0000, 0xc0000);
-  append_range (crs, RANGE_MEMORY, 4, PC_WINDOW_START, PC_WINDOW_END);
+  append_low_windows (crs, config);
   if (high_size)
     append_range (crs, RANGE_MEMORY, 8, high_start, high_start + high_size);
   append_bytes (crs, "\x79\x00", 2);
 }
 
 static void
-append_root_bus (GByteArray *aml, uint64_t ram_end)
+append_crs (GByteArray *aml, GByteArray *crs)
 {
-  GByteArray *scope = g_byte_array_new ();
   GByteArray *buffer = g_byte_array_new ();
-  GByteArray *crs = g_byte_array_new ();
 
-  append_windows (crs, ram_end);
-  acpi_append (buffer, 0x0b, 1); /* a word: the buffer's size */
+  acpi_append (aml, AML_NAME, 1);
+  append_bytes (aml, "_CRS", 4);
+  acpi_append (aml, AML_BUFFER, 1);
+  acpi_append (buffer, AML_WORD, 1);
   acpi_append (buffer, crs->len, 2);
   g_byte_array_append (buffer, crs->data, crs->len);
   g_byte_array_unref (crs);
+  append_package (aml, buffer);
+}
 
+/* PCI Firmware 3.2, section 4.1.2: the window is a resource of a motherboard device. */
+static void
+append_ecam (GByteArray *aml, uint64_t ecam)
+{
+  GByteArray *device = g_byte_array_new ();
+  GByteArray *crs = g_byte_array_new ();
+
+  append_bytes (crs, "\x86\x09\x00\x01", 4); /* 32-bit fixed memory, writable: section 6.4.3.4 */
+  acpi_append (crs, ecam, 4);
+  acpi_append (crs, PC_ECAM_SIZE, 4);
+  append_bytes (crs, "\x79\x00", 2);
+
+  append_bytes (device, "ECAM", 4);
+  acpi_append (device, AML_NAME, 1);
+  append_bytes (device, "_HID", 4);
+  acpi_append (device, AML_DWORD, 1);
+  append_bytes (device, "\x41\xd0\x0c\x02", 4); /* PNP0C02 */
+  acpi_append (device, AML_NAME, 1);
+  append_bytes (device, "_UID", 4);
+  acpi_append (device, AML_ONE, 1);
+  append_crs (device, crs);
+
+  acpi_append (aml, AML_EXTENDED, 1);
+  acpi_append (aml, AML_DEVICE, 1);
+  append_package (aml, device);
+}
+
+static void
+append_root_bus (GByteArray *aml, const AcpiConfig *config)
+{
+  GByteArray *scope = g_byte_array_new ();
+  GByteArray *crs = g_byte_array_new ();
+
+  append_windows (crs, config);
   acpi_append (scope, AML_ROOT, 1);
   acpi_append (scope, AML_DUAL_NAME, 1);
   append_bytes (scope, "_SB_PCI0", 8);
-  acpi_append (scope, AML_NAME, 1);
-  append_bytes (scope, "_CRS", 4);
-  acpi_append (scope, AML_BUFFER, 1);
-  append_package (scope, buffer);
+  append_crs (scope, crs);
+  append_ecam (scope, config->ecam);
 
   acpi_append (aml, AML_SCOPE, 1);
   append_package (aml, scope);
@@ -152,7 +207,7 @@ acpi_build_ssdt (const AcpiConfig *config)
   GByteArray *ssdt = acpi_table_new ("SSDT", 2);
 
   append_cpus (ssdt, config->n_cpus);
-  append_root_bus (ssdt, config->ram_end);
+  append_root_bus (ssdt, config);
   acpi_table_finish (ssdt);
   return ssdt;
 }

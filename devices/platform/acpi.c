@@ -270,12 +270,12 @@ build_madt (Build *build, const AcpiConfig *config)
 /* --- MCFG: PCI Firmware 3.2, section 4.1.2 --- */
 
 static void
-build_mcfg (Build *build)
+build_mcfg (Build *build, const AcpiConfig *config)
 {
   GByteArray *mcfg = acpi_table_new ("MCFG", 1);
 
   acpi_append (mcfg, 0, 8);
-  acpi_append (mcfg, PC_ECAM_BASE, 8);
+  acpi_append (mcfg, config->ecam, 8);
   acpi_append (mcfg, 0, 2);
   acpi_append (mcfg, 0, 1);
   acpi_append (mcfg, PC_ECAM_SIZE / (1 << 20) - 1, 1);
@@ -347,7 +347,7 @@ acpi_files_new (const AcpiConfig *config)
   build_dsdt (&build);
   build_fadt (&build, config);
   build_madt (&build, config);
-  build_mcfg (&build);
+  build_mcfg (&build, config);
   if (config->hpet)
     build_hpet (&build);
   list_table (&build, acpi_build_ssdt (config));

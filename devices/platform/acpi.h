@@ -15,6 +15,8 @@ G_BEGIN_DECLS
 typedef struct {
   unsigned n_cpus;
   uint64_t ram_end; /* first address above all RAM: 64-bit BARs may go above it */
+  uint64_t ram_low; /* end of the RAM below 4 GiB */
+  uint64_t ecam;    /* where the firmware puts the window of configuration space, PC_ECAM_SIZE bytes */
   bool display;     /* there is a VGA */
   bool hpet;
 } AcpiConfig;

@@ -96,7 +96,7 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "BONSAI", "BNSIDSDT", 1)
                 Return (Local0)
             }
 
-            /* What the PCI windows must leave alone. */
+            /* What the PCI windows must leave alone; ECAM as well, which acpi-ssdt.c knows the place of. */
             Device (MBRD)
             {
                 Name (_HID, EisaId ("PNP0C02"))

@@ -45,6 +45,8 @@ typedef struct {
   GBytes *items[N_SELECTORS];
   FileEntry files[FW_CFG_MAX_FILES];
   unsigned n_files;
+  FwCfgRefresh refresh;
+  void *refresh_data;
 
   uint16_t selector;
   uint32_t offset;
@@ -123,6 +125,27 @@ fw_cfg_add_file (Device *device, const char *name, const void *data, size_t size
   fw_cfg_add_bytes (device, name, content);
 }
 
+void
+fw_cfg_replace_file (Device *device, const char *name, GBytes *content)
+{
+  FwCfg *self = FW_CFG (device);
+
+  for (unsigned i = 0; i < self->n_files; i++)
+    if (g_str_equal (self->files[i].name, name))
+      {
+        store_be32 (&self->files[i].size, g_bytes_get_size (content));
+        fw_cfg_set_item (self, FW_CFG_FIRST_FILE + i, g_bytes_ref (content));
+        fw_cfg_update_directory (self);
+      }
+}
+
+void
+fw_cfg_set_refresh (Device *device, FwCfgRefresh func, void *data)
+{
+  FW_CFG (device)->refresh = func;
+  FW_CFG (device)->refresh_data = data;
+}
+
 GBytes *
 fw_cfg_find_file (Device *device, const char *name)
 {
@@ -139,6 +162,8 @@ fw_cfg_find_file (Device *device, const char *name)
 static void
 fw_cfg_select (FwCfg *self, uint16_t selector)
 {
+  if (self->refresh)
+    self->refresh (&self->device, self->refresh_data);
   self->selector = selector;
   self->offset = 0;
   TRACE (self, "select", "selector=0x%04x", selector);

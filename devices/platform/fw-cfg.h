@@ -41,6 +41,14 @@ void fw_cfg_add_u64 (Device *device, uint16_t selector, uint64_t value);
 void fw_cfg_add_file (Device *device, const char *name, const void *data, size_t size);
 void fw_cfg_add_bytes (Device *device, const char *name, GBytes *content);
 
+/* Another content for a file that is there. */
+void fw_cfg_replace_file (Device *device, const char *name, GBytes *content);
+
+/* @func is called with the device's lock held whenever firmware selects an item, before it reads: it may replace
+ * files. */
+typedef void (*FwCfgRefresh) (Device *device, void *data);
+void fw_cfg_set_refresh (Device *device, FwCfgRefresh func, void *data);
+
 /* The content of the file @name, or NULL. (transfer none) */
 GBytes *fw_cfg_find_file (Device *device, const char *name);
 

@@ -5,10 +5,12 @@
 #include "devices/platform/firmware.h"
 #include "devices/platform/fw-cfg.h"
 #include "devices/platform/pc-map.h"
+#include "devices/platform/pci-config.h"
 #include "devices/platform/smbios.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/error.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 #define BIOS_FILE     "bios-256k.bin"
@@ -68,20 +70,48 @@ add_memory_map (Pc *pc)
   fw_cfg_add_file (pc->fw_cfg, "etc/e820", map->data, map->len);
 }
 
-static void
-add_acpi (Pc *pc)
+static AcpiFiles *
+make_acpi (Pc *pc, uint64_t ecam)
 {
   const AcpiConfig config = {
     .n_cpus = pc->spec->n_cpus,
     .ram_end = pc_ram_end (pc->spec),
+    .ram_low = memory_bank_size (pc->ram_low),
+    .ecam = ecam,
     .display = pc->svga != NULL,
     .hpet = pc->spec->hpet,
   };
-  g_autoptr (AcpiFiles) files = acpi_files_new (&config);
+
+  pc->acpi_ecam = ecam;
+  return acpi_files_new (&config);
+}
+
+/* Firmware places the window of configuration space before it reads the tables that tell of it. */
+static void
+refresh_acpi (Device *fw_cfg, void *data)
+{
+  Pc *pc = data;
+  uint64_t ecam = pci_config_ecam (pc->pci_config);
+  g_autoptr (AcpiFiles) files = NULL;
+
+  if (ecam == pc->acpi_ecam || ecam < memory_bank_size (pc->ram_low) || ecam >= PC_WINDOW_END)
+    return;
+  TRACE (fw_cfg, "acpi", "ecam=0x%" PRIx64, ecam);
+  files = make_acpi (pc, ecam);
+  fw_cfg_replace_file (fw_cfg, ACPI_FILE_TABLES, files->tables);
+  fw_cfg_replace_file (fw_cfg, ACPI_FILE_RSDP, files->rsdp);
+  fw_cfg_replace_file (fw_cfg, ACPI_FILE_LOADER, files->loader);
+}
+
+static void
+add_acpi (Pc *pc)
+{
+  g_autoptr (AcpiFiles) files = make_acpi (pc, PC_ECAM_BASE);
 
   fw_cfg_add_bytes (pc->fw_cfg, ACPI_FILE_TABLES, files->tables);
   fw_cfg_add_bytes (pc->fw_cfg, ACPI_FILE_RSDP, files->rsdp);
   fw_cfg_add_bytes (pc->fw_cfg, ACPI_FILE_LOADER, files->loader);
+  fw_cfg_set_refresh (pc->fw_cfg, refresh_acpi, pc);
 }
 
 static void

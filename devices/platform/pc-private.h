@@ -50,6 +50,7 @@ struct Pc {
   Device *serial[PC_N_SERIAL_PORTS];
   GRWLock drives_lock; /* writers: what plugs in and pulls out; readers: other threads that use a drive */
   GPtrArray *drives;   /* of PcDrive, in the order they came */
+  uint64_t acpi_ecam;  /* what the ACPI tables say */
   GPtrArray *boot_ids, *boot_paths; /* what can be booted: ids, and paths of Open Firmware */
 };
 

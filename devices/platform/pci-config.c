@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/platform/pci-config.h"
 
+#include "devices/platform/pc-map.h"
 #include "vmm/base/bytes.h"
 
 #define CONFIG_ADDRESS_PORT 0xcf8
@@ -25,6 +26,7 @@ typedef struct {
   GMutex ecam_lock; /* the window is moved from within a PCI function */
   BusRegion *ecam;
   uint64_t ecam_address, ecam_size;
+  uint64_t ecam_last;
 } PciConfig;
 
 #define PCI_CONFIG(device) ((PciConfig *)(device))
@@ -126,8 +128,22 @@ pci_config_place_ecam (Device *device, uint64_t address, uint64_t size)
       self->ecam = size ? bus_add (mmio, device, &ecam_ops, address, size, 1) : NULL;
       self->ecam_address = address;
       self->ecam_size = size;
+      if (size == PC_ECAM_SIZE)
+        self->ecam_last = address;
     }
   g_mutex_unlock (&self->ecam_lock);
+}
+
+uint64_t
+pci_config_ecam (Device *device)
+{
+  PciConfig *self = PCI_CONFIG (device);
+  uint64_t address;
+
+  g_mutex_lock (&self->ecam_lock);
+  address = self->ecam_last;
+  g_mutex_unlock (&self->ecam_lock);
+  return address;
 }
 
 /* --- life --- */

@@ -22,4 +22,7 @@ extern const DeviceClass pci_config_class;
  * a PCI function's lock may be held, this device's not. */
 void pci_config_place_ecam (Device *device, uint64_t address, uint64_t size);
 
+/* Where a window of all buses was put last; 0: nowhere so far. Any thread. */
+uint64_t pci_config_ecam (Device *device);
+
 G_END_DECLS

@@ -41,7 +41,12 @@ note_place (const char *name, uint64_t address, void *data)
 static void
 guest_init (Guest *guest, unsigned n_cpus, uint64_t ram_end, bool display)
 {
-  const AcpiConfig config = { .n_cpus = n_cpus, .ram_end = ram_end, .display = display, .hpet = display };
+  const AcpiConfig config = { .n_cpus = n_cpus,
+                              .ram_end = ram_end,
+                              .ram_low = RAM_SIZE,
+                              .ecam = display ? PC_ECAM_BASE : UINT64_C (0xe0000000),
+                              .display = display,
+                              .hpet = display };
   TableLoaderAreas areas = { HIGH_AREA, RAM_SIZE, 0xf0000, 0xf0100 };
   g_autoptr (GError) error = NULL;
   MemoryBank *bank;
