@@ -255,13 +255,15 @@ static void
 set_state_class (BonsaiVmRow *self, BonsaiState state)
 {
   static const char *const classes[] = { "success", "warning", "error", NULL };
+  BonsaiReason reason = bonsai_vm_get_reason (self->vm);
   bool bad = state == BONSAI_STATE_CRASHED || state == BONSAI_STATE_BROKEN;
+  bool in_trouble = reason == BONSAI_REASON_GUEST_PANIC || reason == BONSAI_REASON_WATCHDOG;
 
   for (unsigned i = 0; classes[i]; i++)
     gtk_widget_remove_css_class (GTK_WIDGET (self->state_label), classes[i]);
   if (bad)
     gtk_widget_add_css_class (GTK_WIDGET (self->state_label), "error");
-  else if (state == BONSAI_STATE_PAUSED)
+  else if (state == BONSAI_STATE_PAUSED || (bonsai_state_is_alive (state) && in_trouble))
     gtk_widget_add_css_class (GTK_WIDGET (self->state_label), "warning");
   else if (bonsai_state_is_alive (state))
     gtk_widget_add_css_class (GTK_WIDGET (self->state_label), "success");
