@@ -106,6 +106,37 @@ test_disk_options (void)
   g_assert_cmpstr (vm_config_add_disk (again, "disks/new.img", 1 << 20)->options.format, ==, "raw");
 }
 
+/* The firmware's variables lie in the bundle; of the boot order, what the machine has. */
+static void
+test_firmware (void)
+{
+  g_autoptr (GString) text = g_string_new (full);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VmConfig) config = NULL, copy = NULL, again = NULL;
+  g_autoptr (MachineSpec) spec = NULL;
+  g_autofree char *written = NULL;
+
+  g_string_replace (text, "\"kernel\": \"/k\", \"append\": \"quiet\",",
+                    "\"order\": [ \"net0\", \"gone\", \"disk0\" ],", 1);
+  g_string_replace (text, "\"cpus\": 3,", "\"cpus\": 3, \"firmware\": \"uefi\",", 1);
+  config = parse (text->str, &error);
+  g_assert_no_error (error);
+  copy = vm_config_copy (config);
+  written = vm_config_to_json (copy);
+  again = parse (written, &error);
+  g_assert_no_error (error);
+  g_assert_cmpint (again->firmware, ==, FIRMWARE_UEFI);
+  g_assert_cmpuint (g_strv_length (again->boot_order), ==, 3);
+
+  spec = vm_config_to_spec (again, "/machines/a");
+  g_assert_true (machine_spec_check (spec, &error));
+  g_assert_cmpint (spec->firmware, ==, FIRMWARE_UEFI);
+  g_assert_cmpstr (spec->nvram, ==, "/machines/a/nvram.fd");
+  g_assert_cmpuint (g_strv_length (spec->boot_order), ==, 2);
+  g_assert_cmpstr (spec->boot_order[0], ==, "net0");
+  g_assert_cmpstr (spec->boot_order[1], ==, "disk0");
+}
+
 /* Reading what was written gives the same text; unknown members stay at every depth, in their order. */
 static void
 test_round_trip (void)
@@ -185,6 +216,10 @@ static const Mistake mistakes[] = {
     "serial[0].path: a port of kind “none” has no path" },
   { "panic", "\"serial\": [ {", "\"on-panic\": \"weep\", \"serial\": [ {", "on-panic: “weep” is unknown" },
   { "watchdog", "\"serial\": [ {", "\"watchdog\": true, \"serial\": [ {", "watchdog: must be a string" },
+  { "firmware", "\"serial\": [ {", "\"firmware\": \"efi\", \"serial\": [ {",
+    "firmware: “efi” is unknown; it must be “bios” or “uefi” or “uefi-secure”" },
+  { "boot-order", "\"kernel\": \"/k\"", "\"order\": [ 1 ], \"kernel\": \"/k\"",
+    "boot.order: must be a list of strings" },
   { "hpet", "\"serial\": [ {", "\"hpet\": 1, \"serial\": [ {", "hpet: must be true or false" },
   { "surrogate", "quiet", "\\ud800", "half a surrogate pair" },
   { "nul", "quiet", "\\u0000", "can't contain the character NUL" },
@@ -397,6 +432,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vm-config/values", test_values);
   g_test_add_func ("/vm-config/round-trip", test_round_trip);
   g_test_add_func ("/vm-config/disk-options", test_disk_options);
+  g_test_add_func ("/vm-config/firmware", test_firmware);
   g_test_add_func ("/vm-config/unknown-members", test_unknown_members_follow_their_owner);
   for (unsigned i = 0; i < G_N_ELEMENTS (mistakes); i++)
     {
