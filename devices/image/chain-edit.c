@@ -218,6 +218,7 @@ begin_held (Image *image, unsigned depth, GError **error)
 static bool
 make_writable_held (Image *image, unsigned depth, GError **error)
 {
+  bool read_only, made;
   uint64_t size;
 
   if (depth >= image->layers->len || depth == 0)
@@ -225,10 +226,14 @@ make_writable_held (Image *image, unsigned depth, GError **error)
       g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID, "Disk image “%s” lies on no such layer", image->path);
       return false;
     }
-  if (image_layer (image, depth)->read_only && !reopen (image, depth, false, error))
+  read_only = image_layer (image, depth)->read_only;
+  if (read_only && !reopen (image, depth, false, error))
     return false;
   size = MAX (image_layer (image, depth)->size, image_layer (image, depth - 1)->size);
-  return begin_held (image, depth, error) && image_resize_layer (image, depth, size, error);
+  made = begin_held (image, depth, error) && image_resize_layer (image, depth, size, error);
+  if (!made && read_only)
+    reopen (image, depth, true, NULL);
+  return made;
 }
 
 bool

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/image/image-private.h"
 #include "devices/image/lookup.h"
+#include "devices/image/throttle.h"
 
 bool
 image_is_idle_locked (const Image *image)
@@ -24,9 +25,13 @@ image_hold (Image *image)
   g_mutex_lock (&image->edit);
   g_mutex_lock (&image->lock);
   image->holding = true;
+  g_mutex_unlock (&image->lock);
+  throttle_set_open (image->throttle, true); /* what is under way needn't wait for the limits */
+  g_mutex_lock (&image->lock);
   while (!image_is_idle_locked (image))
     g_cond_wait (&image->idle, &image->lock);
   g_mutex_unlock (&image->lock);
+  throttle_set_open (image->throttle, false);
 }
 
 void

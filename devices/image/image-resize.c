@@ -9,7 +9,10 @@ resize_layer (Image *image, uint64_t size, GError **error)
   bool resized;
 
   image_hold (image);
-  resized = image_resize_layer (image, 0, size, error);
+  /* Of a disk that is being committed the layer below gets what is new. */
+  resized =
+    (!image->draining || size <= image_layer (image, 1)->size || image_resize_layer (image, 1, size, error))
+    && image_resize_layer (image, 0, size, error);
   if (resized)
     __atomic_store_n (&image->size, size, __ATOMIC_RELEASE);
   image_layers_changed (image);

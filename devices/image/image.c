@@ -101,6 +101,7 @@ image_submit (Image *image, ImageRequest *request)
   bool admitted;
 
   request->image = image;
+  request->carried_out = false;
   request->progress = 0;
   request->batch = NULL;
   g_mutex_lock (&image->lock);

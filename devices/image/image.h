@@ -53,6 +53,7 @@ struct ImageRequest {
   uint64_t first, end;
   unsigned n_blockers;
   bool exclusive;
+  bool carried_out;  /* but for write_through's flush */
   uint64_t progress; /* bytes that the fast path has dealt with */
   void *batch;       /* what it is at */
   int result;
@@ -73,7 +74,8 @@ typedef struct {
 typedef struct ImageKeys ImageKeys;
 
 ImageKeys *image_keys_new (void);
-void image_keys_free (ImageKeys *keys); /* NULL is ignored */
+ImageKeys *image_keys_ref (ImageKeys *keys); /* one more that calls image_keys_free */
+void image_keys_free (ImageKeys *keys);      /* the last one wipes them. NULL is ignored */
 
 typedef struct {
   bool read_only;

@@ -83,6 +83,7 @@ void
 image_route_finished (ImageRequest *request, int error)
 {
   ranges_release (request);
+  request->carried_out = true;
   if (error == 0 && is_change (request) && request->image->write_through)
     flush (request);
   else
@@ -102,6 +103,11 @@ run_on_worker (ImageRequest *request)
   Image *image = request->image;
   int result = BATCH_ABANDONED;
 
+  if (request->kind == IMAGE_FLUSH || request->carried_out)
+    {
+      image_request_done_later (request, image_flush_layers (image));
+      return;
+    }
   if (request->batch != NULL)
     {
       result = image_finish_batch (request);
@@ -115,10 +121,7 @@ run_on_worker (ImageRequest *request)
     result = image_run_slow (request);
   if (result == 0 && is_change (request) && image->write_through)
     result = image_flush_layers (image);
-  if (request->kind == IMAGE_FLUSH)
-    image_request_done_later (request, result);
-  else
-    image_route_finished_later (request, result);
+  image_route_finished_later (request, result);
 }
 
 void

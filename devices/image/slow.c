@@ -89,7 +89,7 @@ image_run_slow (ImageRequest *request)
     case IMAGE_READ:
       return image_chain_read (image, 0, request->offset, request->iov, request->n_iov, 0, request->length);
     case IMAGE_FLUSH:
-      return image_flush_layers (image);
+      break;
     case IMAGE_WRITE:
     case IMAGE_DISCARD:
     case IMAGE_WRITE_ZEROES:

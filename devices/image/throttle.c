@@ -24,6 +24,7 @@ struct Throttle {
   Bucket requests, bytes;
   ImageQueue waiting;
   bool hurry; /* all that waits goes at the next turn */
+  bool open;  /* and all that comes */
 };
 
 /* --- buckets --- */
@@ -116,7 +117,7 @@ take_locked (Throttle *throttle)
     {
       ImageRequest *request = throttle->waiting.first;
 
-      delay = throttle->hurry ? 0 : delay_locked (throttle);
+      delay = throttle->hurry || throttle->open ? 0 : delay_locked (throttle);
       if (delay > 0)
         break;
       image_queue_pop (&throttle->waiting);
@@ -156,7 +157,7 @@ throttle_pass (Throttle *throttle, ImageRequest *request)
     return true;
   g_mutex_lock (&throttle->lock);
   fill_locked (throttle);
-  passes = throttle->waiting.first == NULL && delay_locked (throttle) == 0;
+  passes = throttle->waiting.first == NULL && (throttle->open || delay_locked (throttle) == 0);
   if (passes)
     pay_locked (throttle, request);
   else if (image_queue_push (&throttle->waiting, request))
@@ -165,15 +166,29 @@ throttle_pass (Throttle *throttle, ImageRequest *request)
   return passes;
 }
 
+static void
+hurry_locked (Throttle *throttle)
+{
+  if (throttle->waiting.first == NULL)
+    return;
+  throttle->hurry = true;
+  loop_timer_arm (throttle->timer, 0);
+}
+
 void
 throttle_let_through (Throttle *throttle)
 {
   g_mutex_lock (&throttle->lock);
-  if (throttle->waiting.first != NULL)
-    {
-      throttle->hurry = true;
-      loop_timer_arm (throttle->timer, 0);
-    }
+  hurry_locked (throttle);
+  g_mutex_unlock (&throttle->lock);
+}
+
+void
+throttle_set_open (Throttle *throttle, bool open)
+{
+  g_mutex_lock (&throttle->lock);
+  throttle->open = open;
+  hurry_locked (throttle);
   g_mutex_unlock (&throttle->lock);
 }
 

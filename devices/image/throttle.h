@@ -29,4 +29,7 @@ bool throttle_pass (Throttle *throttle, ImageRequest *request);
 /* Releases all that waits now; its cost is paid by what comes. */
 void throttle_let_through (Throttle *throttle);
 
+/* The same, and while it is @open nothing waits. */
+void throttle_set_open (Throttle *throttle, bool open);
+
 G_END_DECLS

@@ -404,11 +404,116 @@ test_refuses_wrong_changes (Fixture *f, gconstpointer data)
   g_assert_cmpint (image_run (image, IMAGE_READ, 0, (uint8_t[512]){ 0 }, 512), ==, 0);
 }
 
+/* --- what happens meanwhile --- */
+
+/* A disk that grows while it is committed: what is written beyond its old end is there at the end. */
+static void
+test_grows_in_commit (Fixture *f, gconstpointer data)
+{
+  g_autofree char *base = make_qcow2 (f, "base", NULL, NULL, 65536),
+                  *top = make_qcow2 (f, "top", "base", "qcow2", 65536);
+  g_autofree uint8_t *bytes = g_malloc (SIZE), *held = g_malloc (SIZE);
+  GError *error = NULL;
+  Image *image = image_open (f->loop, top, &writable, &error);
+
+  g_assert_no_error (error);
+  memset (bytes, 7, SIZE);
+  g_assert_cmpint (image_run (image, IMAGE_WRITE, 0, bytes, SIZE), ==, 0);
+  g_assert_true (image_chain_begin_commit (image, &error));
+  g_assert_true (image_resize (image, 2 * SIZE, &error));
+  g_assert_no_error (error);
+  memset (held, 1, SIZE);
+  g_assert_cmpint (image_run (image, IMAGE_READ, SIZE, held, SIZE), ==, 0);
+  g_assert_true (held[0] == 0 && memcmp (held, held + 1, SIZE - 1) == 0);
+  g_assert_cmpint (image_run (image, IMAGE_WRITE, SIZE, bytes, SIZE), ==, 0);
+  g_assert_true (image_chain_end_commit (image, &error));
+  g_assert_no_error (error);
+  image_close (image);
+
+  image = image_open (f->loop, base, &writable, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (image_size (image), ==, 2 * SIZE);
+  for (unsigned half = 0; half < 2; half++)
+    {
+      g_assert_cmpint (image_run (image, IMAGE_READ, half * SIZE, held, SIZE), ==, 0);
+      g_assert_cmpmem (held, SIZE, bytes, SIZE);
+    }
+  image_close (image);
+}
+
+/* A commit that can't begin lets others go on using the layer below. */
+static void
+test_commit_that_cannot_begin (Fixture *f, gconstpointer data)
+{
+  g_autofree char *base = in_folder (f, "base.vhd"), *top = NULL;
+  const ImageOptions sharing = { .exclusive_lock = true, .read_only = true };
+  g_autoptr (GError) error = NULL;
+  Image *image, *other;
+
+  g_assert_true (image_create (base, &(ImageCreateOptions){ .format = "vhd", .size = SIZE }, &error));
+  top = make_qcow2 (f, "top", "base.vhd", "vhd", 65536);
+  image = image_open (f->loop, top, &writable, &error);
+  g_assert_no_error (error);
+  g_assert_true (image_resize (image, UINT64_C (3) << 40, &error)); /* no VHD can hold it */
+  g_assert_false (image_chain_begin_commit (image, &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED);
+  g_clear_error (&error);
+  other = image_open (f->loop, base, &sharing, &error);
+  g_assert_no_error (error);
+  image_close (other);
+  image_close (image);
+}
+
+typedef struct {
+  ImageRequest request;
+  struct iovec iov;
+  int done; /* atomic */
+} Slow;
+
+static void
+slow_done (ImageRequest *request, int error)
+{
+  g_assert_cmpint (error, ==, 0);
+  g_atomic_int_set (&((Slow *)request)->done, true);
+}
+
+/* Limits hold up the guest, not who changes its layers. */
+static void
+test_hold_under_limits (Fixture *f, gconstpointer data)
+{
+  g_autofree char *base = make_qcow2 (f, "base", NULL, NULL, 65536);
+  g_autofree char *top = make_qcow2 (f, "top", "base", "qcow2", 65536);
+  g_autofree uint8_t *bytes = g_malloc0 (SIZE);
+  static const ImageLimits limits = { .bytes_per_second = 1 };
+  Slow slow[4] = { 0 };
+  GError *error = NULL;
+  Image *image = image_open (f->loop, base, &writable, &error);
+
+  g_assert_no_error (error);
+  image_set_limits (image, &limits);
+  for (unsigned i = 0; i < G_N_ELEMENTS (slow); i++)
+    {
+      slow[i].iov = (struct iovec){ bytes, SIZE };
+      slow[i].request = (ImageRequest){
+        .kind = IMAGE_WRITE, .length = SIZE, .iov = &slow[i].iov, .n_iov = 1, .done = slow_done
+      };
+      image_submit (image, &slow[i].request);
+    }
+  g_assert_true (image_chain_push (image, top, NULL, &error));
+  g_assert_no_error (error);
+  for (unsigned i = 0; i < G_N_ELEMENTS (slow); i++)
+    g_assert_true (g_atomic_int_get (&slow[i].done));
+  image_close (image);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
 #define ADD(path, func) g_test_add ("/image-chain/" path, Fixture, NULL, setup, func, teardown)
+  ADD ("grows-in-commit", test_grows_in_commit);
+  ADD ("commit-that-cannot-begin", test_commit_that_cannot_begin);
+  ADD ("hold-under-limits", test_hold_under_limits);
   ADD ("opens", test_opens_chains);
   ADD ("refuses-odd-backings", test_refuses_odd_backings);
   ADD ("refuses-guessed-backings", test_refuses_guessed_backings);

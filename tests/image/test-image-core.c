@@ -46,6 +46,18 @@ raw_layer_new (EventLoop *loop, const char *folder, uint8_t *model, uint64_t siz
   return layer;
 }
 
+/* What request followed which is forgotten with them. */
+static void
+assert_nothing_held (Image *image)
+{
+  image_hold (image);
+  g_assert_cmpuint (image->held.length, ==, 0);
+  g_assert_null (image->held.head);
+  g_assert_cmpuint (image->n_exclusive, ==, 0);
+  g_assert_cmpuint (image->n_waiting, ==, 0);
+  image_release (image);
+}
+
 static void
 test_random (gconstpointer data)
 {
@@ -87,6 +99,7 @@ test_random (gconstpointer data)
           image_driver_read_all (driver);
           image_driver_run (driver, 600);
           image_driver_read_all (driver);
+          assert_nothing_held (image);
           image_close (image);
           toy_layer_freeze (layer);
         }
