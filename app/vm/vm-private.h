@@ -36,6 +36,7 @@ struct _BonsaiVm {
   GCancellable *meeting; /* connecting to another host */
 
   GHashTable *secrets;   /* disk → GBytes: passphrases for the next start */
+  ImageKeys *keys;       /* what was derived from them while they were tried; or NULL */
 
   unsigned n_watchers;
   bool grabbing, grab_again;

@@ -25,6 +25,7 @@ candidate_free (gpointer data)
 typedef struct {
   GPtrArray *candidates;
   GBytes *secret;
+  ImageKeys *keys;
   GPtrArray *ids; /* those that wait for a passphrase, or that it opens */
 } Search;
 
@@ -36,6 +37,7 @@ search_free (gpointer data)
   g_ptr_array_unref (search->candidates);
   g_ptr_array_unref (search->ids);
   g_clear_pointer (&search->secret, g_bytes_unref);
+  image_keys_free (search->keys);
   g_free (search);
 }
 
@@ -65,7 +67,7 @@ search_new (BonsaiVm *self)
 }
 
 static Image *
-open_candidate (EventLoop *loop, const Candidate *candidate, GBytes *secret, GError **error)
+open_candidate (EventLoop *loop, const Candidate *candidate, GBytes *secret, ImageKeys *keys, GError **error)
 {
   ImageSecret key = { 0 };
   ImageOptions options = { .read_only = true, .format = candidate->format, .lenient = true };
@@ -74,6 +76,7 @@ open_candidate (EventLoop *loop, const Candidate *candidate, GBytes *secret, GEr
     {
       key.data = g_bytes_get_data (secret, &key.length);
       options.secret = &key;
+      options.keys = keys;
     }
   return image_open (loop, candidate->path, &options, error);
 }
@@ -82,7 +85,7 @@ open_candidate (EventLoop *loop, const Candidate *candidate, GBytes *secret, GEr
 static bool
 is_encrypted (EventLoop *loop, const Candidate *candidate)
 {
-  g_autoptr (Image) image = open_candidate (loop, candidate, NULL, NULL);
+  g_autoptr (Image) image = open_candidate (loop, candidate, NULL, NULL, NULL);
   bool encrypted = false;
 
   for (unsigned i = 0; image != NULL && i < image_n_layers (image) && !encrypted; i++)
@@ -183,7 +186,7 @@ try_secret (Search *search, GError **error)
           g_ptr_array_remove_index (search->candidates, i);
           continue;
         }
-      image = open_candidate (loop, candidate, search->secret, &failure);
+      image = open_candidate (loop, candidate, search->secret, search->keys, &failure);
       if (image != NULL)
         g_ptr_array_add (search->ids, g_strdup (candidate->id));
       else if (!g_error_matches (failure, VMM_ERROR, VMM_ERROR_PERMISSION))
@@ -219,6 +222,10 @@ bonsai_vm_unlock_async (BonsaiVm *self, DiskSecret *secret, GCancellable *cancel
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
   Search *search = search_new (self);
 
+  /* The start derives no key again. */
+  if (self->keys == NULL)
+    self->keys = image_keys_new ();
+  search->keys = image_keys_ref (self->keys);
   search->secret = disk_secret_to_bytes (secret);
   g_task_set_source_tag (task, bonsai_vm_unlock_async);
   g_task_set_task_data (task, search, search_free);
@@ -249,6 +256,7 @@ void
 bonsai_vm_forget_secrets (BonsaiVm *self)
 {
   g_hash_table_remove_all (self->secrets);
+  g_clear_pointer (&self->keys, image_keys_free);
 }
 
 void
@@ -259,7 +267,10 @@ bonsai_vm_put_secrets (BonsaiVm *self, MachineSpec *spec)
       DiskSpec *disk = g_ptr_array_index (spec->disks, i);
       GBytes *secret = g_hash_table_lookup (self->secrets, disk->id);
 
-      if (secret != NULL)
-        disk->options.secret = g_bytes_ref (secret);
+      if (secret == NULL)
+        continue;
+      disk->options.secret = g_bytes_ref (secret);
+      if (self->keys != NULL)
+        disk->options.keys = image_keys_ref (self->keys);
     }
 }

@@ -529,6 +529,7 @@ bonsai_vm_finalize (GObject *object)
   g_clear_pointer (&self->consoles, consoles_unref);
   bundle_run_clear (&self->last_run);
   g_hash_table_unref (self->secrets);
+  image_keys_free (self->keys);
   g_free (self->trouble);
   g_free (self->conflict);
   g_free (self->state_text);

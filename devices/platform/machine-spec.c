@@ -49,6 +49,7 @@ disk_options_clear (DiskOptions *options)
   g_free (options->serial);
   g_free (options->secret_file);
   g_clear_pointer (&options->secret, g_bytes_unref);
+  g_clear_pointer (&options->keys, image_keys_free);
   *options = (DiskOptions){ 0 };
 }
 
@@ -61,6 +62,7 @@ disk_options_copy (DiskOptions *to, const DiskOptions *from)
   copy.serial = g_strdup (from->serial);
   copy.secret_file = g_strdup (from->secret_file);
   copy.secret = from->secret != NULL ? g_bytes_ref (from->secret) : NULL;
+  copy.keys = from->keys != NULL ? image_keys_ref (from->keys) : NULL;
   disk_options_clear (to);
   *to = copy;
 }
@@ -416,5 +418,6 @@ machine_spec_forget_secrets (MachineSpec *spec)
       DiskSpec *disk = g_ptr_array_index (spec->disks, i);
 
       g_clear_pointer (&disk->options.secret, g_bytes_unref);
+      g_clear_pointer (&disk->options.keys, image_keys_free);
     }
 }

@@ -49,6 +49,7 @@ typedef struct {
   char *serial;      /* what the guest reads; NULL: the id */
   char *secret_file; /* the file that holds an encrypted image's passphrase, its owner's only; or NULL */
   GBytes *secret;    /* the passphrase itself, wiped with its last reference; or NULL. Goes before the file's */
+  ImageKeys *keys;   /* what was derived from it already; or NULL */
   ImageLimits limits;
 } DiskOptions;
 

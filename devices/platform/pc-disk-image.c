@@ -112,7 +112,10 @@ pc_open_image (EventLoop *loop, const DiskSpec *disk, Image **image, GError **er
   else if (options->secret_file != NULL && !read_secret (disk, data, &secret.length, error))
     return false;
   if (options->secret != NULL || options->secret_file != NULL)
-    how.secret = &secret;
+    {
+      how.secret = &secret;
+      how.keys = options->keys;
+    }
   if (how.format != NULL || disk->kind == DISK_KIND_CDROM || is_raw (loop, disk, error))
     {
       if (how.format == NULL && disk->kind != DISK_KIND_CDROM)

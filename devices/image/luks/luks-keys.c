@@ -15,6 +15,7 @@ typedef struct {
 } Known;
 
 struct ImageKeys {
+  gatomicrefcount refs;
   GMutex lock;
   GPtrArray *known; /* of Known, secret memory */
 };
@@ -32,15 +33,23 @@ image_keys_new (void)
 {
   ImageKeys *keys = g_new0 (ImageKeys, 1);
 
+  g_atomic_ref_count_init (&keys->refs);
   g_mutex_init (&keys->lock);
   keys->known = g_ptr_array_new_with_free_func (free_known);
+  return keys;
+}
+
+ImageKeys *
+image_keys_ref (ImageKeys *keys)
+{
+  g_atomic_ref_count_inc (&keys->refs);
   return keys;
 }
 
 void
 image_keys_free (ImageKeys *keys)
 {
-  if (keys == NULL)
+  if (keys == NULL || !g_atomic_ref_count_dec (&keys->refs))
     return;
   g_ptr_array_unref (keys->known);
   g_mutex_clear (&keys->lock);
