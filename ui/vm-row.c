@@ -208,11 +208,11 @@ on_delete (GSimpleAction *action, GVariant *parameter, gpointer data)
 }
 
 static const GActionEntry row_actions[] = {
-  { .name = "start", .activate = on_start },         { .name = "pause", .activate = on_pause },
-  { .name = "resume", .activate = on_resume },       { .name = "shutdown", .activate = on_shutdown },
-  { .name = "power-off", .activate = on_power_off }, { .name = "reset", .activate = on_reset },
-  { .name = "console", .activate = on_console },     { .name = "delete", .activate = on_delete },
-  { .name = "insert-cd", .activate = on_insert_cd }, { .name = "eject-cd", .activate = on_eject_cd },
+  { .name = "start", .activate = on_start },           { .name = "pause", .activate = on_pause },
+  { .name = "resume", .activate = on_resume },         { .name = "shutdown", .activate = on_shutdown },
+  { .name = "power-off", .activate = on_power_off },   { .name = "reset", .activate = on_reset },
+  { .name = "console", .activate = on_console },       { .name = "delete", .activate = on_delete },
+  { .name = "insert-cd", .activate = on_insert_cd },   { .name = "eject-cd", .activate = on_eject_cd },
   { .name = "screenshot", .activate = on_screenshot },
 };
 
@@ -275,7 +275,8 @@ update (BonsaiVmRow *self)
   BonsaiState state = bonsai_vm_get_state (self->vm);
   const char *name = bonsai_vm_get_name (self->vm);
   const char *reason = bonsai_vm_get_state_text (self->vm);
-  bool alone = (state == BONSAI_STATE_RUNNING || state == BONSAI_STATE_PAUSED) && !bonsai_vm_get_console_open (self->vm);
+  bool alone =
+    (state == BONSAI_STATE_RUNNING || state == BONSAI_STATE_PAUSED) && !bonsai_vm_get_console_open (self->vm);
   g_autofree char *label = g_strdup_printf ("%s, %s", name, bonsai_state_label (state));
   g_autofree char *menu = g_strdup_printf ("More Actions for %s", name);
 
