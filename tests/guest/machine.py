@@ -45,7 +45,7 @@ class Machine:
     picture(), shoot(path), state(), press_power(), destroy()."""
 
     def __init__(self, name, memory=512, cpus=1, kernel=None, initrd=None, append=None,
-                 disk=None, cdrom=None, network=True, serial=True):
+                 disk=None, cdrom=None, network=True, serial=True, firmware=None):
         self.name = name
         self.memory = memory
         self.cpus = cpus
@@ -54,6 +54,7 @@ class Machine:
         self.append = append
         self.cdrom = cdrom
         self.network = network
+        self.firmware = firmware
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="bonsai-"))
         self.disk = self.scratch / "disk.raw" if disk else None
         self.serial = self.scratch / "serial.log" if serial else None
@@ -147,13 +148,17 @@ class BonsaiMachine(Machine):
     def start(self):
         options = ["--memory", f"{self.memory}M", "--cpus", self.cpus, "--network", "nat" if self.network else "none"]
         for option, value in (("kernel", self.kernel), ("initrd", self.initrd), ("append", self.append),
-                              ("existing-disk", self.disk), ("cdrom", self.cdrom)):
+                              ("existing-disk", self.disk), ("cdrom", self.cdrom), ("firmware", self.firmware)):
             if value:
                 options += [f"--{option}", value]
         self.bonsai("create", *options, self.name)
         if self.serial:
             self.plug_serial()
-        self.bonsai("start", *([] if self.window else ["--headless"]), self.name)
+        self.start_again()
+
+    def start_again(self, *options):
+        """Once more: what start() made is there."""
+        self.bonsai("start", *options, *([] if self.window else ["--headless"]), self.name)
         self.session = session.Session(self.runtime, self.show()["uuid"])
 
     def plug_serial(self):
@@ -195,6 +200,11 @@ class BonsaiMachine(Machine):
 
     def press_power(self):
         self.bonsai("shutdown", self.name, timeout=120)
+
+    def kill(self):
+        """As a crash of the host's process."""
+        os.kill(self.show()["pid"], signal.SIGKILL)
+        self.wait_off()
 
     def destroy(self):
         self.bonsai("stop", self.name, check=False)
