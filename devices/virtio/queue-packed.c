@@ -73,13 +73,10 @@ free_slot (Virtq *vq, uint16_t index)
 }
 
 static void
-free_chain (Virtq *vq, uint16_t head)
+free_chain (Virtq *vq, const VirtqChain *chain)
 {
-  for (uint16_t index = head, next; index != NO_SLOT; index = next)
-    {
-      next = next_slot (slot_at (vq, index));
-      free_slot (vq, index);
-    }
+  store_le16 (slot_at (vq, chain->tail) + SLOT_NEXT, vq->free_slot);
+  vq->free_slot = chain->head;
 }
 
 /* Marks the chain's slots; false if one is none, or another's. */
@@ -151,6 +148,7 @@ bool
 virtq_packed_read (Virtq *vq, VirtqChain *chain)
 {
   virtq_chain_begin (chain);
+  chain->n_descriptors = 0;
   for (uint16_t index = chain->head; index != NO_SLOT; index = next_slot (slot_at (vq, index)))
     {
       const uint8_t *slot = slot_at (vq, index);
@@ -158,6 +156,8 @@ virtq_packed_read (Virtq *vq, VirtqChain *chain)
       uint64_t address = load_le64 (slot);
       uint32_t length = load_le32 (slot + DESC_LENGTH);
 
+      chain->tail = index;
+      chain->n_descriptors++;
       if (!(flags & VIRTQ_DESC_F_INDIRECT))
         {
           if (!virtq_chain_add (vq, chain, address, length, flags & VIRTQ_DESC_F_WRITE))
@@ -271,19 +271,6 @@ virtq_packed_spare_kicks (Virtq *vq)
 
 /* --- what the device gives back --- */
 
-/* Section 2.8.6: one descriptor for the whole chain. The last of a chain had its buffer ID. */
-static void
-store_used (const Virtq *vq, uint8_t *desc, uint16_t head, uint32_t written, unsigned *n_descriptors)
-{
-  const uint8_t *slot = slot_at (vq, head);
-
-  *n_descriptors = 1;
-  for (; next_slot (slot) != NO_SLOT; slot = slot_at (vq, next_slot (slot)))
-    (*n_descriptors)++;
-  store_le32 (desc + DESC_LENGTH, written);
-  memcpy (desc + DESC_ID, slot + DESC_ID, 2);
-}
-
 bool
 virtq_packed_return (Virtq *vq, const VirtqChain *chains, const uint32_t *written, unsigned n)
 {
@@ -295,17 +282,19 @@ virtq_packed_return (Virtq *vq, const VirtqChain *chains, const uint32_t *writte
         (vq->used_wrap ? DESC_F_AVAIL | DESC_F_USED : 0) | (written[i] > 0 ? VIRTQ_DESC_F_WRITE : 0);
       uint64_t where = (uint64_t)vq->used * VIRTQ_DESC_SIZE;
       uint8_t *desc;
-      unsigned n_descriptors;
 
       if (chains[i].generation != vq->generation)
         continue;
       desc = guest_map (virtq_memory (vq), vq->desc + where, VIRTQ_DESC_SIZE, true);
       if (desc == NULL)
         return false;
-      store_used (vq, desc, chains[i].head, written[i], &n_descriptors);
-      free_chain (vq, chains[i].head);
-      vq->unsignalled += n_descriptors;
-      advance (vq, &vq->used, &vq->used_wrap, n_descriptors);
+
+      /* Section 2.8.6: one descriptor for the whole chain, with the buffer ID of its last. */
+      store_le32 (desc + DESC_LENGTH, written[i]);
+      memcpy (desc + DESC_ID, slot_at (vq, chains[i].tail) + DESC_ID, 2);
+      free_chain (vq, &chains[i]);
+      vq->unsignalled += chains[i].n_descriptors;
+      advance (vq, &vq->used, &vq->used_wrap, chains[i].n_descriptors);
 
       /* The guest sees nothing beyond the first one's flags. */
       if (first == NULL)

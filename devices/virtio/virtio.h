@@ -75,6 +75,7 @@ struct VirtioClass {
 typedef struct {
   uint16_t head; /* the first descriptor: in a split ring's table, or the slot of a packed ring's */
   uint32_t generation;
+  uint16_t tail, n_descriptors; /* of a packed ring: the last slot, and how many there are */
   unsigned n_out, n_in;
   uint64_t out_size, in_size; /* bytes; their sum is below 2^32 */
   struct iovec iov[VIRTQ_CHAIN_MAX];
