@@ -44,7 +44,9 @@ typedef struct {
    * itself, because it writes the rest as well. */
   RangeLock *pages;
   uint64_t page_mask;
-  GThreadPool *workers; /* for those that must wait, or bounce */
+  GThreadPool *workers; /* for those that must wait, or bounce: one turn for each in @work */
+  GMutex lock;
+  GQueue work; /* of StoreIo */
 } FileStore;
 
 /* --- one step of an operation: a system call, now or by way of the loop --- */
@@ -329,7 +331,10 @@ to_worker (FileStore *file, StoreIo *io)
   g_clear_pointer (&io->cut, g_free);
   range_lock_release (file->pages, g_steal_pointer (&io->hold));
   io->progress = 0;
-  g_thread_pool_push (file->workers, io, NULL);
+  g_mutex_lock (&file->lock);
+  g_queue_push_tail (&file->work, io);
+  g_mutex_unlock (&file->lock);
+  g_thread_pool_push (file->workers, file, NULL);
 }
 
 static void
@@ -341,11 +346,14 @@ worked (void *data)
 }
 
 static void
-work (void *data, void *user_data)
+work (void *turn, void *user_data)
 {
   FileStore *file = user_data;
-  StoreIo *io = data;
+  StoreIo *io;
 
+  g_mutex_lock (&file->lock);
+  io = g_queue_pop_head (&file->work);
+  g_mutex_unlock (&file->lock);
   io->stage = file_run (&file->store, io);
   loop_call (file->store.loop, worked, io);
 }
@@ -455,6 +463,7 @@ file_close (ImageStore *store)
   if (file->workers != NULL)
     g_thread_pool_free (file->workers, FALSE, TRUE);
   range_lock_free (file->pages);
+  g_mutex_clear (&file->lock);
   host_file_close (&file->file);
   g_free (store->path);
   g_free (file);
@@ -477,6 +486,8 @@ store_new (EventLoop *loop, const HostFile *host_file)
   FileStore *file = g_new0 (FileStore, 1);
 
   file->file = *host_file;
+  g_mutex_init (&file->lock);
+  g_queue_init (&file->work);
   file->store = (ImageStore){
     .klass = &file_class,
     .loop = loop,
