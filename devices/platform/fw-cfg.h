@@ -44,8 +44,8 @@ void fw_cfg_add_bytes (Device *device, const char *name, GBytes *content);
 /* Another content for a file that is there. */
 void fw_cfg_replace_file (Device *device, const char *name, GBytes *content);
 
-/* @func is called with the device's lock held whenever firmware selects an item, before it reads: it may replace
- * files. */
+/* @func is called with the device's lock held whenever firmware selects an item, before it reads: it may
+ * replace files. */
 typedef void (*FwCfgRefresh) (Device *device, void *data);
 void fw_cfg_set_refresh (Device *device, FwCfgRefresh func, void *data);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/platform/uefi-firmware.h"
 
+#include "devices/image/file-lock.h"
 #include "vmm/base/error.h"
 
 #include <errno.h>
@@ -290,7 +291,7 @@ uefi_nvram_open (const char *path, GBytes *pristine, GBytes **content, GError **
       vmm_set_errno_error (error, errno, "Can't open the UEFI variables in %s", path);
       return -1;
     }
-  *content = read_all (fd, path, error);
+  *content = file_lock_take (fd, path, STORE_LOCK_EXCLUSIVE, error) ? read_all (fd, path, error) : NULL;
   if (*content && g_bytes_get_size (*content) == size)
     return fd;
   if (*content)

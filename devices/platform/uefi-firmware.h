@@ -31,8 +31,8 @@ void uefi_firmware_clear (UefiFirmware *firmware);
  * @pristine: the variables that the firmware begins with
  * @content: (out) (transfer full): what the file holds
  *
- * Any thread. Returns: a descriptor for reading and writing, or -1 with @error set, also if the file is for a
- * different firmware.
+ * Any thread. Returns: a descriptor for reading and writing, locked against other machines; or -1 with @error
+ * set, also if the file is for a different firmware or another machine uses it (VMM_ERROR_BUSY).
  */
 int uefi_nvram_open (const char *path, GBytes *pristine, GBytes **content, GError **error);
 

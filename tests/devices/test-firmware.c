@@ -134,8 +134,11 @@ test_nvram_file (void)
   fd = uefi_nvram_open (path, pristine, &content, &error);
   g_assert_no_error (error);
   g_assert_cmpmem ((const char *)g_bytes_get_data (content, NULL) + 100, 4, "kept", 4);
-  close (fd);
   g_clear_pointer (&content, g_bytes_unref);
+  g_assert_cmpint (uefi_nvram_open (path, pristine, &content, &error), ==, -1);
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_BUSY);
+  g_clear_error (&error);
+  close (fd);
 
   g_assert_cmpint (truncate (path, VARS_SIZE - 1), ==, 0);
   fd = uefi_nvram_open (path, pristine, &content, &error);
