@@ -228,6 +228,8 @@ class QemuMachine(Machine):
                    "-cpu", "host" if kvm and "RIG" in os.environ else "qemu64", "-smp", self.cpus, "-m", self.memory,
                    "-display", "none", "-vga", "std", "-qmp", f"unix:{self.scratch}/qmp,server=on,wait=on",
                    "-device", "virtio-rng-pci", "-boot", "menu=off"]
+        if self.firmware == "uefi":
+            command += self.flash()
         for option in ("kernel", "initrd", "append"):
             if getattr(self, option):
                 command += [f"-{option}", getattr(self, option)]
@@ -249,6 +251,21 @@ class QemuMachine(Machine):
         self.monitor = connection.makefile("rw")
         self.monitor.readline()
         self.command("qmp_capabilities")
+
+    def flash(self):
+        """OVMF, with variables of its own."""
+        variables = self.scratch / "nvram.fd"
+        if not variables.exists():
+            shutil.copy("/usr/share/OVMF/OVMF_VARS_4M.fd", variables)
+        return ["-drive", "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd",
+                "-drive", f"if=pflash,format=raw,file={variables}"]
+
+    def start_again(self):
+        self.start()
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
 
     def command(self, name, **arguments):
         self.monitor.write(json.dumps({"execute": name, "arguments": arguments}) + "\n")
