@@ -3,7 +3,6 @@
 """Linux works disks of every format on every bus, one whose chain changes meanwhile, and SCSI devices of the host."""
 
 import errno
-import gzip
 import hashlib
 import json
 import os
@@ -11,14 +10,13 @@ import pathlib
 import re
 import signal
 import subprocess
-import sys
 
 import guests
 import session
 import tap
-from machine import BUILD, BonsaiMachine, MachineStory
+from machine import BUILD, MachineStory
+from storage import StorageMachine, enter_namespace
 
-HERE = pathlib.Path(__file__).resolve().parent
 MIB = 1 << 20
 FORMATS = ["raw", "qcow2", "vhd", "vmdk", "vdi"]
 BUSES = ["virtio", "ahci", "scsi"]
@@ -26,46 +24,19 @@ DISK_MIB = 64
 SUM_OFFSET = 16 * MIB  # where the guest leaves random bytes for us
 
 
-def enter_namespace():
-    """Goes on in a mount namespace, where a disk that can be filled up may be mounted."""
-    if "BONSAI_TEST_NAMESPACE" not in os.environ:
-        os.environ["BONSAI_TEST_NAMESPACE"] = "1"
-        identity = [] if os.geteuid() == 0 else ["--map-root-user"]
-        os.execvp("unshare", ["unshare", "--mount", *identity, sys.executable, *sys.argv])
-
-
-def initramfs(directory):
-    """The disks guest's, with disks-init in it."""
-    packed = subprocess.run(["cpio", "-o", "-H", "newc", "--quiet"], cwd=HERE, input=b"disks-init\n",
-                            stdout=subprocess.PIPE, check=True).stdout
-    path = directory / "initrd"
-    path.write_bytes((guests.directory("disks") / "initrd").read_bytes() + gzip.compress(packed))
-    return path
-
-
-class DisksMachine(BonsaiMachine):
-    """With more drives than the command line gives: self.disks, as in vm.json."""
+class DisksMachine(StorageMachine):
+    """Does what the actions name."""
 
     def __init__(self, name, actions):
-        guest = guests.directory("disks")
-        super().__init__(name, memory=384, cpus=2, network=False, kernel=guest / "vmlinuz")
+        super().__init__(name, "disks", "disks-init", memory=384)
         self.actions = actions
-        self.initrd = initramfs(self.scratch)
-        self.small = None
-        self.disks = [{"id": "disk15", "bus": "virtio", "path": str(guest / "tools.img"), "format": "raw",
-                       "read-only": True, "serial": "tools"}]
+        self.disks = [{"id": "disk15", "bus": "virtio", "path": str(guests.directory("disks") / "tools.img"),
+                       "format": "raw", "read-only": True, "serial": "tools"}]
 
     def start(self):
         n_disks = sum(disk.get("kind") != "cdrom" for disk in self.disks)
-        self.append = f"console=ttyS0 quiet rdinit=/disks-init disks={n_disks} actions={','.join(self.actions)}"
+        self.append += f" disks={n_disks} actions={','.join(self.actions)}"
         super().start()
-
-    def plug_serial(self):
-        super().plug_serial()
-        path = pathlib.Path(self.show()["path"], "vm.json")
-        description = json.loads(path.read_text())
-        description["disks"] = self.disks
-        path.write_text(json.dumps(description))
 
     def add_disk(self, identity, bus, kind, serial=None, folder=None, mib=DISK_MIB):
         serial = serial or f"{bus}-{kind}"
@@ -73,12 +44,6 @@ class DisksMachine(BonsaiMachine):
         self.bonsai("disk", "create", "--format", kind, path, f"{mib}M")
         self.disks.append({"id": identity, "bus": bus, "path": str(path), "format": kind, "serial": serial})
         return path
-
-    def mount_small(self, size):
-        """A host's file system that a disk image grows beyond."""
-        self.small = self.scratch / "small"
-        self.small.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", self.small], check=True)
 
     def disc(self, name, size):
         """An ISO 9660 image with a file that says its name."""
@@ -90,11 +55,6 @@ class DisksMachine(BonsaiMachine):
         subprocess.run(["xorriso", "-outdev", path, "-blank", "as_needed", "-map", folder, "/"], check=True,
                        capture_output=True)
         return path
-
-    def close(self):
-        super().close()
-        if self.small:
-            subprocess.run(["umount", "--lazy", self.small], check=False)
 
 
 class Disks(MachineStory):
