@@ -47,6 +47,8 @@ fixture_set_up (Fixture *f, gconstpointer data)
   f->spec->debug_exit = true;
   f->spec->debugcon = g_strdup (make_file (f, "debugcon", 0));
   f->spec->serial[0] = (SerialSpec){ SERIAL_FILE, g_strdup (make_file (f, "serial", 0)) };
+  f->spec->serial[1] = (SerialSpec){ SERIAL_PTY, g_build_filename (f->folder, "serial.pty", NULL) };
+  f->spec->watchdog = true;
   g_free (((NicSpec *)f->spec->nics->pdata[0])->network);
   ((NicSpec *)f->spec->nics->pdata[0])->network = g_strdup ("none");
   machine_spec_add_disk (f->spec, DISK_KIND_DISK, DISK_BUS_VIRTIO, make_file (f, "disk0", DISK_SIZE), true);
@@ -125,9 +127,9 @@ static void
 test_slots (Fixture *f, gconstpointer unused)
 {
   static const Place places[] = {
-    { PCI_DEVFN (0, 0), 0x29c08086 },  { PCI_DEVFN (1, 0), 0x11111234 }, { PCI_DEVFN (2, 0), 0x10441af4 },
-    { PCI_DEVFN (3, 0), 0x10411af4 },  { PCI_DEVFN (8, 0), 0x10421af4 }, { PCI_DEVFN (31, 0), 0x29188086 },
-    { PCI_DEVFN (31, 2), 0x29228086 },
+    { PCI_DEVFN (0, 0), 0x29c08086 },  { PCI_DEVFN (1, 0), 0x11111234 },  { PCI_DEVFN (2, 0), 0x10441af4 },
+    { PCI_DEVFN (3, 0), 0x10411af4 },  { PCI_DEVFN (8, 0), 0x10421af4 },  { PCI_DEVFN (31, 0), 0x29188086 },
+    { PCI_DEVFN (31, 2), 0x29228086 }, { PCI_DEVFN (29, 0), 0x25ab8086 },
   };
   g_autoptr (Bench) bench = bench_new_with (setup, f);
   PciBus *bus = bus_of (bench);
