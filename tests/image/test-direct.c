@@ -73,7 +73,8 @@ set_up (Fixture *f, gconstpointer data)
 {
   g_autoptr (GError) error = NULL;
   /* Where a build may be on a real disk, /tmp is often memory. */
-  g_autofree char *pattern = g_build_filename (g_get_current_dir (), "direct-XXXXXX", NULL);
+  g_autofree char *here = g_get_current_dir ();
+  g_autofree char *pattern = g_build_filename (here, "direct-XXXXXX", NULL);
 
   f->folder = g_mkdtemp (g_steal_pointer (&pattern));
   g_assert_nonnull (f->folder);
