@@ -279,6 +279,8 @@ host_arguments (BonsaiVm *self, const char *program, BonsaiStartFlags flags)
   g_ptr_array_add (argv, g_strdup_printf ("--status-fd=%d", STATUS_FD));
   if ((flags & BONSAI_START_HEADLESS) != 0)
     g_ptr_array_add (argv, g_strdup ("--headless"));
+  if ((flags & BONSAI_START_BOOT_MENU) != 0)
+    g_ptr_array_add (argv, g_strdup ("--boot-menu"));
   g_ptr_array_add (argv, g_strdup (self->config->uuid));
   return argv;
 }

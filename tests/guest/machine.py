@@ -45,7 +45,8 @@ class Machine:
     picture(), shoot(path), state(), press_power(), destroy()."""
 
     def __init__(self, name, memory=512, cpus=1, kernel=None, initrd=None, append=None,
-                 disk=None, cdrom=None, network=True, serial=True, firmware=None):
+                 disk=None, cdrom=None, network=True, serial=True, firmware=None,
+                 disk_bus="virtio"):
         self.name = name
         self.memory = memory
         self.cpus = cpus
@@ -55,6 +56,7 @@ class Machine:
         self.cdrom = cdrom
         self.network = network
         self.firmware = firmware
+        self.disk_bus = disk_bus
         self.scratch = pathlib.Path(tempfile.mkdtemp(prefix="bonsai-"))
         self.disk = self.scratch / "disk.raw" if disk else None
         self.serial = self.scratch / "serial.log" if serial else None
@@ -148,7 +150,8 @@ class BonsaiMachine(Machine):
     def start(self):
         options = ["--memory", f"{self.memory}M", "--cpus", self.cpus, "--network", "nat" if self.network else "none"]
         for option, value in (("kernel", self.kernel), ("initrd", self.initrd), ("append", self.append),
-                              ("existing-disk", self.disk), ("cdrom", self.cdrom), ("firmware", self.firmware)):
+                              ("existing-disk", self.disk), ("cdrom", self.cdrom), ("firmware", self.firmware),
+                              ("disk-bus", self.disk and self.disk_bus)):
             if value:
                 options += [f"--{option}", value]
         self.bonsai("create", *options, self.name)
@@ -236,7 +239,9 @@ class QemuMachine(Machine):
         if self.serial:
             command += ["-serial", f"file:{self.serial}"]
         if self.disk:
-            command += ["-drive", f"file={self.disk},format=raw,if=virtio,aio=io_uring"]
+            device = {"virtio": "virtio-blk-pci", "ahci": "ide-hd", "scsi": "scsi-hd"}[self.disk_bus]
+            command += ["-device", "virtio-scsi-pci"] if self.disk_bus == "scsi" else []
+            command += ["-drive", f"file={self.disk},format=raw,if=none,id=disk,aio=io_uring", "-device", f"{device},drive=disk"]
         if self.cdrom and str(self.cdrom).endswith(",bus=scsi"):
             path = str(self.cdrom).removesuffix(",bus=scsi")
             command += ["-device", "virtio-scsi-pci", "-drive", f"if=none,id=cd,media=cdrom,readonly=on,file={path}",
@@ -260,7 +265,9 @@ class QemuMachine(Machine):
         return ["-drive", "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd",
                 "-drive", f"if=pflash,format=raw,file={variables}"]
 
-    def start_again(self):
+    def start_again(self, *options):
+        if options:
+            raise AssertionError("the peer's start has no options")
         self.start()
 
     def kill(self):

@@ -48,6 +48,26 @@ class GrubRescue(MachineStory):
         self.machine.keep_picture("prompt")
 
 
+class BootMenu(MachineStory):
+    """The BIOS's boot menu, which a start asks for."""
+
+    def set_up(self):
+        need_kvm()
+        self.machine = machine("host-menu", memory=64, network=False,
+                               cdrom=guests.directory("grub-rescue") / "grub-rescue-cdrom.iso")
+        self.machine.start()
+        self.machine.destroy()
+        self.machine.start_again("--boot-menu")
+
+    def test_menu(self):
+        """Escape opens it, and it lists the machine's drives."""
+        self.machine.wait_text("Press ESC for boot menu", 60)
+        self.machine.key("esc")
+        self.machine.wait_text("Select boot device", 30)
+        self.machine.wait_text(r"^1\. .*CD", 30)
+        self.machine.keep_picture("menu")
+
+
 class Desktop:
     """An X server without a screen, with a window manager."""
 
