@@ -146,3 +146,17 @@ image_layer_flush (ImageLayer *layer)
   g_mutex_unlock (&layer->lock);
   return dirty && layer->format->flush != NULL ? result : sync_stores (layer);
 }
+
+void
+image_check_found (ImageCheck *check, const char *format, ...)
+{
+  g_autofree char *text = NULL;
+  va_list arguments;
+
+  if (check->finding == NULL)
+    return;
+  va_start (arguments, format);
+  text = g_strdup_vprintf (format, arguments);
+  va_end (arguments);
+  check->finding (text, check->data);
+}

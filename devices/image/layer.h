@@ -183,6 +183,9 @@ extern const ImageFormat image_raw, image_qcow2, image_vhd, image_vhdx, image_vm
 /* By name (any case), or NULL. */
 const ImageFormat *image_format_find (const char *name);
 
+/* For a format's check: tells @check's owner of a finding, in one sentence. */
+G_GNUC_PRINTF (2, 3) void image_check_found (ImageCheck *check, const char *format, ...);
+
 /* For tests and tools: as image_open, on a store that is already open (transfer full, also on failure).
  * Backing files are opened by path. */
 Image *image_open_store (EventLoop *loop, ImageStore *store, const ImageOptions *options, GError **error);

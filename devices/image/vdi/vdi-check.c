@@ -15,20 +15,6 @@ typedef struct {
   GArray *shared; /* of uint32_t: blocks whose index is another's too */
 } Checker;
 
-G_GNUC_PRINTF (2, 3)
-static void
-found (Checker *checker, const char *format, ...)
-{
-  g_autofree char *text = NULL;
-  va_list arguments;
-
-  va_start (arguments, format);
-  text = g_strdup_vprintf (format, arguments);
-  va_end (arguments);
-  if (checker->check->finding != NULL)
-    checker->check->finding (text, checker->check->data);
-}
-
 static void
 set_entry (Checker *checker, uint32_t block, uint32_t entry)
 {
@@ -48,7 +34,7 @@ check_entry (Checker *checker, uint32_t block, uint32_t *previous)
     return;
   if (index >= checker->limit || !vdi_index_fits (checker->layer, index))
     {
-      found (checker, "Block %u, at index %u, lies outside the file.", block, index);
+      image_check_found (checker->check, "Block %u, at index %u, lies outside the file.", block, index);
       check->corruptions++;
       if (checker->repair)
         set_entry (checker, block, VDI_FREE);
@@ -59,7 +45,7 @@ check_entry (Checker *checker, uint32_t block, uint32_t *previous)
   *previous = index;
   if (checker->used[index / 8] & (1 << (index % 8)))
     {
-      found (checker, "Block %u, at index %u, is another's too.", block, index);
+      image_check_found (checker->check, "Block %u, at index %u, is another's too.", block, index);
       check->corruptions++;
       g_array_append_val (checker->shared, block);
     }
@@ -107,18 +93,20 @@ check_count (Checker *checker)
   check->image_end = vdi_block_at (vdi, end);
   if (count < end)
     {
-      found (checker, "The header counts %u allocated blocks, but they reach to index %u.", count, end);
+      image_check_found (checker->check, "The header counts %u allocated blocks, but they reach to index %u.",
+                         count, end);
       check->corruptions++;
     }
   if (MAX (count, end) > in_use)
     {
-      found (checker, "%u blocks of the file belong to no block of the disk.", MAX (count, end) - in_use);
+      image_check_found (checker->check, "%u blocks of the file belong to no block of the disk.",
+                         MAX (count, end) - in_use);
       check->leaks += MAX (count, end) - in_use;
     }
   else if (store_size (checker->layer->store) >= check->image_end + vdi_stride (vdi))
     {
-      found (checker, "%" G_GUINT64_FORMAT " bytes at the file's end belong to no block.",
-             store_size (checker->layer->store) - check->image_end);
+      image_check_found (checker->check, "%" G_GUINT64_FORMAT " bytes at the file's end belong to no block.",
+                         store_size (checker->layer->store) - check->image_end);
       check->leaks += (store_size (checker->layer->store) - check->image_end) / vdi_stride (vdi);
     }
 }

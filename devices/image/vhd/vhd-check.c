@@ -20,20 +20,6 @@ typedef struct {
   uint64_t at;
 } Entry;
 
-G_GNUC_PRINTF (2, 3)
-static void
-found (Checker *checker, const char *format, ...)
-{
-  g_autofree char *text = NULL;
-  va_list arguments;
-
-  va_start (arguments, format);
-  text = g_strdup_vprintf (format, arguments);
-  va_end (arguments);
-  if (checker->check->finding != NULL)
-    checker->check->finding (text, checker->check->data);
-}
-
 static bool
 damaged (Checker *checker)
 {
@@ -50,17 +36,19 @@ check_footers (Checker *checker)
 
   if (!vhd->tail_valid)
     {
-      found (checker, "The footer at the file's end is missing, or its checksum is wrong.");
+      image_check_found (checker->check,
+                         "The footer at the file's end is missing, or its checksum is wrong.");
       checker->footer_changed |= damaged (checker);
     }
   if (!vhd->head_valid && vhd->type != VHD_FIXED)
     {
-      found (checker, "The copy of the footer at the file's head is damaged, or differs from the footer.");
+      image_check_found (checker->check,
+                         "The copy of the footer at the file's head is damaged, or differs from the footer.");
       checker->footer_changed |= damaged (checker);
     }
   if (vhd->type != VHD_FIXED && !vhd_header_is_valid (vhd->header))
     {
-      found (checker, "The dynamic disk header's checksum is wrong.");
+      image_check_found (checker->check, "The dynamic disk header's checksum is wrong.");
       checker->header_changed = damaged (checker);
     }
 }
@@ -96,7 +84,9 @@ check_range (Checker *checker, GArray *entries)
         continue;
       if (!vhd_block_fits (vhd, file_size, regions, n, entry.at))
         {
-          found (checker, "Block %u, at sector %u, lies outside the file or on its header.", i, vhd->bat[i]);
+          image_check_found (checker->check,
+                             "Block %u, at sector %u, lies outside the file or on its header.", i,
+                             vhd->bat[i]);
           if (damaged (checker))
             drop_entry (checker, i);
           continue;
@@ -155,8 +145,8 @@ check_overlaps (Checker *checker, GArray *entries)
 
       if (entry->at < end)
         {
-          found (checker, "Blocks %u and %u overlap at byte %" G_GUINT64_FORMAT ".", owner, entry->block,
-                 entry->at);
+          image_check_found (checker->check, "Blocks %u and %u overlap at byte %" G_GUINT64_FORMAT ".", owner,
+                             entry->block, entry->at);
           if (damaged (checker))
             result = copy_block (checker, entry);
           continue;
@@ -181,8 +171,8 @@ check_end (Checker *checker)
   if ((file_size - end - VHD_FOOTER_SIZE) / vhd_stride (vhd) == 0)
     return;
   checker->check->leaks += (file_size - end - VHD_FOOTER_SIZE) / vhd_stride (vhd);
-  found (checker, "%" G_GUINT64_FORMAT " bytes at the file's end belong to no block.",
-         file_size - end - VHD_FOOTER_SIZE);
+  image_check_found (checker->check, "%" G_GUINT64_FORMAT " bytes at the file's end belong to no block.",
+                     file_size - end - VHD_FOOTER_SIZE);
 }
 
 static int

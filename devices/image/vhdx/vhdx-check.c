@@ -1,21 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/image/vhdx/vhdx-private.h"
 
-G_GNUC_PRINTF (2, 3)
-static void
-found (ImageCheck *check, const char *format, ...)
-{
-  g_autofree char *text = NULL;
-  va_list arguments;
-
-  check->corruptions++;
-  va_start (arguments, format);
-  text = g_strdup_vprintf (format, arguments);
-  va_end (arguments);
-  if (check->finding != NULL)
-    check->finding (text, check->data);
-}
-
 static int
 compare_ranges (gconstpointer a, gconstpointer b)
 {
@@ -40,10 +25,17 @@ check_entry (ImageLayer *layer, ImageCheck *check, uint32_t block, GArray *used)
   if (state <= VHDX_UNMAPPED)
     return;
   if (state < VHDX_FULLY_PRESENT || (state == VHDX_PARTIALLY_PRESENT && !vhdx->has_parent))
-    found (check, "Block %u has state %u, which can't be.", block, state);
+    {
+      check->corruptions++;
+      image_check_found (check, "Block %u has state %u, which can't be.", block, state);
+    }
   else if (offset < (1 << 20) || offset >= store_size (layer->store))
-    found (check, "Block %u, at byte %" G_GUINT64_FORMAT ", lies outside the file or on its header.", block,
-           offset);
+    {
+      check->corruptions++;
+      image_check_found (check,
+                         "Block %u, at byte %" G_GUINT64_FORMAT ", lies outside the file or on its header.",
+                         block, offset);
+    }
   else
     {
       check->allocated_clusters++;
@@ -62,7 +54,11 @@ check_overlaps (ImageCheck *check, GArray *used)
       const VhdxRange *range = &g_array_index (used, VhdxRange, i);
 
       if (range->offset < end)
-        found (check, "What lies at byte %" G_GUINT64_FORMAT " overlaps what lies before.", range->offset);
+        {
+          check->corruptions++;
+          image_check_found (check, "What lies at byte %" G_GUINT64_FORMAT " overlaps what lies before.",
+                             range->offset);
+        }
       end = MAX (end, range->offset + range->length);
     }
   check->image_end = end;
@@ -78,7 +74,10 @@ vhdx_check (ImageLayer *layer, ImageCheck *check, GError **error)
   /* One of the two headers may be torn: it is written before the other. */
   vhdx_count_damage (layer, &headers, &tables);
   if (tables > 0)
-    found (check, "One of the two region tables is damaged.");
+    {
+      check->corruptions++;
+      image_check_found (check, "One of the two region tables is damaged.");
+    }
   check->total_clusters = vhdx->n_blocks;
   add_range (used, 0, 1 << 20);
   add_range (used, vhdx->bat_region.offset, vhdx->bat_region.length);
