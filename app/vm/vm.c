@@ -46,10 +46,17 @@ outlook_of_session (BonsaiVm *self)
 static Outlook
 outlook_of_bundle (BonsaiVm *self)
 {
-  const BundleRun *run = &self->last_run;
+  BundleRun *run = &self->last_run;
   int holder = self->lock == NULL ? bundle_lock_holder (self->path) : 0;
-  Outlook outlook = { run->state, run->reason, run->exit_status, g_strdup (run->message) };
+  Outlook outlook;
 
+  /* It may have ended, which is recorded before its lock goes, since the record was read. */
+  if (holder == 0 && self->lock == NULL && bonsai_state_is_alive (run->state))
+    {
+      bundle_run_clear (run);
+      bundle_read_run (self->path, run);
+    }
+  outlook = (Outlook){ run->state, run->reason, run->exit_status, g_strdup (run->message) };
   if (holder != 0)
     {
       g_free (outlook.text);
