@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/session/remote-session.h"
+#include "app/session/remote-session-private.h"
 
 #include "app/base/error.h"
-#include "app/session/disk-message.h"
 #include "app/session/runtime-dir.h"
 
 #include <errno.h>
@@ -15,22 +14,7 @@
 
 #define SESSION_PATH      "/org/bonsaivm/Session"
 #define SESSION_INTERFACE "org.bonsaivm.Session1"
-#define CALL_TIMEOUT_MS   30000
 #define MAX_SIDE          16384
-
-struct _RemoteSession {
-  GObject parent;
-
-  GDBusConnection *connection;
-  GDBusProxy *proxy;
-
-  char *uuid, *name, *message;
-  BonsaiState state;
-  BonsaiReason reason;
-  int exit_status;
-  int pid;
-  bool console_open;
-};
 
 static void remote_session_iface_init (BonsaiSessionInterface *iface);
 
@@ -229,8 +213,8 @@ remote_session_connect_finish (GAsyncResult *result, GError **error)
 
 /* --- calls --- */
 
-static GError *
-clean_error (GError *error)
+GError *
+remote_session_clean_error (GError *error)
 {
   g_dbus_error_strip_remote_error (error);
   return error;
@@ -246,11 +230,12 @@ call_done (GObject *source, GAsyncResult *result, gpointer data)
   if (reply != NULL)
     g_task_return_boolean (task, TRUE);
   else
-    g_task_return_error (task, clean_error (error));
+    g_task_return_error (task, remote_session_clean_error (error));
 }
 
-static void
-call (RemoteSession *self, const char *method, GVariant *parameters, int timeout_ms, GTask *task)
+void
+remote_session_call (RemoteSession *self, const char *method, GVariant *parameters, int timeout_ms,
+                     GTask *task)
 {
   g_dbus_proxy_call (self->proxy, method, parameters, G_DBUS_CALL_FLAGS_NONE, timeout_ms,
                      g_task_get_cancellable (task), call_done, task);
@@ -267,13 +252,13 @@ remote_session_control (BonsaiSession *session, BonsaiControl control, unsigned 
   };
 
   if (control == BONSAI_CONTROL_SHUTDOWN)
-    call (self, methods[control], g_variant_new ("(u)", timeout_ms), G_MAXINT, task);
+    remote_session_call (self, methods[control], g_variant_new ("(u)", timeout_ms), G_MAXINT, task);
   else
-    call (self, methods[control], NULL, CALL_TIMEOUT_MS, task);
+    remote_session_call (self, methods[control], NULL, CALL_TIMEOUT_MS, task);
 }
 
-static void
-call_and_forget (RemoteSession *self, const char *method, GVariant *parameters)
+void
+remote_session_call_and_forget (RemoteSession *self, const char *method, GVariant *parameters)
 {
   g_dbus_proxy_call (self->proxy, method, parameters, G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, NULL, NULL,
                      NULL);
@@ -287,22 +272,22 @@ remote_session_input (BonsaiSession *session, const BonsaiInput *input)
   switch (input->kind)
     {
     case BONSAI_INPUT_KEY:
-      call_and_forget (self, "Key", g_variant_new ("(ub)", input->code, input->down));
+      remote_session_call_and_forget (self, "Key", g_variant_new ("(ub)", input->code, input->down));
       break;
     case BONSAI_INPUT_MOTION:
-      call_and_forget (self, "Motion", g_variant_new ("(ii)", input->x, input->y));
+      remote_session_call_and_forget (self, "Motion", g_variant_new ("(ii)", input->x, input->y));
       break;
     case BONSAI_INPUT_POSITION:
-      call_and_forget (self, "Position", g_variant_new ("(ii)", input->x, input->y));
+      remote_session_call_and_forget (self, "Position", g_variant_new ("(ii)", input->x, input->y));
       break;
     case BONSAI_INPUT_BUTTON:
-      call_and_forget (self, "Button", g_variant_new ("(ub)", input->code, input->down));
+      remote_session_call_and_forget (self, "Button", g_variant_new ("(ub)", input->code, input->down));
       break;
     case BONSAI_INPUT_WHEEL:
-      call_and_forget (self, "Wheel", g_variant_new ("(ii)", input->x, input->y));
+      remote_session_call_and_forget (self, "Wheel", g_variant_new ("(ii)", input->x, input->y));
       break;
     case BONSAI_INPUT_RELEASE_ALL:
-      call_and_forget (self, "ReleaseAll", NULL);
+      remote_session_call_and_forget (self, "ReleaseAll", NULL);
       break;
     }
 }
@@ -358,7 +343,7 @@ grab_done (GObject *source, GAsyncResult *result, gpointer data)
   reply = g_dbus_proxy_call_with_unix_fd_list_finish (G_DBUS_PROXY (source), &fds, result, &error);
   if (reply == NULL)
     {
-      g_task_return_error (task, clean_error (error));
+      g_task_return_error (task, remote_session_clean_error (error));
       return;
     }
   if (!g_variant_is_of_type (reply, G_VARIANT_TYPE ("(iih)")) || fds == NULL)
@@ -392,29 +377,7 @@ remote_session_grab (BonsaiSession *session, int max_width, int max_height, GTas
 static void
 remote_session_watch (BonsaiSession *session, bool active)
 {
-  call_and_forget (REMOTE_SESSION (session), "Watch", g_variant_new ("(b)", active));
-}
-
-static void
-remote_session_change_medium (BonsaiSession *session, const char *drive, const char *path, bool force,
-                              GTask *task)
-{
-  call (REMOTE_SESSION (session), "ChangeMedium",
-        g_variant_new ("(ssb)", drive != NULL ? drive : "", path != NULL ? path : "", force), CALL_TIMEOUT_MS,
-        task);
-}
-
-/* An image may take its time to grow. */
-static void
-remote_session_change_disk (BonsaiSession *session, const char *disk, uint64_t size,
-                            const ImageLimits *limits, GTask *task)
-{
-  const ImageLimits none = { 0 }, *l = limits != NULL ? limits : &none;
-
-  call (REMOTE_SESSION (session), "ChangeDisk",
-        g_variant_new ("(stb(tttt))", disk, size, limits != NULL, l->iops, l->iops_burst, l->bytes_per_second,
-                       l->bytes_burst),
-        G_MAXINT, task);
+  remote_session_call_and_forget (REMOTE_SESSION (session), "Watch", g_variant_new ("(b)", active));
 }
 
 static void
@@ -429,7 +392,7 @@ open_serial_done (GObject *source, GAsyncResult *result, gpointer data)
   reply = g_dbus_proxy_call_with_unix_fd_list_finish (G_DBUS_PROXY (source), &fds, result, &error);
   if (reply == NULL)
     {
-      g_task_return_error (task, clean_error (error));
+      g_task_return_error (task, remote_session_clean_error (error));
       return;
     }
   if (g_variant_is_of_type (reply, G_VARIANT_TYPE ("(h)")) && fds != NULL)
@@ -455,86 +418,8 @@ remote_session_open_serial (BonsaiSession *session, unsigned port, bool force, G
 static void
 remote_session_show_console (BonsaiSession *session, bool show, GTask *task)
 {
-  call (REMOTE_SESSION (session), "ShowConsole", g_variant_new ("(b)", show), CALL_TIMEOUT_MS, task);
-}
-
-static void
-remote_session_work_on_disk (BonsaiSession *session, const BonsaiDiskWork *work, GTask *task)
-{
-  RemoteSession *self = REMOTE_SESSION (session);
-
-  call (self, "WorkOnDisk",
-        g_variant_new ("(ssuss)", work->disk, work->work, work->layer,
-                       work->backing_path != NULL ? work->backing_path : "",
-                       work->backing_format != NULL ? work->backing_format : ""),
-        G_MAXINT, task);
-}
-
-static void
-remote_session_cancel_disk_work (BonsaiSession *session, const char *disk)
-{
-  call_and_forget (REMOTE_SESSION (session), "CancelDiskWork", g_variant_new ("(s)", disk));
-}
-
-static void
-attach_done (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (GTask) task = data;
-  const DiskSpec *asked = g_task_get_task_data (task);
-  GError *error = NULL;
-  g_autoptr (GVariant) reply =
-    g_dbus_proxy_call_with_unix_fd_list_finish (G_DBUS_PROXY (source), NULL, result, &error);
-  const char *id, *bus, *format;
-  DiskSpec *disk;
-
-  if (reply == NULL || !g_variant_is_of_type (reply, G_VARIANT_TYPE ("(sss)")))
-    {
-      if (error == NULL)
-        error =
-          g_error_new_literal (BONSAI_ERROR, BONSAI_ERROR_FAILED, "The host did not say what it attached");
-      g_task_return_error (task, clean_error (error));
-      return;
-    }
-  g_variant_get (reply, "(&s&s&s)", &id, &bus, &format);
-  disk = disk_spec_copy (asked);
-  g_free (disk->id);
-  disk->id = g_strdup (id);
-  for (unsigned i = 0; disk_bus_names[i] != NULL; i++)
-    if (g_str_equal (disk_bus_names[i], bus))
-      disk->bus = i;
-  g_free (disk->options.format);
-  disk->options.format = format[0] != '\0' ? g_strdup (format) : NULL;
-  g_task_return_pointer (task, disk, (GDestroyNotify)disk_spec_free);
-}
-
-/* An encrypted image takes seconds. */
-static void
-remote_session_attach_disk (BonsaiSession *session, const DiskSpec *disk, bool any_bus, GTask *task)
-{
-  RemoteSession *self = REMOTE_SESSION (session);
-  g_autoptr (GUnixFDList) fds = g_unix_fd_list_new ();
-  DiskSpec *asked = disk_spec_copy (disk);
-  GError *error = NULL;
-  GVariant *settings = disk_message_new (disk, any_bus, fds, &error);
-
-  g_clear_pointer (&asked->options.secret, g_bytes_unref);
-  g_task_set_task_data (task, asked, (GDestroyNotify)disk_spec_free);
-  if (settings != NULL)
-    g_dbus_proxy_call_with_unix_fd_list (self->proxy, "AttachDisk", g_variant_new ("(@a{sv})", settings),
-                                         G_DBUS_CALL_FLAGS_NONE, G_MAXINT, fds, g_task_get_cancellable (task),
-                                         attach_done, task);
-  else
-    {
-      g_task_return_error (task, error);
-      g_object_unref (task);
-    }
-}
-
-/* What is to be flushed may take its time. */
-static void
-remote_session_detach_disk (BonsaiSession *session, const char *disk, bool force, GTask *task)
-{
-  call (REMOTE_SESSION (session), "DetachDisk", g_variant_new ("(sb)", disk, force), G_MAXINT, task);
+  remote_session_call (REMOTE_SESSION (session), "ShowConsole", g_variant_new ("(b)", show), CALL_TIMEOUT_MS,
+                       task);
 }
 
 /* --- the rest of the interface --- */
