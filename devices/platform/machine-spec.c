@@ -7,6 +7,7 @@
 #include <sys/random.h>
 
 #define MIB              UINT64_C (1048576)
+#define UEFI_MIN_MEMORY  (64 * MIB)
 #define MAX_CPUS         255u
 #define MAX_VIRTIO_DISKS 16u
 #define MAX_AHCI_DRIVES  6u
@@ -358,6 +359,12 @@ check_boot_order (const MachineSpec *spec, GError **error)
 static bool
 check_boot (const MachineSpec *spec, GError **error)
 {
+  bool uefi = spec->firmware == FIRMWARE_UEFI || spec->firmware == FIRMWARE_UEFI_SECURE;
+
+  if (uefi && spec->memory < UEFI_MIN_MEMORY)
+    return refuse (error,
+                   "UEFI firmware does not start in %u MiB of memory: give the machine %u MiB or more.",
+                   (unsigned)(spec->memory / MIB), (unsigned)(UEFI_MIN_MEMORY / MIB));
   if (spec->firmware == FIRMWARE_NONE && !spec->kernel)
     return refuse (error, "Without firmware the machine needs a kernel: name one, or boot with the BIOS.");
   if (!spec->kernel && (spec->initrd || spec->append))

@@ -82,6 +82,13 @@ break_kernel (MachineSpec *spec)
 }
 
 static void
+break_uefi_memory (MachineSpec *spec)
+{
+  spec->firmware = FIRMWARE_UEFI;
+  spec->memory = 63 << 20;
+}
+
+static void
 break_initrd (MachineSpec *spec)
 {
   replace (&spec->initrd, "initrd");
@@ -152,11 +159,14 @@ test_contradictions (void)
     void (*change) (MachineSpec *spec);
     const char *message;
   } cases[] = {
-    { break_memory, "memory" },   { break_cpus, "CPUs" },      { break_video, "video" },
-    { break_uuid, "UUID" },       { break_kernel, "kernel" },  { break_initrd, "kernel" },
-    { break_cdrom, "ahci" },      { break_scsi_host, "scsi" }, { break_serial_number, "serial" },
-    { break_targets, "17 scsi" }, { break_disk, "disk0" },     { break_drives, "6 ports" },
-    { break_mac, "MAC address" }, { break_network, "nat" },    { break_serial, "port 2" },
+    { break_memory, "memory" },   { break_cpus, "CPUs" },
+    { break_video, "video" },     { break_uuid, "UUID" },
+    { break_kernel, "kernel" },   { break_uefi_memory, "64 MiB" },
+    { break_initrd, "kernel" },   { break_cdrom, "ahci" },
+    { break_scsi_host, "scsi" },  { break_serial_number, "serial" },
+    { break_targets, "17 scsi" }, { break_disk, "disk0" },
+    { break_drives, "6 ports" },  { break_mac, "MAC address" },
+    { break_network, "nat" },     { break_serial, "port 2" },
   };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
