@@ -172,7 +172,7 @@ start_driver (struct Disk *disk)
     ;
   common->device_status = 3; /* ACKNOWLEDGE, DRIVER */
   common->driver_feature_select = 0;
-  common->driver_feature = 1u << 29; /* EVENT_IDX */
+  common->driver_feature = 1u << 29 | 1u << 9; /* EVENT_IDX; FLUSH, without which each write is flushed */
   common->driver_feature_select = 1;
   common->driver_feature = QUEUE_FEATURES;
   common->device_status = 11; /* FEATURES_OK */
