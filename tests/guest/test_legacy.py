@@ -148,12 +148,12 @@ class Consoles(LegacyStory):
                 assert client.makefile("rb").readline() == b"out1\n"
                 client.sendall(b"in1\n")
                 self.says(self.console.run("wait; cat /tmp/got"), "in1\n")
-        terminal = os.open(self.bundle() / "serial3.pty", os.O_RDWR | os.O_NOCTTY)
-        self.console.run("(head -n 1 < /dev/ttyS2 > /tmp/got) & sleep 1; echo out2 > /dev/ttyS2")
-        assert os.read(terminal, 100) == b"out2\n"
-        os.write(terminal, b"in2\n")
-        self.says(self.console.run("wait; cat /tmp/got"), "in2\n")
-        os.close(terminal)
+        opened = os.open(self.bundle() / "serial3.pty", os.O_RDWR | os.O_NOCTTY)
+        with os.fdopen(opened, "r+b", buffering=0) as terminal:
+            self.console.run("(head -n 1 < /dev/ttyS2 > /tmp/got) & sleep 1; echo out2 > /dev/ttyS2")
+            assert terminal.readline() == b"out2\n"
+            terminal.write(b"in2\n")
+            self.says(self.console.run("wait; cat /tmp/got"), "in2\n")
 
     def test_hpet(self):
         """There is an HPET, and the kernel's clock is a better one."""
