@@ -33,31 +33,28 @@ struct Queue {
   uint16_t made_available, told, seen;
 };
 
-/* Three descriptors for each request: header, data, status. They stay. */
 static void
 queue_lay_out (void)
 {
-  for (unsigned i = 0; i < DEPTH; i++)
-    {
-      volatile struct Descriptor *d = &QUEUE_DESC[i * 3];
-
-      d[0].address = (uintptr_t)&HEADERS[i];
-      d[0].length = 16;
-      d[0].flags = 1; /* NEXT */
-      d[0].next = i * 3 + 1;
-      d[1].address = DATA + (uint64_t)i * BLOCK;
-      d[1].length = BLOCK;
-      d[1].flags = TYPE ? 1 : 3; /* NEXT, WRITE */
-      d[1].next = i * 3 + 2;
-      d[2].address = (uintptr_t)&STATUS[i];
-      d[2].length = 1;
-      d[2].flags = 2;
-    }
 }
 
 static void
+queue_fill (unsigned place, uint64_t address, uint32_t length, uint16_t flags)
+{
+  QUEUE_DESC[place].address = address;
+  QUEUE_DESC[place].length = length;
+  QUEUE_DESC[place].flags = flags;
+  QUEUE_DESC[place].next = place + 1;
+}
+
+/* Three descriptors for each request: header, data, status. They are written anew each time, as drivers do.
+ */
+static void
 queue_add (struct Queue *queue, unsigned slot)
 {
+  queue_fill (slot * 3, (uintptr_t)&HEADERS[slot], 16, 1 /* NEXT */);
+  queue_fill (slot * 3 + 1, DATA + (uint64_t)slot * BLOCK, BLOCK, TYPE ? 1 : 3 /* NEXT, WRITE */);
+  queue_fill (slot * 3 + 2, (uintptr_t)&STATUS[slot], 1, 2);
   QUEUE_DRIVER->ring[queue->made_available++ % QUEUE_SIZE] = slot * 3;
 }
 
