@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Debian's installer from a CD: the graphical menu and the first screens."""
 
+import shutil
+
 from PIL import ImageChops
 
 import guests
@@ -102,6 +104,20 @@ class InstallerOnScsi(Menu):
 
     def test_scsi(self):
         """SeaBIOS and isolinux find the CD behind virtio-scsi: menu, kernel, first question."""
+        self.choose_text(self.come_up())
+
+
+class InstallerOnVirtio(Menu):
+    """Its image as a disk, the way a USB stick has it."""
+
+    def set_up(self):
+        self.machine = machine("installer-virtio", memory=1536)
+        self.machine.disk = self.machine.scratch / "installer.img"
+        shutil.copy(guests.directory("installer") / "installer.iso", self.machine.disk)
+        self.machine.start()
+
+    def test_virtio(self):
+        """SeaBIOS and isolinux find the installer on virtio-blk: menu, kernel, first question."""
         self.choose_text(self.come_up())
 
 
