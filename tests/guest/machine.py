@@ -120,7 +120,12 @@ class Machine:
         """Waits until the serial line's output matches; returns the match."""
         def look():
             return self.serial.exists() and re.search(pattern, self.serial.read_text(errors="replace"), re.MULTILINE)
-        return self.wait_until(look, f"'{pattern}' on the serial line", seconds)
+
+        try:
+            return self.wait_until(look, f"'{pattern}' on the serial line", seconds)
+        except Timeout as timeout:
+            said = self.serial.read_text(errors="replace").splitlines() if self.serial.exists() else []
+            raise Timeout(f"{timeout}; the last that it said:\n" + "\n".join(said[-20:])) from None
 
     def wait_off(self, seconds=60):
         self.wait_until(lambda: not self.is_alive(), "end of the machine", seconds)
