@@ -2,6 +2,7 @@
 #pragma once
 
 #include "devices/platform/machine-spec.h"
+#include "devices/virtio/channel.h"
 #include "display/input/input.h"
 #include "display/screen/screen.h"
 #include "vmm/machine/machine.h"
@@ -41,6 +42,9 @@ void pc_press_power_button (Pc *pc);
  * output, the last of it first. -1 with VMM_ERROR_BUSY if it is in use, VMM_ERROR_INVALID if the port goes elsewhere.
  */
 int pc_open_serial_console (Pc *pc, unsigned port, bool force, GError **error);
+
+/* The channel @name (devices/virtio/channel.h), or NULL if the machine is to have none of that name. (transfer none) */
+Channel *pc_channel (Pc *pc, const char *name);
 
 /**
  * pc_change_medium:
