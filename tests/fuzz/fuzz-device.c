@@ -13,6 +13,7 @@
 #include "devices/platform/ich9-lpc.h"
 #include "devices/platform/nor-flash.h"
 #include "devices/storage/ahci.h"
+#include "devices/virtio/virtio-balloon.h"
 #include "devices/virtio/virtio-blk.h"
 #include "devices/virtio/virtio-net.h"
 #include "devices/virtio/virtio-rng.h"
@@ -82,6 +83,12 @@ setup_ahci (Bench *bench, void *data)
   config.ports[0] = (AhciPortConfig){ .kind = AHCI_PORT_DISK, .image = disk (bench, false), .id = "disk0" };
   config.ports[1] = (AhciPortConfig){ .kind = AHCI_PORT_CDROM, .image = disk (bench, true), .id = "cd0" };
   bench_add (bench, &ahci_class, NULL, &config);
+}
+
+G_GNUC_UNUSED static void
+setup_virtio_balloon (Bench *bench, void *data)
+{
+  bench_add (bench, &virtio_balloon_class, NULL, &(VirtioBalloonConfig){ .place = place (bench) });
 }
 
 G_GNUC_UNUSED static void

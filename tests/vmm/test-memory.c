@@ -330,6 +330,48 @@ test_threads (void)
   guest_memory_free (race.memory);
 }
 
+/* Whole pages of RAM go back to the host and are zero; their change is logged. */
+static void
+test_discard (void)
+{
+  g_autoptr (GuestMemory) memory = guest_memory_new (NULL);
+  MemoryBank *ram = guest_memory_add_bank (memory, "ram-low", 4 * MIB, BANK_RAM, NULL);
+  MemoryBank *video = guest_memory_add_bank (memory, "vram", MIB, BANK_RAM, NULL);
+  uint64_t dirty[16] = { 0 };
+  uint8_t *data = memory_bank_data (ram);
+
+  memory_bank_map_alias (ram, 1, 0, 0, MIB, BANK_RAM);
+  memory_bank_map_alias (ram, 2, MIB, MIB, 64 * KIB, BANK_ROM);
+  memory_bank_map_alias (ram, 3, MIB + 64 * KIB, MIB + 64 * KIB, 3 * MIB - 64 * KIB, BANK_RAM);
+  memory_bank_map (video, 4 * MIB);
+  memset (data, 7, 4 * MIB);
+  memset (memory_bank_data (video), 7, MIB);
+  g_assert_cmpuint (guest_memory_resident (memory), ==, 4 * MIB);
+  memory_bank_log_dirty (ram, true);
+
+  /* The page's rest, what is read-only there, video memory and nothing at all stay. */
+  g_assert_cmpuint (guest_memory_discard (memory, 100, 4096), ==, 0);
+  g_assert_cmpuint (guest_memory_discard (memory, 100, 3 * 4096), ==, 2 * 4096);
+  g_assert_cmpuint (guest_memory_discard (memory, MIB - 4096, 64 * KIB + 3 * 4096), ==, 3 * 4096);
+  g_assert_cmpuint (guest_memory_discard (memory, 4 * MIB - 4096, 3 * 4096), ==, 4096);
+  g_assert_cmpuint (guest_memory_discard (memory, 100 * MIB, 4096), ==, 0);
+  g_assert_cmpuint (guest_memory_discard (memory, UINT64_MAX - 4096, 3 * 4096), ==, 0);
+  g_assert_cmpuint (guest_memory_discard_host (memory, data + 2 * MIB, 8 * 4096), ==, 8 * 4096);
+  g_assert_cmpuint (guest_memory_discard_host (memory, memory_bank_data (video), 4096), ==, 0);
+  g_assert_cmpuint (guest_memory_discard_host (memory, data + 4 * MIB - 4096, 2 * 4096), ==, 0);
+  g_assert_cmpint (data[4095], ==, 7);
+  g_assert_cmpint (data[4096], ==, 0);
+  g_assert_cmpint (data[MIB - 1], ==, 0);
+  g_assert_cmpint (data[MIB], ==, 7);
+  g_assert_cmpint (data[MIB + 64 * KIB], ==, 0);
+  g_assert_cmpint (data[4 * MIB - 1], ==, 0);
+  g_assert_cmpint (((uint8_t *)memory_bank_data (video))[0], ==, 7);
+
+  g_assert_true (memory_bank_take_dirty (ram, dirty));
+  g_assert_cmphex (dirty[0], ==, 6);
+  g_assert_cmphex (dirty[8], ==, 0xff);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -339,6 +381,7 @@ main (int argc, char **argv)
   g_test_add_func ("/memory/pam", test_pam);
   g_test_add_func ("/memory/across-banks", test_accesses_across_banks);
   g_test_add_func ("/memory/dirty", test_dirty);
+  g_test_add_func ("/memory/discard", test_discard);
   g_test_add_func ("/memory/bank-outlives-memory", test_bank_outlives_memory);
   g_test_add_func ("/memory/threads", test_threads);
   return g_test_run ();

@@ -3,10 +3,8 @@
 
 #include <string.h>
 
-/* Copies the entry that @address is in. Entries stay true enough after the read: a bank's memory is
- * never unmapped while the machine lives, and a guest that moves it during a transfer gets either place. */
-static bool
-look_up (GuestMemory *memory, uint64_t address, MapEntry *found)
+bool
+guest_memory_look_up (GuestMemory *memory, uint64_t address, MapEntry *found)
 {
   PublishedReader reader;
   const MemoryTable *table = published_enter (&memory->table, &reader);
@@ -40,7 +38,7 @@ static void *
 piece_at (GuestMemory *memory, uint64_t address, uint64_t size, bool for_writing, uint64_t *piece_size,
           MapEntry *entry)
 {
-  if (!look_up (memory, address, entry) || (for_writing && !entry->writable))
+  if (!guest_memory_look_up (memory, address, entry) || (for_writing && !entry->writable))
     return NULL;
   *piece_size = MIN (size, entry->last - address + 1);
   return entry->host + (address - entry->address);

@@ -46,8 +46,8 @@ guest_memory_free (GuestMemory *memory)
 
 /* --- banks --- */
 
-static bool
-is_ram (const MemoryBank *bank)
+bool
+bank_is_ram (const MemoryBank *bank)
 {
   return bank->kind == BANK_RAM && g_str_has_prefix (bank->name, "ram-");
 }
@@ -100,7 +100,7 @@ allocate (MemoryBank *bank, GError **error)
   void *data = MAP_FAILED;
 
   if (host_can_give (bank->size))
-    data = is_ram (bank) ? map_ram (bank->size) : map_memfd (bank);
+    data = bank_is_ram (bank) ? map_ram (bank->size) : map_memfd (bank);
   else
     errno = ENOMEM;
   if (data != MAP_FAILED)
@@ -222,7 +222,7 @@ add_ram_size (MemoryBank *bank, void *data)
 {
   uint64_t *size = data;
 
-  if (is_ram (bank))
+  if (bank_is_ram (bank))
     *size += bank->size;
 }
 

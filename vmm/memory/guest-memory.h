@@ -121,6 +121,27 @@ void *guest_map (GuestMemory *memory, uint64_t address, uint64_t size, bool for_
 bool guest_map_iov (GuestMemory *memory, uint64_t address, uint64_t size, bool for_writing, struct iovec *iov,
                     unsigned *n_iov);
 
+/* --- memory that the guest doesn't need --- */
+
+/**
+ * guest_memory_discard:
+ *
+ * Gives the whole pages within a range back to the host: they cost nothing and read as zeros until they are written
+ * again. What is not the guest's RAM (banks named "ram-*"), or not writable there, is left alone. The pages become
+ * dirty, for their content changes: a snapshot under way takes them as zeros. Any thread. Host pointers into them stay
+ * good. Steps over what is no RAM page by page: keep @size small where a guest names it.
+ *
+ * Returns: bytes that were given back.
+ */
+uint64_t guest_memory_discard (GuestMemory *memory, uint64_t address, uint64_t size);
+
+/* The same for a piece that guest_map_iov gave. */
+uint64_t guest_memory_discard_host (GuestMemory *memory, void *host, uint64_t size);
+
+/* Bytes of RAM that the host has given to the guest so far and not got back. Walks the page tables: for people who
+ * ask, not for devices. */
+uint64_t guest_memory_resident (GuestMemory *memory);
+
 /* Calls @func for each bank in order of creation. */
 void guest_memory_foreach (GuestMemory *memory, MemoryBankFunc func, void *data);
 

@@ -67,6 +67,13 @@ struct GuestMemory {
   atomic_uint watch_generation; /* watches ended so far */
 };
 
+/* Whether it is what the guest takes for its memory. */
+bool bank_is_ram (const MemoryBank *bank);
+
+/* Copies the map's entry that @address is in. It stays true enough afterwards: a bank's memory is never unmapped while
+ * the machine lives, and a guest that moves it meanwhile gets either place. */
+bool guest_memory_look_up (GuestMemory *memory, uint64_t address, MapEntry *found);
+
 /* Moves the hypervisor's dirty bits of a view into the bank's. */
 void bank_collect_dirty_locked (MemoryBank *bank, const BankView *view);
 void bank_clear_dirty_locked (MemoryBank *bank);
