@@ -51,6 +51,12 @@ typedef struct {
   uint64_t exits[N_EXIT_KINDS]; /* atomic, written by the own thread */
 } Vcpu;
 
+/* What the time-stamp counters of a machine whose time stands still go on from. */
+typedef struct {
+  bool stopped;
+  uint64_t tsc; /* of the first vCPU */
+} VcpuTime;
+
 struct VcpuSet {
   KvmVm *vm;
   Board *board;
@@ -58,10 +64,12 @@ struct VcpuSet {
   VcpuTroubleFunc on_trouble;
   void *data;
   unsigned n;
+  CpuTopology topology;
   Vcpu *vcpus;
   size_t xsave_size;
   unsigned physical_bits; /* of a guest-physical address */
   int kick_signal;
+  VcpuTime time;
 
   GMutex lock;
   GCond wake;   /* target or round changed */
@@ -76,6 +84,11 @@ typedef enum { VCPU_PARK, VCPU_RUN, VCPU_QUIT } VcpuTarget;
 /* vcpu-exit.c: handles what KVM_RUN returned with. Sets @stuck if the vCPU can't go on. */
 void vcpu_handle_exit (Vcpu *vcpu);
 void vcpu_fail_run (Vcpu *vcpu, int run_errno);
+
+/* vcpu-time.c: how far the counters have gone on since time stopped; 0 while it runs. */
+uint64_t vcpu_time_overrun (VcpuSet *set);
+/* Time stands still, and the first vCPU's counter is to go on from @tsc. */
+void vcpu_time_set (VcpuSet *set, uint64_t tsc);
 
 /* vcpu-state.c */
 VcpuState *vcpu_state_new (const VcpuSet *set);

@@ -249,6 +249,27 @@ vcpu_set_state (Vcpu *vcpu, const VcpuState *state, GError **error)
          && call (vcpu, KVM_SET_VCPU_EVENTS, &events, "set the pending events", error);
 }
 
+static uint64_t
+get_tsc (const VcpuState *state)
+{
+  for (uint32_t i = 0; i < state->msrs.count; i++)
+    {
+      if (state->msrs.index[i] == MSR_TSC)
+        return state->msrs.value[i];
+    }
+  return 0;
+}
+
+static void
+set_tsc (VcpuState *state, uint64_t value)
+{
+  for (uint32_t i = 0; i < state->msrs.count; i++)
+    {
+      if (state->msrs.index[i] == MSR_TSC)
+        state->msrs.value[i] = value;
+    }
+}
+
 /* --- reset --- */
 
 static struct kvm_segment
@@ -322,11 +343,8 @@ vcpu_reset (Vcpu *vcpu, const CpuStart *start, GError **error)
   state->xsave = xsave;
   memcpy (xsave, vcpu->power_on->xsave, state->xsave_size);
   /* KVM keeps the TSCs of all vCPUs together when each is set to 0. */
-  for (uint32_t i = 0; i < state->msrs.count; i++)
-    {
-      if (state->msrs.index[i] == MSR_TSC)
-        state->msrs.value[i] = 0;
-    }
+  set_tsc (state, 0);
+  vcpu_time_set (vcpu->set, 0);
   state->mp_state = vcpu->index == 0 ? KVM_MP_STATE_RUNNABLE : KVM_MP_STATE_UNINITIALIZED;
   if (start->mode != CPU_START_RESET_VECTOR)
     msr_set_memory_types (&state->msrs, vcpu->set->physical_bits);
@@ -341,6 +359,7 @@ bool
 vcpu_set_save (VcpuSet *set, GByteArray *out, GError **error)
 {
   g_autoptr (VcpuState) state = vcpu_state_new (set);
+  uint64_t overrun = vcpu_time_overrun (set);
   uint8_t header[8];
 
   store_le32 (header, set->n);
@@ -352,6 +371,7 @@ vcpu_set_save (VcpuSet *set, GByteArray *out, GError **error)
       state->msrs = set->vcpus[0].power_on->msrs;
       if (!vcpu_get_state (&set->vcpus[i], state, error))
         return false;
+      set_tsc (state, get_tsc (state) - overrun);
       state_save (&vcpu_state_table, state, one);
       store_le64 (header, one->len);
       g_byte_array_append (out, header, 8);
@@ -402,5 +422,7 @@ vcpu_set_load (VcpuSet *set, const uint8_t *data, size_t size, bool commit, GErr
       if (!vcpu_set_state (&set->vcpus[i], g_ptr_array_index (states, i), error))
         return false;
     }
+  if (commit)
+    vcpu_time_set (set, get_tsc (g_ptr_array_index (states, 0)));
   return true;
 }

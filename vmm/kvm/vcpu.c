@@ -182,17 +182,21 @@ static bool
 create_vcpu (Vcpu *vcpu, const struct kvm_cpuid2 *base, GError **error)
 {
   VcpuSet *set = vcpu->set;
-  g_autofree struct kvm_cpuid2 *cpuid = cpuid_for_cpu (base, vcpu->index, set->n);
+  g_autofree struct kvm_cpuid2 *cpuid = NULL;
   uint64_t machine_check = 10 /* banks */ | UINT64_C (1) << 8 /* MCG_CTL_P */;
+  int tsc_khz;
   void *run;
 
-  vcpu->fd = ioctl (kvm_vm_fd (set->vm), KVM_CREATE_VCPU, (unsigned long) vcpu->index);
+  vcpu->fd = ioctl (kvm_vm_fd (set->vm), KVM_CREATE_VCPU,
+                    (unsigned long) cpu_topology_apic_id (&set->topology, vcpu->index));
   if (vcpu->fd < 0)
     return vmm_set_errno_error (error, errno, "Can't create processor %u", vcpu->index);
   run = mmap (NULL, kvm_vm_run_size (set->vm), PROT_READ | PROT_WRITE, MAP_SHARED, vcpu->fd, 0);
   if (run == MAP_FAILED)
     return vmm_set_errno_error (error, errno, "Can't map the area of processor %u", vcpu->index);
   vcpu->run = run;
+  tsc_khz = ioctl (vcpu->fd, KVM_GET_TSC_KHZ, 0);
+  cpuid = cpuid_for_cpu (base, &set->topology, vcpu->index, (unsigned) MAX (tsc_khz, 0));
   if (ioctl (vcpu->fd, KVM_SET_CPUID2, cpuid) < 0)
     return vmm_set_errno_error (error, errno, "KVM refuses the features of processor %u", vcpu->index);
   if (kvm_vm_check (set->vm, KVM_CAP_MCE) > 0)
@@ -242,8 +246,8 @@ init_vcpu (VcpuSet *set, unsigned index)
 }
 
 VcpuSet *
-vcpu_set_new (KvmVm *vm, Board *board, const char *name, const char *model, VcpuTroubleFunc on_trouble, void *data,
-              GError **error)
+vcpu_set_new (KvmVm *vm, Board *board, const char *name, const char *model, const CpuTopology *topology,
+              VcpuTroubleFunc on_trouble, void *data, GError **error)
 {
   g_autoptr (VcpuSet) set = g_new0 (VcpuSet, 1);
   g_autofree struct kvm_cpuid2 *base = cpuid_base (vm, model, error);
@@ -254,6 +258,7 @@ vcpu_set_new (KvmVm *vm, Board *board, const char *name, const char *model, Vcpu
   set->on_trouble = on_trouble;
   set->data = data;
   set->n = board->n_cpus;
+  set->topology = *topology;
   set->vcpus = g_new0 (Vcpu, set->n);
   set->kick_signal = kick_signal ();
   set->xsave_size = (size_t) MAX (kvm_vm_check (vm, KVM_CAP_XSAVE2), (int) sizeof (struct kvm_xsave));
@@ -357,13 +362,6 @@ vcpu_set_reset (VcpuSet *set, const CpuStart *start, GError **error)
         return false;
     }
   return true;
-}
-
-void
-vcpu_set_mark_pause (VcpuSet *set)
-{
-  for (unsigned i = 0; i < set->n; i++)
-    (void) ioctl (set->vcpus[i].fd, KVM_KVMCLOCK_CTRL, 0); /* fails where the guest has no such clock */
 }
 
 uint64_t

@@ -3,6 +3,7 @@
 
 #include "vmm/device/board.h"
 #include "vmm/kvm/cpu-start.h"
+#include "vmm/kvm/cpu-topology.h"
 #include "vmm/kvm/vm.h"
 
 G_BEGIN_DECLS
@@ -30,11 +31,12 @@ typedef void (*VcpuTroubleFunc) (VcpuTrouble trouble, const char *message, void 
  * vcpu_set_new:
  * @name: the machine's, for thread names
  * @model: (nullable): CPU model
+ * @topology: of board->n_cpus processors
  *
  * Makes board->n_cpus vCPUs. Returns: (transfer full): NULL with @error set.
  */
-VcpuSet *vcpu_set_new (KvmVm *vm, Board *board, const char *name, const char *model, VcpuTroubleFunc on_trouble,
-                       void *data, GError **error);
+VcpuSet *vcpu_set_new (KvmVm *vm, Board *board, const char *name, const char *model, const CpuTopology *topology,
+                       VcpuTroubleFunc on_trouble, void *data, GError **error);
 
 /* Parks, joins the threads, frees. */
 void vcpu_set_free (VcpuSet *set);
@@ -50,8 +52,10 @@ void vcpu_set_request_park (VcpuSet *set);
 /* Power-on state, then as @start says. Parked only. */
 bool vcpu_set_reset (VcpuSet *set, const CpuStart *start, GError **error);
 
-/* Tells the guest's paravirtual clock that it stood still, so that its watchdogs keep quiet. Parked only. */
-void vcpu_set_mark_pause (VcpuSet *set);
+/* Between the two, no time passes by the guest's time-stamp counters (on PVM it does), and its paravirtual clock
+ * tells its watchdogs to keep quiet. Parked only. */
+void vcpu_set_stop_time (VcpuSet *set);
+void vcpu_set_start_time (VcpuSet *set);
 
 /* Appends all vCPUs' states to @out. Parked only. */
 bool vcpu_set_save (VcpuSet *set, GByteArray *out, GError **error);

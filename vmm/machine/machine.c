@@ -26,7 +26,7 @@ stop_time (Machine *machine)
   loop_clock_changed (machine->loop, machine->clock);
   if (!kvm_vm_get_time (machine->vm, &machine->stopped, &error))
     g_warning ("%s: %s", machine->name, error->message);
-  vcpu_set_mark_pause (machine->vcpus);
+  vcpu_set_stop_time (machine->vcpus);
 }
 
 static bool
@@ -34,6 +34,7 @@ start_time (Machine *machine, GError **error)
 {
   if (vm_clock_is_running (machine->clock))
     return true;
+  vcpu_set_start_time (machine->vcpus);
   if (!kvm_vm_set_time (machine->vm, &machine->stopped, error))
     return false;
   vm_clock_start (machine->clock);
@@ -356,6 +357,7 @@ destroy (Machine *machine)
 static bool
 build (Machine *machine, const MachineConfig *config, GError **error)
 {
+  CpuTopology topology = config->topology.sockets ? config->topology : cpu_topology_flat (config->n_cpus);
   g_autofree char *loop_name = g_strdup_printf ("%.9s:loop", machine->name);
 
   if (config->n_cpus < 1 || config->n_cpus > 255)
@@ -364,6 +366,8 @@ build (Machine *machine, const MachineConfig *config, GError **error)
                    "A machine can't have %u processors. Choose a number from 1 to 255.", config->n_cpus);
       return false;
     }
+  if (!cpu_topology_check (&topology, config->n_cpus, error))
+    return false;
   machine->vm = kvm_vm_new (config->n_cpus, error);
   if (!machine->vm)
     return false;
@@ -382,8 +386,8 @@ build (Machine *machine, const MachineConfig *config, GError **error)
   if (!machine->board || !config->build (machine->board, config->build_data, error)
       || !kvm_vm_create_chips (machine->vm, error))
     return false;
-  machine->vcpus
-    = vcpu_set_new (machine->vm, machine->board, machine->name, config->cpu, on_trouble, machine, error);
+  machine->vcpus = vcpu_set_new (machine->vm, machine->board, machine->name, config->cpu, &topology, on_trouble,
+                                 machine, error);
   return machine->vcpus && kvm_vm_get_time (machine->vm, &machine->stopped, error);
 }
 

@@ -3,6 +3,7 @@
 
 #include "vmm/device/board.h"
 #include "vmm/kvm/cpu-start.h"
+#include "vmm/kvm/cpu-topology.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -52,7 +53,8 @@ typedef void (*MachineEventFunc) (Machine *machine, const MachineEvent *event, v
 typedef struct {
   const char *name;   /* for thread names and messages */
   unsigned n_cpus;    /* 1..255 */
-  const char *cpu;    /* (nullable): CPU model; NULL or "host" */
+  const char *cpu;    /* (nullable): CPU model (cpu-model.h); NULL: "host" */
+  CpuTopology topology; /* sockets 0: one socket, one thread per core */
   const char *trace;  /* (nullable): trace patterns */
   const char *trace_path;
 
