@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/net/net.h"
 
-#include <string.h>
+#include "vmm/base/iov.h"
 
 void
 net_free (NetBackend *backend)
@@ -17,14 +17,20 @@ net_attach (NetBackend *backend, const NetCardOps *ops, void *card)
 }
 
 bool
-net_send (NetBackend *backend, const struct iovec *iov, unsigned n_iov)
+net_send (NetBackend *backend, const NetPacket *packet)
 {
-  size_t size = net_iov_size (iov, n_iov);
+  size_t size = net_iov_size (packet->iov, packet->n_iov);
 
   /* Runts and giants vanish, as on a cable. */
-  if (size < NET_HEADER || size > NET_FRAME_MAX)
+  if (size < NET_HEADER || size > (packet->offload.gso == NET_GSO_NONE ? NET_FRAME_MAX : NET_PACKET_MAX))
     return true;
-  return backend->ops->send (backend, iov, n_iov);
+  return backend->ops->send (backend, packet);
+}
+
+void
+net_set_card_abilities (NetBackend *backend, int abilities)
+{
+  g_atomic_int_set (&backend->card_abilities, abilities);
 }
 
 void
@@ -50,12 +56,13 @@ void
 net_queue_clear (NetQueue *queue)
 {
   g_queue_clear_full (&queue->frames, g_free);
+  queue->size = 0;
 }
 
 bool
 net_queue_is_full (const NetQueue *queue)
 {
-  return queue->frames.length >= NET_QUEUE_MAX;
+  return queue->frames.length >= NET_QUEUE_MAX || queue->size >= NET_QUEUE_SIZE;
 }
 
 bool
@@ -65,23 +72,19 @@ net_queue_is_empty (const NetQueue *queue)
 }
 
 bool
-net_queue_push (NetQueue *queue, const struct iovec *iov, unsigned n_iov)
+net_queue_push (NetQueue *queue, const NetPacket *packet)
 {
-  size_t size = net_iov_size (iov, n_iov);
+  size_t size = net_iov_size (packet->iov, packet->n_iov);
   NetFrame *frame;
-  uint8_t *to;
 
-  if (size < NET_HEADER || size > NET_FRAME_MAX || net_queue_is_full (queue))
+  if (size < NET_HEADER || size > NET_PACKET_MAX || net_queue_is_full (queue))
     return false;
   frame = g_malloc (sizeof (NetFrame) + size);
-  frame->size = size;
-  to = frame->data;
-  for (unsigned i = 0; i < n_iov; i++)
-    {
-      memcpy (to, iov[i].iov_base, iov[i].iov_len);
-      to += iov[i].iov_len;
-    }
+  frame->offload = packet->offload;
+  /* The pieces may be a guest's memory, but their lengths aren't. */
+  frame->size = iov_gather (packet->iov, packet->n_iov, 0, frame->data, size);
   g_queue_push_tail (&queue->frames, frame);
+  queue->size += size;
   return true;
 }
 
@@ -94,5 +97,9 @@ net_queue_peek (NetQueue *queue)
 NetFrame *
 net_queue_pop (NetQueue *queue)
 {
-  return g_queue_pop_head (&queue->frames);
+  NetFrame *frame = g_queue_pop_head (&queue->frames);
+
+  if (frame != NULL)
+    queue->size -= frame->size;
+  return frame;
 }

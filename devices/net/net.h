@@ -6,29 +6,66 @@
 #include <glib.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/uio.h>
 
 G_BEGIN_DECLS
 
 /*
  * NetBackend: what is at the other end of a network card's cable. It carries Ethernet frames
- * without FCS, 14 to NET_FRAME_MAX bytes; others are dropped.
+ * without FCS, 14 to NET_FRAME_MAX bytes, and what is to become several of those (NetOffload), up to
+ * NET_PACKET_MAX bytes; others are dropped.
  *
- * Threading: net_send and net_receive_ready: any thread, a device's lock may be held; they only queue.
- * The card's callbacks run on the loop's thread and may take the card's lock. net_attach: once, before the
- * first frame. net_free: on the loop's thread, without locks; no callback comes after it.
+ * Threading: net_send, net_receive_ready and net_set_card_abilities: any thread, a device's lock may be held;
+ * they only queue. The card's callbacks run on the loop's thread and may take the card's lock. net_attach:
+ * once, before the first frame. net_free: on the loop's thread, without locks; no callback comes after it.
  */
 typedef struct NetBackend NetBackend;
 
-#define NET_FRAME_MAX 9018u /* jumbo frames */
-#define NET_QUEUE_MAX 256u  /* frames that wait in one direction */
-#define NET_HEADER    14u
+#define NET_FRAME_MAX  9018u             /* jumbo frames */
+#define NET_PACKET_MAX (14u + 4 + 65535) /* an IP packet of any size, with a VLAN tag */
+#define NET_QUEUE_MAX  256u              /* frames that wait in one direction ... */
+#define NET_QUEUE_SIZE (4u << 20)        /* ... and their bytes */
+#define NET_HEADER     14u
+#define NET_MAC_SIZE   6u
+
+typedef enum {
+  NET_GSO_NONE,
+  NET_GSO_TCP4,
+  NET_GSO_TCP6,
+} NetGso;
+
+/* What is left to do with a frame, by whoever can't pass it on as it is. All zero: nothing. */
+typedef struct {
+  bool checksum_needed; /* ones' complement sum of all from checksum_start on, to checksum_offset from there;
+                           what is there now is part of it: the pseudo header's */
+  bool checksum_good;   /* whoever made the frame vouches for TCP's or UDP's checksum */
+  uint16_t checksum_start, checksum_offset;
+  NetGso gso; /* one segment of TCP that is to become several; no checksum and no IP length counts */
+  uint16_t segment_size; /* ... of so many bytes after TCP's header at most; never 0 */
+} NetOffload;
+
+/* A frame in pieces. Whoever receives one keeps no pointer to it. */
+typedef struct {
+  const struct iovec *iov;
+  unsigned n_iov;
+  NetOffload offload;
+} NetPacket;
+
+/* What a card takes besides finished frames. */
+enum {
+  NET_CARD_CHECKSUM = 1 << 0, /* checksum_needed */
+  NET_CARD_TSO4 = 1 << 1,     /* NET_GSO_TCP4, always with checksum_needed */
+};
 
 /* The card's side. */
 typedef struct {
   /* Takes a frame for the guest. False if there is no room now: the backend keeps the frame, offers it again
    * after net_receive_ready, and until then takes nothing more from the network than it has to. */
-  bool (*receive) (void *card, const void *frame, size_t size);
+  bool (*receive) (void *card, const NetPacket *packet);
+
+  /* No further receive comes for now: time to interrupt the guest. May be NULL. */
+  void (*receive_done) (void *card);
 
   /* After a net_send that was refused: there is room again. */
   void (*send_ready) (void *card);
@@ -38,7 +75,7 @@ typedef struct {
 } NetCardOps;
 
 typedef struct {
-  bool (*send) (NetBackend *backend, const struct iovec *iov, unsigned n_iov);
+  bool (*send) (NetBackend *backend, const NetPacket *packet);
   void (*receive_ready) (NetBackend *backend);
   void (*free) (NetBackend *backend);
 } NetBackendOps;
@@ -48,6 +85,7 @@ struct NetBackend {
   const NetBackendOps *ops;
   const NetCardOps *card_ops; /* NULL: not attached */
   void *card;
+  int card_abilities; /* NET_CARD_*; atomic */
 };
 
 /**
@@ -62,21 +100,41 @@ void net_free (NetBackend *backend);
 
 void net_attach (NetBackend *backend, const NetCardOps *ops, void *card);
 
-/* Queues a frame of the guest's. False if the queue is full: send_ready will tell. */
-bool net_send (NetBackend *backend, const struct iovec *iov, unsigned n_iov);
+/* Queues a frame of the guest's. False if the queue is full: send_ready will tell. Nonsense is dropped. */
+bool net_send (NetBackend *backend, const NetPacket *packet);
+
+/* What the guest's driver takes from now on; at first nothing special. */
+void net_set_card_abilities (NetBackend *backend, int abilities);
 
 /* After a refused receive: offer again. Spurious calls do no harm. */
 void net_receive_ready (NetBackend *backend);
+
+/* --- cards --- */
+
+/**
+ * net_card_connect:
+ * @id: for messages: "net0"
+ * @mac: "52:54:00:12:34:56"
+ * @network: "nat" or "none"
+ * @address: NET_MAC_SIZE bytes, filled in
+ * @backend: (out): what the cable leads to; NULL: it is out
+ *
+ * Checks what the owner chose, and makes the network.
+ */
+bool net_card_connect (EventLoop *loop, const char *id, const char *mac, const char *network,
+                       uint8_t *address, NetBackend **backend, GError **error);
 
 /* --- for backends: a queue of frames with NET_QUEUE_MAX places; its owner locks --- */
 
 typedef struct {
   size_t size;
+  NetOffload offload;
   uint8_t data[];
 } NetFrame;
 
 typedef struct {
   GQueue frames; /* of NetFrame */
+  size_t size;   /* of all of them */
 } NetQueue;
 
 void net_queue_clear (NetQueue *queue);
@@ -84,7 +142,7 @@ bool net_queue_is_full (const NetQueue *queue);
 bool net_queue_is_empty (const NetQueue *queue);
 
 /* Copies a frame. False, and nothing is queued, if its size is out of range or the queue is full. */
-bool net_queue_push (NetQueue *queue, const struct iovec *iov, unsigned n_iov);
+bool net_queue_push (NetQueue *queue, const NetPacket *packet);
 NetFrame *net_queue_peek (NetQueue *queue); /* the oldest; NULL: none */
 NetFrame *net_queue_pop (NetQueue *queue);  /* (transfer full): for g_free */
 

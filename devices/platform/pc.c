@@ -169,6 +169,7 @@ pc_add_nics (Pc *pc, GError **error)
         .id = nic->id,
         .mac = nic->mac,
         .network = nic->network,
+        .n_pairs = MIN (pc->spec->n_cpus, VIRTIO_NET_MAX_PAIRS),
       };
 
       if (!board_add (pc->board, &virtio_net_class, nic->id, &config, error))

@@ -1,291 +1,126 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/virtio/virtio-net.h"
 
-#include "devices/net/net.h"
-#include "devices/virtio/virtio.h"
+#include "devices/virtio/virtio-net-private.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/error.h"
 
-/* virtio 1.2, section 5.1: one pair of queues, no offloads. */
+/* virtio 1.2, section 5.1: the network card's configuration and life. */
 
 #define QUEUE_SIZE  256u
-#define MAC_SIZE    6u
-#define HEADER_SIZE 12u /* struct virtio_net_hdr, section 5.1.6 */
+#define SPEED       10000u /* Mbit/s, as a number to show */
+#define FULL_DUPLEX 1u
 
-/* Buffers that one frame may be spread over. */
-#define MAX_MERGED 16u
+static const uint64_t net_features =
+  VIRTIO_FEATURE (NET_F_CSUM) | NET_GUEST_OFFLOADS | VIRTIO_FEATURE (NET_F_CTRL_GUEST_OFFLOADS)
+  | VIRTIO_FEATURE (NET_F_MAC) | VIRTIO_FEATURE (NET_F_HOST_TSO4) | VIRTIO_FEATURE (NET_F_HOST_TSO6)
+  | VIRTIO_FEATURE (NET_F_HOST_ECN) | VIRTIO_FEATURE (NET_F_MRG_RXBUF) | VIRTIO_FEATURE (NET_F_STATUS)
+  | VIRTIO_FEATURE (NET_F_CTRL_VQ) | VIRTIO_FEATURE (NET_F_CTRL_RX) | VIRTIO_FEATURE (NET_F_CTRL_VLAN)
+  | VIRTIO_FEATURE (NET_F_CTRL_RX_EXTRA) | VIRTIO_FEATURE (NET_F_GUEST_ANNOUNCE)
+  | VIRTIO_FEATURE (NET_F_CTRL_MAC_ADDR) | VIRTIO_FEATURE (NET_F_SPEED_DUPLEX);
 
-/* Pieces of guest memory that a frame to send may lie in; one more is for what the header left over. */
-#define MAX_PIECES VIRTQ_CHAIN_MAX
+/* --- what the guest is told, and tells --- */
 
-/* Section 5.1.3. */
-enum {
-  NET_F_MAC = 5,
-  NET_F_MRG_RXBUF = 15,
-  NET_F_STATUS = 16,
-};
-
-/* Section 5.1.4, struct virtio_net_config. */
-enum {
-  CONFIG_MAC = 0,
-  CONFIG_STATUS = 6,
-  CONFIG_SIZE = 8,
-};
-
-#define STATUS_LINK_UP 1u
-
-/* Section 5.1.6, struct virtio_net_hdr. */
-enum { HEADER_NUM_BUFFERS = 10 };
-
-enum { QUEUE_RX, QUEUE_TX };
-
-typedef struct {
-  VirtioDevice virtio;
-  NetBackend *backend; /* NULL: the cable is out */
-  bool rx_waiting;     /* the backend holds a frame back until there are buffers */
-  VirtqChain *chains;  /* MAX_MERGED of them, for the frame at hand */
-} VirtioNet;
-
-/* --- to the network --- */
-
-/* The frame without its header, in place. Returns the number of pieces, 0 if there is no frame. */
-static unsigned
-strip_header (const VirtqChain *chain, struct iovec *iov)
+void
+virtio_net_update_status (VirtioNet *net, bool announce)
 {
-  size_t skip = HEADER_SIZE;
-  unsigned n = 0;
+  bool up = net->backend != NULL && net->link_up;
 
-  for (unsigned i = 0; i < chain->n_out; i++)
-    {
-      size_t cut = MIN (skip, chain->iov[i].iov_len);
+  store_le16 (net->virtio.config + NET_CONFIG_STATUS,
+              (up ? NET_STATUS_LINK_UP : 0) | (up && announce ? NET_STATUS_ANNOUNCE : 0));
+}
 
-      skip -= cut;
-      if (chain->iov[i].iov_len > cut)
-        iov[n++] = (struct iovec){ (uint8_t *)chain->iov[i].iov_base + cut, chain->iov[i].iov_len - cut };
-    }
-  return n;
+void
+virtio_net_update_abilities (VirtioNet *net)
+{
+  bool checksum = net->guest_offloads & VIRTIO_FEATURE (NET_F_GUEST_CSUM);
+  bool tso = net->guest_offloads & VIRTIO_FEATURE (NET_F_GUEST_TSO4);
+
+  if (net->backend != NULL)
+    net_set_card_abilities (net->backend,
+                            (checksum ? NET_CARD_CHECKSUM : 0) | (checksum && tso ? NET_CARD_TSO4 : 0));
 }
 
 static void
-send_frames (VirtioNet *net)
+net_negotiated (VirtioDevice *vdev)
 {
-  VirtioDevice *vdev = &net->virtio;
-  Virtq *vq = &vdev->queues[QUEUE_TX];
-  VirtqChain *chain = &net->chains[0];
-  struct iovec iov[MAX_PIECES];
+  VirtioNet *net = VIRTIO_NET (vdev);
 
-  while (virtq_pop (vq, chain))
-    {
-      unsigned n = strip_header (chain, iov);
-
-      TRACE (vdev, "tx", "size=%" G_GUINT64_FORMAT, chain->out_size);
-      if (net->backend && !net_send (net->backend, iov, n))
-        {
-          virtq_park (vq, chain);
-          break;
-        }
-      virtq_push (vq, chain, 0);
-    }
-  virtq_notify (vq);
+  net->guest_offloads = vdev->driver_features & NET_GUEST_OFFLOADS;
+  virtio_net_update_abilities (net);
 }
 
-static void
-card_send_ready (void *card)
-{
-  VirtioNet *net = card;
-
-  device_lock (&net->virtio.pci.device);
-  send_frames (net);
-  device_unlock (&net->virtio.pci.device);
-}
-
-/* --- to the guest --- */
-
-static void
-park_all (Virtq *vq, VirtqChain *chains, unsigned n)
-{
-  for (unsigned i = 0; i < n; i++)
-    virtq_park (vq, &chains[i]);
-}
-
-typedef enum {
-  BUFFERS_TAKEN,
-  BUFFERS_MISSING,   /* the guest has to offer more */
-  BUFFERS_TOO_SMALL, /* more won't help */
-} Buffers;
-
-/* Takes buffers for @size bytes; @n: how many they are. If they don't do, the queue has them back. */
-static Buffers
-take_buffers (VirtioNet *net, Virtq *vq, size_t size, unsigned *n)
-{
-  unsigned limit = virtio_has_feature (&net->virtio, NET_F_MRG_RXBUF) ? MAX_MERGED : 1;
-  uint64_t room = 0;
-
-  for (*n = 0; room < size; (*n)++)
-    {
-      if (*n == limit)
-        {
-          GUEST_ERROR (net, "no room for a frame of %zu bytes in %u buffers", size, limit);
-          park_all (vq, net->chains, *n);
-          return BUFFERS_TOO_SMALL;
-        }
-      if (!virtq_pop (vq, &net->chains[*n]))
-        {
-          park_all (vq, net->chains, *n);
-          return BUFFERS_MISSING;
-        }
-      room += net->chains[*n].in_size;
-    }
-  return BUFFERS_TAKEN;
-}
-
-static void
-fill_buffers (VirtioNet *net, Virtq *vq, unsigned n, const uint8_t *frame, size_t size)
-{
-  uint8_t header[HEADER_SIZE] = { 0 };
-  uint32_t written[MAX_MERGED];
-  size_t done = 0;
-
-  store_le16 (header + HEADER_NUM_BUFFERS, (uint16_t)n);
-  virtq_chain_write (&net->chains[0], 0, header, sizeof header);
-  for (unsigned i = 0; i < n; i++)
-    {
-      size_t start = i == 0 ? HEADER_SIZE : 0;
-      size_t part = virtq_chain_write (&net->chains[i], start, frame + done, size - done);
-
-      written[i] = (uint32_t)(start + part);
-      done += part;
-    }
-  virtq_push_all (vq, net->chains, written, n);
-}
-
-static bool
-receive_locked (VirtioNet *net, const void *frame, size_t size)
-{
-  VirtioDevice *vdev = &net->virtio;
-  Virtq *vq = &vdev->queues[QUEUE_RX];
-  unsigned n;
-
-  if (!virtq_is_live (vq))
-    return true;
-  switch (take_buffers (net, vq, HEADER_SIZE + size, &n))
-    {
-    case BUFFERS_MISSING:
-      net->rx_waiting = true;
-      return false;
-    case BUFFERS_TOO_SMALL:
-      return true;
-    case BUFFERS_TAKEN:
-      break;
-    }
-  if (net->chains[0].in_size < HEADER_SIZE)
-    {
-      virtio_fail (vdev, "a receive buffer of %" G_GUINT64_FORMAT " bytes", net->chains[0].in_size);
-      park_all (vq, net->chains, n);
-      return true;
-    }
-  TRACE (vdev, "rx", "size=%zu buffers=%u", size, n);
-  fill_buffers (net, vq, n, frame, size);
-  virtq_notify (vq);
-  return true;
-}
-
-static bool
-card_receive (void *card, const void *frame, size_t size)
-{
-  VirtioNet *net = card;
-  bool taken;
-
-  device_lock (&net->virtio.pci.device);
-  taken = receive_locked (net, frame, size);
-  device_unlock (&net->virtio.pci.device);
-  return taken;
-}
-
-static void
-card_guest_error (void *card, const char *message)
-{
-  GUEST_ERROR (card, "%s", message);
-}
-
-static const NetCardOps card_ops = {
-  .receive = card_receive,
-  .send_ready = card_send_ready,
-  .guest_error = card_guest_error,
-};
-
-/* A frame that is held back gets another chance. */
-static void
-offer_again (VirtioNet *net)
-{
-  if (net->rx_waiting && net->backend)
-    net_receive_ready (net->backend);
-  net->rx_waiting = false;
-}
-
-/* --- virtio --- */
-
+/* Section 5.1.2: the control queue comes after all pairs, or after the first if the driver knows of no more.
+ */
 static void
 net_kick (VirtioDevice *vdev, Virtq *vq)
 {
-  if (vq->index == QUEUE_RX)
-    offer_again ((VirtioNet *)vdev);
-  else
-    send_frames ((VirtioNet *)vdev);
+  VirtioNet *net = VIRTIO_NET (vdev);
+  unsigned n_pairs = virtio_has_feature (vdev, NET_F_MQ) ? net->max_pairs : 1;
+
+  if (vq->index < 2 * n_pairs)
+    {
+      if (vq->index % 2 == 0)
+        virtio_net_offer_again (net);
+      else
+        virtio_net_transmit (net, vq);
+    }
+  else if (vq->index == 2 * n_pairs && virtio_has_feature (vdev, NET_F_CTRL_VQ))
+    virtio_net_control (net, vq);
 }
 
 static void
 net_virtio_reset (VirtioDevice *vdev)
 {
-  offer_again ((VirtioNet *)vdev);
+  VirtioNet *net = VIRTIO_NET (vdev);
+
+  net->n_pairs = 1;
+  net->guest_offloads = 0;
+  net->announce_due = false;
+  virtio_net_filter_reset (&net->filter);
+  memset (net->steering, 0, sizeof net->steering);
+  virtio_net_update_abilities (net);
+  virtio_net_update_status (net, false);
+  virtio_net_offer_again (net);
 }
 
 static const VirtioClass net_virtio = {
   .id = VIRTIO_ID_NET,
   .class_code = 0x020000,
+  .polled = true,
   .kick = net_kick,
+  .negotiated = net_negotiated,
   .reset = net_virtio_reset,
 };
 
-/* --- the device --- */
-
-static bool
-parse_mac (const char *text, uint8_t *mac)
+void
+virtio_net_set_link (Device *device, bool up)
 {
-  if (!text || strlen (text) != 17)
-    return false;
-  for (unsigned i = 0; i < MAC_SIZE; i++, text += 3)
+  VirtioNet *net = (VirtioNet *)device;
+
+  device_lock (device);
+  if (net->link_up != up)
     {
-      if (!g_ascii_isxdigit (text[0]) || !g_ascii_isxdigit (text[1])
-          || text[2] != (i < MAC_SIZE - 1 ? ':' : '\0'))
-        return false;
-      mac[i] = (uint8_t)(g_ascii_xdigit_value (text[0]) << 4 | g_ascii_xdigit_value (text[1]));
+      TRACE (device, "link", "%s", up ? "up" : "down");
+      net->link_up = up;
+      virtio_net_update_status (net, false);
+      virtio_config_changed (&net->virtio);
     }
-  return (mac[0] & 1) == 0;
+  device_unlock (device);
 }
 
-static bool
-check_config (const VirtioNetConfig *config, uint8_t *mac, GError **error)
-{
-  const char *id = config->id ? config->id : "net";
+/* --- the device --- */
 
-  if (!parse_mac (config->mac, mac))
-    {
-      g_set_error (
-        error, VMM_ERROR, VMM_ERROR_INVALID,
-        "Network card “%s”: “%s” is no address for a card; write one such as 52:54:00:12:34:56 (the second "
-        "digit even)",
-        id, config->mac ? config->mac : "");
-      return false;
-    }
-  if (g_strcmp0 (config->network, "nat") != 0 && g_strcmp0 (config->network, "none") != 0)
-    {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
-                   "Network card “%s”: there is no network “%s”; choose “nat” or “none”", id,
-                   config->network ? config->network : "");
-      return false;
-    }
-  return true;
+static void
+fill_config (VirtioNet *net)
+{
+  uint8_t *config = net->virtio.config;
+
+  net->virtio.config_size = NET_CONFIG_SIZE;
+  memcpy (config + NET_CONFIG_MAC, net->mac, NET_MAC_SIZE);
+  store_le16 (config + NET_CONFIG_MAX_PAIRS, (uint16_t)net->max_pairs);
+  store_le32 (config + NET_CONFIG_SPEED, SPEED);
+  config[NET_CONFIG_DUPLEX] = FULL_DUPLEX;
 }
 
 static bool
@@ -294,27 +129,23 @@ net_realize (Device *device, const void *config, GError **error)
   const VirtioNetConfig *net_config = config;
   VirtioNet *net = (VirtioNet *)device;
   VirtioDevice *vdev = &net->virtio;
-  uint8_t mac[MAC_SIZE];
+  uint64_t features = net_features;
 
-  if (!check_config (net_config, mac, error)
-      || !virtio_realize (
-        vdev, &net_virtio, &net_config->place,
-        VIRTIO_FEATURE (NET_F_MAC) | VIRTIO_FEATURE (NET_F_MRG_RXBUF) | VIRTIO_FEATURE (NET_F_STATUS), error))
+  net->max_pairs = CLAMP (net_config->n_pairs, 1, VIRTIO_NET_MAX_PAIRS);
+  net->link_up = !net_config->link_down;
+  if (net->max_pairs > 1)
+    features |= VIRTIO_FEATURE (NET_F_MQ);
+  if (!net_card_connect (device->board->loop, net_config->id, net_config->mac, net_config->network, net->mac,
+                         &net->backend, error)
+      || !virtio_realize (vdev, &net_virtio, &net_config->place, features, error))
     return false;
-  net->chains = g_new (VirtqChain, MAX_MERGED);
-  virtio_add_queue (vdev, QUEUE_SIZE);
-  virtio_add_queue (vdev, QUEUE_SIZE);
-  vdev->config_size = CONFIG_SIZE;
-  memcpy (vdev->config + CONFIG_MAC, mac, MAC_SIZE);
-
-  if (g_str_equal (net_config->network, "nat"))
-    {
-      net->backend = net_nat_new (device->board->loop, error);
-      if (!net->backend)
-        return false;
-      net_attach (net->backend, &card_ops, net);
-      store_le16 (vdev->config + CONFIG_STATUS, STATUS_LINK_UP);
-    }
+  if (net->backend != NULL)
+    net_attach (net->backend, &virtio_net_card_ops, net);
+  net->chains = g_new (VirtqChain, NET_MAX_MERGED);
+  for (unsigned i = 0; i < 2 * net->max_pairs + 1; i++)
+    virtio_add_queue (vdev, QUEUE_SIZE);
+  fill_config (net);
+  net_virtio_reset (vdev);
   return virtio_realized (vdev, error);
 }
 
@@ -331,16 +162,65 @@ net_unrealize (Device *device)
   g_clear_pointer (&net->chains, g_free);
 }
 
+/* Section 5.1.6.5.4: the network learns where the guest is now from a frame that it sends. */
+static void
+net_started (Device *device)
+{
+  VirtioNet *net = (VirtioNet *)device;
+
+  virtio_started (device);
+  if (net->announce_due && virtio_is_live (&net->virtio)
+      && virtio_has_feature (&net->virtio, NET_F_GUEST_ANNOUNCE))
+    {
+      virtio_net_update_status (net, true);
+      virtio_config_changed (&net->virtio);
+    }
+  net->announce_due = false;
+}
+
+static bool
+net_check (const void *object, const void *incoming, GError **error)
+{
+  const VirtioNet *net = object, *other = incoming;
+
+  if (other->n_pairs >= 1 && other->n_pairs <= net->max_pairs
+      && (other->guest_offloads & ~(other->virtio.driver_features & NET_GUEST_OFFLOADS)) == 0)
+    return true;
+  g_set_error (error, VMM_ERROR, VMM_ERROR_STATE,
+               "The saved state of %s uses %u pairs of queues; this machine's device has %u",
+               net->virtio.pci.device.name, other->n_pairs, net->max_pairs);
+  return false;
+}
+
+static void
+net_after_load (void *object)
+{
+  VirtioNet *net = object;
+
+  net->rx_waiting = true; /* whatever the backend holds */
+  net->announce_due = true;
+  memset (net->steering, 0, sizeof net->steering);
+  memcpy (net->virtio.config + NET_CONFIG_MAC, net->mac, NET_MAC_SIZE);
+  virtio_net_update_abilities (net);
+  virtio_net_update_status (net, false);
+}
+
 static const StateField net_fields[] = {
   STATE_STRUCT (VirtioNet, virtio, &virtio_device_state, 1),
+  STATE_U16 (VirtioNet, n_pairs, 2),
+  STATE_U64 (VirtioNet, guest_offloads, 2),
+  STATE_BYTES (VirtioNet, mac, 2),
+  STATE_STRUCT (VirtioNet, filter, &virtio_net_filter_state, 2),
   STATE_END,
 };
 
 static const StateTable net_state = {
   .name = "virtio-net",
-  .version = 1,
+  .version = 2,
   .fields = net_fields,
   .object_size = sizeof (VirtioNet),
+  .check = net_check,
+  .after_load = net_after_load,
 };
 
 const DeviceClass virtio_net_class = {
@@ -350,6 +230,6 @@ const DeviceClass virtio_net_class = {
   .unrealize = net_unrealize,
   .reset = virtio_reset,
   .stopped = virtio_stopped,
-  .started = virtio_started,
+  .started = net_started,
   .state = &net_state,
 };

@@ -1,17 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The NAT as a guest sees it: frames in, frames out. */
-#include "devices/net/net.h"
+#include "devices/net/net-offload.h"
 #include "tests/devices/net-frames.h"
 #include "vmm/base/bytes.h"
+#include "vmm/base/iov.h"
 #include "vmm/loop/loop-private.h"
+
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #define WAIT_SECONDS  20
 #define DOWNLOAD_SIZE (3u << 20)
 #define N_RANDOM      20000u
+#define SEGMENT_SIZE  1400u
+#define UPLOAD_SIZE   (1u << 20)
+#define UPLOAD_PIECE  20000u
 
 typedef struct {
   EventLoop *loop;
   NetBackend *net;
+  size_t largest; /* segment that came whole */
   GMutex lock;
   GCond cond;
   GQueue frames; /* of GBytes: what arrived and wasn't looked at */
@@ -20,15 +29,32 @@ typedef struct {
 } Card;
 
 static bool
-card_receive (void *data, const void *frame, size_t size)
+card_receive (void *data, const NetPacket *packet)
 {
   Card *card = data;
+  size_t size = net_iov_size (packet->iov, packet->n_iov);
+  g_autofree uint8_t *frame = g_malloc (size);
   bool taken;
+
+  iov_gather (packet->iov, packet->n_iov, 0, frame, size);
 
   g_assert_true (loop_is_current (card->loop));
   g_assert_cmpuint (size, >=, NET_HEADER);
   g_mutex_lock (&card->lock);
   taken = !card->blocked;
+  if (packet->offload.gso != NET_GSO_NONE)
+    {
+      /* The guest's part: to finish and, if it passes it on, to cut it. */
+      g_assert_true (packet->offload.checksum_needed);
+      g_assert_cmpuint (packet->offload.checksum_start, ==, 34);
+      g_assert_cmpuint (packet->offload.checksum_offset, ==, 16);
+      g_assert_cmpuint (packet->offload.segment_size, ==, SEGMENT_SIZE);
+      card->largest = MAX (card->largest, size);
+      g_assert_true (net_complete (
+        frame, size, &(NetOffload){ .checksum_needed = true, .checksum_start = 34, .checksum_offset = 16 }));
+    }
+  else
+    g_assert_cmpuint (size, <=, NET_HEADER + 1500);
   if (taken)
     g_queue_push_tail (&card->frames, g_bytes_new (frame, size));
   else
@@ -56,7 +82,7 @@ card_send (Card *card, const uint8_t *frame, size_t size)
 {
   struct iovec iov = { (void *)frame, size };
 
-  g_assert_true (net_send (card->net, &iov, 1));
+  g_assert_true (net_send (card->net, &(NetPacket){ .iov = &iov, .n_iov = 1 }));
 }
 
 static Card *
@@ -275,6 +301,181 @@ test_tcp_with_back_pressure (void)
   card_free (card);
 }
 
+/* --- large segments --- */
+
+/* As send_segment, with the option that says how large segments may be. */
+static void
+send_syn (Card *card, const Connection *connection)
+{
+  static const uint8_t option[] = { 2, 4, SEGMENT_SIZE >> 8, SEGMENT_SIZE & 0xff };
+  TcpSegment segment = { connection->port, connection->peer_port, connection->sent, 0, TCP_SYN };
+  uint8_t frame[FRAME_MAX];
+  size_t size = frame_tcp (frame, GATEWAY_ADDRESS, &segment, option, sizeof option);
+  const struct iovec iov = { frame, size };
+  const NetOffload offload = { .gso = NET_GSO_TCP4, .segment_size = 1 }; /* the checksum is the card's */
+
+  frame[34 + 12] = 6 << 4;
+  g_assert_true (net_send (card->net, &(NetPacket){ &iov, 1, offload }));
+}
+
+static void
+download (int abilities, bool lose_them)
+{
+  Card *card = card_new ();
+  GThread *server;
+  Connection connection = { .port = 5001, .peer_port = server_start (DOWNLOAD_SIZE, &server), .sent = 1000 };
+  size_t largest;
+
+  net_set_card_abilities (card->net, abilities);
+  send_syn (card, &connection);
+  while (!connection.ended)
+    {
+      take_segment (card, &connection);
+      if (lose_them && connection.n_received > DOWNLOAD_SIZE / 2)
+        net_set_card_abilities (card->net, 0);
+    }
+  g_assert_cmpuint (connection.n_received, ==, DOWNLOAD_SIZE);
+  g_mutex_lock (&card->lock);
+  largest = card->largest;
+  g_mutex_unlock (&card->lock);
+  if (abilities & NET_CARD_TSO4)
+    g_assert_cmpuint (largest, >, 10000);
+  else
+    g_assert_cmpuint (largest, ==, 0);
+  g_thread_join (server);
+  card_free (card);
+}
+
+/* What a guest takes in large segments comes in such; a driver that doesn't take them any more gets them cut.
+ */
+static void
+test_large_segments (void)
+{
+  download (NET_CARD_CHECKSUM | NET_CARD_TSO4, false);
+  download (NET_CARD_CHECKSUM | NET_CARD_TSO4, true);
+  download (NET_CARD_CHECKSUM, false);
+}
+
+static gpointer
+take_upload (gpointer data)
+{
+  int fd = GPOINTER_TO_INT (data);
+  int client = accept (fd, NULL, NULL);
+  uint8_t bytes[4096];
+  size_t done = 0;
+  ssize_t n;
+
+  while ((n = read (client, bytes, sizeof bytes)) > 0)
+    for (ssize_t i = 0; i < n; i++)
+      g_assert_cmpint (bytes[i], ==, (uint8_t)(done++ * 7));
+  close (client);
+  close (fd);
+  return GSIZE_TO_POINTER (done);
+}
+
+/* A guest's large segments reach the host's sockets whole. */
+static void
+test_upload (void)
+{
+  Card *card = card_new ();
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  socklen_t length = sizeof address;
+  int fd = socket (AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  g_autofree uint8_t *frame = g_malloc (NET_PACKET_MAX);
+  g_autofree uint8_t *bytes = g_malloc (UPLOAD_PIECE);
+  Connection connection = { .port = 5002, .sent = 1000 };
+  GThread *server;
+  uint32_t start;
+
+  g_assert_cmpint (bind (fd, (struct sockaddr *)&address, sizeof address), ==, 0);
+  g_assert_cmpint (listen (fd, 1), ==, 0);
+  g_assert_cmpint (getsockname (fd, (struct sockaddr *)&address, &length), ==, 0);
+  connection.peer_port = ntohs (address.sin_port);
+  server = g_thread_new ("upload", take_upload, GINT_TO_POINTER (fd));
+  send_syn (card, &connection);
+  while (connection.expected == 0)
+    take_segment (card, &connection);
+  start = connection.sent;
+  while (connection.sent - start < UPLOAD_SIZE)
+    {
+      uint32_t done = connection.sent - start;
+      size_t part = MIN (UPLOAD_PIECE, UPLOAD_SIZE - done);
+      TcpSegment segment = { connection.port, connection.peer_port, connection.sent, connection.expected,
+                             TCP_ACK };
+      struct iovec iov = { frame, 0 };
+
+      for (size_t i = 0; i < part; i++)
+        bytes[i] = (uint8_t)((done + i) * 7);
+      iov.iov_len = frame_tcp (frame, GATEWAY_ADDRESS, &segment, bytes, part);
+      memset (frame + 50, 0xaa, 2); /* the checksum */
+      memset (frame + 16, 0xbb, 2); /* IP's length */
+      g_assert_true (
+        net_send (card->net, &(NetPacket){ &iov, 1, { .gso = NET_GSO_TCP4, .segment_size = SEGMENT_SIZE } }));
+      /* One at a time: the next when this one is acknowledged. */
+      while (connection.sent < segment.sequence + part)
+        {
+          g_autoptr (GBytes) answer = next_frame (card);
+          const uint8_t *payload;
+          size_t size, payload_size;
+          const uint8_t *data = g_bytes_get_data (answer, &size);
+
+          if (frame_read_tcp (data, size, connection.port, &segment, &payload, &payload_size))
+            connection.sent = MAX (connection.sent, segment.acknowledged);
+          segment.sequence = start + done;
+        }
+    }
+  send_segment (card, &connection, TCP_FIN | TCP_ACK);
+  g_assert_cmpuint (GPOINTER_TO_SIZE (g_thread_join (server)), ==, UPLOAD_SIZE);
+  card_free (card);
+}
+
+static gpointer
+answer_large (gpointer data)
+{
+  int fd = GPOINTER_TO_INT (data);
+  struct sockaddr_in peer;
+  socklen_t length = sizeof peer;
+  uint8_t bytes[5000] = { 0 };
+
+  if (recvfrom (fd, bytes, sizeof bytes, 0, (struct sockaddr *)&peer, &length) > 0)
+    sendto (fd, bytes, sizeof bytes, 0, (struct sockaddr *)&peer, length);
+  close (fd);
+  return NULL;
+}
+
+/* A datagram that is larger than the network carries comes in fragments. */
+static void
+test_large_datagram (void)
+{
+  Card *card = card_new ();
+  struct sockaddr_in address = { .sin_family = AF_INET, .sin_addr.s_addr = htonl (INADDR_LOOPBACK) };
+  socklen_t length = sizeof address;
+  int fd = socket (AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+  uint8_t frame[FRAME_MAX];
+  size_t received = 0;
+  GThread *server;
+
+  g_assert_cmpint (bind (fd, (struct sockaddr *)&address, sizeof address), ==, 0);
+  g_assert_cmpint (getsockname (fd, (struct sockaddr *)&address, &length), ==, 0);
+  server = g_thread_new ("answer", answer_large, GINT_TO_POINTER (fd));
+  card_send (card, frame,
+             frame_udp (frame, GUEST_ADDRESS, GATEWAY_ADDRESS, 4000, ntohs (address.sin_port), "?", 1));
+  while (received < 5000 + 8)
+    {
+      g_autoptr (GBytes) bytes = next_frame (card);
+      size_t size;
+      const uint8_t *piece = g_bytes_get_data (bytes, &size);
+
+      if (frame_type (piece) != 0x0800 || piece[23] != 17)
+        continue;
+      g_assert_cmpuint ((load_be16 (piece + 20) & 0x1fff) * 8u, ==, received);
+      received += load_be16 (piece + 16) - 20u;
+      g_assert_cmpint (!!(load_be16 (piece + 20) & 0x2000), ==, received < 5000 + 8);
+    }
+  g_thread_join (server);
+  card_free (card);
+}
+
 static void
 block_loop (void *data)
 {
@@ -285,7 +486,7 @@ block_loop (void *data)
   struct iovec iov = { frame, size };
 
   /* The loop is busy here, so that nothing leaves the queue. */
-  while (net_send (card->net, &iov, 1))
+  while (net_send (card->net, &(NetPacket){ .iov = &iov, .n_iov = 1 }))
     n_sent++;
   g_assert_cmpuint (n_sent, <=, NET_QUEUE_MAX);
   g_assert_cmpuint (n_sent, >=, NET_QUEUE_MAX - 1);
@@ -322,7 +523,7 @@ test_connections_are_bounded (void)
     {
       struct iovec iov = { frame, frame_udp (frame, GUEST_ADDRESS, GATEWAY_ADDRESS, port, 9, "x", 1) };
 
-      while (!net_send (card->net, &iov, 1))
+      while (!net_send (card->net, &(NetPacket){ .iov = &iov, .n_iov = 1 }))
         loop_call_sync (card->loop, nothing, NULL);
     }
   loop_call_sync (card->loop, nothing, NULL);
@@ -371,7 +572,7 @@ test_random (void)
       for (int n = g_rand_int_range (rand, 0, 4); n > 0 && size > 14; n--)
         frame[g_rand_int_range (rand, 14, (gint32)size)] = (uint8_t)g_rand_int (rand);
       iov.iov_len = size;
-      while (!net_send (card->net, &iov, 1))
+      while (!net_send (card->net, &(NetPacket){ .iov = &iov, .n_iov = 1 }))
         loop_call_sync (card->loop, nothing, NULL);
       if (i % 256 == 0)
         {
@@ -416,6 +617,9 @@ main (int argc, char **argv)
   g_test_add_func ("/nat/dhcp", test_dhcp);
   g_test_add_func ("/nat/udp", test_udp);
   g_test_add_func ("/nat/tcp-with-back-pressure", test_tcp_with_back_pressure);
+  g_test_add_func ("/nat/large-segments", test_large_segments);
+  g_test_add_func ("/nat/upload", test_upload);
+  g_test_add_func ("/nat/large-datagram", test_large_datagram);
   g_test_add_func ("/nat/send-is-bounded", test_send_is_bounded);
   g_test_add_func ("/nat/connections-are-bounded", test_connections_are_bounded);
   g_test_add_func ("/nat/idle", test_idle);
