@@ -8,7 +8,8 @@ G_BEGIN_DECLS
 /* Between the files of the cable. The device's lock is held, but in realize and unrealize. */
 
 struct SerialCable {
-  SerialDevice *device;
+  Device *device;
+  const SerialCableEvents *events;
   SerialCableConfig config; /* path: @path */
   char *path;
   bool made_path; /* a link or socket that goes with the cable */
@@ -25,8 +26,6 @@ struct SerialCable {
   uint8_t *history; /* CONSOLE: CABLE_HISTORY bytes, once there was output */
   uint64_t written; /* bytes that have gone into it */
 };
-
-SerialCable *serial_cable_of (Device *device);
 
 void serial_cable_connect (SerialCable *cable, int in_fd, int out_fd);
 void serial_cable_disconnect (SerialCable *cable);

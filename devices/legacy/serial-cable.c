@@ -13,24 +13,22 @@
 /* Pipes and terminals that poll as writable take this much without blocking (POSIX PIPE_BUF). */
 #define WRITE_CHUNK 512
 
-SerialCable *
-serial_cable_of (Device *device)
-{
-  return ((SerialDevice *)device)->cable;
-}
-
 /* --- who is at the other end --- */
 
 static void
-on_input (Device *device, int fd, GIOCondition condition)
+on_input (void *part, int fd, GIOCondition condition)
 {
-  ((SerialDevice *)device)->input (device);
+  SerialCable *cable = part;
+
+  cable->events->input (cable->device);
 }
 
 static void
-on_room (Device *device, int fd, GIOCondition condition)
+on_room (void *part, int fd, GIOCondition condition)
 {
-  ((SerialDevice *)device)->room (device);
+  SerialCable *cable = part;
+
+  cable->events->room (cable->device);
 }
 
 void
@@ -40,10 +38,10 @@ serial_cable_connect (SerialCable *cable, int in_fd, int out_fd)
   cable->out_fd = out_fd;
   if (in_fd >= 0)
     cable->in_watch =
-      device_watch_fd (&cable->device->device, in_fd, cable->wants_input ? G_IO_IN : 0, on_input);
+      device_watch_fd_for_part (cable->device, in_fd, cable->wants_input ? G_IO_IN : 0, on_input, cable);
   if (out_fd >= 0)
     cable->out_watch =
-      device_watch_fd (&cable->device->device, out_fd, cable->wants_room ? G_IO_OUT : 0, on_room);
+      device_watch_fd_for_part (cable->device, out_fd, cable->wants_room ? G_IO_OUT : 0, on_room, cable);
   TRACE (cable->device, "cable", "connected");
 }
 
@@ -62,7 +60,7 @@ serial_cable_disconnect (SerialCable *cable)
   cable->in_fd = cable->out_fd = -1;
   TRACE (cable->device, "cable", "disconnected");
   if (cable->wants_room)
-    device_call (&cable->device->device, cable->device->room);
+    device_call (cable->device, cable->events->room);
 }
 
 bool
@@ -192,13 +190,14 @@ serial_cable_plug (SerialCable *cable, int fd, bool force, GError **error)
 /* --- life --- */
 
 SerialCable *
-serial_cable_new (SerialDevice *device, const SerialCableConfig *config, GError **error)
+serial_cable_new (Device *device, const SerialCableEvents *events, const SerialCableConfig *config,
+                  GError **error)
 {
   SerialCable *cable = g_new0 (SerialCable, 1);
   bool made = true;
 
-  device->cable = cable;
   cable->device = device;
+  cable->events = events;
   cable->config = *config;
   cable->config.path = cable->path = g_strdup (config->path);
   cable->in_fd = cable->out_fd = cable->pty_fd = cable->door_fd = -1;
@@ -211,7 +210,6 @@ serial_cable_new (SerialDevice *device, const SerialCableConfig *config, GError 
     made = serial_socket_open (cable, error);
   if (made)
     return cable;
-  device->cable = NULL;
   serial_cable_free (cable);
   return NULL;
 }

@@ -33,19 +33,17 @@ typedef struct {
   bool close_fds;    /* ... the cable closes them */
 } SerialCableConfig;
 
-/* How every device with a cable begins. */
+/* Bytes may be read / may be written again: whoever watches is told, on the loop's thread. */
 typedef struct {
-  Device device;
-  SerialCable *cable;
-  /* Bytes may be read / may be written again: whoever watches is told, on the loop's thread. */
-  void (*input) (Device *device);
-  void (*room) (Device *device);
-} SerialDevice;
+  DeviceFunc input, room;
+} SerialCableEvents;
 
 #define CABLE_HISTORY 16384u /* bytes of output that a console remembers */
 
-/* Makes link or socket. Returns: (transfer full): NULL with @error set, which names the path. */
-SerialCable *serial_cable_new (SerialDevice *device, const SerialCableConfig *config, GError **error);
+/* @device's cable. Makes link or socket. Returns: (transfer full): NULL with @error set, which names the
+ * path. */
+SerialCable *serial_cable_new (Device *device, const SerialCableEvents *events,
+                               const SerialCableConfig *config, GError **error);
 void serial_cable_free (SerialCable *cable);
 
 /* Whether somebody may be at the other end. */

@@ -20,9 +20,9 @@
 
 /* Somebody opened the terminal. That everybody has closed it is read from the master (EIO). */
 static void
-on_opened (Device *device, int fd, GIOCondition condition)
+on_opened (void *part, int fd, GIOCondition condition)
 {
-  SerialCable *cable = serial_cable_of (device);
+  SerialCable *cable = part;
   char events[4096] __attribute__ ((aligned (__alignof__(struct inotify_event))));
 
   while (read (fd, events, sizeof events) > 0)
@@ -72,7 +72,7 @@ serial_pty_open (SerialCable *cable, GError **error)
     return vmm_set_errno_error (error, errno, "Can't watch the serial port's terminal %s", name);
   if (!make_link (cable, name, error))
     return false;
-  cable->door_watch = device_watch_fd (&cable->device->device, cable->door_fd, G_IO_IN, on_opened);
+  cable->door_watch = device_watch_fd_for_part (cable->device, cable->door_fd, G_IO_IN, on_opened, cable);
   return true;
 }
 
@@ -80,9 +80,9 @@ serial_pty_open (SerialCable *cable, GError **error)
 
 /* One at a time: who comes while another is there is sent away. */
 static void
-on_knock (Device *device, int fd, GIOCondition condition)
+on_knock (void *part, int fd, GIOCondition condition)
 {
-  SerialCable *cable = serial_cable_of (device);
+  SerialCable *cable = part;
   int client = accept4 (fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
   if (client < 0)
@@ -93,7 +93,7 @@ on_knock (Device *device, int fd, GIOCondition condition)
     serial_cable_connect (cable, client, client);
   else
     {
-      TRACE (device, "cable", "in use: another was sent away");
+      TRACE (cable->device, "cable", "in use: another was sent away");
       close (client);
     }
 }
@@ -156,6 +156,6 @@ serial_socket_open (SerialCable *cable, GError **error)
     close (folder);
   if (!good)
     return vmm_set_errno_error (error, saved_errno, "Can't listen for the serial port at %s", cable->path);
-  cable->door_watch = device_watch_fd (&cable->device->device, cable->door_fd, G_IO_IN, on_knock);
+  cable->door_watch = device_watch_fd_for_part (cable->device, cable->door_fd, G_IO_IN, on_knock, cable);
   return true;
 }

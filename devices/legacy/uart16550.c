@@ -61,7 +61,8 @@ enum {
 #define REST_TIME      NS_PER_MS /* an emptied FIFO's: 16 characters at some 115200 baud */
 
 typedef struct {
-  SerialDevice serial;
+  Device device;
+  SerialCable *cable;
   IrqPin irq;
   LoopTimer *rest_timer, *tx_rest_timer;
   bool flush_scheduled;
@@ -133,7 +134,7 @@ wants_input (const Uart *uart)
 static void
 update_input_watch (Uart *uart)
 {
-  serial_cable_watch_input (uart->serial.cable, wants_input (uart));
+  serial_cable_watch_input (uart->cable, wants_input (uart));
 }
 
 static void
@@ -153,7 +154,7 @@ rx_emptied (Uart *uart)
   if (uart->rx_filled)
     {
       uart->resting = true;
-      loop_timer_arm (uart->rest_timer, vm_clock_now (uart->serial.device.board->clock) + REST_TIME);
+      loop_timer_arm (uart->rest_timer, vm_clock_now (uart->device.board->clock) + REST_TIME);
     }
   uart->rx_filled = false;
 }
@@ -193,7 +194,7 @@ on_input (Device *device)
   size_t n = 0;
 
   if (wants_input (uart))
-    n = serial_cable_read (uart->serial.cable, bytes, rx_capacity (uart) - uart->rx_count);
+    n = serial_cable_read (uart->cable, bytes, rx_capacity (uart) - uart->rx_count);
   for (size_t i = 0; i < n; i++)
     rx_push (uart, bytes[i]);
   uart->rx_filled |= uart->rx_count == rx_capacity (uart);
@@ -216,12 +217,12 @@ static void
 tx_flush (Device *device)
 {
   Uart *uart = (Uart *)device;
-  size_t n = serial_cable_write (uart->serial.cable, uart->tx_buffer, uart->tx_count);
+  size_t n = serial_cable_write (uart->cable, uart->tx_buffer, uart->tx_count);
 
   uart->flush_scheduled = false;
   memmove (uart->tx_buffer, uart->tx_buffer + n, uart->tx_count - n);
   uart->tx_count -= n;
-  serial_cable_watch_room (uart->serial.cable, uart->tx_count > 0);
+  serial_cable_watch_room (uart->cable, uart->tx_count > 0);
   tx_ready (uart);
 }
 
@@ -237,7 +238,7 @@ on_tx_rested (Device *device)
 static void
 arm_timers (Uart *uart)
 {
-  int64_t then = vm_clock_now (uart->serial.device.board->clock) + REST_TIME;
+  int64_t then = vm_clock_now (uart->device.board->clock) + REST_TIME;
 
   if (uart->resting && !loop_timer_is_armed (uart->rest_timer))
     loop_timer_arm (uart->rest_timer, then);
@@ -250,15 +251,15 @@ transmit (Uart *uart, uint8_t byte)
 {
   if (uart->mcr & MCR_LOOP)
     rx_push (uart, byte);
-  else if (uart->tx_count == 0 && !serial_cable_is_connected (uart->serial.cable))
-    serial_cable_write (uart->serial.cable, &byte, 1); /* to nobody: nothing to wait for */
+  else if (uart->tx_count == 0 && !serial_cable_is_connected (uart->cable))
+    serial_cable_write (uart->cable, &byte, 1); /* to nobody: nothing to wait for */
   else if (uart->tx_count < TX_BUFFER_SIZE)
     {
       uart->tx_buffer[uart->tx_count++] = byte;
       if (!uart->flush_scheduled)
         {
           uart->flush_scheduled = true;
-          device_call (&uart->serial.device, tx_flush);
+          device_call (&uart->device, tx_flush);
         }
     }
 
@@ -431,15 +432,16 @@ uart_reset (Device *device)
   uart_update_irq (uart);
 }
 
+static const SerialCableEvents cable_events = { .input = on_input, .room = tx_flush };
+
 static bool
 uart_realize (Device *device, const void *config, GError **error)
 {
   Uart *uart = (Uart *)device;
   const UartConfig *uc = config;
 
-  uart->serial.input = on_input;
-  uart->serial.room = tx_flush;
-  if (!serial_cable_new (&uart->serial, &uc->cable, error))
+  uart->cable = serial_cable_new (device, &cable_events, &uc->cable, error);
+  if (!uart->cable)
     return false;
   uart->rest_timer = device_timer_new (device, on_rested);
   uart->tx_rest_timer = device_timer_new (device, on_tx_rested);
@@ -453,13 +455,13 @@ uart_unrealize (Device *device)
 {
   Uart *uart = (Uart *)device;
 
-  if (uart->serial.cable)
+  if (uart->cable)
     tx_flush (device);
   if (uart->rest_timer)
     device_timer_free (uart->rest_timer);
   if (uart->tx_rest_timer)
     device_timer_free (uart->tx_rest_timer);
-  g_clear_pointer (&uart->serial.cable, serial_cable_free);
+  g_clear_pointer (&uart->cable, serial_cable_free);
 }
 
 bool
@@ -468,7 +470,7 @@ uart16550_plug (Device *device, int fd, bool force, GError **error)
   bool done;
 
   device_lock (device);
-  done = serial_cable_plug (((Uart *)device)->serial.cable, fd, force, error);
+  done = serial_cable_plug (((Uart *)device)->cable, fd, force, error);
   device_unlock (device);
   return done;
 }
@@ -493,7 +495,7 @@ uart_after_load (void *object)
   uart_update_irq (uart);
   arm_timers (uart);
   if (uart->tx_count > 0)
-    device_call (&uart->serial.device, tx_flush);
+    device_call (&uart->device, tx_flush);
 }
 
 static const StateField uart_fields[] = {

@@ -163,6 +163,8 @@ device_timer_free (LoopTimer *timer)
 typedef struct {
   Device *device;
   DeviceFdFunc func;
+  DevicePartFdFunc part_func;
+  void *part;
   DeviceLookFunc look;
   atomic_bool freed;
 } DeviceWatch;
@@ -175,8 +177,24 @@ watch_ready (void *data, int fd, GIOCondition condition)
 
   device_lock (device);
   if (!atomic_load (&closure->freed))
-    closure->func (device, fd, condition);
+    {
+      if (closure->func != NULL)
+        closure->func (device, fd, condition);
+      else
+        closure->part_func (closure->part, fd, condition);
+    }
   device_unlock (device);
+}
+
+LoopWatch *
+device_watch_fd_for_part (Device *device, int fd, GIOCondition condition, DevicePartFdFunc func, void *part)
+{
+  DeviceWatch *closure = g_new0 (DeviceWatch, 1);
+
+  closure->device = device;
+  closure->part_func = func;
+  closure->part = part;
+  return loop_watch_fd_full (device->board->loop, fd, condition, watch_ready, closure, g_free);
 }
 
 LoopWatch *

@@ -70,6 +70,9 @@ void device_timer_free (LoopTimer *timer);
 
 /* Watches a descriptor; the callback holds the device's lock. (transfer full) */
 LoopWatch *device_watch_fd (Device *device, int fd, GIOCondition condition, DeviceFdFunc func);
+/* The same for a part of a device, @part. */
+typedef void (*DevicePartFdFunc) (void *part, int fd, GIOCondition condition);
+LoopWatch *device_watch_fd_for_part (Device *device, int fd, GIOCondition condition, DevicePartFdFunc func, void *part);
 /* As loop_watch_set_look; @look holds the device's lock. */
 typedef bool (*DeviceLookFunc) (Device *device, int fd, bool falling_asleep);
 void device_watch_set_look (LoopWatch *watch, DeviceLookFunc look);
