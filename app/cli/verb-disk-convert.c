@@ -37,7 +37,7 @@ run_job (const ImageJob *job, gpointer data, GError **error)
 static bool
 convert_image (Convert *convert, const char *source, const char *target, GError **error)
 {
-  g_auto (CliDisk) from = { 0 }, to = { 0 };
+  g_auto (CliDisk) from = { 0 };
   ImageConvert *how = &convert->how;
   gint64 begun = g_get_monotonic_time ();
 
