@@ -15,6 +15,7 @@
 #include "devices/storage/ahci.h"
 #include "devices/virtio/virtio-balloon.h"
 #include "devices/virtio/virtio-blk.h"
+#include "devices/virtio/virtio-input.h"
 #include "devices/virtio/virtio-net.h"
 #include "devices/virtio/virtio-rng.h"
 #include "devices/virtio/virtio-scsi.h"
@@ -96,6 +97,15 @@ setup_virtio_blk (Bench *bench, void *data)
 {
   bench_add (bench, &virtio_blk_class, NULL,
              &(VirtioBlkConfig){ .place = place (bench), .image = disk (bench, false), .serial = "disk0" });
+}
+
+G_GNUC_UNUSED static void
+setup_virtio_input (Bench *bench, void *data)
+{
+  InputHub *hub = bench_own (bench, input_hub_new (), (GDestroyNotify)input_hub_unref);
+
+  bench_add (bench, &virtio_input_class, NULL,
+             &(VirtioInputConfig){ .place = place (bench), .kind = VIRTIO_INPUT_KEYBOARD, .hub = hub });
 }
 
 G_GNUC_UNUSED static void
