@@ -303,8 +303,8 @@ request_done (ImageRequest *io, int error)
 
   device_lock (device);
   nvme->n_busy--;
-  if (request->generation != request->sq->generation)
-    request_free (request); /* the controller was reset meanwhile */
+  if (request->generation != request->sq->generation || nvme->reset_pending)
+    request_free (request); /* nobody wants to know any more */
   else
     step_over (request, error);
   if (nvme->n_busy == 0)
