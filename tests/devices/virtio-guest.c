@@ -362,18 +362,21 @@ virtio_guest_fuzz_step (Bench *bench, GRand *rand, void *data)
 
   pci_bench_map (bench);
   virtio_guest_negotiate (bench, features | (packed ? F_PACKED : 0));
-  fuzz_queue (bench, rand, (unsigned)g_rand_int_range (rand, 0, 3), packed);
+  fuzz_queue (bench, rand, (unsigned)g_rand_int_range (rand, 0, 4), packed);
   pci_bench_fuzz_step (bench, rand, data);
 }
 
 void
 virtio_guest_open (Bench *bench, uint8_t choice)
 {
+  uint64_t offered = virtio_guest_features (bench);
+  unsigned n_queues = MIN (bench_read16 (bench, VIRTIO_COMMON + REG_NUM_QUEUES), 4);
   GuestQueue queue;
 
   virtio_guest_negotiate (bench, F_VERSION_1 | F_RING_RESET | (choice & 1 ? F_PACKED : 0)
-                                   | (choice & 2 ? F_INDIRECT : 0) | (choice & 4 ? F_EVENT_IDX : 0));
-  for (unsigned i = 0; i < 3; i++)
+                                   | (choice & 2 ? F_INDIRECT : 0) | (choice & 4 ? F_EVENT_IDX : 0)
+                                   | (choice & 16 ? offered & 0xffffff : 0));
+  for (unsigned i = 0; i < n_queues; i++)
     guest_queue_init (&queue, bench, i, 16, 0x4000 * i);
   virtio_guest_driver_ok (bench);
 }

@@ -16,6 +16,7 @@
 #include "devices/virtio/virtio-balloon.h"
 #include "devices/virtio/virtio-blk.h"
 #include "devices/virtio/virtio-input.h"
+#include "devices/virtio/virtio-console.h"
 #include "devices/virtio/virtio-net.h"
 #include "devices/virtio/virtio-rng.h"
 #include "devices/virtio/virtio-scsi.h"
@@ -106,6 +107,35 @@ setup_virtio_input (Bench *bench, void *data)
 
   bench_add (bench, &virtio_input_class, NULL,
              &(VirtioInputConfig){ .place = place (bench), .kind = VIRTIO_INPUT_KEYBOARD, .hub = hub });
+}
+
+static void
+read_all (void *data)
+{
+  char bytes[64];
+
+  while (channel_read (data, bytes, sizeof bytes) > 0)
+    channel_write (data, bytes, 3);
+}
+
+static void
+ignore (void *data)
+{
+}
+
+/* Somebody is at the other end of a channel, and echoes. */
+G_GNUC_UNUSED static void
+setup_virtio_console (Bench *bench, void *data)
+{
+  static const ChannelEvents events = { ignore, ignore, read_all, ignore };
+  Device *device =
+    bench_add (bench, &virtio_console_class, NULL,
+               &(VirtioConsoleConfig){ .place = place (bench),
+                                       .cable.kind = CABLE_CONSOLE,
+                                       .channels = { CHANNEL_GUEST_AGENT, CHANNEL_DESKTOP_AGENT } });
+  Channel *channel = virtio_console_channel (device, CHANNEL_GUEST_AGENT);
+
+  channel_open (channel, &events, channel, NULL);
 }
 
 G_GNUC_UNUSED static void
