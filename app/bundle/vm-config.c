@@ -363,7 +363,7 @@ check_disk_use (const VmDisk *disk, unsigned index, VmComplaint *complaint)
   static const char *const formats[] = { "raw", "qcow2", "vhd", "vhdx", "vmdk", "vdi", NULL };
   const DiskOptions *options = &disk->options;
 
-  if (disk->kind == DISK_KIND_CDROM && disk->bus == DISK_BUS_VIRTIO)
+  if (disk->kind == DISK_KIND_CDROM && (disk->bus == DISK_BUS_VIRTIO || disk->bus == DISK_BUS_NVME))
     return complain (complaint, g_strdup_printf ("/disks/%u/bus", index),
                      "a CD-ROM drive needs “ahci” or “scsi”");
   if (disk->kind == DISK_KIND_SCSI_HOST && disk->bus != DISK_BUS_SCSI)

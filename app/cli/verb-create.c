@@ -285,7 +285,7 @@ run_create (const Verb *verb, int argc, char **argv)
     { "existing-disk", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.existing,
       "Use a disk image, block device or nbd:// URI that exists; the same settings", "FILE[,KEY=VALUE]…" },
     { "disk-bus", 0, 0, G_OPTION_ARG_STRING, &options.disk_bus,
-      "Where disks sit: virtio, ahci or scsi (virtio)", "BUS" },
+      "Where disks sit: virtio, ahci, scsi or nvme (virtio)", "BUS" },
     { "cdrom", 0, 0, G_OPTION_ARG_FILENAME, &options.cdrom, "A CD-ROM drive with this medium; \"\": empty",
       "FILE[,bus=scsi]" },
     { "scsi-host", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.scsi_hosts,
@@ -311,7 +311,7 @@ run_create (const Verb *verb, int argc, char **argv)
   if (options.cpus < 0)
     return cli_usage (verb, "--cpus must be 1 or more");
   if (options.disk_bus != NULL && !g_strv_contains (disk_bus_names, options.disk_bus))
-    return cli_usage (verb, "--disk-bus must be virtio, ahci or scsi");
+    return cli_usage (verb, "--disk-bus must be virtio, ahci, scsi or nvme");
   if (options.firmware != NULL && !g_strv_contains (firmware_names, options.firmware))
     return cli_usage (verb, "--firmware must be bios, uefi or uefi-secure");
   return create (&options, argc > 1 ? argv[1] : NULL);

@@ -93,7 +93,11 @@ attach (const CliMachine *machine, const DiskSpec *disk, bool any_bus, GError **
 static const char *
 bus_name (DiskBus bus)
 {
-  return bus == DISK_BUS_AHCI ? "SATA" : bus == DISK_BUS_SCSI ? "SCSI" : "virtio";
+  static const char *const names[] = {
+    [DISK_BUS_VIRTIO] = "virtio", [DISK_BUS_AHCI] = "SATA", [DISK_BUS_SCSI] = "SCSI", [DISK_BUS_NVME] = "NVMe"
+  };
+
+  return names[bus];
 }
 
 static void
@@ -124,7 +128,7 @@ run_attach (const Verb *verb, int argc, char **argv)
   g_auto (Options) options = { 0 };
   const GOptionEntry entries[] = {
     { "bus", 0, 0, G_OPTION_ARG_STRING, &options.bus,
-      "sata, scsi, or, of a machine that doesn't run, virtio (chosen)", "BUS" },
+      "sata, scsi, or, of a machine that doesn't run, virtio or nvme (chosen)", "BUS" },
     { "id", 0, 0, G_OPTION_ARG_STRING, &options.id,
       "What it is called (the first disk0, disk1, … that is free)", "ID" },
     { "format", 'f', 0, G_OPTION_ARG_STRING, &options.format, "The image's format (its content tells)",

@@ -19,7 +19,7 @@ const char *const firmware_names[] = {
   [FIRMWARE_BIOS] = "bios", [FIRMWARE_UEFI] = "uefi", [FIRMWARE_UEFI_SECURE] = "uefi-secure", NULL
 };
 const char *const disk_bus_names[] = {
-  [DISK_BUS_VIRTIO] = "virtio", [DISK_BUS_AHCI] = "ahci", [DISK_BUS_SCSI] = "scsi", NULL
+  [DISK_BUS_VIRTIO] = "virtio", [DISK_BUS_AHCI] = "ahci", [DISK_BUS_SCSI] = "scsi", [DISK_BUS_NVME] = "nvme", NULL
 };
 const char *const disk_kind_names[] = {
   [DISK_KIND_DISK] = "disk", [DISK_KIND_CDROM] = "cdrom", [DISK_KIND_SCSI_HOST] = "scsi-host", NULL
@@ -254,10 +254,10 @@ disk_spec_check (const DiskSpec *disk, GError **error)
 {
   const DiskOptions *options = &disk->options;
 
-  if (disk->kind == DISK_KIND_CDROM && disk->bus == DISK_BUS_VIRTIO)
+  if (disk->kind == DISK_KIND_CDROM && (disk->bus == DISK_BUS_VIRTIO || disk->bus == DISK_BUS_NVME))
     return refuse (error,
-                   "The CD-ROM drive %s can't be on the virtio bus: change its bus to \"ahci\" or \"scsi\".",
-                   disk->id);
+                   "The CD-ROM drive %s can't be on the %s bus: change its bus to \"ahci\" or \"scsi\".",
+                   disk->id, disk_bus_names[disk->bus]);
   if (disk->kind == DISK_KIND_SCSI_HOST && (disk->bus != DISK_BUS_SCSI || disk->read_only))
     return refuse (
       error,
@@ -279,7 +279,10 @@ static bool
 check_disks (const MachineSpec *spec, GError **error)
 {
   static const unsigned most[] = {
-    [DISK_BUS_VIRTIO] = MAX_VIRTIO_DISKS, [DISK_BUS_AHCI] = MAX_AHCI_DRIVES, [DISK_BUS_SCSI] = MAX_SCSI_DRIVES
+    [DISK_BUS_VIRTIO] = MAX_VIRTIO_DISKS,
+    [DISK_BUS_AHCI] = MAX_AHCI_DRIVES,
+    [DISK_BUS_SCSI] = MAX_SCSI_DRIVES,
+    [DISK_BUS_NVME] = MAX_VIRTIO_DISKS,
   };
   unsigned n[G_N_ELEMENTS (most)] = { 0 };
 
@@ -301,6 +304,9 @@ check_disks (const MachineSpec *spec, GError **error)
     if (n[bus] > most[bus])
       return refuse (error, "%u %s disks are too many: remove some, at most %u fit.", n[bus],
                      disk_bus_names[bus], most[bus]);
+  if (n[DISK_BUS_VIRTIO] + n[DISK_BUS_NVME] > MAX_VIRTIO_DISKS)
+    return refuse (error, "%u disks on virtio and nvme are too many: remove some, at most %u fit.",
+                   n[DISK_BUS_VIRTIO] + n[DISK_BUS_NVME], MAX_VIRTIO_DISKS);
   return true;
 }
 

@@ -22,7 +22,7 @@ typedef enum {
   FIRMWARE_UEFI_SECURE, /* with Secure Boot: needs SMM */
   FIRMWARE_NONE         /* direct boot */
 } FirmwareKind;
-typedef enum { DISK_BUS_VIRTIO, DISK_BUS_AHCI, DISK_BUS_SCSI } DiskBus;
+typedef enum { DISK_BUS_VIRTIO, DISK_BUS_AHCI, DISK_BUS_SCSI, DISK_BUS_NVME } DiskBus;
 typedef enum { DISK_KIND_DISK, DISK_KIND_CDROM, DISK_KIND_SCSI_HOST /* a SCSI device of the host */ } DiskKind;
 typedef enum { DISK_CACHE_WRITEBACK, DISK_CACHE_WRITETHROUGH, DISK_CACHE_DIRECT, DISK_CACHE_UNSAFE } DiskCache;
 typedef enum { DISK_DISCARD_UNMAP, DISK_DISCARD_IGNORE } DiskDiscard;

@@ -107,6 +107,27 @@ add_virtio_disk (Pc *pc, const DiskSpec *disk, Drives *drives, GError **error)
   return true;
 }
 
+/* Firmware knows the controllers by the first number that they had; it doesn't look at ours. */
+static bool
+add_nvme_disk (Pc *pc, const DiskSpec *disk, Drives *drives, GError **error)
+{
+  int place = pc_take_place (disk->id, drives->slots, PC_N_DISKS);
+  unsigned slot = PC_SLOT_FIRST_DISK + place;
+  Image *image;
+
+  g_assert (place >= 0); /* machine_spec_check counts them */
+  if (!pc_open_image (pc->board->loop, disk, &image, error))
+    return false;
+  if (!pc_add_nvme_disk (pc, disk, serial_of (disk), slot, image, error))
+    {
+      image_close (image);
+      return false;
+    }
+  note (pc, disk, image, place);
+  pc_add_boot_path (pc, disk->id, "/pci@i0cf8/pci8086,5845@%x/namespace@1,0", slot);
+  return true;
+}
+
 static bool
 add_ahci_drive (Pc *pc, const DiskSpec *disk, Drives *drives, GError **error)
 {
@@ -152,6 +173,8 @@ add_drive (Pc *pc, const DiskSpec *disk, Drives *drives, GError **error)
       return add_ahci_drive (pc, disk, drives, error);
     case DISK_BUS_SCSI:
       return add_scsi_unit (pc, disk, drives, error);
+    case DISK_BUS_NVME:
+      return add_nvme_disk (pc, disk, drives, error);
     }
   g_assert_not_reached ();
 }
@@ -363,12 +386,12 @@ free_id (const Pc *pc, DiskKind kind)
 static bool
 check_bus (const Pc *pc, const DiskSpec *disk, GError **error)
 {
-  if (disk->bus == DISK_BUS_VIRTIO)
+  if (disk->bus == DISK_BUS_VIRTIO || disk->bus == DISK_BUS_NVME)
     g_set_error (
       error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
-      "A disk on the virtio bus is a PCI card, and cards can't be added while the machine \"%s\" runs: "
+      "A disk on the %s bus is a PCI card, and cards can't be added while the machine \"%s\" runs: "
       "put the disk on sata or scsi, or power the machine off first.",
-      pc->spec->name);
+      disk_bus_names[disk->bus], pc->spec->name);
   else if (disk->bus == DISK_BUS_SCSI && pc->scsi == NULL)
     g_set_error (
       error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
@@ -463,12 +486,12 @@ check_detachable (const Pc *pc, const char *id, GError **error)
     g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
                  "The machine \"%s\" has no drive \"%s\": name one that it has, such as \"disk0\".",
                  pc->spec->name, id);
-  else if (drive->bus == DISK_BUS_VIRTIO)
+  else if (drive->bus == DISK_BUS_VIRTIO || drive->bus == DISK_BUS_NVME)
     g_set_error (
       error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
-      "Disk %s is on the virtio bus, a PCI card, and cards can't be removed while the machine \"%s\" "
+      "Disk %s is on the %s bus, a PCI card, and cards can't be removed while the machine \"%s\" "
       "runs: power it off first; disks on sata and scsi come and go.",
-      id, pc->spec->name);
+      id, disk_bus_names[drive->bus], pc->spec->name);
   else
     return true;
   return false;

@@ -12,7 +12,7 @@ enum {
   PC_SLOT_SVGA = 1,
   PC_SLOT_RNG = 2,
   PC_SLOT_FIRST_NIC = 3,  /* 4 of them; "net2" is at slot 5 */
-  PC_SLOT_FIRST_DISK = 8, /* 16 virtio disks; "disk3" is at slot 11 */
+  PC_SLOT_FIRST_DISK = 8, /* 16 virtio and NVMe disks; "disk3" is at slot 11 */
   PC_SLOT_SCSI = 24,      /* if there are SCSI disks; "disk3" is at target 3 */
   PC_SLOT_WATCHDOG = 29, /* if there is one */
   PC_SLOT_CHIPS = 31,
@@ -32,7 +32,7 @@ typedef struct {
   char *id;
   DiskKind kind;
   DiskBus bus;
-  unsigned place; /* AHCI port, SCSI target, virtio slot */
+  unsigned place; /* AHCI port, SCSI target, slot of virtio and NVMe disks */
   Image *image;   /* the device's; NULL for CD-ROM drives and what is passed through */
 } PcDrive;
 
@@ -81,6 +81,10 @@ int pc_open_output (const char *path, GError **error);
 /* pc-drives.c: disks on virtio, AHCI and SCSI; fills drives and boot paths. */
 bool pc_add_drives (Pc *pc, GError **error);
 void pc_drive_free (gpointer drive);
+
+/* pc-nvme.c: an NVMe controller with the disk, in @slot; takes @image if it succeeds. */
+Device *pc_add_nvme_disk (Pc *pc, const DiskSpec *disk, const char *serial, unsigned slot, Image *image,
+                          GError **error);
 
 /* pc-disk-image.c: opens a disk's image as its options say. *@image stays NULL for a drive without a disc. */
 bool pc_open_image (EventLoop *loop, const DiskSpec *disk, Image **image, GError **error);
