@@ -117,6 +117,7 @@ machine_spec_new (void)
   spec->nics = g_ptr_array_new_with_free_func (nic_spec_free);
   spec->video_memory = 16;
   spec->hpet = true;
+  spec->agents = (AgentsSpec){ .guest = true, .set_time = true, .desktop = true };
   for (unsigned i = 0; i < G_N_ELEMENTS (spec->serial); i++)
     spec->serial[i].kind = SERIAL_CONSOLE;
   machine_spec_add_nic (spec, "nat", NULL);

@@ -79,6 +79,13 @@ typedef struct {
   char *path; /* FILE; PTY: a link to the terminal; SOCKET */
 } SerialSpec;
 
+/* Programs in the guest that this host talks to if they are there. */
+typedef struct {
+  bool guest;    /* qemu-guest-agent */
+  bool set_time; /* ... sets the guest's clock after a pause */
+  bool desktop;  /* spice-vdagent */
+} AgentsSpec;
+
 struct MachineSpec {
   gatomicrefcount refs;
   char *name;
@@ -95,6 +102,7 @@ struct MachineSpec {
   SerialSpec serial[4];
   char *debugcon;   /* file that takes port 0x402's output, or NULL */
   bool debug_exit;  /* ISA debug-exit at port 0xf4 */
+  AgentsSpec agents;
   bool hpet;
   BoardAction on_panic;        /* what becomes of it when the guest's kernel panics */
   bool watchdog;               /* an i6300esb */
@@ -104,7 +112,7 @@ struct MachineSpec {
 };
 
 /* Defaults: "bonsai" machine, new UUID, 512 MiB, 1 CPU, BIOS, no disks, one NAT network card, 16 MiB of video
- * memory, an HPET, consoles on all serial ports. Mutable until first shared. (transfer full) */
+ * memory, an HPET, consoles on all serial ports, all agents. Mutable until first shared. (transfer full) */
 MachineSpec *machine_spec_new (void);
 MachineSpec *machine_spec_ref (MachineSpec *spec);
 void machine_spec_unref (MachineSpec *spec);

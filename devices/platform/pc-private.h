@@ -14,6 +14,7 @@ enum {
   PC_SLOT_FIRST_NIC = 3,  /* 4 of them; "net2" is at slot 5 */
   PC_SLOT_FIRST_DISK = 8, /* 16 virtio and NVMe disks; "disk3" is at slot 11 */
   PC_SLOT_SCSI = 24,      /* if there are SCSI disks; "disk3" is at target 3 */
+  PC_SLOT_CONSOLE = 26,
   PC_SLOT_WATCHDOG = 29, /* if there is one */
   PC_SLOT_CHIPS = 31,
 
@@ -48,6 +49,7 @@ struct Pc {
   MemoryBank *ram_low, *ram_high, *bios;
   Device *pci_config, *host, *lpc, *fw_cfg, *svga, *ahci, *scsi; /* @scsi: or NULL */
   Device *serial[PC_N_SERIAL_PORTS];
+  Device *console;
   GRWLock drives_lock; /* writers: what plugs in and pulls out; readers: other threads that use a drive */
   GPtrArray *drives;   /* of PcDrive, in the order they came */
   uint64_t acpi_ecam;  /* what the ACPI tables say */
@@ -75,6 +77,8 @@ void pc_add_boot_path (Pc *pc, const char *id, const char *format, ...) G_GNUC_P
 
 /* pc-serial.c: COM1 to COM4. */
 bool pc_add_serial_ports (Pc *pc, GError **error);
+/* pc-console.c: the virtio console, with a channel for each agent. */
+bool pc_add_console (Pc *pc, GError **error);
 /* A file for the guest's output, emptied. Returns -1 with @error set. */
 int pc_open_output (const char *path, GError **error);
 

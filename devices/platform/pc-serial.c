@@ -2,6 +2,7 @@
 #include "devices/platform/pc-private.h"
 
 #include "devices/legacy/uart16550.h"
+#include "devices/virtio/virtio-console.h"
 #include "vmm/base/error.h"
 
 #include <errno.h>
@@ -77,8 +78,9 @@ int
 pc_open_serial_console (Pc *pc, unsigned port, bool force, GError **error)
 {
   int fds[2];
+  bool done;
 
-  if (port >= PC_N_SERIAL_PORTS)
+  if (port >= PC_N_SERIAL_PORTS && port != PC_VIRTIO_CONSOLE)
     {
       g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID, "There is no serial port %u: there are 1 to %u.",
                    port + 1, PC_N_SERIAL_PORTS);
@@ -89,7 +91,9 @@ pc_open_serial_console (Pc *pc, unsigned port, bool force, GError **error)
       vmm_set_errno_error (error, errno, "Can't make a connection to serial port %u", port + 1);
       return -1;
     }
-  if (uart16550_plug (pc->serial[port], fds[0], force, error))
+  done = port == PC_VIRTIO_CONSOLE ? virtio_console_plug (pc->console, fds[0], force, error)
+                                   : uart16550_plug (pc->serial[port], fds[0], force, error);
+  if (done)
     return fds[1];
   close (fds[0]);
   close (fds[1]);

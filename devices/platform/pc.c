@@ -76,7 +76,7 @@ pc_build (Board *board, void *data, GError **error)
     }
   const VirtioRngConfig rng = { pc_place (pc, PC_SLOT_RNG, 0) };
   if (!board_add (board, &virtio_rng_class, NULL, &rng, error) || !pc_add_nics (pc, error)
-      || !pc_add_drives (pc, error) || !pc_add_watchdog (pc, error))
+      || !pc_add_drives (pc, error) || !pc_add_console (pc, error) || !pc_add_watchdog (pc, error))
     return false;
 
   pc_describe_to_firmware (pc);

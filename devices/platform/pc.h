@@ -33,9 +33,11 @@ InputHub *pc_input (Pc *pc);
 /* Presses the ACPI power button. */
 void pc_press_power_button (Pc *pc);
 
+#define PC_VIRTIO_CONSOLE 4u
+
 /**
  * pc_open_serial_console:
- * @port: 0 for COM1, ..., 3
+ * @port: 0 for COM1, ..., 3; PC_VIRTIO_CONSOLE for the virtio console's terminal
  * @force: whoever has it open loses it
  *
  * Returns: a socket that is the other end of the port's cable, to be closed by the caller: what is read is the guest's
