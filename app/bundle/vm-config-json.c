@@ -322,6 +322,28 @@ read_boot (const Section *section, VmConfig *config)
          && read_strings (&boot, "order", &config->boot_order);
 }
 
+/* "cpu" : { "model", "sockets", "cores", "threads" }: a number that is left out is 1. */
+static bool
+read_cpu (const Section *section, VmConfig *config)
+{
+  Section cpu = { section->text, NULL, "/cpu", section->error };
+  CpuTopology *topology = &config->topology;
+
+  if (!read_object (section, "cpu", &cpu.object))
+    return false;
+  if (cpu.object == NULL)
+    return true;
+  config->cpu_extra = json_object_ref (cpu.object);
+  if (member (&cpu, "sockets") != NULL || member (&cpu, "cores") != NULL || member (&cpu, "threads") != NULL)
+    *topology = cpu_topology_flat (1);
+  if (!read_string (&cpu, "model", &config->cpu_model) || !read_unsigned (&cpu, "sockets", &topology->sockets)
+      || !read_unsigned (&cpu, "cores", &topology->cores)
+      || !read_unsigned (&cpu, "threads", &topology->threads))
+    return false;
+  return topology->sockets != 0 || member (&cpu, "sockets") == NULL
+         || fail (&cpu, "sockets", "must be 1 to 255");
+}
+
 static bool
 read_firmware (const Section *section, VmConfig *config)
 {
@@ -373,8 +395,9 @@ read_config (const Section *section, VmConfig *config)
       return false;
   return read_string (section, "uuid", &config->uuid) && read_string (section, "name", &config->name)
          && read_string (section, "notes", &config->notes) && read_size (section, "memory", &config->memory)
-         && read_unsigned (section, "cpus", &config->cpus) && read_firmware (section, config)
-         && read_boot (section, config) && read_objects (section, "disks", read_disk, config)
+         && read_unsigned (section, "cpus", &config->cpus) && read_cpu (section, config)
+         && read_firmware (section, config) && read_boot (section, config)
+         && read_objects (section, "disks", read_disk, config)
          && read_objects (section, "networks", read_nic, config)
          && read_objects (section, "serial", read_serial, config) && read_trouble (section, config)
          && read_bool (section, "hpet", &config->hpet) && read_display (section, config);
@@ -606,6 +629,56 @@ vm_config_to_json (const VmConfig *config)
   write_string (root, "memory", memory);
   json_object_set_int_member (root, "cpus", config->cpus);
   write_string (root, "firmware",
+static void
+write_cpu (JsonObject *root, const VmConfig *config)
+{
+  JsonObject *cpu = begin_object (config->cpu_extra);
+
+  write_string (cpu, "model", config->cpu_model);
+  if (config->topology.sockets != 0)
+    {
+      json_object_set_int_member (cpu, "sockets", config->topology.sockets);
+      json_object_set_int_member (cpu, "cores", config->topology.cores);
+      json_object_set_int_member (cpu, "threads", config->topology.threads);
+    }
+  if (json_object_get_size (cpu) > 0)
+    {
+      json_object_set_object_member (root, "cpu", cpu);
+      return;
+    }
+  json_object_unref (cpu);
+  write_string (root, "cpu", NULL);
+}
+
+/* What is switched off. */
+static void
+write_agents (JsonObject *root, const VmConfig *config)
+{
+  const AgentsSpec *agents = &config->agents;
+  const struct {
+    const char *name;
+    bool on;
+  } members[] = {
+    { "qemu-guest-agent", agents->guest },
+    { "set-time", agents->set_time },
+    { "spice-vdagent", agents->desktop },
+  };
+  JsonObject *object = begin_object (config->agents_extra);
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (members); i++)
+    if (members[i].on)
+      json_object_remove_member (object, members[i].name);
+    else
+      json_object_set_boolean_member (object, members[i].name, false);
+  if (json_object_get_size (object) > 0)
+    {
+      json_object_set_object_member (root, "agents", object);
+      return;
+    }
+  json_object_unref (object);
+  write_string (root, "agents", NULL);
+}
+
                 config->firmware != FIRMWARE_BIOS ? firmware_names[config->firmware] : NULL);
   write_boot (root, config);
   write_disks (root, config);
@@ -621,4 +694,5 @@ vm_config_to_json (const VmConfig *config)
   json_generator_set_indent (generator, 2);
   text = json_generator_to_data (generator, NULL);
   return g_strconcat (text, "\n", NULL);
+  write_cpu (root, config);
 }

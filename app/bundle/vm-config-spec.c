@@ -60,6 +60,8 @@ vm_config_to_spec (const VmConfig *config, const char *folder)
   set (&spec->uuid, g_strdup (config->uuid));
   spec->memory = config->memory;
   spec->n_cpus = config->cpus;
+  set (&spec->cpu_model, g_strdup (config->cpu_model));
+  spec->topology = config->topology;
   spec->video_memory = config->video_memory;
   spec->on_panic = config->on_panic;
   spec->watchdog = config->watchdog;

@@ -3,6 +3,7 @@
 
 #include "app/base/error.h"
 #include "app/bundle/vm-config-private.h"
+#include "vmm/kvm/cpu-model.h"
 
 #include <stdarg.h>
 #include <string.h>
@@ -130,6 +131,8 @@ vm_config_copy (const VmConfig *config)
   copy->memory = config->memory;
   copy->cpus = config->cpus;
   copy->firmware = config->firmware;
+  copy->cpu_model = g_strdup (config->cpu_model);
+  copy->topology = config->topology;
   copy->boot_order = g_strdupv (config->boot_order);
   copy->kernel = g_strdup (config->kernel);
   copy->initrd = g_strdup (config->initrd);
@@ -143,6 +146,7 @@ vm_config_copy (const VmConfig *config)
   copy->boot_extra = ref_extra (config->boot_extra);
   copy->display_extra = ref_extra (config->display_extra);
   copy_devices (copy, config);
+  copy->cpu_extra = ref_extra (config->cpu_extra);
   return copy;
 }
 
@@ -157,6 +161,7 @@ vm_config_free (VmConfig *config)
   g_strfreev (config->boot_order);
   g_free (config->kernel);
   g_free (config->initrd);
+  g_free (config->cpu_model);
   g_free (config->append);
   g_ptr_array_unref (config->disks);
   g_ptr_array_unref (config->nics);
@@ -166,6 +171,8 @@ vm_config_free (VmConfig *config)
   g_clear_pointer (&config->display_extra, json_object_unref);
   g_free (config);
 }
+  g_clear_pointer (&config->agents_extra, json_object_unref);
+  g_clear_pointer (&config->cpu_extra, json_object_unref);
 
 void
 vm_config_set (char **member, const char *value)
@@ -298,6 +305,21 @@ vm_complaint_clear (VmComplaint *complaint)
 static bool
 check_name (const char *name, VmComplaint *complaint)
 {
+static bool
+check_cpus (const VmConfig *config, VmComplaint *complaint)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (config->cpus < 1 || config->cpus > MAX_CPUS)
+    return complain (complaint, g_strdup ("/cpus"), "must be 1 to %d", MAX_CPUS);
+  if (!cpu_model_exists (config->cpu_model))
+    return complain (complaint, g_strdup ("/cpu/model"),
+                     "there is no “%s”; “bonsai host --cpus” lists models", config->cpu_model);
+  if (config->topology.sockets != 0 && !cpu_topology_check (&config->topology, config->cpus, &error))
+    return complain (complaint, g_strdup ("/cpu"), "%s", error->message);
+  return true;
+}
+
   if (name == NULL || name[0] == '\0')
     return complain (complaint, g_strdup ("/name"), "a machine needs a name");
   if (strlen (name) > MAX_NAME)
@@ -315,8 +337,8 @@ check_size (const VmConfig *config, VmComplaint *complaint)
 {
   if (config->memory < MIB || config->memory > MAX_MEMORY || config->memory % MIB != 0)
     return complain (complaint, g_strdup ("/memory"), "must be whole MiB, from 1M to 16T");
-  if (config->cpus < 1 || config->cpus > MAX_CPUS)
-    return complain (complaint, g_strdup ("/cpus"), "must be 1 to %d", MAX_CPUS);
+  if (!check_cpus (config, complaint))
+    return false;
   if (config->video_memory < 1 || config->video_memory > 256
       || (config->video_memory & (config->video_memory - 1)) != 0)
     return complain (complaint, g_strdup ("/display/video-memory"), "must be 1, 2, 4, … or 256 (MiB)");

@@ -50,6 +50,8 @@ struct VmConfig {
   char *notes;     /* (nullable) */
   uint64_t memory; /* bytes, a multiple of 1 MiB */
   unsigned cpus;
+  char *cpu_model;       /* (nullable): NULL: the host's processor */
+  CpuTopology topology;  /* sockets 0: one, with a core for each processor */
   FirmwareKind firmware; /* what starts it if there is no kernel */
   GStrv
     boot_order; /* (nullable): ids of disks and network cards to boot from first; unknown ones don't count */
@@ -62,7 +64,7 @@ struct VmConfig {
   BoardAction watchdog_action;
   bool hpet;
   unsigned video_memory;                          /* MiB, a power of two 1..256 */
-  JsonObject *extra, *boot_extra, *display_extra; /* private */
+  JsonObject *extra, *boot_extra, *cpu_extra, *display_extra; /* private */
 };
 
 /* How "watchdog" is written: "none", or an action; number n + 1 is BoardAction n. NULL ends. */

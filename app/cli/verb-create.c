@@ -4,6 +4,7 @@
 #include "app/base/error.h"
 #include "app/bundle/vm-limits.h"
 #include "app/cli/chip-options.h"
+#include "app/cli/cpu-options.h"
 #include "app/cli/disk-argument.h"
 #include "app/disk/disk-look.h"
 #include "app/guests/guests.h"
@@ -12,7 +13,7 @@ typedef struct {
   char *memory, *disk, *cdrom, *kernel, *initrd, *append, *network, *notes, *ready, *disk_bus, *firmware;
   char **existing, **scsi_hosts;
   ChipOptions chips;
-  int cpus;
+  CpuOptions cpus;
   gboolean json, list_ready;
 } Options;
 
@@ -28,6 +29,7 @@ options_clear (Options *options)
   g_strfreev (options->existing);
   g_strfreev (options->scsi_hosts);
   chip_options_clear (&options->chips);
+  cpu_options_clear (&options->cpus);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
@@ -153,8 +155,8 @@ apply (VmConfig *config, const Options *options, GError **error)
       g_prefix_error (error, "--memory: ");
       return false;
     }
-  if (options->cpus != 0)
-    config->cpus = (unsigned)options->cpus;
+  if (!cpu_options_apply_to_config (&options->cpus, config, error))
+    return false;
   for (unsigned i = 0; options->firmware != NULL && firmware_names[i] != NULL; i++)
     if (g_str_equal (firmware_names[i], options->firmware))
       config->firmware = i;
@@ -279,7 +281,7 @@ run_create (const Verb *verb, int argc, char **argv)
   int status;
   const GOptionEntry entries[] = {
     { "memory", 'm', 0, G_OPTION_ARG_STRING, &options.memory, "Memory (512M)", "SIZE" },
-    { "cpus", 'c', 0, G_OPTION_ARG_INT, &options.cpus, "Virtual processors (1)", "N" },
+    CPU_OPTION_ENTRIES (&options.cpus),
     { "disk", 'd', 0, G_OPTION_ARG_STRING, &options.disk,
       "Make a new disk of this size (qcow2). Settings: " DISK_ARGUMENT_KEYS, "SIZE[,KEY=VALUE]…" },
     { "existing-disk", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.existing,
@@ -308,7 +310,7 @@ run_create (const Verb *verb, int argc, char **argv)
     return status;
   if (argc < 2 && options.ready == NULL && !options.list_ready)
     return cli_usage (verb, "the machine needs a name");
-  if (options.cpus < 0)
+  if (options.cpus.cpus < 0)
     return cli_usage (verb, "--cpus must be 1 or more");
   if (options.disk_bus != NULL && !g_strv_contains (disk_bus_names, options.disk_bus))
     return cli_usage (verb, "--disk-bus must be virtio, ahci, scsi or nvme");

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli/cli.h"
 
+#include "vmm/kvm/cpuid.h"
 #include "vmm/kvm/host-check.h"
 
 static const char *const kinds[] = {
@@ -71,12 +72,67 @@ print_text (const HostReport *report)
     }
 }
 
+/* --- processor models --- */
+
+static void
+add_model (JsonBuilder *builder, const CpuModelReport *model)
+{
+  g_auto (GStrv) missing = g_strsplit (model->missing, " ", -1);
+
+  json_builder_begin_object (builder);
+  cli_add_string (builder, "name", model->name);
+  cli_add_string (builder, "summary", model->summary);
+  cli_add_string (builder, "vendor", model->vendor);
+  cli_add_bool (builder, "runs-here", model->obstacle == NULL);
+  cli_add_string (builder, "obstacle", model->obstacle);
+  json_builder_set_member_name (builder, "missing");
+  json_builder_begin_array (builder);
+  for (unsigned i = 0; missing[i] != NULL && *missing[i] != '\0'; i++)
+    json_builder_add_string_value (builder, missing[i]);
+  json_builder_end_array (builder);
+  json_builder_end_object (builder);
+}
+
+static void
+print_model (const CpuModelReport *model)
+{
+  g_print ("%-15s %s\n", model->name, model->summary);
+  if (model->foreign)
+    g_print ("%-15s not here: this host's processor is of another maker\n", "");
+  else if (model->obstacle != NULL)
+    g_print ("%-15s not here: this host lacks %s\n", "", model->missing);
+}
+
+static int
+list_models (bool json)
+{
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  GError *error = NULL;
+  g_autoptr (GPtrArray) models = cpuid_report_models (&error);
+
+  if (models == NULL)
+    return cli_fail (error);
+  json_builder_begin_array (builder);
+  for (guint i = 0; i < models->len; i++)
+    {
+      if (json)
+        add_model (builder, g_ptr_array_index (models, i));
+      else
+        print_model (g_ptr_array_index (models, i));
+    }
+  json_builder_end_array (builder);
+  if (json)
+    cli_print_json (builder);
+  return EXIT_STATUS_OK;
+}
+
 static int
 run_host (const Verb *verb, int argc, char **argv)
 {
-  gboolean json = false;
+  gboolean json = false, cpus = false;
   int status;
   const GOptionEntry entries[] = {
+    { "cpus", 0, 0, G_OPTION_ARG_NONE, &cpus, "List processor models and whether they run here", NULL },
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL },
     G_OPTION_ENTRY_NULL,
   };
@@ -84,6 +140,8 @@ run_host (const Verb *verb, int argc, char **argv)
 
   if (!cli_parse (verb, entries, &argc, &argv, 0, 0, &status))
     return status;
+  if (cpus)
+    return list_models (json);
   report = host_check (NULL);
   if (json)
     print_json (report);

@@ -4,6 +4,7 @@
 #include "app/base/error.h"
 #include "app/bundle/vm-limits.h"
 #include "app/cli/chip-options.h"
+#include "app/cli/cpu-options.h"
 #include "app/cli/disk-argument.h"
 #include "app/session/local-session.h"
 #include "app/session/session-server.h"
@@ -19,7 +20,8 @@ typedef struct {
     *disk_bus, *firmware, *nvram;
   char **disks, **cdroms, **scsi_hosts;
   ChipOptions chips;
-  int cpus, timeout;
+  CpuOptions cpus;
+  int timeout;
   gboolean debug_exit, headless, no_display, boot_menu;
 } Options;
 
@@ -37,6 +39,7 @@ options_clear (Options *options)
   g_strfreev (options->cdroms);
   g_strfreev (options->scsi_hosts);
   chip_options_clear (&options->chips);
+  cpu_options_clear (&options->cpus);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
@@ -116,7 +119,8 @@ make_spec (const Options *options, GError **error)
       g_prefix_error (error, "--memory: ");
       return NULL;
     }
-  spec->n_cpus = options->cpus != 0 ? (unsigned)options->cpus : spec->n_cpus;
+  if (!cpu_options_apply_to_spec (&options->cpus, spec, error))
+    return NULL;
   if (!vm_limits_check (host, spec->memory, spec->n_cpus, error))
     return NULL;
   for (unsigned i = 0; options->firmware != NULL && firmware_names[i] != NULL; i++)
@@ -289,7 +293,7 @@ run_machine (const Options *options)
 static int
 check_options (const Verb *verb, const Options *options)
 {
-  if (options->cpus < 0 || options->cpus > 255)
+  if (options->cpus.cpus < 0 || options->cpus.cpus > 255)
     return cli_usage (verb, "--cpus must be 1 to 255");
   if (options->timeout < 0 || options->timeout > 864000)
     return cli_usage (verb, "--timeout must be 1 to 864000 seconds");
@@ -331,7 +335,7 @@ run_run (const Verb *verb, int argc, char **argv)
     { "boot-menu", 0, 0, G_OPTION_ARG_NONE, &options.boot_menu,
       "Let the firmware wait 10 s for the key that opens its boot menu", NULL },
     { "memory", 'm', 0, G_OPTION_ARG_STRING, &options.memory, "Memory (512M)", "SIZE" },
-    { "cpus", 'c', 0, G_OPTION_ARG_INT, &options.cpus, "Virtual processors (1)", "N" },
+    CPU_OPTION_ENTRIES (&options.cpus),
     { "network", 0, 0, G_OPTION_ARG_STRING, &options.network, "nat or none (nat)", "KIND" },
     CHIP_OPTION_ENTRIES (&options.chips),
     { "debugcon", 0, 0, G_OPTION_ARG_FILENAME, &options.debugcon, "A file for what is written to port 0x402",

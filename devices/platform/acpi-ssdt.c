@@ -206,7 +206,7 @@ acpi_build_ssdt (const AcpiConfig *config)
 {
   GByteArray *ssdt = acpi_table_new ("SSDT", 2);
 
-  append_cpus (ssdt, config->n_cpus);
+  append_cpus (ssdt, cpu_topology_count (&config->topology));
   append_root_bus (ssdt, config);
   acpi_table_finish (ssdt);
   return ssdt;

@@ -244,12 +244,12 @@ build_madt (Build *build, const AcpiConfig *config)
 
   acpi_append (madt, PC_LAPIC_BASE, 4);
   acpi_append (madt, 1, 4); /* there is a PIC as well */
-  for (unsigned i = 0; i < config->n_cpus; i++)
+  for (unsigned i = 0; i < cpu_topology_count (&config->topology); i++)
     {
       acpi_append (madt, 0, 1);
       acpi_append (madt, 8, 1);
       acpi_append (madt, i, 1); /* the CPU's _UID */
-      acpi_append (madt, i, 1); /* APIC ID */
+      acpi_append (madt, cpu_topology_apic_id (&config->topology, i), 1);
       acpi_append (madt, 1, 4);
     }
   acpi_append (madt, 1, 1);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "vmm/kvm/cpu-topology.h"
+
 #include <glib.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -13,7 +15,7 @@ G_BEGIN_DECLS
  * table loader that places them and mends pointers and checksums.
  */
 typedef struct {
-  unsigned n_cpus;
+  CpuTopology topology;
   uint64_t ram_end; /* first address above all RAM: 64-bit BARs may go above it */
   uint64_t ram_low; /* end of the RAM below 4 GiB */
   uint64_t ecam;    /* where the firmware puts the window of configuration space, PC_ECAM_SIZE bytes */

@@ -2,6 +2,7 @@
 #include "devices/platform/machine-spec.h"
 
 #include "vmm/base/error.h"
+#include "vmm/kvm/cpu-model.h"
 
 #include <string.h>
 #include <sys/random.h>
@@ -138,6 +139,7 @@ machine_spec_unref (MachineSpec *spec)
     return;
   g_free (spec->name);
   g_free (spec->uuid);
+  g_free (spec->cpu_model);
   g_free (spec->nvram);
   g_strfreev (spec->boot_order);
   g_free (spec->kernel);
@@ -400,6 +402,25 @@ check_serial (const MachineSpec *spec, GError **error)
   return true;
 }
 
+CpuTopology
+machine_spec_topology (const MachineSpec *spec)
+{
+  return spec->topology.sockets ? spec->topology : cpu_topology_flat (spec->n_cpus);
+}
+
+static bool
+check_cpus (const MachineSpec *spec, GError **error)
+{
+  CpuTopology topology = machine_spec_topology (spec);
+
+  if (spec->n_cpus < 1 || spec->n_cpus > MAX_CPUS)
+    return refuse (error, "%u CPUs can't be: choose 1 to %u.", spec->n_cpus, MAX_CPUS);
+  if (!cpu_model_exists (spec->cpu_model))
+    return refuse (error, "There is no processor model \"%s\": \"bonsai host --cpus\" lists them.",
+                   spec->cpu_model);
+  return cpu_topology_check (&topology, spec->n_cpus, error);
+}
+
 bool
 machine_spec_check (const MachineSpec *spec, GError **error)
 {
@@ -415,8 +436,8 @@ machine_spec_check (const MachineSpec *spec, GError **error)
     return refuse (error,
                    "A memory of %" G_GUINT64_FORMAT " bytes can't be: choose 2 MiB to 1 TiB in whole MiB.",
                    spec->memory);
-  if (spec->n_cpus < 1 || spec->n_cpus > MAX_CPUS)
-    return refuse (error, "%u CPUs can't be: choose 1 to %u.", spec->n_cpus, MAX_CPUS);
+  if (!check_cpus (spec, error))
+    return false;
   if (video > 256 || (video & (video - 1)))
     return refuse (error, "A video memory of %u MiB can't be: choose 1, 2, 4 ... 256, or 0 for no display.",
                    video);

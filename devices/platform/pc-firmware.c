@@ -74,7 +74,7 @@ static AcpiFiles *
 make_acpi (Pc *pc, uint64_t ecam)
 {
   const AcpiConfig config = {
-    .n_cpus = pc->spec->n_cpus,
+    .topology = machine_spec_topology (pc->spec),
     .ram_end = pc_ram_end (pc->spec),
     .ram_low = memory_bank_size (pc->ram_low),
     .ecam = ecam,
@@ -121,7 +121,7 @@ add_smbios (Pc *pc)
     .name = pc->spec->name,
     .uuid = pc->spec->uuid,
     .version = BONSAI_VERSION,
-    .n_cpus = pc->spec->n_cpus,
+    .topology = machine_spec_topology (pc->spec),
     .memory = pc->spec->memory,
   };
   g_autoptr (GBytes) tables = smbios_build_tables (&config);
@@ -180,10 +180,12 @@ pc_describe_to_firmware (Pc *pc)
   static const uint8_t irq0_override[8] = { 1 };
   uint8_t menu_wait[2];
   const MachineSpec *spec = pc->spec;
+  CpuTopology topology = machine_spec_topology (spec);
 
   fw_cfg_add_u64 (pc->fw_cfg, FW_CFG_RAM_SIZE, memory_bank_size (pc->ram_low));
   fw_cfg_add_u16 (pc->fw_cfg, FW_CFG_N_CPUS, spec->n_cpus);
-  fw_cfg_add_u16 (pc->fw_cfg, FW_CFG_MAX_CPUS, spec->n_cpus);
+  /* Firmware takes it for the number of APIC ids. */
+  fw_cfg_add_u16 (pc->fw_cfg, FW_CFG_MAX_CPUS, cpu_topology_apic_id (&topology, spec->n_cpus - 1) + 1);
   fw_cfg_add_u16 (pc->fw_cfg, FW_CFG_NOGRAPHIC, pc->svga ? 0 : 1);
   fw_cfg_add_u16 (pc->fw_cfg, FW_CFG_BOOT_MENU, spec->boot_menu);
   add_memory_map (pc);

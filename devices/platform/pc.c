@@ -224,6 +224,8 @@ pc_new (MachineSpec *spec, MachineEventFunc on_event, void *data, GError **error
   config = (MachineConfig){
     .name = spec->name,
     .n_cpus = spec->n_cpus,
+    .cpu = spec->cpu_model,
+    .topology = spec->topology,
     .trace = spec->trace,
     .trace_path = spec->trace_path,
     .build = pc_build,

@@ -149,9 +149,17 @@ add_chassis (Build *build)
   end (build);
 }
 
+/* Section 7.5.9: 64-bit capable, execute protection. */
+#define CHARACTERISTICS  (1u << 2 | 1u << 5)
+#define MULTI_CORE       (1u << 3)
+#define HARDWARE_THREADS (1u << 4)
+
+/* Section 7.5: one for each socket. No number of CPUs reaches 256, where the 2-byte counts of version 3.0
+ * begin. */
 static void
-add_processor (Build *build, unsigned index)
+add_processor (Build *build, unsigned index, const CpuTopology *topology)
 {
+  unsigned n_threads = topology->cores * topology->threads;
   char socket[16];
 
   g_snprintf (socket, sizeof socket, "CPU %u", index);
@@ -174,11 +182,14 @@ add_processor (Build *build, unsigned index)
   put_string (build, NULL);
   put_string (build, NULL);
   put_string (build, NULL);
-  put (build, 1, 1); /* cores, enabled, threads */
-  put (build, 1, 1);
-  put (build, 1, 1);
-  put (build, 1 << 2, 2); /* 64-bit */
-  put (build, 1, 2);
+  put (build, topology->cores, 1);
+  put (build, topology->cores, 1); /* enabled */
+  put (build, n_threads, 1);
+  put (build,
+       CHARACTERISTICS | (topology->cores > 1 ? MULTI_CORE : 0)
+         | (topology->threads > 1 ? HARDWARE_THREADS : 0),
+       2);
+  put (build, 1, 2); /* processor family 2 */
   end (build);
 }
 
@@ -264,8 +275,8 @@ smbios_build_tables (const SmbiosConfig *config)
   add_bios (&build, config);
   add_system (&build, config);
   add_chassis (&build);
-  for (unsigned i = 0; i < config->n_cpus; i++)
-    add_processor (&build, i);
+  for (unsigned i = 0; i < config->topology.sockets; i++)
+    add_processor (&build, i, &config->topology);
   add_memory (&build, config->memory);
   add_end (&build);
   return g_byte_array_free_to_bytes (build.tables);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "vmm/kvm/cpu-topology.h"
+
 #include <glib.h>
 #include <stdint.h>
 
@@ -11,7 +13,7 @@ typedef struct {
   const char *name;    /* the machine's, shown as the system's family */
   const char *uuid;    /* "xxxxxxxx-xxxx-..." */
   const char *version; /* of this program */
-  unsigned n_cpus;
+  CpuTopology topology;
   uint64_t memory; /* bytes */
 } SmbiosConfig;
 

@@ -103,6 +103,21 @@ def test_usage():
         assert verb in bonsai(verb, "--help"), verb
 
 
+def test_processors():
+    """Processors have models and places; what can't be is refused with the reason"""
+    models = {model["name"]: model for model in json.loads(bonsai("host", "--cpus", "--json"))}
+    assert models["host"]["runs-here"] and not models["host"]["missing"]
+    for model in models.values():
+        assert model["runs-here"] == (model["obstacle"] is None), model
+    foreign = "EPYC" if models["EPYC"]["vendor"] != models["baseline"]["vendor"] else "Haswell"
+    assert not models[foreign]["runs-here"]
+    for topology in ("2,2", "1,0,2", "1,2,x", "256,1,1"):
+        assert "--topology: " in bonsai("create", "--topology", topology, "odd", status=ERROR)
+    assert "make 4 processors" in bonsai("create", "--cpus", "3", "--topology", "1,2,2", "odd", status=ERROR)
+    assert "no processor model" in bonsai("create", "--cpu", "6502", "odd", status=ERROR)
+    assert models[foreign]["obstacle"] in bonsai("run", "--headless", "--cpu", foreign, status=ERROR)
+
+
 def test_host():
     """The host is described, also as JSON"""
     report = json.loads(bonsai("host", "--json"))

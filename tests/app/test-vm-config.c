@@ -137,6 +137,37 @@ test_firmware (void)
   g_assert_cmpstr (spec->boot_order[1], ==, "disk0");
 }
 
+/* Processors have a model and a place; a number that is left out is 1. */
+static void
+test_cpu (void)
+{
+  g_autoptr (GString) text = g_string_new (full);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VmConfig) config = NULL, copy = NULL, again = NULL;
+  g_autoptr (MachineSpec) spec = NULL;
+  g_autofree char *written = NULL;
+
+  g_string_replace (text, "\"cpus\": 3,",
+                    "\"cpus\": 3, \"cpu\": { \"model\": \"x86-64-v2\", \"sockets\": 3, \"odd\": 1 },", 1);
+  config = parse (text->str, &error);
+  g_assert_no_error (error);
+  copy = vm_config_copy (config);
+  written = vm_config_to_json (copy);
+  g_assert_nonnull (strstr (written, "\"odd\" : 1"));
+  again = parse (written, &error);
+  g_assert_no_error (error);
+  spec = vm_config_to_spec (again, "/machines/a");
+  g_assert_true (machine_spec_check (spec, &error));
+  g_assert_cmpstr (spec->cpu_model, ==, "x86-64-v2");
+  g_assert_cmpuint (spec->topology.sockets, ==, 3);
+  g_assert_cmpuint (spec->topology.cores, ==, 1);
+  g_assert_cmpuint (spec->topology.threads, ==, 1);
+
+  /* Without any number, one socket with a core for each. */
+  spec->topology.sockets = 0;
+  g_assert_cmpuint (machine_spec_topology (spec).cores, ==, 3);
+}
+
 /* Reading what was written gives the same text; unknown members stay at every depth, in their order. */
 static void
 test_round_trip (void)
@@ -187,6 +218,13 @@ static const Mistake mistakes[] = {
   { "cpus-zero", "\"cpus\": 3", "\"cpus\": 0", "vm.json:7:11: cpus: must be 1 to 255" },
   { "cpus-negative", "\"cpus\": 3", "\"cpus\": -3", "vm.json:7:11: cpus: -3 is out of range" },
   { "cpus-fraction", "\"cpus\": 3", "\"cpus\": 1.5", "vm.json:7:11: cpus: must be a whole number" },
+  { "cpu-model", "\"cpus\": 3", "\"cpus\": 3, \"cpu\": { \"model\": \"386\" }",
+    "cpu.model: there is no “386”" },
+  { "cpu-places", "\"cpus\": 3", "\"cpus\": 3, \"cpu\": { \"cores\": 2 }",
+    "cpu: 1 sockets with 2 cores of 1 threads make 2" },
+  { "cpu-none", "\"cpus\": 3", "\"cpus\": 3, \"cpu\": { \"cores\": 0 }", "cpu: 1 sockets with 0 cores" },
+  { "cpu-sockets", "\"cpus\": 3", "\"cpus\": 3, \"cpu\": { \"sockets\": 0 }",
+    "cpu.sockets: must be 1 to 255" },
   { "comma", "\"cpus\": 3,", "\"cpus\": 3", "vm.json:8:3: expected “,” or “}”, found “\"”" },
   { "quote", "\"green\"", "\"green", "the string has no closing quote on its line" },
   { "twice", "\"colour\"", "\"cpus\"", "vm.json:7:3: “cpus” is there twice" },
@@ -436,6 +474,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vm-config/unknown-members", test_unknown_members_follow_their_owner);
   for (unsigned i = 0; i < G_N_ELEMENTS (mistakes); i++)
     {
+  g_test_add_func ("/vm-config/cpu", test_cpu);
       g_autofree char *path = g_strdup_printf ("/vm-config/mistake/%s", mistakes[i].name);
 
       g_test_add_data_func (path, &mistakes[i], test_mistake);

@@ -39,19 +39,13 @@ note_place (const char *name, uint64_t address, void *data)
 }
 
 static void
-guest_init (Guest *guest, unsigned n_cpus, uint64_t ram_end, bool display)
+guest_init (Guest *guest, const AcpiConfig *config)
 {
-  const AcpiConfig config = { .n_cpus = n_cpus,
-                              .ram_end = ram_end,
-                              .ram_low = RAM_SIZE,
-                              .ecam = display ? PC_ECAM_BASE : UINT64_C (0xe0000000),
-                              .display = display,
-                              .hpet = display };
   TableLoaderAreas areas = { HIGH_AREA, RAM_SIZE, 0xf0000, 0xf0100 };
   g_autoptr (GError) error = NULL;
   MemoryBank *bank;
 
-  *guest = (Guest){ .memory = guest_memory_new (NULL), .files = acpi_files_new (&config) };
+  *guest = (Guest){ .memory = guest_memory_new (NULL), .files = acpi_files_new (config) };
   bank = guest_memory_add_bank (guest->memory, "ram", RAM_SIZE, BANK_RAM, &error);
   g_assert_no_error (error);
   memory_bank_map (bank, 0);
@@ -129,7 +123,12 @@ check_by_iasl (const char *folder, const uint8_t *table, uint32_t length)
 
   g_file_set_contents (path, (const char *)table, length, &error);
   g_assert_no_error (error);
-  g_free (run_iasl (folder, (const char *const[]){ "-vs", "-d", name, NULL }));
+  {
+    g_autofree char *messages = run_iasl (folder, (const char *const[]){ "-d", name, NULL });
+
+    if (strstr (messages, "Warning") || strstr (messages, "Error") || strstr (messages, "Invalid"))
+      g_error ("%s: %s", name, messages);
+  }
   {
     g_autofree char *messages = run_iasl (folder, (const char *const[]){ "-we", "-p", prefix, source, NULL });
 
@@ -160,19 +159,40 @@ remove_folder (const char *folder)
   g_rmdir (folder);
 }
 
+/* Section 5.2.12.2: a local APIC for each CPU, with the id that CPUID gives it. */
 static void
-check_machine (unsigned n_cpus, uint64_t ram_end, bool display)
+check_apic_ids (const uint8_t *madt, uint32_t length, const CpuTopology *topology)
 {
+  unsigned n = 0;
+
+  for (uint32_t at = 44; at + 2 <= length; at += madt[at + 1])
+    {
+      g_assert_cmpuint (madt[at + 1], >=, 2);
+      if (madt[at] != 0)
+        continue;
+      g_assert_cmpuint (madt[at + 2], ==, n);
+      g_assert_cmpuint (madt[at + 3], ==, cpu_topology_apic_id (topology, n));
+      g_assert_cmpuint (load_le32 (madt + at + 4), ==, 1);
+      n++;
+    }
+  g_assert_cmpuint (n, ==, cpu_topology_count (topology));
+}
+
+/* All tables of one machine: found by the RSDP, well-formed, and the same after ACPICA's tools. */
+static void
+check_tables (gconstpointer data)
+{
+  const AcpiConfig *config = data;
   static const char *const with_hpet[] = { "FACP", "APIC", "MCFG", "HPET", "SSDT" };
   static const char *const without[] = { "FACP", "APIC", "MCFG", "SSDT" };
-  const char *const *expected = display ? with_hpet : without;
-  const unsigned n_expected = display ? G_N_ELEMENTS (with_hpet) : G_N_ELEMENTS (without);
+  const char *const *expected = config->hpet ? with_hpet : without;
+  const unsigned n_expected = config->hpet ? G_N_ELEMENTS (with_hpet) : G_N_ELEMENTS (without);
   g_autofree char *folder = g_dir_make_tmp ("bonsai-acpi-XXXXXX", NULL);
   Guest guest;
   const uint8_t *rsdp, *rsdt, *xsdt, *dsdt, *fadt = NULL;
   uint32_t length, rsdt_length, xsdt_length;
 
-  guest_init (&guest, n_cpus, ram_end, display);
+  guest_init (&guest, config);
   rsdp = guest.ram + guest.rsdp;
   g_assert_cmphex (guest.rsdp % 16, ==, 0);
   g_assert_cmpmem (rsdp, 8, "RSD PTR ", 8);
@@ -193,6 +213,10 @@ check_machine (unsigned n_cpus, uint64_t ram_end, bool display)
       check_by_iasl (folder, table, length);
       if (i == 0)
         fadt = table;
+      else if (i == 1)
+        check_apic_ids (table, length, &config->topology);
+      else if (i == 2)
+        g_assert_cmphex (load_le64 (table + 44), ==, config->ecam);
     }
   g_assert_cmpuint (load_le32 (fadt + 40), ==, load_le64 (fadt + 140));
   dsdt = table_at (&guest, load_le32 (fadt + 40), &length);
@@ -205,24 +229,25 @@ check_machine (unsigned n_cpus, uint64_t ram_end, bool display)
   guest_clear (&guest);
 }
 
-static void
-test_small_machine (void)
-{
-  check_machine (1, UINT64_C (256) << 20, true);
-}
+/* UEFI firmware puts the window of configuration space at the begin of the hole as a rule, 0xe0000000 when it
+ * is told to; directly booted kernels and SeaBIOS have it at PC_ECAM_BASE. */
+#define GIB UINT64_C (0x40000000)
 
-static void
-test_large_machine (void)
-{
-  check_machine (255, HIGH_RAM_START + (UINT64_C (12) << 30), false);
-}
-
-/* No place for a window of 64-bit BARs. */
-static void
-test_huge_machine (void)
-{
-  check_machine (16, UINT64_C (256) << 30, true);
-}
+static const struct {
+  const char *path;
+  AcpiConfig config;
+} machines[] = {
+  { "/acpi/bios", { { 1, 1, 1 }, GIB / 4, RAM_SIZE, PC_ECAM_BASE, true, true } },
+  { "/acpi/bios-4-cpus", { { 2, 1, 2 }, GIB / 4, RAM_SIZE, PC_ECAM_BASE, true, true } },
+  { "/acpi/bios-6-cpus-no-hpet", { { 2, 3, 1 }, HIGH_RAM_START + GIB, RAM_SIZE, PC_ECAM_BASE, true, false } },
+  { "/acpi/uefi-4-cpus", { { 1, 4, 1 }, 2 * GIB, RAM_SIZE, UINT64_C (0xe0000000), true, true } },
+  { "/acpi/uefi-6-cpus-no-hpet", { { 1, 3, 2 }, 2 * GIB, RAM_SIZE, UINT64_C (0x80000000), true, false } },
+  { "/acpi/direct-no-display", { { 1, 1, 1 }, GIB / 4, RAM_SIZE, PC_ECAM_BASE, false, true } },
+  { "/acpi/large-machine",
+    { { 1, 255, 1 }, HIGH_RAM_START + 12 * GIB, RAM_SIZE, UINT64_C (0xe0000000), false, false } },
+  /* No place for a window of 64-bit BARs. */
+  { "/acpi/huge-machine", { { 4, 2, 2 }, 256 * GIB, RAM_SIZE, PC_ECAM_BASE, true, true } },
+};
 
 /* --- the table loader with scripts that are wrong --- */
 
@@ -234,7 +259,7 @@ test_bad_scripts (void)
   const uint8_t *good;
   GRand *rand = g_rand_new_with_seed (0xac91);
 
-  guest_init (&guest, 2, RAM_SIZE, true);
+  guest_init (&guest, &machines[1].config);
   good = g_bytes_get_data (guest.files->loader, &size);
   for (unsigned i = 0; i < 3000; i++)
     {
@@ -263,7 +288,7 @@ test_smbios (void)
     .name = "a machine",
     .uuid = "00112233-4455-6677-8899-aabbccddeeff",
     .version = "1",
-    .n_cpus = 3,
+    .topology = { 3, 3, 2 },
     .memory = UINT64_C (40) << 30,
   };
   static const uint8_t uuid[16] = { 0x33, 0x22, 0x11, 0x00, 0x55, 0x44, 0x77, 0x66,
@@ -287,6 +312,14 @@ test_smbios (void)
       g_assert_cmpuint (type, <, 128);
       if (type == 1)
         g_assert_cmpmem (data + at + 8, 16, uuid, 16);
+      if (type == 4)
+        {
+          /* Section 7.5: core and thread counts, and what they are called. */
+          g_assert_cmpuint (data[at + 0x23], ==, 3);
+          g_assert_cmpuint (data[at + 0x24], ==, 3);
+          g_assert_cmpuint (data[at + 0x25], ==, 6);
+          g_assert_cmphex (load_le16 (data + at + 0x26), ==, 0x3c);
+        }
       seen[type]++;
       n++;
       at += data[at + 1];
@@ -305,9 +338,8 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-  g_test_add_func ("/acpi/small-machine", test_small_machine);
-  g_test_add_func ("/acpi/large-machine", test_large_machine);
-  g_test_add_func ("/acpi/huge-machine", test_huge_machine);
+  for (unsigned i = 0; i < G_N_ELEMENTS (machines); i++)
+    g_test_add_data_func (machines[i].path, &machines[i].config, check_tables);
   g_test_add_func ("/acpi/bad-loader-scripts", test_bad_scripts);
   g_test_add_func ("/smbios/structures", test_smbios);
   return g_test_run ();

@@ -64,6 +64,18 @@ break_cpus (MachineSpec *spec)
 }
 
 static void
+break_model (MachineSpec *spec)
+{
+  replace (&spec->cpu_model, "6502");
+}
+
+static void
+break_topology (MachineSpec *spec)
+{
+  spec->topology = (CpuTopology){ 2, 2, 2 };
+}
+
+static void
 break_video (MachineSpec *spec)
 {
   spec->video_memory = 3;
@@ -160,6 +172,7 @@ test_contradictions (void)
     const char *message;
   } cases[] = {
     { break_memory, "memory" },   { break_cpus, "CPUs" },
+    { break_model, "6502" },      { break_topology, "make 8 processors" },
     { break_video, "video" },     { break_uuid, "UUID" },
     { break_kernel, "kernel" },   { break_uefi_memory, "64 MiB" },
     { break_initrd, "kernel" },   { break_cdrom, "ahci" },

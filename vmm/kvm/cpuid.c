@@ -210,7 +210,11 @@ add_report (GPtrArray *reports, const CpuModel *model, const struct kvm_cpuid2 *
   CpuFeatures wanted = cpu_model_features (model), present = cpu_features_of (supported);
   CpuFeatures missing = cpu_features_without (&wanted, &present);
 
-  *report = (CpuModelReport){ .name = model->name,
+  char vendor[13];
+
+  cpu_model_read_vendor (supported, vendor);
+  *report = (CpuModelReport){ .foreign = model->vendor && !g_str_equal (model->vendor, vendor),
+                              .name = model->name,
                               .summary = model->summary,
                               .vendor = model->vendor,
                               .obstacle = cpu_model_obstacle (model, supported),

@@ -31,6 +31,7 @@ struct kvm_cpuid2 *cpuid_for_cpu (const struct kvm_cpuid2 *base, const CpuTopolo
 typedef struct {
   const char *name, *summary;
   const char *vendor; /* NULL: any */
+  bool foreign;       /* it is another maker's */
   char *obstacle;     /* why it doesn't run here, and what to do; NULL: it does */
   char *missing;      /* names of features, separated by spaces */
 } CpuModelReport;
