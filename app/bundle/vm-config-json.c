@@ -613,22 +613,6 @@ write_boot (JsonObject *root, const VmConfig *config)
   write_string (root, "boot", NULL);
 }
 
-char *
-vm_config_to_json (const VmConfig *config)
-{
-  g_autoptr (JsonGenerator) generator = json_generator_new ();
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  g_autofree char *memory = vm_format_size (config->memory);
-  g_autofree char *text = NULL;
-  JsonObject *root = begin_object (config->extra), *display = begin_object (config->display_extra);
-
-  json_object_set_int_member (root, "bonsai", SCHEMA_VERSION);
-  write_string (root, "uuid", config->uuid);
-  write_string (root, "name", config->name);
-  write_string (root, "notes", config->notes);
-  write_string (root, "memory", memory);
-  json_object_set_int_member (root, "cpus", config->cpus);
-  write_string (root, "firmware",
 static void
 write_cpu (JsonObject *root, const VmConfig *config)
 {
@@ -679,6 +663,23 @@ write_agents (JsonObject *root, const VmConfig *config)
   write_string (root, "agents", NULL);
 }
 
+char *
+vm_config_to_json (const VmConfig *config)
+{
+  g_autoptr (JsonGenerator) generator = json_generator_new ();
+  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
+  g_autofree char *memory = vm_format_size (config->memory);
+  g_autofree char *text = NULL;
+  JsonObject *root = begin_object (config->extra), *display = begin_object (config->display_extra);
+
+  json_object_set_int_member (root, "bonsai", SCHEMA_VERSION);
+  write_string (root, "uuid", config->uuid);
+  write_string (root, "name", config->name);
+  write_string (root, "notes", config->notes);
+  write_string (root, "memory", memory);
+  json_object_set_int_member (root, "cpus", config->cpus);
+  write_cpu (root, config);
+  write_string (root, "firmware",
                 config->firmware != FIRMWARE_BIOS ? firmware_names[config->firmware] : NULL);
   write_boot (root, config);
   write_disks (root, config);
@@ -694,5 +695,4 @@ write_agents (JsonObject *root, const VmConfig *config)
   json_generator_set_indent (generator, 2);
   text = json_generator_to_data (generator, NULL);
   return g_strconcat (text, "\n", NULL);
-  write_cpu (root, config);
 }

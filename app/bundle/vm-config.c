@@ -130,9 +130,9 @@ vm_config_copy (const VmConfig *config)
   copy->notes = g_strdup (config->notes);
   copy->memory = config->memory;
   copy->cpus = config->cpus;
-  copy->firmware = config->firmware;
   copy->cpu_model = g_strdup (config->cpu_model);
   copy->topology = config->topology;
+  copy->firmware = config->firmware;
   copy->boot_order = g_strdupv (config->boot_order);
   copy->kernel = g_strdup (config->kernel);
   copy->initrd = g_strdup (config->initrd);
@@ -143,10 +143,10 @@ vm_config_copy (const VmConfig *config)
   copy->watchdog_action = config->watchdog_action;
   copy->hpet = config->hpet;
   copy->extra = ref_extra (config->extra);
+  copy->cpu_extra = ref_extra (config->cpu_extra);
   copy->boot_extra = ref_extra (config->boot_extra);
   copy->display_extra = ref_extra (config->display_extra);
   copy_devices (copy, config);
-  copy->cpu_extra = ref_extra (config->cpu_extra);
   return copy;
 }
 
@@ -158,21 +158,21 @@ vm_config_free (VmConfig *config)
   g_free (config->uuid);
   g_free (config->name);
   g_free (config->notes);
+  g_free (config->cpu_model);
   g_strfreev (config->boot_order);
   g_free (config->kernel);
   g_free (config->initrd);
-  g_free (config->cpu_model);
   g_free (config->append);
   g_ptr_array_unref (config->disks);
   g_ptr_array_unref (config->nics);
   g_ptr_array_unref (config->serials);
   g_clear_pointer (&config->extra, json_object_unref);
   g_clear_pointer (&config->boot_extra, json_object_unref);
+  g_clear_pointer (&config->agents_extra, json_object_unref);
+  g_clear_pointer (&config->cpu_extra, json_object_unref);
   g_clear_pointer (&config->display_extra, json_object_unref);
   g_free (config);
 }
-  g_clear_pointer (&config->agents_extra, json_object_unref);
-  g_clear_pointer (&config->cpu_extra, json_object_unref);
 
 void
 vm_config_set (char **member, const char *value)
@@ -303,9 +303,6 @@ vm_complaint_clear (VmComplaint *complaint)
 }
 
 static bool
-check_name (const char *name, VmComplaint *complaint)
-{
-static bool
 check_cpus (const VmConfig *config, VmComplaint *complaint)
 {
   g_autoptr (GError) error = NULL;
@@ -320,6 +317,9 @@ check_cpus (const VmConfig *config, VmComplaint *complaint)
   return true;
 }
 
+static bool
+check_name (const char *name, VmComplaint *complaint)
+{
   if (name == NULL || name[0] == '\0')
     return complain (complaint, g_strdup ("/name"), "a machine needs a name");
   if (strlen (name) > MAX_NAME)
