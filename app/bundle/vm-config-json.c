@@ -400,7 +400,9 @@ read_config (const Section *section, VmConfig *config)
          && read_objects (section, "disks", read_disk, config)
          && read_objects (section, "networks", read_nic, config)
          && read_objects (section, "serial", read_serial, config) && read_trouble (section, config)
-         && read_bool (section, "hpet", &config->hpet) && read_display (section, config);
+         && read_bool (section, "hpet", &config->hpet)
+         && read_bool (section, "balloon", &config->balloon)
+         && read_bool (section, "virtio-input", &config->virtio_input) && read_display (section, config);
 }
 
 VmConfig *
@@ -583,16 +585,25 @@ write_serials (JsonObject *root, const VmConfig *config)
   json_object_set_array_member (root, "serial", array);
 }
 
+/* What every machine has unless it says otherwise. */
+static void
+write_presence (JsonObject *root, const char *name, bool present)
+{
+  if (present)
+    write_string (root, name, NULL);
+  else
+    json_object_set_boolean_member (root, name, false);
+}
+
 static void
 write_trouble (JsonObject *root, const VmConfig *config)
 {
   write_string (root, "on-panic",
                 config->on_panic != BOARD_ACTION_NOTIFY ? board_action_names[config->on_panic] : NULL);
   write_string (root, "watchdog", config->watchdog ? vm_watchdog_names[config->watchdog_action + 1] : NULL);
-  if (config->hpet)
-    write_string (root, "hpet", NULL);
-  else
-    json_object_set_boolean_member (root, "hpet", false);
+  write_presence (root, "hpet", config->hpet);
+  write_presence (root, "balloon", config->balloon);
+  write_presence (root, "virtio-input", config->virtio_input);
 }
 
 static void

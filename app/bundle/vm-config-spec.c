@@ -67,6 +67,8 @@ vm_config_to_spec (const VmConfig *config, const char *folder)
   spec->watchdog = config->watchdog;
   spec->watchdog_action = config->watchdog_action;
   spec->hpet = config->hpet;
+  spec->balloon = config->balloon;
+  spec->virtio_input = config->virtio_input;
   spec->firmware = config->kernel != NULL ? FIRMWARE_NONE : config->firmware;
   if (spec->firmware == FIRMWARE_UEFI || spec->firmware == FIRMWARE_UEFI_SECURE)
     spec->nvram = g_build_filename (folder, BUNDLE_NVRAM, NULL);

@@ -66,6 +66,8 @@ vm_config_new_empty (void)
   config->serials = g_ptr_array_new_with_free_func ((GDestroyNotify)vm_serial_free);
   config->video_memory = DEFAULT_VIDEO_MEMORY;
   config->hpet = true;
+  config->balloon = true;
+  config->virtio_input = true;
   return config;
 }
 
@@ -142,6 +144,8 @@ vm_config_copy (const VmConfig *config)
   copy->watchdog = config->watchdog;
   copy->watchdog_action = config->watchdog_action;
   copy->hpet = config->hpet;
+  copy->balloon = config->balloon;
+  copy->virtio_input = config->virtio_input;
   copy->extra = ref_extra (config->extra);
   copy->cpu_extra = ref_extra (config->cpu_extra);
   copy->boot_extra = ref_extra (config->boot_extra);

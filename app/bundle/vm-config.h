@@ -62,7 +62,7 @@ struct VmConfig {
   BoardAction on_panic;
   bool watchdog;
   BoardAction watchdog_action;
-  bool hpet;
+  bool hpet, balloon, virtio_input;
   unsigned video_memory;                          /* MiB, a power of two 1..256 */
   JsonObject *extra, *boot_extra, *cpu_extra, *display_extra; /* private */
 };

@@ -102,6 +102,8 @@ chip_options_apply_to_config (const ChipOptions *options, VmConfig *config, GErr
       vm_config_add_serial (config, path)->kind = kind;
     }
   config->hpet = config->hpet && !options->no_hpet;
+  config->balloon = config->balloon && !options->no_balloon;
+  config->virtio_input = config->virtio_input && !options->no_virtio_input;
   return true;
 }
 
@@ -117,5 +119,7 @@ chip_options_apply_to_spec (const ChipOptions *options, MachineSpec *spec, GErro
       spec->serial[i].path = parse_serial (options->serials[i], &spec->serial[i].kind);
     }
   spec->hpet = spec->hpet && !options->no_hpet;
+  spec->balloon = spec->balloon && !options->no_balloon;
+  spec->virtio_input = spec->virtio_input && !options->no_virtio_input;
   return true;
 }

@@ -5,11 +5,11 @@
 
 G_BEGIN_DECLS
 
-/* The options that create and run share: serial ports, panics, watchdog, HPET. All zero: none was given. */
+/* The options that create and run share: serial ports, panics, watchdog, HPET, balloon, input. All zero: none was given. */
 typedef struct {
   char **serials;
   char *on_panic, *watchdog;
-  gboolean no_hpet;
+  gboolean no_hpet, no_balloon, no_virtio_input;
 } ChipOptions;
 
 #define CHIP_OPTION_ENTRIES(options)                                                                         \
@@ -34,8 +34,12 @@ typedef struct {
       &(options)->watchdog,                                                                                  \
       "Add a watchdog that does this: notify, pause, reset or power-off (none)",                             \
       "ACTION" },                                                                                            \
+    { "no-hpet", 0, 0, G_OPTION_ARG_NONE, &(options)->no_hpet, "Without an HPET", NULL },                    \
+    { "no-balloon", 0,           0, G_OPTION_ARG_NONE, &(options)->no_balloon, "Without a memory balloon",    \
+      NULL },                                                                                                \
   {                                                                                                          \
-    "no-hpet", 0, 0, G_OPTION_ARG_NONE, &(options)->no_hpet, "Without an HPET", NULL                         \
+    "no-virtio-input", 0, 0, G_OPTION_ARG_NONE, &(options)->no_virtio_input,                                 \
+      "Without a virtio keyboard and tablet", NULL                                                           \
   }
 
 void chip_options_clear (ChipOptions *options);

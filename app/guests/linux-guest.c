@@ -14,7 +14,7 @@
 
 /* What Bonsai's PC needs of a modular kernel; what they need is found out. */
 static const char *const modules[] = { "virtio_pci", "virtio_blk", "virtio_net", "virtio-rng",
-                                       "evdev",      "psmouse",    "button" };
+                                       "evdev",      "psmouse",    "button",     "virtio_balloon", "virtio_input" };
 
 static const char init_script[] =
   "#!/bin/busybox sh\n"

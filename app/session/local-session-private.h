@@ -51,6 +51,10 @@ void local_session_detach_disk (BonsaiSession *session, const char *disk, bool f
 void local_session_change_disk (BonsaiSession *session, const char *disk, uint64_t size,
                                 const ImageLimits *limits, GTask *task);
 
+/* local-session-memory.c */
+void local_session_get_memory (BonsaiSession *session, GTask *task);
+void local_session_set_memory (BonsaiSession *session, uint64_t size, GTask *task);
+
 /* local-session-disk.c */
 void local_session_work_on_disk (BonsaiSession *session, const BonsaiDiskWork *work, GTask *task);
 void local_session_cancel_disk_work (BonsaiSession *session, const char *disk);

@@ -498,6 +498,8 @@ local_session_iface_init (BonsaiSessionInterface *iface)
   iface->cancel_disk_work = local_session_cancel_disk_work;
   iface->attach_disk = local_session_attach_disk;
   iface->detach_disk = local_session_detach_disk;
+  iface->get_memory = local_session_get_memory;
+  iface->set_memory = local_session_set_memory;
 }
 
 LocalSession *

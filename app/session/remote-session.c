@@ -497,6 +497,8 @@ remote_session_iface_init (BonsaiSessionInterface *iface)
   iface->cancel_disk_work = remote_session_cancel_disk_work;
   iface->attach_disk = remote_session_attach_disk;
   iface->detach_disk = remote_session_detach_disk;
+  iface->get_memory = remote_session_get_memory;
+  iface->set_memory = remote_session_set_memory;
 }
 
 static void

@@ -167,6 +167,48 @@ on_change_disk (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, 
 }
 
 static void
+get_memory_done (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Answer *answer = data;
+  GError *error = NULL;
+  g_autoptr (GVariant) memory = bonsai_session_get_memory_finish (BONSAI_SESSION (source), result, &error);
+
+  if (memory != NULL)
+    bonsai_bus_session1_complete_get_memory (answer->skeleton, answer->invocation, memory);
+  else
+    g_dbus_method_invocation_take_error (answer->invocation, error);
+  answer_free (answer);
+}
+
+static gboolean
+on_get_memory (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)
+{
+  SessionServer *server = data;
+
+  bonsai_session_get_memory_async (server->session, NULL, get_memory_done, answer_new (server, invocation));
+  return TRUE;
+}
+
+static void
+set_memory_done (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GError *error = NULL;
+  gboolean done = bonsai_session_set_memory_finish (BONSAI_SESSION (source), result, &error);
+
+  answer_empty (data, done, error);
+}
+
+static gboolean
+on_set_memory (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, guint64 size, gpointer data)
+{
+  SessionServer *server = data;
+
+  bonsai_session_set_memory_async (server->session, size, NULL, set_memory_done,
+                                   answer_new (server, invocation));
+  return TRUE;
+}
+
+static void
 disk_work_done (GObject *source, GAsyncResult *result, gpointer data)
 {
   GError *error = NULL;
@@ -470,6 +512,8 @@ connect_methods (SessionServer *server)
     { "handle-work-on-disk", G_CALLBACK (on_work_on_disk) },
     { "handle-attach-disk", G_CALLBACK (on_attach_disk) },
     { "handle-detach-disk", G_CALLBACK (on_detach_disk) },
+    { "handle-get-memory", G_CALLBACK (on_get_memory) },
+    { "handle-set-memory", G_CALLBACK (on_set_memory) },
     { "handle-cancel-disk-work", G_CALLBACK (on_cancel_disk_work) },
   };
 

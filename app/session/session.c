@@ -235,3 +235,35 @@ bonsai_session_open_serial_finish (BonsaiSession *session, GAsyncResult *result,
 {
   return (int)g_task_propagate_int (G_TASK (result), error);
 }
+
+void
+bonsai_session_get_memory_async (BonsaiSession *session, GCancellable *cancellable,
+                                 GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (session, cancellable, callback, data);
+
+  g_task_set_source_tag (task, bonsai_session_get_memory_async);
+  BONSAI_SESSION_GET_IFACE (session)->get_memory (session, task);
+}
+
+GVariant *
+bonsai_session_get_memory_finish (BonsaiSession *session, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+void
+bonsai_session_set_memory_async (BonsaiSession *session, uint64_t size, GCancellable *cancellable,
+                                 GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (session, cancellable, callback, data);
+
+  g_task_set_source_tag (task, bonsai_session_set_memory_async);
+  BONSAI_SESSION_GET_IFACE (session)->set_memory (session, size, task);
+}
+
+gboolean
+bonsai_session_set_memory_finish (BonsaiSession *session, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}

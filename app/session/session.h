@@ -82,6 +82,8 @@ struct _BonsaiSessionInterface {
   void (*cancel_disk_work) (BonsaiSession *session, const char *disk);
   void (*attach_disk) (BonsaiSession *session, const DiskSpec *disk, bool any_bus, GTask *task);
   void (*detach_disk) (BonsaiSession *session, const char *disk, bool force, GTask *task);
+  void (*get_memory) (BonsaiSession *session, GTask *task);
+  void (*set_memory) (BonsaiSession *session, uint64_t size, GTask *task);
 };
 
 const char *bonsai_session_get_uuid (BonsaiSession *session);
@@ -162,5 +164,17 @@ void bonsai_session_detach_disk_async (BonsaiSession *session, const char *disk,
                                        GCancellable *cancellable, GAsyncReadyCallback callback,
                                        gpointer data);
 gboolean bonsai_session_detach_disk_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
+
+/* What there is of the guest's memory, and what the guest says of it.
+ * finish returns: (transfer full): an a{sv}, as GetMemory of org.bonsaivm.Session1 describes it. */
+void bonsai_session_get_memory_async (BonsaiSession *session, GCancellable *cancellable,
+                                      GAsyncReadyCallback callback, gpointer data);
+GVariant *bonsai_session_get_memory_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
+
+/* Asks the guest to make do with @size bytes, until the machine's end; what it gives up goes back to the host
+ * bit by bit. */
+void bonsai_session_set_memory_async (BonsaiSession *session, uint64_t size, GCancellable *cancellable,
+                                      GAsyncReadyCallback callback, gpointer data);
+gboolean bonsai_session_set_memory_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 
 G_END_DECLS

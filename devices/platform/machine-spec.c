@@ -119,6 +119,8 @@ machine_spec_new (void)
   spec->video_memory = 16;
   spec->hpet = true;
   spec->agents = (AgentsSpec){ .guest = true, .set_time = true, .desktop = true };
+  spec->balloon = true;
+  spec->virtio_input = true;
   for (unsigned i = 0; i < G_N_ELEMENTS (spec->serial); i++)
     spec->serial[i].kind = SERIAL_CONSOLE;
   machine_spec_add_nic (spec, "nat", NULL);

@@ -104,6 +104,8 @@ struct MachineSpec {
   bool debug_exit;  /* ISA debug-exit at port 0xf4 */
   AgentsSpec agents;
   bool hpet;
+  bool balloon;      /* a virtio memory balloon */
+  bool virtio_input; /* a virtio keyboard and tablet, beside the PS/2 ones */
   BoardAction on_panic;        /* what becomes of it when the guest's kernel panics */
   bool watchdog;               /* an i6300esb */
   BoardAction watchdog_action; /* ... and what it does */
@@ -112,7 +114,8 @@ struct MachineSpec {
 };
 
 /* Defaults: "bonsai" machine, new UUID, 512 MiB, 1 CPU, BIOS, no disks, one NAT network card, 16 MiB of video
- * memory, an HPET, consoles on all serial ports, all agents. Mutable until first shared. (transfer full) */
+ * memory, an HPET, a balloon, virtio keyboard and tablet, consoles on all serial ports, all agents. Mutable until
+ * first shared. (transfer full) */
 MachineSpec *machine_spec_new (void);
 MachineSpec *machine_spec_ref (MachineSpec *spec);
 void machine_spec_unref (MachineSpec *spec);

@@ -14,7 +14,9 @@ enum {
   PC_SLOT_FIRST_NIC = 3,  /* 4 of them; "net2" is at slot 5 */
   PC_SLOT_FIRST_DISK = 8, /* 16 virtio and NVMe disks; "disk3" is at slot 11 */
   PC_SLOT_SCSI = 24,      /* if there are SCSI disks; "disk3" is at target 3 */
+  PC_SLOT_BALLOON = 25,
   PC_SLOT_CONSOLE = 26,
+  PC_SLOT_INPUT = 28,    /* keyboard, tablet */
   PC_SLOT_WATCHDOG = 29, /* if there is one */
   PC_SLOT_CHIPS = 31,
 
@@ -48,6 +50,7 @@ struct Pc {
 
   MemoryBank *ram_low, *ram_high, *bios;
   Device *pci_config, *host, *lpc, *fw_cfg, *svga, *ahci, *scsi; /* @scsi: or NULL */
+  Device *balloon; /* or NULL */
   Device *serial[PC_N_SERIAL_PORTS];
   Device *console;
   GRWLock drives_lock; /* writers: what plugs in and pulls out; readers: other threads that use a drive */
@@ -81,6 +84,12 @@ bool pc_add_serial_ports (Pc *pc, GError **error);
 bool pc_add_console (Pc *pc, GError **error);
 /* A file for the guest's output, emptied. Returns -1 with @error set. */
 int pc_open_output (const char *path, GError **error);
+
+/* pc-input.c: keyboard and tablet that guests' drivers know. */
+bool pc_add_input (Pc *pc, GError **error);
+
+/* pc-balloon.c */
+bool pc_add_balloon (Pc *pc, GError **error);
 
 /* pc-drives.c: disks on virtio, AHCI and SCSI; fills drives and boot paths. */
 bool pc_add_drives (Pc *pc, GError **error);

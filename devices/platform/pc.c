@@ -65,8 +65,8 @@ pc_build (Board *board, void *data, GError **error)
       || !(pc->fw_cfg = board_add (board, &fw_cfg_class, NULL, NULL, error)))
     return false;
 
-  /* PCI: display 01.0, entropy 02.0, networks 03.0.., virtio disks 08.0.., SCSI 18.0, watchdog 1d.0, AHCI
-   * 1f.2. */
+  /* PCI: display 01.0, entropy 02.0, networks 03.0.., virtio disks 08.0.., SCSI 18.0, balloon 19.0,
+   * console 1a.0, keyboard and tablet 1c.0 and 1c.1, watchdog 1d.0, AHCI 1f.2. */
   if (spec->video_memory)
     {
       pc->screen = screen_new ("svga0", loop_context (board->loop));
@@ -76,7 +76,8 @@ pc_build (Board *board, void *data, GError **error)
     }
   const VirtioRngConfig rng = { pc_place (pc, PC_SLOT_RNG, 0) };
   if (!board_add (board, &virtio_rng_class, NULL, &rng, error) || !pc_add_nics (pc, error)
-      || !pc_add_drives (pc, error) || !pc_add_console (pc, error) || !pc_add_watchdog (pc, error))
+      || !pc_add_drives (pc, error) || !pc_add_balloon (pc, error) || !pc_add_console (pc, error)
+      || !pc_add_input (pc, error) || !pc_add_watchdog (pc, error))
     return false;
 
   pc_describe_to_firmware (pc);

@@ -3,6 +3,7 @@
 
 #include "devices/platform/machine-spec.h"
 #include "devices/virtio/channel.h"
+#include "devices/virtio/virtio-balloon.h"
 #include "display/input/input.h"
 #include "display/screen/screen.h"
 #include "vmm/machine/machine.h"
@@ -47,6 +48,21 @@ int pc_open_serial_console (Pc *pc, unsigned port, bool force, GError **error);
 
 /* The channel @name (devices/virtio/channel.h), or NULL if the machine is to have none of that name. (transfer none) */
 Channel *pc_channel (Pc *pc, const char *name);
+
+/* What there is of a guest's memory, in bytes. */
+typedef struct {
+  uint64_t size;     /* the machine's */
+  uint64_t resident; /* what of it the host has given */
+  bool has_balloon;
+  BalloonStatus balloon; /* if there is one */
+} PcMemory;
+
+/* Any thread but the machine's loop; may take a second, if the guest does not answer. */
+void pc_get_memory (Pc *pc, PcMemory *memory);
+
+/* Asks the guest to make do with @size bytes. False with VMM_ERROR_INVALID if that is more than there are or less than
+ * a guest can live with, VMM_ERROR_UNSUPPORTED without a balloon. Any thread but the machine's loop. */
+bool pc_set_memory (Pc *pc, uint64_t size, GError **error);
 
 /**
  * pc_change_medium:

@@ -434,6 +434,8 @@ test_chips (void)
   g_assert_null (strstr (text, "hpet"));
   g_assert_null (strstr (text, "watchdog"));
   g_assert_null (strstr (text, "on-panic"));
+  g_assert_true (spec->balloon && spec->virtio_input);
+  g_assert_null (strstr (text, "balloon"));
   g_assert_true (spec->hpet && !spec->watchdog && spec->on_panic == BOARD_ACTION_NOTIFY);
   for (unsigned i = 0; i < G_N_ELEMENTS (spec->serial); i++)
     g_assert_cmpint (spec->serial[i].kind, ==, SERIAL_CONSOLE);
@@ -445,7 +447,7 @@ test_chips (void)
   config->on_panic = BOARD_ACTION_RESET;
   config->watchdog = true;
   config->watchdog_action = BOARD_ACTION_PAUSE;
-  config->hpet = false;
+  config->hpet = config->balloon = config->virtio_input = false;
   copy = vm_config_copy (config);
   g_clear_pointer (&text, g_free);
   text = vm_config_to_json (copy);
@@ -460,6 +462,7 @@ test_chips (void)
   g_assert_cmpstr (spec->serial[2].path, ==, "/run/s");
   g_assert_cmpint (spec->serial[3].kind, ==, SERIAL_NONE);
   g_assert_true (spec->on_panic == BOARD_ACTION_RESET && spec->watchdog && !spec->hpet
+                 && !spec->balloon && !spec->virtio_input
                  && spec->watchdog_action == BOARD_ACTION_PAUSE);
 }
 
