@@ -3,6 +3,7 @@
 
 #include "devices/image/image.h"
 #include "vmm/device/board.h"
+#include "vmm/kvm/cpu-topology.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -92,6 +93,8 @@ struct MachineSpec {
   char *uuid;       /* "xxxxxxxx-xxxx-..." */
   uint64_t memory;  /* bytes, a multiple of 1 MiB */
   unsigned n_cpus;
+  char *cpu_model;      /* NULL: the host's; or a name of vmm/kvm/cpu-model.h */
+  CpuTopology topology; /* sockets 0: one, with a core of one thread for each CPU */
   FirmwareKind firmware;
   char *nvram;      /* UEFI: the file with the variables, made at the first start; NULL: forgotten at the end */
   GStrv boot_order; /* ids of disks and network cards to boot from first, in this order; NULL: disks in theirs */
@@ -119,6 +122,9 @@ struct MachineSpec {
 MachineSpec *machine_spec_new (void);
 MachineSpec *machine_spec_ref (MachineSpec *spec);
 void machine_spec_unref (MachineSpec *spec);
+
+/* Where the CPUs sit: what was chosen, or the default. */
+CpuTopology machine_spec_topology (const MachineSpec *spec);
 
 /* Adds; strings are copied. The returned struct is the spec's. */
 DiskSpec *machine_spec_add_disk (MachineSpec *spec, DiskKind kind, DiskBus bus, const char *path, bool read_only);
