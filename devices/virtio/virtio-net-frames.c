@@ -136,7 +136,7 @@ send_frame (VirtioNet *net, const VirtqChain *chain)
   struct iovec iov[MAX_PIECES];
   NetPacket packet = { .iov = iov };
 
-  if (net->backend == NULL || !net->link_up || !read_header (net, chain, &packet.offload))
+  if (!read_header (net, chain, &packet.offload) || net->backend == NULL || !net->link_up)
     return true;
   packet.n_iov = strip_header (chain, iov);
   return net_send (net->backend, &packet);

@@ -2,6 +2,7 @@
 /* A hostile guest on one device, FUZZ_DEVICE; the input is what it does (bench_play). */
 #include "tests/fuzz/fuzz.h"
 
+#include "devices/ethernet/e1000e.h"
 #include "devices/graphics/svga.h"
 #include "devices/legacy/hpet.h"
 #include "devices/legacy/i6300esb.h"
@@ -139,11 +140,20 @@ setup_virtio_console (Bench *bench, void *data)
 }
 
 G_GNUC_UNUSED static void
+setup_e1000e (Bench *bench, void *data)
+{
+  bench_add (
+    bench, &e1000e_class, NULL,
+    &(E1000eConfig){ .place = place (bench), .id = "net0", .mac = "52:54:00:12:34:56", .network = "none" });
+}
+
+G_GNUC_UNUSED static void
 setup_virtio_net (Bench *bench, void *data)
 {
-  bench_add (bench, &virtio_net_class, NULL,
-             &(VirtioNetConfig){
-               .place = place (bench), .id = "net0", .mac = "52:54:00:12:34:56", .network = "none" });
+  bench_add (
+    bench, &virtio_net_class, NULL,
+    &(VirtioNetConfig){
+      .place = place (bench), .id = "net0", .mac = "52:54:00:12:34:56", .network = "none", .n_pairs = 2 });
 }
 
 G_GNUC_UNUSED static void

@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "devices/pci/pci.h"
+
+G_BEGIN_DECLS
+
+/* An Intel 82574L Gigabit Ethernet controller (Intel, "82574 GbE Controller Family Datasheet", revision 3.4),
+ * for guests without a driver for virtio's. */
+typedef struct {
+  PciPlace place;
+  const char *id;      /* for messages: "net0" */
+  const char *mac;     /* "52:54:00:12:34:56" */
+  const char *network; /* "nat", or "none": a cable that's out */
+  bool link_down;      /* at first */
+} E1000eConfig;
+
+extern const DeviceClass e1000e_class;
+
+/* Plugs the cable in or pulls it out; the guest is told. Any thread, without the device's lock. */
+void e1000e_set_link (Device *device, bool up);
+
+G_END_DECLS
