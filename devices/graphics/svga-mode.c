@@ -190,7 +190,7 @@ get_timing (const Svga *svga, Timing *timing)
 uint8_t
 svga_retrace_status (const Svga *svga)
 {
-  int64_t now = vm_clock_now (svga->pci.device.board->clock);
+  int64_t now = vm_clock_now (svga->device->board->clock);
   Timing timing;
   int64_t beam;
   unsigned line, column;

@@ -15,12 +15,12 @@ G_BEGIN_DECLS
  * see it as it lies; so a chain-4 address is the address in the frame buffer (on an IBM VGA only every
  * fourth column of the planes would be used, which programs can't tell).
  */
-#define VGA_WINDOW_BASE  UINT64_C (0xa0000)
-#define VGA_WINDOW_SIZE  0x20000u
-#define VGA_PLANE_SIZE   0x10000u
-#define VGA_TEXT_SIZE    0x8000u
-#define VGA_MAX_LINES    1024u
-#define VGA_MAX_COLUMNS  256u
+#define VGA_WINDOW_BASE UINT64_C (0xa0000)
+#define VGA_WINDOW_SIZE 0x20000u
+#define VGA_PLANE_SIZE  0x10000u
+#define VGA_TEXT_SIZE   0x8000u
+#define VGA_MAX_LINES   1024u
+#define VGA_MAX_COLUMNS 256u
 
 typedef struct Svga Svga;
 
@@ -67,7 +67,8 @@ typedef struct {
 } WindowView;
 
 struct Svga {
-  PciDevice pci;
+  PciDevice *pci; /* the card's, in which this lies */
+  Device *device; /* the same */
   Screen *screen; /* may be NULL */
   MemoryBank *vram;
   uint8_t *memory; /* vram's */
@@ -99,24 +100,34 @@ struct Svga {
 
   /* The picture. */
   bool colors_changed;
-  bool redraw;        /* draw everything again */
+  bool redraw; /* draw everything again */
   bool fonts_changed;
   SvgaMode mode;
   Surface *surface;
   uint64_t *dirty; /* a bit per page of video memory */
   size_t dirty_words;
   SvgaLine lines[VGA_MAX_LINES];
-  uint32_t colors[256];  /* DAC entries as pixels */
+  uint32_t colors[256];   /* DAC entries as pixels */
   uint8_t attributes[16]; /* palette registers as DAC indices */
-  uint32_t *cells;       /* text as last drawn */
+  uint32_t *cells;        /* text as last drawn */
   size_t n_cells;
-  uint32_t *scratch;     /* one line */
+  uint32_t *scratch; /* one line */
   LoopTimer *blink_timer;
   unsigned blink_phase; /* 0..3: the cursor is dark in odd ones, characters in 2 and 3 */
   bool blinks;          /* something on the screen does */
 };
 
-#define SVGA(device) ((Svga *) (device))
+#define SVGA(card) ((Svga *)((uint8_t *)(card) + ((const VgaCardClass *)(card)->klass)->vga_offset))
+
+/* --- svga.c: what every card's own functions call --- */
+
+/* What a card adds: its BARs 0 and 2, ROM, ports and window. @pci is realized already. */
+bool svga_realize (Svga *svga, PciDevice *pci, unsigned video_memory_mib, const char *rom, Screen *screen,
+                   GError **error);
+/* Before the card's screen is let go of, which has no source any more. */
+void svga_unrealize (Svga *svga);
+void svga_reset (Svga *svga);
+extern const StateTable svga_state;
 
 /* --- vga-ports.c --- */
 
@@ -193,10 +204,5 @@ void damage_run_add (DamageRun *run, int x0, int x1, int y);
 void damage_run_end (DamageRun *run);
 /* Copies @width pixels to line @y of the surface if they differ. */
 void svga_put_line (Svga *svga, DamageRun *run, int y, const uint32_t *pixels);
-
-/* --- edid.c --- */
-
-/* A 128-byte EDID 1.4 block whose preferred mode is the greatest of a few that fits @memory_size. */
-void edid_fill (uint8_t edid[128], uint64_t memory_size);
 
 G_END_DECLS

@@ -149,7 +149,7 @@ update_mode (Svga *svga)
   svga_mode_get (svga, &mode);
   if (svga->surface && memcmp (&mode, &svga->mode, sizeof mode) == 0)
     return;
-  TRACE (svga, "mode", "kind=%d %ux%u bpp=%u offset=0x%" G_GINT64_MODIFIER "x", mode.kind, mode.width, mode.height,
+  TRACE (svga->device, "mode", "kind=%d %ux%u bpp=%u offset=0x%" G_GINT64_MODIFIER "x", mode.kind, mode.width, mode.height,
          mode.bpp, mode.offset);
   svga->mode = mode;
   g_clear_pointer (&svga->surface, surface_unref);
@@ -211,7 +211,7 @@ refresh_locked (Svga *svga, Damage *damage, bool force)
   memset (svga->dirty, 0, svga->dirty_words * sizeof *svga->dirty);
   /* While nobody looks nobody asks for a picture, and the cursor stands still. */
   if (svga->blinks && !loop_timer_is_armed (svga->blink_timer))
-    loop_timer_arm (svga->blink_timer, vm_clock_now (svga->pci.device.board->clock) + BLINK_NS);
+    loop_timer_arm (svga->blink_timer, vm_clock_now (svga->device->board->clock) + BLINK_NS);
 }
 
 static void
@@ -219,11 +219,11 @@ refresh (void *source, Surface **surface, Damage *damage, bool force)
 {
   Svga *svga = source;
 
-  device_lock (&svga->pci.device);
+  device_lock (svga->device);
   refresh_locked (svga, damage, force);
   if (*surface != svga->surface)
     *surface = surface_ref (svga->surface);
-  device_unlock (&svga->pci.device);
+  device_unlock (svga->device);
 }
 
 void
@@ -251,16 +251,16 @@ rest (void *source)
 {
   Svga *svga = source;
 
-  device_lock (&svga->pci.device);
+  device_lock (svga->device);
   memory_bank_watch_write (svga->vram, bank_written, svga);
   memory_bank_watch_write (svga->text, bank_written, svga);
   vga_window_flush (svga, false);
   if (memory_bank_take_dirty (svga->vram, svga->dirty))
     screen_wake (svga->screen);
-  device_unlock (&svga->pci.device);
+  device_unlock (svga->device);
 }
 
-const ScreenSource svga_screen_source = { refresh, rest };
+const ScreenSource svga_screen_source = { .refresh = refresh, .rest = rest };
 
 void
 svga_screen_init (Svga *svga)

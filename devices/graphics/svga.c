@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "devices/graphics/svga.h"
-
 #include "devices/graphics/svga-private.h"
+
+#include "devices/graphics/edid.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/error.h"
 
 #include <string.h>
 
-#define SVGA_ROM         "/usr/share/seabios/vgabios-stdvga.bin"
 #define SVGA_MMIO_SIZE   0x1000u
 #define SVGA_DEFAULT_MIB 16u
 
@@ -66,18 +65,30 @@ mmio_write (Device *device, uint64_t offset, uint64_t value, unsigned size)
         vbe_write (svga, (offset + i - MMIO_VBE) / 2, value >> (8 * i));
     }
   else if (offset < MMIO_EXTENDED || offset + size > MMIO_EXT_ENDIAN + 4)
-    GUEST_ERROR (svga, "write of %u bytes at 0x%x of the registers", size, (unsigned)offset);
+    GUEST_ERROR (svga->device, "write of %u bytes at 0x%x of the registers", size, (unsigned)offset);
 }
 
 static const BusOps mmio_ops = { mmio_read, mmio_write, 4 };
 
-/* --- the device's life --- */
+/* --- the VGA's life --- */
+
+/* The greatest of a few modes that the memory holds. */
+static void
+fill_edid (Svga *svga)
+{
+  static const EdidConfig modes[] = { { 1280, 800, 1 }, { 1024, 768, 1 }, { 640, 480, 1 } };
+  unsigned i = 0;
+
+  while (i < G_N_ELEMENTS (modes) - 1 && 4 * modes[i].width * modes[i].height > svga->memory_size)
+    i++;
+  edid_fill (svga->edid, &modes[i]);
+}
 
 static bool
 add_banks (Svga *svga, unsigned mib, GError **error)
 {
-  GuestMemory *memory = svga->pci.device.board->memory;
-  const char *name = svga->pci.device.name;
+  GuestMemory *memory = svga->device->board->memory;
+  const char *name = svga->device->name;
   g_autofree char *vram_name = g_strdup_printf ("%s-vram", name);
   g_autofree char *text_name = g_strdup_printf ("%s-text", name);
 
@@ -99,77 +110,60 @@ add_banks (Svga *svga, unsigned mib, GError **error)
 }
 
 static bool
-add_rom (Svga *svga, GError **error)
+add_rom (Svga *svga, const char *rom, GError **error)
 {
-  if (g_file_test (SVGA_ROM, G_FILE_TEST_IS_REGULAR))
-    return pci_add_rom (&svga->pci, SVGA_ROM, error);
+  if (g_file_test (rom, G_FILE_TEST_IS_REGULAR))
+    return pci_add_rom (svga->pci, rom, error);
   g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
-               "%s has no BIOS: %s is missing. Install the package \"seabios\".", svga->pci.device.name, SVGA_ROM);
+               "%s has no BIOS: %s is missing. Install the package \"seabios\".", svga->device->name, rom);
   return false;
 }
 
-static bool
-svga_realize (Device *device, const void *config, GError **error)
+bool
+svga_realize (Svga *svga, PciDevice *pci, unsigned video_memory_mib, const char *rom, Screen *screen,
+              GError **error)
 {
-  static const PciIdentity identity = {
-    .vendor = 0x1234,
-    .device = 0x1111,
-    .subsystem_vendor = 0x1af4,
-    .subsystem = 0x1100,
-    .class_code = 0x030000,
-    .revision = 2,
-  };
-  const SvgaConfig *c = config;
-  Svga *svga = SVGA (device);
-
-  if (!pci_realize (&svga->pci, &c->place, &identity, error) || !add_banks (svga, c->video_memory_mib, error)
-      || !add_rom (svga, error))
+  svga->pci = pci;
+  svga->device = &pci->device;
+  if (!add_banks (svga, video_memory_mib, error) || !add_rom (svga, rom, error))
     return false;
-  pci_add_memory_bar (&svga->pci, 0, PCI_BAR_MEM32, true, svga->vram);
-  pci_add_bar (&svga->pci, 2, PCI_BAR_MEM32, SVGA_MMIO_SIZE, &mmio_ops);
+  pci_add_memory_bar (pci, 0, PCI_BAR_MEM32, true, svga->vram);
+  pci_add_bar (pci, 2, PCI_BAR_MEM32, SVGA_MMIO_SIZE, &mmio_ops);
 
-  device_add_ports (device, &vga_port_ops_mono, VGA_PORT_BASE, VGA_PORT_MONO_END - VGA_PORT_BASE);
-  device_add_ports (device, &vga_port_ops, VGA_PORT_ATTR, VGA_PORT_END - VGA_PORT_ATTR);
-  device_add_ports (device, &vbe_port_ops, VBE_PORT_BASE, 4);
-  device_add_mmio (device, &vga_window_ops, VGA_WINDOW_BASE, VGA_WINDOW_SIZE, 0);
+  device_add_ports (svga->device, &vga_port_ops_mono, VGA_PORT_BASE, VGA_PORT_MONO_END - VGA_PORT_BASE);
+  device_add_ports (svga->device, &vga_port_ops, VGA_PORT_ATTR, VGA_PORT_END - VGA_PORT_ATTR);
+  device_add_ports (svga->device, &vbe_port_ops, VBE_PORT_BASE, 4);
+  device_add_mmio (svga->device, &vga_window_ops, VGA_WINDOW_BASE, VGA_WINDOW_SIZE, 0);
 
-  edid_fill (svga->edid, svga->memory_size);
+  fill_edid (svga);
   svga_screen_init (svga);
-  svga->blink_timer = device_timer_new (device, svga_blink);
-  if (c->screen)
+  svga->blink_timer = device_timer_new (svga->device, svga_blink);
+  if (screen)
     {
       memory_bank_log_dirty (svga->vram, true);
       memory_bank_log_dirty (svga->text, true);
-      svga->screen = screen_ref (c->screen);
-      screen_set_source (svga->screen, &svga_screen_source, svga);
+      svga->screen = screen_ref (screen);
     }
   return true;
 }
 
-static void
-svga_unrealize (Device *device)
+void
+svga_unrealize (Svga *svga)
 {
-  Svga *svga = SVGA (device);
-
-  if (svga->screen)
-    screen_set_source (svga->screen, NULL, NULL);
   if (svga->vram)
     memory_bank_watch_write (svga->vram, NULL, NULL);
   if (svga->text)
     memory_bank_watch_write (svga->text, NULL, NULL);
-  vga_window_drop (svga);
+  if (svga->device)
+    vga_window_drop (svga);
   device_timer_free (svga->blink_timer);
   g_clear_pointer (&svga->screen, screen_unref);
   svga_screen_clear (svga);
-  pci_unrealize (&svga->pci);
 }
 
-static void
-svga_reset (Device *device)
+void
+svga_reset (Svga *svga)
 {
-  Svga *svga = SVGA (device);
-
-  pci_reset (&svga->pci);
   vga_window_drop (svga);
   vga_reset_registers (svga);
   vbe_reset (svga);
@@ -194,7 +188,7 @@ check_state (const void *object, const void *incoming, GError **error)
   if (!wrong)
     return true;
   g_set_error (error, VMM_ERROR, VMM_ERROR_STATE, "The saved state of %s is damaged: %s is out of range",
-               ((const Svga *)object)->pci.device.name, wrong);
+               ((const Svga *)object)->device->name, wrong);
   return false;
 }
 
@@ -214,7 +208,6 @@ after_load (void *object)
 }
 
 static const StateField svga_fields[] = {
-  STATE_STRUCT (Svga, pci, &pci_device_state, 1),
   STATE_U8 (Svga, misc, 1),
   STATE_U8 (Svga, feature, 1),
   STATE_U8 (Svga, seq_index, 1),
@@ -238,21 +231,12 @@ static const StateField svga_fields[] = {
   STATE_END,
 };
 
-static const StateTable svga_state = {
-  .name = "svga",
+const StateTable svga_state = {
+  .name = "vga",
   .version = 1,
   .fields = svga_fields,
   .object_size = sizeof (Svga),
   .before_save = before_save,
   .check = check_state,
   .after_load = after_load,
-};
-
-const DeviceClass svga_class = {
-  .id = "svga",
-  .size = sizeof (Svga),
-  .realize = svga_realize,
-  .unrealize = svga_unrealize,
-  .reset = svga_reset,
-  .state = &svga_state,
 };

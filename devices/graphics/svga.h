@@ -8,6 +8,12 @@
 
 G_BEGIN_DECLS
 
+/* The class of a card with a VGA in it. */
+typedef struct {
+  DeviceClass device;
+  size_t vga_offset; /* where the VGA's part lies in the device's struct */
+} VgaCardClass;
+
 /*
  * Svga: a VGA-compatible PCI display card (1234:1111) with a linear frame buffer and the Bochs VBE
  * extension ("DISPI"): text, CGA, EGA and VGA modes, and packed modes of 4 to 32 bits per pixel.
@@ -27,15 +33,15 @@ typedef struct {
   Screen *screen;            /* (nullable): the card keeps a reference; NULL: nobody will look */
 } SvgaConfig;
 
-extern const DeviceClass svga_class;
+extern const VgaCardClass svga_class;
 
 /**
  * svga_set_text_mode:
- * @svga: a device of svga_class
+ * @card: a device of some VgaCardClass
  *
  * Puts the card into mode 3 (80x25, 8x16 font of its BIOS ROM, the standard palette, cleared) as a
  * firmware would: for machines that boot a kernel without one. Any thread, vCPUs parked.
  */
-void svga_set_text_mode (Device *svga);
+void svga_set_text_mode (Device *card);
 
 G_END_DECLS

@@ -52,7 +52,7 @@ fill_palette (Svga *svga)
 static void
 fill_planes (Svga *svga)
 {
-  const uint8_t *font = svga->pci.rom ? find_font (svga->pci.rom) : NULL;
+  const uint8_t *font = svga->pci->rom ? find_font (svga->pci->rom) : NULL;
 
   for (unsigned i = 0; i < VGA_PLANE_SIZE; i++)
     {
@@ -63,7 +63,7 @@ fill_planes (Svga *svga)
       memcpy (svga->memory + 4 * i, word, sizeof word);
     }
   if (!font)
-    TRACE (svga, "font", "the BIOS ROM has no 8x16 font");
+    TRACE (svga->device, "font", "the BIOS ROM has no 8x16 font");
   svga->fonts_changed = true;
   svga_memory_written (svga, 0, 4 * VGA_PLANE_SIZE);
 }

@@ -73,7 +73,7 @@ vbe_enable (Svga *svga, uint16_t value)
       svga->vbe[VBE_VIRT_WIDTH] = 0;
       svga->vbe[VBE_X_OFFSET] = svga->vbe[VBE_Y_OFFSET] = 0;
       vbe_sanitize (svga);
-      TRACE (svga, "vbe-on", "%ux%u, %u bits per pixel", svga->vbe[VBE_XRES], svga->vbe[VBE_YRES],
+      TRACE (svga->device, "vbe-on", "%ux%u, %u bits per pixel", svga->vbe[VBE_XRES], svga->vbe[VBE_YRES],
              svga->vbe[VBE_BPP]);
       if (!(value & VBE_ENABLE_NO_CLEAR))
         {
@@ -89,7 +89,7 @@ vbe_enable (Svga *svga, uint16_t value)
   else if (was_on && !vbe_is_on (svga))
     {
       svga->vbe[VBE_BANK] = 0;
-      TRACE (svga, "vbe-off", "VGA registers rule again");
+      TRACE (svga->device, "vbe-off", "VGA registers rule again");
     }
   if ((old ^ svga->vbe[VBE_ENABLE]) & VBE_ENABLE_8BIT_DAC)
     svga_changed_colors (svga);

@@ -15,7 +15,7 @@ seq_write (Svga *svga, uint8_t value)
   if (index >= SEQ_COUNT || svga->seq[index] == (value & seq_writable[index]))
     return;
   svga->seq[index] = value & seq_writable[index];
-  TRACE (svga, "seq", "index=%u value=0x%02x", index, svga->seq[index]);
+  TRACE (svga->device, "seq", "index=%u value=0x%02x", index, svga->seq[index]);
   if (index != SEQ_MAP_MASK)
     svga_changed_mode (svga);
   vga_window_update (svga);
@@ -35,7 +35,7 @@ gfx_write (Svga *svga, uint8_t value)
   svga->gfx[index] = value & gfx_writable[index];
   if (index == GFX_MODE || index == GFX_MISC)
     {
-      TRACE (svga, "gfx", "index=%u value=0x%02x", index, svga->gfx[index]);
+      TRACE (svga->device, "gfx", "index=%u value=0x%02x", index, svga->gfx[index]);
       svga_changed_mode (svga);
     }
   vga_window_update (svga);
@@ -66,7 +66,7 @@ crtc_write (Svga *svga, uint8_t value)
       svga_changed_picture (svga);
       return;
     }
-  TRACE (svga, "crtc", "index=0x%02x value=0x%02x", index, value);
+  TRACE (svga->device, "crtc", "index=0x%02x value=0x%02x", index, value);
   svga_changed_mode (svga);
 }
 

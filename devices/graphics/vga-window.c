@@ -125,7 +125,7 @@ window_show (Svga *svga)
                                               VGA_WINDOW_BASE + view->base, view->offset, view->size, BANK_RAM);
   if (!svga->window_shown)
     svga->window_heat = G_MININT; /* something else is there: don't ask again soon */
-  TRACE (svga, "window-show", "kind=%d offset=0x%" G_GINT64_MODIFIER "x shown=%d", view->kind, view->offset,
+  TRACE (svga->device, "window-show", "kind=%d offset=0x%" G_GINT64_MODIFIER "x shown=%d", view->kind, view->offset,
          svga->window_shown);
 }
 

@@ -71,7 +71,7 @@ pc_build (Board *board, void *data, GError **error)
     {
       pc->screen = screen_new ("svga0", loop_context (board->loop));
       const SvgaConfig svga = { pc_place (pc, PC_SLOT_SVGA, 0), spec->video_memory, pc->screen };
-      if (!(pc->svga = board_add (board, &svga_class, NULL, &svga, error)))
+      if (!(pc->svga = board_add (board, &svga_class.device, NULL, &svga, error)))
         return false;
     }
   const VirtioRngConfig rng = { pc_place (pc, PC_SLOT_RNG, 0) };

@@ -4,13 +4,11 @@
 #include "vmm/base/bytes.h"
 
 /*
- * virtio over PCI, virtio 1.2 section 4.1, modern devices only. One memory BAR:
+ * virtio over PCI, virtio 1.2 section 4.1, modern devices only. One memory BAR, and the next for MSI-X:
  *
  *   0x0000 common configuration   0x1000 ISR status
  *   0x2000 device configuration   0x3000 notifications, 4 bytes per queue
  */
-#define REGISTER_BAR  0u
-#define MSIX_BAR      1u
 #define REGISTER_SIZE 0x4000u
 #define AREA_SIZE     0x1000u
 #define NOTIFY_STRIDE 4u
@@ -313,7 +311,7 @@ route_kicks (PciDevice *pci, unsigned bar, bool mapped)
 {
   VirtioDevice *vdev = (VirtioDevice *)pci;
 
-  if (bar != REGISTER_BAR)
+  if (bar != vdev->virtio->first_bar)
     return;
   for (unsigned i = 0; i < vdev->n_queues; i++)
     route_kick (&vdev->queues[i], pci->bars[bar].address + AREA_NOTIFY + i * NOTIFY_STRIDE, mapped);
@@ -329,7 +327,7 @@ pci_cfg_target (VirtioDevice *vdev, uint32_t *offset, uint32_t *size)
 
   *offset = load_le32 (cap + 8);
   *size = load_le32 (cap + 12);
-  return cap[4] == REGISTER_BAR && (*size == 1 || *size == 2 || *size == 4) && *offset % *size == 0
+  return cap[4] == vdev->virtio->first_bar && (*size == 1 || *size == 2 || *size == 4) && *offset % *size == 0
          && *offset <= REGISTER_SIZE - *size;
 }
 
@@ -360,14 +358,15 @@ config_written (PciDevice *pci, unsigned offset, unsigned size)
 }
 
 static unsigned
-add_capability (PciDevice *pci, unsigned length, uint8_t kind, uint32_t offset, uint32_t size)
+add_capability (VirtioDevice *vdev, unsigned length, uint8_t kind, uint32_t offset, uint32_t size)
 {
+  PciDevice *pci = &vdev->pci;
   unsigned where = pci_add_capability (pci, PCI_CAP_VENDOR, length);
   uint8_t *cap = pci->config + where;
 
   cap[2] = length;
   cap[3] = kind;
-  cap[4] = REGISTER_BAR;
+  cap[4] = vdev->virtio->first_bar;
   store_le32 (cap + 8, offset);
   store_le32 (cap + 12, size);
   return where;
@@ -402,16 +401,16 @@ virtio_pci_add_registers (VirtioDevice *vdev)
   unsigned notify;
   uint8_t *writable;
 
-  pci_add_bar (pci, REGISTER_BAR, PCI_BAR_MEM32, REGISTER_SIZE, &registers_ops);
-  pci_add_msix (pci, MSIX_BAR, vdev->n_queues + 1);
-  add_capability (pci, CAP_SIZE, CAP_COMMON, AREA_COMMON, COMMON_SIZE);
-  add_capability (pci, CAP_SIZE, CAP_ISR, AREA_ISR, 1);
+  pci_add_bar (pci, vdev->virtio->first_bar, PCI_BAR_MEM32, REGISTER_SIZE, &registers_ops);
+  pci_add_msix (pci, vdev->virtio->first_bar + 1, vdev->n_queues + 1);
+  add_capability (vdev, CAP_SIZE, CAP_COMMON, AREA_COMMON, COMMON_SIZE);
+  add_capability (vdev, CAP_SIZE, CAP_ISR, AREA_ISR, 1);
   if (vdev->config_size > 0)
-    add_capability (pci, CAP_SIZE, CAP_DEVICE, AREA_DEVICE, vdev->config_size);
-  notify = add_capability (pci, CAP_NOTIFY_LEN, CAP_NOTIFY, AREA_NOTIFY, vdev->n_queues * NOTIFY_STRIDE);
+    add_capability (vdev, CAP_SIZE, CAP_DEVICE, AREA_DEVICE, vdev->config_size);
+  notify = add_capability (vdev, CAP_NOTIFY_LEN, CAP_NOTIFY, AREA_NOTIFY, vdev->n_queues * NOTIFY_STRIDE);
   store_le32 (pci->config + notify + CAP_SIZE, NOTIFY_STRIDE);
 
-  vdev->pci_cfg_cap = add_capability (pci, CAP_PCI_LEN, CAP_PCI, 0, 0);
+  vdev->pci_cfg_cap = add_capability (vdev, CAP_PCI_LEN, CAP_PCI, 0, 0);
   writable = pci->writable + vdev->pci_cfg_cap;
   writable[4] = 0xff;
   memset (writable + 8, 0xff, 12);

@@ -43,12 +43,14 @@ enum {
   VIRTIO_ID_ENTROPY = 4,
   VIRTIO_ID_BALLOON = 5,
   VIRTIO_ID_SCSI = 8,
+  VIRTIO_ID_GPU = 16,
   VIRTIO_ID_INPUT = 18,
 };
 
 struct VirtioClass {
   uint16_t id;         /* device type, section 5 */
   uint32_t class_code; /* PCI's, 0xBBSSPP */
+  uint8_t first_bar;   /* the registers' BAR; the next one is MSI-X's */
 
   /* The guest made buffers available: pop, work, push, notify. Only between DRIVER_OK and reset, never while
    * the machine stands still. */

@@ -1,73 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "display/screen/screen.h"
 
+#include "display/screen/screen-private.h"
+
 #include <string.h>
 
 #define REFRESH_PERIOD_US (G_USEC_PER_SEC / 60)
 #define REST_AFTER_US     (G_USEC_PER_SEC / 2)
+#define WISH_PERIOD_US    (G_USEC_PER_SEC / 10)
 #define NEVER             G_MAXINT64
 
-/* Someone in screen_grab, on whose stack it lives. */
-typedef struct {
-  Surface *picture;
-  bool done;
-} Grab;
-
-struct ScreenViewer {
-  Screen *screen; /* a reference */
-  gatomicrefcount refs;
-  ScreenChangedFunc changed;
-  void *data;
-  int64_t interval; /* µs */
-  /* the screen's lock guards the rest */
-  bool active;
-  bool telling; /* @changed runs */
-  bool told;    /* and nothing was taken since */
-  int64_t told_at;
-  Damage damage;
-  bool cursor_changed;
-  unsigned cursor_serial; /* of the shape it knows */
-};
-
-/*
- * A screen is a GSource of its context, so that GLib keeps it alive while it runs. Its ready time is when there
- * is something to do: refresh, or tell a viewer whose interval is over.
+/* Any lock may be held: GLib's context lock, which this takes for a moment, is never held around a callback.
  */
-struct Screen {
-  GSource base;
-  gatomicrefcount refs;
-  char *name;
-  GMainContext *context;
-
-  /*
-   * How no wake-up is lost: screen_wake sets @woken and then looks at @awake; going to rest clears @awake and then
-   * looks at @woken. Both orders are sequentially consistent, so at least one of the two sees the other.
-   */
-  int woken;  /* atomic: something changed since the last refresh began */
-  int awake;  /* atomic: the screen pulls by itself */
-  int ticked; /* atomic: refresh once, even at rest */
-  int kicked; /* atomic: look at once */
-
-  GMutex lock;
-  GCond source_idle;  /* @in_source became NULL */
-  GCond grab_done;
-  GCond telling_done;
-  const ScreenSource *ops;
-  void *source;
-  GThread *in_source; /* whose op runs */
-  bool force;         /* for the next refresh */
-  Surface *surface;
-  GPtrArray *viewers;
-  GPtrArray *grabs;
-  int64_t last_refresh, last_change; /* µs, monotonic */
-  ScreenCursor cursor;
-  uint32_t *cursor_pixels;
-  bool has_cursor;
-  unsigned cursor_serial;
-};
-
-/* Any lock may be held: GLib's context lock, which this takes for a moment, is never held around a callback. */
-static void
+void
 screen_kick (Screen *screen)
 {
   g_atomic_int_set (&screen->kicked, true);
@@ -75,13 +20,6 @@ screen_kick (Screen *screen)
 }
 
 /* --- telling viewers --- */
-
-static void
-viewer_unref (ScreenViewer *viewer)
-{
-  if (g_atomic_ref_count_dec (&viewer->refs))
-    g_free (viewer);
-}
 
 static bool
 viewer_has_news_locked (const ScreenViewer *viewer)
@@ -130,7 +68,7 @@ tell_viewers (Screen *screen)
       g_mutex_lock (&screen->lock);
       viewer->telling = false;
       g_cond_broadcast (&screen->telling_done);
-      viewer_unref (viewer);
+      screen_viewer_unref (viewer);
     }
   g_mutex_unlock (&screen->lock);
 }
@@ -157,7 +95,7 @@ take_surface_locked (Screen *screen, Surface *surface, Damage *damage)
 
   screen->last_change = g_get_monotonic_time ();
   for (guint i = 0; i < screen->viewers->len; i++)
-    damage_add_all (&((ScreenViewer *) g_ptr_array_index (screen->viewers, i))->damage, damage);
+    damage_add_all (&((ScreenViewer *)g_ptr_array_index (screen->viewers, i))->damage, damage);
   return old;
 }
 
@@ -187,8 +125,8 @@ source_leave_locked (Screen *screen)
   g_cond_broadcast (&screen->source_idle);
 }
 
-static void
-refresh_locked (Screen *screen)
+void
+screen_refresh_locked (Screen *screen)
 {
   const ScreenSource *ops = screen->ops;
   void *source = screen->source;
@@ -242,7 +180,8 @@ rest_locked (Screen *screen)
 
 /* --- the clock --- */
 
-/* When the next refresh is due if the screen is awake or ticked: as soon as a waiting viewer may be told again. */
+/* When the next refresh is due if the screen is awake or ticked: as soon as a waiting viewer may be told
+ * again. */
 static int64_t
 next_refresh_locked (Screen *screen)
 {
@@ -275,21 +214,28 @@ next_telling_locked (Screen *screen)
   return due;
 }
 
-static void
-serve_grabs_locked (Screen *screen)
+/* A window that is being dragged larger would have the guest set modes all the time. */
+static int64_t
+next_wish_locked (Screen *screen)
 {
-  for (guint i = 0; i < screen->grabs->len; i++)
-    {
-      Grab *grab = g_ptr_array_index (screen->grabs, i);
+  return screen->wishes && screen->ops && screen->ops->wish ? screen->told_wish_at + WISH_PERIOD_US : NEVER;
+}
 
-      grab->picture = screen->surface ? surface_copy (screen->surface) : NULL;
-      grab->done = true;
-    }
-  if (screen->grabs->len > 0)
-    {
-      g_ptr_array_set_size (screen->grabs, 0);
-      g_cond_broadcast (&screen->grab_done);
-    }
+static void
+tell_wish_locked (Screen *screen, int64_t now)
+{
+  const ScreenSource *ops = screen->ops;
+  void *source = screen->source;
+  int width = screen->wished_width, height = screen->wished_height;
+
+  if (!source_enter_locked (screen))
+    return;
+  screen->wishes = false;
+  screen->told_wish_at = now;
+  g_mutex_unlock (&screen->lock);
+  ops->wish (source, width, height);
+  g_mutex_lock (&screen->lock);
+  source_leave_locked (screen);
 }
 
 static void
@@ -304,14 +250,16 @@ screen_work (Screen *screen)
       screen->last_change = now;
     }
 
+  if (next_wish_locked (screen) <= now)
+    tell_wish_locked (screen, now);
   if (screen->grabs->len > 0 || next_refresh_locked (screen) <= now)
     {
-      refresh_locked (screen);
+      screen_refresh_locked (screen);
       if (now - screen->last_change >= REST_AFTER_US && g_atomic_int_get (&screen->awake)
           && !g_atomic_int_get (&screen->woken))
         rest_locked (screen);
     }
-  serve_grabs_locked (screen);
+  screen_serve_grabs_locked (screen);
   g_mutex_unlock (&screen->lock);
   tell_viewers (screen);
 }
@@ -323,6 +271,7 @@ screen_set_alarm (Screen *screen)
 
   g_mutex_lock (&screen->lock);
   due = MIN (next_refresh_locked (screen), next_telling_locked (screen));
+  due = MIN (due, next_wish_locked (screen));
   g_mutex_unlock (&screen->lock);
 
   g_source_set_ready_time (&screen->base, due == NEVER ? -1 : due);
@@ -335,7 +284,7 @@ screen_set_alarm (Screen *screen)
 static gboolean
 screen_dispatch (GSource *base, GSourceFunc callback, gpointer data)
 {
-  Screen *screen = (Screen *) base;
+  Screen *screen = (Screen *)base;
 
   g_atomic_int_set (&screen->kicked, false);
   screen_work (screen);
@@ -346,7 +295,7 @@ screen_dispatch (GSource *base, GSourceFunc callback, gpointer data)
 static void
 screen_finalize (GSource *base)
 {
-  Screen *screen = (Screen *) base;
+  Screen *screen = (Screen *)base;
 
   g_clear_pointer (&screen->surface, surface_unref);
   g_ptr_array_unref (screen->viewers);
@@ -368,7 +317,7 @@ static GSourceFuncs screen_funcs = {
 Screen *
 screen_new (const char *name, GMainContext *context)
 {
-  Screen *screen = (Screen *) g_source_new (&screen_funcs, sizeof *screen);
+  Screen *screen = (Screen *)g_source_new (&screen_funcs, sizeof *screen);
 
   g_atomic_ref_count_init (&screen->refs);
   screen->name = g_strdup (name);
@@ -380,6 +329,7 @@ screen_new (const char *name, GMainContext *context)
   screen->viewers = g_ptr_array_new ();
   screen->grabs = g_ptr_array_new ();
   screen->last_refresh = -REFRESH_PERIOD_US;
+  screen->told_wish_at = -WISH_PERIOD_US;
 
   g_source_set_static_name (&screen->base, "screen");
   g_source_set_ready_time (&screen->base, -1);
@@ -424,6 +374,7 @@ screen_set_source (Screen *screen, const ScreenSource *ops, void *source)
   screen->ops = ops;
   screen->source = source;
   screen->force = true;
+  screen->wishes = screen->wished_width > 0;
   screen->last_change = g_get_monotonic_time ();
   g_atomic_int_set (&screen->awake, true);
   g_mutex_unlock (&screen->lock);
@@ -445,6 +396,19 @@ screen_tick (Screen *screen)
   screen_kick (screen);
 }
 
+void
+screen_wish (Screen *screen, int width, int height)
+{
+  g_return_if_fail (width >= 1 && height >= 1);
+
+  g_mutex_lock (&screen->lock);
+  screen->wishes |= width != screen->wished_width || height != screen->wished_height;
+  screen->wished_width = width;
+  screen->wished_height = height;
+  g_mutex_unlock (&screen->lock);
+  screen_kick (screen);
+}
+
 static void
 set_cursor_shape_locked (Screen *screen, const ScreenCursor *cursor)
 {
@@ -453,7 +417,7 @@ set_cursor_shape_locked (Screen *screen, const ScreenCursor *cursor)
   if (cursor->width < 1 || cursor->width > SCREEN_CURSOR_MAX || cursor->height < 1
       || cursor->height > SCREEN_CURSOR_MAX)
     return;
-  size = (size_t) cursor->width * cursor->height * sizeof *cursor->pixels;
+  size = (size_t)cursor->width * cursor->height * sizeof *cursor->pixels;
   g_free (screen->cursor_pixels);
   screen->cursor_pixels = g_memdup2 (cursor->pixels, size);
   screen->cursor.width = cursor->width;
@@ -474,127 +438,7 @@ screen_set_cursor (Screen *screen, const ScreenCursor *cursor)
   screen->cursor.y = cursor->y;
   screen->has_cursor = true;
   for (guint i = 0; i < screen->viewers->len; i++)
-    ((ScreenViewer *) g_ptr_array_index (screen->viewers, i))->cursor_changed = true;
+    ((ScreenViewer *)g_ptr_array_index (screen->viewers, i))->cursor_changed = true;
   g_mutex_unlock (&screen->lock);
   screen_kick (screen);
-}
-
-/* --- pictures --- */
-
-Surface *
-screen_grab (Screen *screen, int timeout_ms)
-{
-  int64_t deadline = g_get_monotonic_time () + timeout_ms * (int64_t) 1000;
-  Grab grab = { 0 };
-
-  g_mutex_lock (&screen->lock);
-  if (g_main_context_is_owner (screen->context))
-    refresh_locked (screen);
-  else if (screen->ops)
-    {
-      g_ptr_array_add (screen->grabs, &grab);
-      screen_kick (screen);
-      while (!grab.done)
-        if (!g_cond_wait_until (&screen->grab_done, &screen->lock, deadline))
-          break;
-      g_ptr_array_remove (screen->grabs, &grab);
-    }
-  if (!grab.done && screen->surface)
-    grab.picture = surface_copy (screen->surface);
-  g_mutex_unlock (&screen->lock);
-  return grab.picture;
-}
-
-/* --- viewers --- */
-
-static void
-damage_everything_locked (ScreenViewer *viewer)
-{
-  viewer->cursor_changed = viewer->screen->has_cursor;
-  if (viewer->screen->surface)
-    damage_add (&viewer->damage, surface_rect (viewer->screen->surface));
-}
-
-ScreenViewer *
-screen_viewer_new (Screen *screen, unsigned interval_ms, ScreenChangedFunc changed, void *data)
-{
-  ScreenViewer *viewer = g_new0 (ScreenViewer, 1);
-
-  viewer->screen = screen_ref (screen);
-  g_atomic_ref_count_init (&viewer->refs);
-  viewer->changed = changed;
-  viewer->data = data;
-  viewer->interval = interval_ms * INT64_C (1000);
-  viewer->told_at = g_get_monotonic_time () - viewer->interval;
-  viewer->active = true;
-
-  g_mutex_lock (&screen->lock);
-  damage_everything_locked (viewer);
-  g_ptr_array_add (screen->viewers, viewer);
-  g_mutex_unlock (&screen->lock);
-  screen_kick (screen);
-  return viewer;
-}
-
-void
-screen_viewer_free (ScreenViewer *viewer)
-{
-  Screen *screen = viewer->screen;
-
-  g_mutex_lock (&screen->lock);
-  g_ptr_array_remove (screen->viewers, viewer);
-  while (viewer->telling && !g_main_context_is_owner (screen->context))
-    g_cond_wait (&screen->telling_done, &screen->lock);
-  viewer_unref (viewer);
-  g_mutex_unlock (&screen->lock);
-  screen_unref (screen);
-}
-
-void
-screen_viewer_set_active (ScreenViewer *viewer, bool active)
-{
-  g_mutex_lock (&viewer->screen->lock);
-  viewer->active = active;
-  g_mutex_unlock (&viewer->screen->lock);
-  screen_kick (viewer->screen);
-}
-
-Surface *
-screen_viewer_take (ScreenViewer *viewer, Damage *damage)
-{
-  Screen *screen = viewer->screen;
-  Surface *surface;
-  bool was_told;
-
-  g_mutex_lock (&screen->lock);
-  surface = screen->surface ? surface_ref (screen->surface) : NULL;
-  *damage = viewer->damage;
-  if (surface)
-    damage_clip (damage, surface_rect (surface));
-  damage_clear (&viewer->damage);
-  was_told = viewer->told;
-  viewer->told = false;
-  g_mutex_unlock (&screen->lock);
-
-  if (was_told)
-    screen_kick (screen);
-  return surface;
-}
-
-bool
-screen_viewer_take_cursor (ScreenViewer *viewer, ScreenCursor *cursor)
-{
-  Screen *screen = viewer->screen;
-  bool has_cursor;
-
-  g_mutex_lock (&screen->lock);
-  *cursor = screen->cursor;
-  if (screen->cursor_pixels && viewer->cursor_serial != screen->cursor_serial)
-    cursor->pixels = g_memdup2 (screen->cursor_pixels,
-                                (size_t) cursor->width * cursor->height * sizeof *cursor->pixels);
-  viewer->cursor_serial = screen->cursor_serial;
-  viewer->cursor_changed = false;
-  has_cursor = screen->has_cursor;
-  g_mutex_unlock (&screen->lock);
-  return has_cursor;
 }

@@ -35,6 +35,11 @@ typedef struct {
    * that calls screen_wake at every change anyway.
    */
   void (*rest) (void *source);
+  /*
+   * A window that shows the screen has now this size in pixels: what the guest shows might have it, too. Not more
+   * often than ten times a second. NULL for a source that can't tell its guest.
+   */
+  void (*wish) (void *source, int width, int height);
 } ScreenSource;
 
 /* A hardware cursor; pixels are ARGB8888, premultiplied, in rows of @width. */
@@ -71,6 +76,9 @@ void screen_tick (Screen *screen);
 /* Shows, moves, hides or reshapes the hardware cursor (@cursor is copied). A source without one never calls it.
  * With a device's lock held as well. */
 void screen_set_cursor (Screen *screen, const ScreenCursor *cursor);
+
+/* Any thread: passes @width x @height on as the source's wish. The last one is kept for a source that comes later. */
+void screen_wish (Screen *screen, int width, int height);
 
 /* --- pictures --- */
 

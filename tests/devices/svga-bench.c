@@ -30,7 +30,7 @@ set_up (Bench *bench, void *data)
 
   bench_own (bench, bus, free_bus);
   bench_own (bench, screen, free_screen);
-  bench_add (bench, &svga_class, "svga0", &config);
+  bench_add (bench, &svga_class.device, "svga0", &config);
 }
 
 Bench *
@@ -278,7 +278,7 @@ dac_color (Bench *bench, uint8_t index)
 Screen *
 svga_bench_screen (Bench *bench)
 {
-  return ((Svga *)bench_find (bench, "svga0"))->screen;
+  return SVGA (bench_find (bench, "svga0"))->screen;
 }
 
 Surface *

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/graphics/edid.h"
 #include "devices/graphics/svga-private.h"
 #include "tests/devices/svga-bench.h"
 
@@ -277,7 +278,7 @@ test_edid (void)
   g_assert_cmpuint (clock / (h_total * v_total), >=, 59);
   g_assert_cmpuint (clock / (h_total * v_total), <=, 60);
 
-  edid_fill (edid, 1 << 20);
+  edid_fill (edid, &(EdidConfig){ 640, 480, 1 });
   g_assert_cmpuint (edid[56] | (edid[58] & 0xf0) << 4, ==, 640);
 }
 
@@ -292,7 +293,7 @@ test_memory_sizes (void)
       g_autoptr (GError) error = NULL;
       SvgaConfig config = { .place = { pci_of (bench)->bus, PCI_DEVFN (2, 0) }, .video_memory_mib = wrong[i] };
 
-      g_assert_null (board_add (bench_board (bench), &svga_class, "svga1", &config, &error));
+      g_assert_null (board_add (bench_board (bench), &svga_class.device, "svga1", &config, &error));
       g_assert_error (error, VMM_ERROR, VMM_ERROR_INVALID);
       g_assert_nonnull (strstr (error->message, "svga1"));
     }

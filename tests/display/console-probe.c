@@ -59,7 +59,7 @@ refresh (void *source, Surface **surface, Damage *damage, bool force)
   g_mutex_unlock (&probe->lock);
 }
 
-static const ScreenSource source_ops = { refresh, NULL };
+static const ScreenSource source_ops = { .refresh = refresh };
 
 static void
 fill_rect (Probe *probe, Rect rect, uint32_t pixel)

@@ -72,7 +72,7 @@ source_rest (void *source)
   g_mutex_unlock (&m->lock);
 }
 
-static const ScreenSource source_ops = { source_refresh, source_rest };
+static const ScreenSource source_ops = { .refresh = source_refresh, .rest = source_rest };
 
 static void *
 machine_run (void *data)

@@ -75,7 +75,7 @@ setup_i8042 (Bench *bench, void *data)
 G_GNUC_UNUSED static void
 setup_svga (Bench *bench, void *data)
 {
-  bench_add (bench, &svga_class, NULL, &(SvgaConfig){ .place = place (bench), .video_memory_mib = 4 });
+  bench_add (bench, &svga_class.device, NULL, &(SvgaConfig){ .place = place (bench), .video_memory_mib = 4 });
 }
 
 G_GNUC_UNUSED static void
