@@ -369,6 +369,21 @@ read_display (const Section *section, VmConfig *config)
 }
 
 static bool
+read_agents (const Section *section, VmConfig *config)
+{
+  Section agents = { section->text, NULL, "/agents", section->error };
+
+  if (!read_object (section, "agents", &agents.object))
+    return false;
+  if (agents.object == NULL)
+    return true;
+  config->agents_extra = json_object_ref (agents.object);
+  return read_bool (&agents, "qemu-guest-agent", &config->agents.guest)
+         && read_bool (&agents, "set-time", &config->agents.set_time)
+         && read_bool (&agents, "spice-vdagent", &config->agents.desktop);
+}
+
+static bool
 read_version (const Section *section)
 {
   unsigned version = 0;
@@ -402,7 +417,8 @@ read_config (const Section *section, VmConfig *config)
          && read_objects (section, "serial", read_serial, config) && read_trouble (section, config)
          && read_bool (section, "hpet", &config->hpet)
          && read_bool (section, "balloon", &config->balloon)
-         && read_bool (section, "virtio-input", &config->virtio_input) && read_display (section, config);
+         && read_bool (section, "virtio-input", &config->virtio_input) && read_display (section, config)
+         && read_agents (section, config);
 }
 
 VmConfig *
@@ -699,6 +715,7 @@ vm_config_to_json (const VmConfig *config)
   write_trouble (root, config);
   json_object_set_int_member (display, "video-memory", config->video_memory);
   json_object_set_object_member (root, "display", display);
+  write_agents (root, config);
 
   json_node_take_object (node, root);
   json_generator_set_root (generator, node);

@@ -67,6 +67,7 @@ vm_config_to_spec (const VmConfig *config, const char *folder)
   spec->watchdog = config->watchdog;
   spec->watchdog_action = config->watchdog_action;
   spec->hpet = config->hpet;
+  spec->agents = config->agents;
   spec->balloon = config->balloon;
   spec->virtio_input = config->virtio_input;
   spec->firmware = config->kernel != NULL ? FIRMWARE_NONE : config->firmware;

@@ -66,6 +66,7 @@ vm_config_new_empty (void)
   config->serials = g_ptr_array_new_with_free_func ((GDestroyNotify)vm_serial_free);
   config->video_memory = DEFAULT_VIDEO_MEMORY;
   config->hpet = true;
+  config->agents = (AgentsSpec){ .guest = true, .set_time = true, .desktop = true };
   config->balloon = true;
   config->virtio_input = true;
   return config;
@@ -144,6 +145,8 @@ vm_config_copy (const VmConfig *config)
   copy->watchdog = config->watchdog;
   copy->watchdog_action = config->watchdog_action;
   copy->hpet = config->hpet;
+  copy->agents = config->agents;
+  copy->agents_extra = ref_extra (config->agents_extra);
   copy->balloon = config->balloon;
   copy->virtio_input = config->virtio_input;
   copy->extra = ref_extra (config->extra);

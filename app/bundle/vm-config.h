@@ -63,6 +63,8 @@ struct VmConfig {
   bool watchdog;
   BoardAction watchdog_action;
   bool hpet, balloon, virtio_input;
+  AgentsSpec agents;
+  JsonObject *agents_extra; /* private */
   unsigned video_memory;                          /* MiB, a power of two 1..256 */
   JsonObject *extra, *boot_extra, *cpu_extra, *display_extra; /* private */
 };
@@ -73,8 +75,8 @@ extern const char *const vm_watchdog_names[];
 #define VM_TYPE_CONFIG (vm_config_get_type ())
 GType vm_config_get_type (void);
 
-/* A machine with @name, a new UUID, 512 MiB, one CPU, a NAT network card, 16 MiB of video memory, an HPET, no
- * disks.
+/* A machine with @name, a new UUID, 512 MiB, one CPU, a NAT network card, 16 MiB of video memory, an HPET, all
+ * agents, no disks.
  */
 VmConfig *vm_config_new (const char *name);
 VmConfig *vm_config_copy (const VmConfig *config);

@@ -11,6 +11,7 @@ chip_options_clear (ChipOptions *options)
   g_strfreev (options->serials);
   g_free (options->on_panic);
   g_free (options->watchdog);
+  g_strfreev (options->without_agents);
 }
 
 /* "pty:LINK", "console", or a file's path. Returns: the path, or NULL. (transfer full) */
@@ -83,11 +84,29 @@ read_actions (const ChipOptions *options, BoardAction *on_panic, bool *watchdog,
   return true;
 }
 
+static bool
+read_agents (const ChipOptions *options, AgentsSpec *agents, GError **error)
+{
+  static const char *const names[] = { "qemu-guest-agent", "spice-vdagent", NULL };
+  bool *const members[] = { &agents->guest, &agents->desktop };
+
+  for (unsigned i = 0; options->without_agents != NULL && options->without_agents[i] != NULL; i++)
+    {
+      int found = find_name ("--without-agent", options->without_agents[i], names, error);
+
+      if (found < 0)
+        return false;
+      *members[found] = false;
+    }
+  return true;
+}
+
 bool
 chip_options_apply_to_config (const ChipOptions *options, VmConfig *config, GError **error)
 {
   if (!count_serials (options, G_N_ELEMENTS (((MachineSpec *)0)->serial), error)
-      || !read_actions (options, &config->on_panic, &config->watchdog, &config->watchdog_action, error))
+      || !read_actions (options, &config->on_panic, &config->watchdog, &config->watchdog_action, error)
+      || !read_agents (options, &config->agents, error))
     return false;
   for (unsigned i = 0; options->serials != NULL && options->serials[i] != NULL; i++)
     {
@@ -111,7 +130,8 @@ bool
 chip_options_apply_to_spec (const ChipOptions *options, MachineSpec *spec, GError **error)
 {
   if (!count_serials (options, G_N_ELEMENTS (spec->serial), error)
-      || !read_actions (options, &spec->on_panic, &spec->watchdog, &spec->watchdog_action, error))
+      || !read_actions (options, &spec->on_panic, &spec->watchdog, &spec->watchdog_action, error)
+      || !read_agents (options, &spec->agents, error))
     return false;
   for (unsigned i = 0; options->serials != NULL && options->serials[i] != NULL; i++)
     {

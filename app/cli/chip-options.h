@@ -5,11 +5,13 @@
 
 G_BEGIN_DECLS
 
-/* The options that create and run share: serial ports, panics, watchdog, HPET, balloon, input. All zero: none was given. */
+/* The options that create and run share: serial ports, panics, watchdog, HPET, balloon, input, agents. All zero: none was
+ * given. */
 typedef struct {
   char **serials;
   char *on_panic, *watchdog;
   gboolean no_hpet, no_balloon, no_virtio_input;
+  char **without_agents;
 } ChipOptions;
 
 #define CHIP_OPTION_ENTRIES(options)                                                                         \
@@ -34,6 +36,13 @@ typedef struct {
       &(options)->watchdog,                                                                                  \
       "Add a watchdog that does this: notify, pause, reset or power-off (none)",                             \
       "ACTION" },                                                                                            \
+    { "without-agent",                                                                                       \
+      0,                                                                                                     \
+      0,                                                                                                     \
+      G_OPTION_ARG_STRING_ARRAY,                                                                             \
+      &(options)->without_agents,                                                                            \
+      "Don't talk to the guest's qemu-guest-agent, or its spice-vdagent",                                    \
+      "AGENT" },                                                                                             \
     { "no-hpet", 0, 0, G_OPTION_ARG_NONE, &(options)->no_hpet, "Without an HPET", NULL },                    \
     { "no-balloon", 0,           0, G_OPTION_ARG_NONE, &(options)->no_balloon, "Without a memory balloon",    \
       NULL },                                                                                                \

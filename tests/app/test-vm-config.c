@@ -432,6 +432,7 @@ test_chips (void)
   g_autoptr (GError) error = NULL;
 
   g_assert_null (strstr (text, "hpet"));
+  g_assert_null (strstr (text, "agents"));
   g_assert_null (strstr (text, "watchdog"));
   g_assert_null (strstr (text, "on-panic"));
   g_assert_true (spec->balloon && spec->virtio_input);
@@ -448,6 +449,7 @@ test_chips (void)
   config->watchdog = true;
   config->watchdog_action = BOARD_ACTION_PAUSE;
   config->hpet = config->balloon = config->virtio_input = false;
+  config->agents.desktop = config->agents.set_time = false;
   copy = vm_config_copy (config);
   g_clear_pointer (&text, g_free);
   text = vm_config_to_json (copy);
@@ -463,6 +465,7 @@ test_chips (void)
   g_assert_cmpint (spec->serial[3].kind, ==, SERIAL_NONE);
   g_assert_true (spec->on_panic == BOARD_ACTION_RESET && spec->watchdog && !spec->hpet
                  && !spec->balloon && !spec->virtio_input
+                 && spec->agents.guest && !spec->agents.set_time && !spec->agents.desktop
                  && spec->watchdog_action == BOARD_ACTION_PAUSE);
 }
 
