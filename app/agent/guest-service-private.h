@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "app/agent/agent-json.h"
+#include "app/agent/guest-service.h"
+
+G_BEGIN_DECLS
+
+/* Between guest-service.c (what can be asked, and freezing) and the operations that take several calls. */
+
+struct GuestService {
+  gatomicrefcount refs; /* the owner's, and one for each job and call */
+  GMainContext *context;
+  GuestAgent *agent; /* NULL once freed */
+  gint64 stopped_at; /* µs: when the machine was stopped */
+
+  bool frozen;   /* or may be: from the request on until it is known that it isn't */
+  bool thawing;  /* a request is under way */
+  GSource *thaw; /* when to */
+};
+
+/* One operation under way. */
+typedef struct GuestJob GuestJob;
+
+/* Takes an answer (transfer none), and ends the job or goes on. */
+typedef void (*GuestJobNext) (GuestJob *job, JsonNode *node);
+
+struct GuestJob {
+  GuestService *service;
+  GTask *task;
+  GVariantDict arguments, result;
+  GuestJobNext next;
+
+  /* As the operation needs. */
+  unsigned step;
+  GStrv commands;  /* info: what the agent can do */
+  gint64 handle;   /* exec: the process; a file's handle */
+  gint64 deadline; /* exec: µs; 0: none */
+  unsigned pause;  /* exec: ms until it is looked at again */
+  GSource *timer;
+  GByteArray *content; /* of a file */
+  gsize done;
+  GError *error; /* ends the job once the file is closed */
+};
+
+GuestService *guest_service_ref (GuestService *service);
+void guest_service_unref (GuestService *service);
+
+/* Calls the agent; @next gets the answer. An error ends the job. */
+void guest_job_call (GuestJob *job, const char *command, JsonObject *arguments, unsigned timeout_ms,
+                     GuestAgentFlags flags, GuestJobNext next);
+/* The same, but @next also runs after an error, with NULL, and finds it in job->error. */
+void guest_job_try (GuestJob *job, const char *command, JsonObject *arguments, unsigned timeout_ms,
+                    GuestJobNext next);
+/* The job's end: with its result, or with @error (transfer full). */
+void guest_job_done (GuestJob *job);
+void guest_job_fail (GuestJob *job, GError *error);
+
+/* guest-service-info.c */
+void guest_job_info (GuestJob *job);
+void guest_job_addresses (GuestJob *job);
+
+/* guest-service-exec.c */
+void guest_job_exec (GuestJob *job);
+
+/* guest-service-file.c */
+void guest_job_read_file (GuestJob *job);
+void guest_job_write_file (GuestJob *job);
+
+G_END_DECLS
