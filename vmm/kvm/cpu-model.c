@@ -136,9 +136,8 @@ typedef struct {
 
 static const Cache caches[] = { { 1, 1, 32, 8 }, { 1, 2, 32, 8 }, { 2, 3, 512, 8 }, { 3, 3, 16384, 16 } };
 
-/* Leaves 4 and 0x8000001d; who shares a cache is filled in later. */
-static void
-put_caches (struct kvm_cpuid2 **cpuid, uint32_t function)
+void
+cpu_model_put_caches (struct kvm_cpuid2 **cpuid, uint32_t function)
 {
   cpuid_drop (*cpuid, function, function);
   for (unsigned i = 0; i <= G_N_ELEMENTS (caches); i++)
@@ -258,11 +257,11 @@ cpu_model_apply (const CpuModel *model, struct kvm_cpuid2 **supported)
   put_name (supported, model);
   put_old_caches (supported, amd);
   if (amd)
-    put_caches (supported, 0x8000001d);
+    cpu_model_put_caches (supported, 0x8000001d);
   else
     {
       /* Descriptor 0xff: leaf 4 tells. */
       cpuid_put (supported, (struct kvm_cpuid_entry2){ .function = 2, .eax = 0xff01 });
-      put_caches (supported, 4);
+      cpu_model_put_caches (supported, 4);
     }
 }

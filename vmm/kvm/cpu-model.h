@@ -47,4 +47,8 @@ char *cpu_model_obstacle (const CpuModel *model, const struct kvm_cpuid2 *suppor
 /* Turns @supported, a table of what KVM supports, into what a guest on @model sees. The table may move. */
 void cpu_model_apply (const CpuModel *model, struct kvm_cpuid2 **supported);
 
+/* Adds caches as a desktop's processor has them, in leaf 4 (Intel) or 0x8000001d (AMD); who shares one is
+ * filled in later. The table may move. */
+void cpu_model_put_caches (struct kvm_cpuid2 **cpuid, uint32_t leaf);
+
 G_END_DECLS

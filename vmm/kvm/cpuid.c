@@ -142,6 +142,15 @@ learn (int system_fd, GError **error)
   return cpuid;
 }
 
+static bool
+is_amd (const struct kvm_cpuid2 *cpuid)
+{
+  char vendor[13];
+
+  cpu_model_read_vendor (cpuid, vendor);
+  return g_str_equal (vendor, "AuthenticAMD") || g_str_equal (vendor, "HygonGenuine");
+}
+
 static const CpuModel *
 find_model (const char *name, const struct kvm_cpuid2 *supported)
 {
@@ -185,7 +194,12 @@ cpuid_base (KvmVm *vm, const char *name, GError **error)
       cpu_model_apply (model, &cpuid);
     }
   else
-    name_processor (cpuid);
+    {
+      name_processor (cpuid);
+      if (is_amd (cpuid) && !cpuid_find (cpuid, 0x8000001d, 0))
+        cpu_model_put_caches (&cpuid,
+                              0x8000001d); /* as old as not to tell; but a guest may be told of threads */
+    }
   trim_state_leaves (cpuid);
   add_platform_features (vm, &cpuid);
   return g_steal_pointer (&cpuid);
@@ -357,11 +371,8 @@ cpuid_for_cpu (const struct kvm_cpuid2 *base, const CpuTopology *topology, unsig
   uint32_t last_leaf = entry ? entry->eax : 0;
   unsigned apic_id = cpu_topology_apic_id (topology, index);
   unsigned bits = cpu_topology_thread_bits (topology) + cpu_topology_core_bits (topology);
-  char vendor[13];
-  bool amd;
+  bool amd = is_amd (cpuid);
 
-  cpu_model_read_vendor (cpuid, vendor);
-  amd = g_str_equal (vendor, "AuthenticAMD") || g_str_equal (vendor, "HygonGenuine");
   entry = cpuid_find_mutable (cpuid, 1, 0);
   if (entry)
     {
