@@ -344,6 +344,26 @@ read_cpu (const Section *section, VmConfig *config)
          || fail (&cpu, "sockets", "must be 1 to 255");
 }
 
+/* "sound" : { "card", "record", "microphone" } */
+static bool
+read_sound (const Section *section, VmConfig *config)
+{
+  static const char *const cards[] = { "none", "hda", NULL };
+  Section sound = { section->text, NULL, "/sound", section->error };
+  unsigned card = 1;
+
+  if (!read_object (section, "sound", &sound.object))
+    return false;
+  if (sound.object == NULL)
+    return true;
+  config->sound_extra = json_object_ref (sound.object);
+  if (!read_choice (&sound, "card", cards, &card) || !read_string (&sound, "record", &config->sound_record)
+      || !read_string (&sound, "microphone", &config->sound_microphone))
+    return false;
+  config->sound = card != 0;
+  return true;
+}
+
 static bool
 read_firmware (const Section *section, VmConfig *config)
 {
@@ -417,7 +437,7 @@ read_config (const Section *section, VmConfig *config)
          && read_objects (section, "serial", read_serial, config) && read_trouble (section, config)
          && read_bool (section, "hpet", &config->hpet)
          && read_bool (section, "balloon", &config->balloon)
-         && read_bool (section, "virtio-input", &config->virtio_input) && read_display (section, config)
+         && read_bool (section, "virtio-input", &config->virtio_input) && read_sound (section, config) && read_display (section, config)
          && read_agents (section, config);
 }
 
@@ -690,6 +710,23 @@ write_agents (JsonObject *root, const VmConfig *config)
   write_string (root, "agents", NULL);
 }
 
+static void
+write_sound (JsonObject *root, const VmConfig *config)
+{
+  JsonObject *sound = begin_object (config->sound_extra);
+
+  write_string (sound, "card", config->sound ? NULL : "none");
+  write_string (sound, "record", config->sound_record);
+  write_string (sound, "microphone", config->sound_microphone);
+  if (json_object_get_size (sound) > 0)
+    {
+      json_object_set_object_member (root, "sound", sound);
+      return;
+    }
+  json_object_unref (sound);
+  write_string (root, "sound", NULL);
+}
+
 char *
 vm_config_to_json (const VmConfig *config)
 {
@@ -706,6 +743,7 @@ vm_config_to_json (const VmConfig *config)
   write_string (root, "memory", memory);
   json_object_set_int_member (root, "cpus", config->cpus);
   write_cpu (root, config);
+  write_sound (root, config);
   write_string (root, "firmware",
                 config->firmware != FIRMWARE_BIOS ? firmware_names[config->firmware] : NULL);
   write_boot (root, config);

@@ -70,6 +70,9 @@ vm_config_to_spec (const VmConfig *config, const char *folder)
   spec->agents = config->agents;
   spec->balloon = config->balloon;
   spec->virtio_input = config->virtio_input;
+  spec->sound = config->sound;
+  set (&spec->sound_record, resolve (folder, config->sound_record));
+  set (&spec->sound_microphone, resolve (folder, config->sound_microphone));
   spec->firmware = config->kernel != NULL ? FIRMWARE_NONE : config->firmware;
   if (spec->firmware == FIRMWARE_UEFI || spec->firmware == FIRMWARE_UEFI_SECURE)
     spec->nvram = g_build_filename (folder, BUNDLE_NVRAM, NULL);

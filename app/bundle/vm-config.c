@@ -69,6 +69,7 @@ vm_config_new_empty (void)
   config->agents = (AgentsSpec){ .guest = true, .set_time = true, .desktop = true };
   config->balloon = true;
   config->virtio_input = true;
+  config->sound = true;
   return config;
 }
 
@@ -149,6 +150,10 @@ vm_config_copy (const VmConfig *config)
   copy->agents_extra = ref_extra (config->agents_extra);
   copy->balloon = config->balloon;
   copy->virtio_input = config->virtio_input;
+  copy->sound = config->sound;
+  copy->sound_record = g_strdup (config->sound_record);
+  copy->sound_microphone = g_strdup (config->sound_microphone);
+  copy->sound_extra = ref_extra (config->sound_extra);
   copy->extra = ref_extra (config->extra);
   copy->cpu_extra = ref_extra (config->cpu_extra);
   copy->boot_extra = ref_extra (config->boot_extra);
@@ -166,6 +171,9 @@ vm_config_free (VmConfig *config)
   g_free (config->name);
   g_free (config->notes);
   g_free (config->cpu_model);
+  g_free (config->sound_record);
+  g_free (config->sound_microphone);
+  g_clear_pointer (&config->sound_extra, json_object_unref);
   g_strfreev (config->boot_order);
   g_free (config->kernel);
   g_free (config->initrd);

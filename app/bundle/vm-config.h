@@ -62,11 +62,12 @@ struct VmConfig {
   BoardAction on_panic;
   bool watchdog;
   BoardAction watchdog_action;
-  bool hpet, balloon, virtio_input;
+  bool hpet, balloon, virtio_input, sound;
+  char *sound_record, *sound_microphone; /* (nullable): WAV files */
   AgentsSpec agents;
   JsonObject *agents_extra; /* private */
   unsigned video_memory;                          /* MiB, a power of two 1..256 */
-  JsonObject *extra, *boot_extra, *cpu_extra, *display_extra; /* private */
+  JsonObject *extra, *boot_extra, *cpu_extra, *sound_extra, *display_extra; /* private */
 };
 
 /* How "watchdog" is written: "none", or an action; number n + 1 is BoardAction n. NULL ends. */

@@ -11,6 +11,8 @@ chip_options_clear (ChipOptions *options)
   g_strfreev (options->serials);
   g_free (options->on_panic);
   g_free (options->watchdog);
+  g_free (options->sound_record);
+  g_free (options->sound_microphone);
   g_strfreev (options->without_agents);
 }
 
@@ -34,6 +36,16 @@ parse_serial (const char *text, SerialKind *kind)
     }
   *kind = SERIAL_FILE;
   return g_canonicalize_filename (text, NULL);
+}
+
+/* A file as the process that runs the machine will find it. */
+static void
+set_file (char **member, const char *given)
+{
+  if (given == NULL)
+    return;
+  g_free (*member);
+  *member = g_canonicalize_filename (given, NULL);
 }
 
 /* The place of @text in @names, or -1 with @error set. */
@@ -123,6 +135,9 @@ chip_options_apply_to_config (const ChipOptions *options, VmConfig *config, GErr
   config->hpet = config->hpet && !options->no_hpet;
   config->balloon = config->balloon && !options->no_balloon;
   config->virtio_input = config->virtio_input && !options->no_virtio_input;
+  config->sound = config->sound && !options->no_sound;
+  set_file (&config->sound_record, options->sound_record);
+  set_file (&config->sound_microphone, options->sound_microphone);
   return true;
 }
 
@@ -141,5 +156,8 @@ chip_options_apply_to_spec (const ChipOptions *options, MachineSpec *spec, GErro
   spec->hpet = spec->hpet && !options->no_hpet;
   spec->balloon = spec->balloon && !options->no_balloon;
   spec->virtio_input = spec->virtio_input && !options->no_virtio_input;
+  spec->sound = spec->sound && !options->no_sound;
+  set_file (&spec->sound_record, options->sound_record);
+  set_file (&spec->sound_microphone, options->sound_microphone);
   return true;
 }

@@ -10,7 +10,8 @@ G_BEGIN_DECLS
 typedef struct {
   char **serials;
   char *on_panic, *watchdog;
-  gboolean no_hpet, no_balloon, no_virtio_input;
+  gboolean no_hpet, no_balloon, no_virtio_input, no_sound;
+  char *sound_record, *sound_microphone;
   char **without_agents;
 } ChipOptions;
 
@@ -43,6 +44,21 @@ typedef struct {
       &(options)->without_agents,                                                                            \
       "Don't talk to the guest's qemu-guest-agent, or its spice-vdagent",                                    \
       "AGENT" },                                                                                             \
+    { "no-sound", 0, 0, G_OPTION_ARG_NONE, &(options)->no_sound, "Without a sound card", NULL },             \
+    { "record-sound",                                                                                        \
+      0,                                                                                                     \
+      0,                                                                                                     \
+      G_OPTION_ARG_FILENAME,                                                                                 \
+      &(options)->sound_record,                                                                              \
+      "A WAV file for all that the machine plays",                                                           \
+      "FILE" },                                                                                              \
+    { "microphone",                                                                                          \
+      0,                                                                                                     \
+      0,                                                                                                     \
+      G_OPTION_ARG_FILENAME,                                                                                 \
+      &(options)->sound_microphone,                                                                          \
+      "A WAV file that the machine hears instead of the host's microphone",                                  \
+      "FILE" },                                                                                              \
     { "no-hpet", 0, 0, G_OPTION_ARG_NONE, &(options)->no_hpet, "Without an HPET", NULL },                    \
     { "no-balloon", 0,           0, G_OPTION_ARG_NONE, &(options)->no_balloon, "Without a memory balloon",    \
       NULL },                                                                                                \

@@ -121,6 +121,7 @@ machine_spec_new (void)
   spec->agents = (AgentsSpec){ .guest = true, .set_time = true, .desktop = true };
   spec->balloon = true;
   spec->virtio_input = true;
+  spec->sound = true;
   for (unsigned i = 0; i < G_N_ELEMENTS (spec->serial); i++)
     spec->serial[i].kind = SERIAL_CONSOLE;
   machine_spec_add_nic (spec, "nat", NULL);
@@ -143,6 +144,8 @@ machine_spec_unref (MachineSpec *spec)
   g_free (spec->uuid);
   g_free (spec->cpu_model);
   g_free (spec->nvram);
+  g_free (spec->sound_record);
+  g_free (spec->sound_microphone);
   g_strfreev (spec->boot_order);
   g_free (spec->kernel);
   g_free (spec->initrd);

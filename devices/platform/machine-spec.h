@@ -109,6 +109,8 @@ struct MachineSpec {
   bool hpet;
   bool balloon;      /* a virtio memory balloon */
   bool virtio_input; /* a virtio keyboard and tablet, beside the PS/2 ones */
+  bool sound;        /* an ICH9 HD Audio card; heard where there is a window */
+  char *sound_record, *sound_microphone; /* WAV files: what it plays; what it hears. Or NULL */
   BoardAction on_panic;        /* what becomes of it when the guest's kernel panics */
   bool watchdog;               /* an i6300esb */
   BoardAction watchdog_action; /* ... and what it does */

@@ -3,6 +3,7 @@
 
 #include "devices/pci/pci.h"
 #include "devices/platform/pc.h"
+#include "display/sound/sound-file.h"
 
 G_BEGIN_DECLS
 
@@ -17,6 +18,7 @@ enum {
   PC_SLOT_BALLOON = 25,
   PC_SLOT_CONSOLE = 26,
   PC_SLOT_INPUT = 28,    /* keyboard, tablet */
+  PC_SLOT_SOUND = 27,
   PC_SLOT_WATCHDOG = 29, /* if there is one */
   PC_SLOT_CHIPS = 31,
 
@@ -46,6 +48,8 @@ struct Pc {
   PciBus *bus;
   Screen *screen;
   InputHub *input;
+  SoundHub *sound;
+  SoundFile *recorder, *microphone; /* or NULL */
   BootKernel *kernel; /* direct boot, or NULL */
 
   MemoryBank *ram_low, *ram_high, *bios;
@@ -98,6 +102,10 @@ void pc_drive_free (gpointer drive);
 /* pc-nvme.c: an NVMe controller with the disk, in @slot; takes @image if it succeeds. */
 Device *pc_add_nvme_disk (Pc *pc, const DiskSpec *disk, const char *serial, unsigned slot, Image *image,
                           GError **error);
+
+/* pc-sound.c: the sound card, and the files that it plays to and hears. */
+bool pc_add_sound (Pc *pc, GError **error);
+void pc_free_sound (Pc *pc);
 
 /* pc-disk-image.c: opens a disk's image as its options say. *@image stays NULL for a drive without a disc. */
 bool pc_open_image (EventLoop *loop, const DiskSpec *disk, Image **image, GError **error);

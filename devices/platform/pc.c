@@ -66,7 +66,7 @@ pc_build (Board *board, void *data, GError **error)
     return false;
 
   /* PCI: display 01.0, entropy 02.0, networks 03.0.., virtio disks 08.0.., SCSI 18.0, balloon 19.0,
-   * console 1a.0, keyboard and tablet 1c.0 and 1c.1, watchdog 1d.0, AHCI 1f.2. */
+   * console 1a.0, sound 1b.0, keyboard and tablet 1c.0 and 1c.1, watchdog 1d.0, AHCI 1f.2. */
   if (spec->video_memory)
     {
       pc->screen = screen_new ("svga0", loop_context (board->loop));
@@ -77,7 +77,7 @@ pc_build (Board *board, void *data, GError **error)
   const VirtioRngConfig rng = { pc_place (pc, PC_SLOT_RNG, 0) };
   if (!board_add (board, &virtio_rng_class, NULL, &rng, error) || !pc_add_nics (pc, error)
       || !pc_add_drives (pc, error) || !pc_add_balloon (pc, error) || !pc_add_console (pc, error)
-      || !pc_add_input (pc, error) || !pc_add_watchdog (pc, error))
+      || !pc_add_input (pc, error) || !pc_add_sound (pc, error) || !pc_add_watchdog (pc, error))
     return false;
 
   pc_describe_to_firmware (pc);
@@ -197,6 +197,7 @@ pc_alloc (MachineSpec *spec)
 
   pc->spec = machine_spec_ref (spec);
   pc->input = input_hub_new ();
+  pc->sound = sound_hub_new ();
   pc->boot_ids = g_ptr_array_new_with_free_func (g_free);
   pc->boot_paths = g_ptr_array_new_with_free_func (g_free);
   pc->drives = g_ptr_array_new_with_free_func (pc_drive_free);
@@ -254,6 +255,7 @@ pc_free (Pc *pc)
   g_ptr_array_unref (pc->drives);
   g_rw_lock_clear (&pc->drives_lock);
   input_hub_unref (pc->input);
+  pc_free_sound (pc);
   machine_spec_unref (pc->spec);
   g_free (pc);
 }

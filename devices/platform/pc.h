@@ -6,6 +6,7 @@
 #include "devices/virtio/virtio-balloon.h"
 #include "display/input/input.h"
 #include "display/screen/screen.h"
+#include "display/sound/sound.h"
 #include "vmm/machine/machine.h"
 
 #include <glib.h>
@@ -30,6 +31,7 @@ Machine *pc_machine (Pc *pc);
 MachineSpec *pc_spec (Pc *pc);
 Screen *pc_screen (Pc *pc); /* NULL without a display. (transfer none) */
 InputHub *pc_input (Pc *pc);
+SoundHub *pc_sound (Pc *pc);
 
 /* Presses the ACPI power button. */
 void pc_press_power_button (Pc *pc);
