@@ -53,7 +53,8 @@ close_file (GuestJob *job)
     guest_agent_call_async (job->service->agent, "guest-file-close", with_handle (job),
                             GUEST_AGENT_TIMEOUT_MS, GUEST_AGENT_CALL, NULL, closed_after_error, job);
   else
-    guest_job_try (job, "guest-file-close", with_handle (job), GUEST_AGENT_TIMEOUT_MS, closed);
+    guest_job_try (job, "guest-file-close", with_handle (job), GUEST_AGENT_TIMEOUT_MS, GUEST_AGENT_CALL,
+                   closed);
 }
 
 /* --- reading --- */
@@ -89,7 +90,7 @@ read_on (GuestJob *job)
   JsonObject *arguments = with_handle (job);
 
   json_object_set_int_member (arguments, "count", PIECE);
-  guest_job_try (job, "guest-file-read", arguments, GUEST_AGENT_TIMEOUT_MS, piece_came);
+  guest_job_try (job, "guest-file-read", arguments, GUEST_AGENT_TIMEOUT_MS, GUEST_AGENT_CALL, piece_came);
 }
 
 /* --- writing --- */
@@ -130,7 +131,7 @@ write_on (GuestJob *job)
   encoded = g_base64_encode (bytes + job->done, MIN (size - job->done, PIECE));
   arguments = with_handle (job);
   json_object_set_string_member (arguments, "buf-b64", encoded);
-  guest_job_try (job, "guest-file-write", arguments, GUEST_AGENT_TIMEOUT_MS, piece_went);
+  guest_job_try (job, "guest-file-write", arguments, GUEST_AGENT_TIMEOUT_MS, GUEST_AGENT_CALL, piece_went);
 }
 
 /* --- opening --- */

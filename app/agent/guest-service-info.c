@@ -34,7 +34,8 @@ ask_next (GuestJob *job)
   if (job->step == G_N_ELEMENTS (questions))
     guest_job_done (job);
   else
-    guest_job_try (job, questions[job->step].command, NULL, GUEST_AGENT_TIMEOUT_MS, question_answered);
+    guest_job_try (job, questions[job->step].command, NULL, GUEST_AGENT_TIMEOUT_MS, GUEST_AGENT_CALL,
+                   question_answered);
 }
 
 static void

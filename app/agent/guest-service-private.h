@@ -14,9 +14,11 @@ struct GuestService {
   GuestAgent *agent; /* NULL once freed */
   gint64 stopped_at; /* µs: when the machine was stopped */
 
-  bool frozen;   /* or may be: from the request on until it is known that it isn't */
-  bool thawing;  /* a request is under way */
-  GSource *thaw; /* when to */
+  bool frozen;       /* or may be: from the request on until it is known that it isn't */
+  bool confirmed;    /* it is frozen for certain */
+  guint32 freeze_id; /* of the last freeze */
+  bool thawing;      /* a request is under way */
+  GSource *thaw;     /* when to */
 };
 
 /* One operation under way. */
@@ -51,7 +53,7 @@ void guest_job_call (GuestJob *job, const char *command, JsonObject *arguments, 
                      GuestAgentFlags flags, GuestJobNext next);
 /* The same, but @next also runs after an error, with NULL, and finds it in job->error. */
 void guest_job_try (GuestJob *job, const char *command, JsonObject *arguments, unsigned timeout_ms,
-                    GuestJobNext next);
+                    GuestAgentFlags flags, GuestJobNext next);
 /* The job's end: with its result, or with @error (transfer full). */
 void guest_job_done (GuestJob *job);
 void guest_job_fail (GuestJob *job, GError *error);

@@ -93,9 +93,9 @@ guest_job_call (GuestJob *job, const char *command, JsonObject *arguments, unsig
 
 void
 guest_job_try (GuestJob *job, const char *command, JsonObject *arguments, unsigned timeout_ms,
-               GuestJobNext next)
+               GuestAgentFlags flags, GuestJobNext next)
 {
-  start_call (job, command, arguments, timeout_ms, GUEST_AGENT_CALL, next, try_done);
+  start_call (job, command, arguments, timeout_ms, flags, next, try_done);
 }
 
 /* --- freezing --- */
@@ -136,7 +136,7 @@ released (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (JsonNode) node = guest_agent_call_finish (result, &error);
 
   service->thawing = false;
-  if (node != NULL)
+  if (node != NULL || (!service->confirmed && g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED)))
     {
       service->frozen = false;
       stop_thaw_timer (service);
@@ -181,6 +181,8 @@ freeze_answered (GuestJob *job, JsonNode *node)
       return;
     }
   g_variant_dict_insert (&job->result, "count", "u", (guint32)MIN (count, G_MAXUINT32));
+  g_variant_dict_insert (&job->result, "id", "u", (guint32)job->handle);
+  job->service->confirmed = true;
   guest_job_done (job);
 }
 
@@ -204,20 +206,24 @@ job_freeze (GuestJob *job)
       return;
     }
   service->frozen = guest_agent_is_there (service->agent);
+  service->confirmed = false;
   if (service->frozen)
     thaw_in (service, seconds * 1000);
-  guest_job_try (job, "guest-fsfreeze-freeze", NULL, FREEZE_TIMEOUT_MS, freeze_answered);
+  job->handle = ++service->freeze_id;
+  guest_job_try (job, "guest-fsfreeze-freeze", NULL, FREEZE_TIMEOUT_MS, GUEST_AGENT_CALL, freeze_answered);
 }
 
 static void
 thaw_answered (GuestJob *job, JsonNode *node)
 {
   GuestService *service = job->service;
-  GError *error = NULL;
+  GError *error = g_steal_pointer (&job->error);
   gint64 count;
 
-  if (!agent_read_count (node, &count, &error))
+  if (node == NULL || !agent_read_count (node, &count, &error))
     {
+      if (service->frozen && service->agent != NULL)
+        thaw_in (service, THAW_AGAIN_MS);
       guest_job_fail (job, error);
       return;
     }
@@ -230,7 +236,16 @@ thaw_answered (GuestJob *job, JsonNode *node)
 static void
 job_thaw (GuestJob *job)
 {
-  guest_job_call (job, "guest-fsfreeze-thaw", NULL, THAW_TIMEOUT_MS, GUEST_AGENT_URGENT, thaw_answered);
+  guint32 id;
+
+  if (g_variant_dict_lookup (&job->arguments, "id", "u", &id)
+      && (id != job->service->freeze_id || !job->service->frozen))
+    {
+      g_variant_dict_insert (&job->result, "count", "u", 0u);
+      guest_job_done (job);
+      return;
+    }
+  guest_job_try (job, "guest-fsfreeze-thaw", NULL, THAW_TIMEOUT_MS, GUEST_AGENT_URGENT, thaw_answered);
 }
 
 static void

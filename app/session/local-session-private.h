@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "app/agent/agent-link.h"
+#include "app/agent/guest-service.h"
 #include "app/session/local-session.h"
 #include "app/session/relay.h"
 #include "app/session/session-waiters.h"
@@ -30,6 +32,8 @@ struct _LocalSession {
 
   const LocalSessionKeeper *keeper; /* (nullable) */
   void *keeper_data;
+  GuestService *guest;   /* NULL: its agent is switched off, or the machine is not there */
+  AgentLink *agent_link; /* (nullable) */
   GHashTable *disk_work; /* disk → GCancellable of the work under way */
 
   ScreenViewer *viewer;
@@ -54,6 +58,14 @@ void local_session_change_disk (BonsaiSession *session, const char *disk, uint64
 /* local-session-memory.c */
 void local_session_get_memory (BonsaiSession *session, GTask *task);
 void local_session_set_memory (BonsaiSession *session, uint64_t size, GTask *task);
+
+/* local-session-guest.c */
+void local_session_open_agent (LocalSession *self);  /* there is a Pc */
+void local_session_close_agent (LocalSession *self); /* before it goes */
+void local_session_tell_agent (LocalSession *self);  /* of the machine's state */
+void local_session_ask_guest (BonsaiSession *session, const char *operation, GVariant *arguments, GTask *task);
+/* By its agent, or else by the power button. */
+void local_session_ask_to_shut_down (LocalSession *self);
 
 /* local-session-disk.c */
 void local_session_work_on_disk (BonsaiSession *session, const BonsaiDiskWork *work, GTask *task);

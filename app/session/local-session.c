@@ -27,6 +27,7 @@ set_state (LocalSession *self, BonsaiState state, BonsaiReason reason, const cha
   g_free (self->message);
   self->message = g_steal_pointer (&copy);
   local_session_update_window (self);
+  local_session_tell_agent (self);
   session_waiters_tell (self->waiters, state, self->message);
   g_signal_emit_by_name (self, "changed");
 }
@@ -185,6 +186,7 @@ end (LocalSession *self, const MachineEvent *event)
     g_strdup (event->message != NULL ? event->message : default_message (event->state, reason));
   self->exit_status = exit_status_of (event);
   self->ended = true;
+  local_session_close_agent (self);
   local_session_suspend_disk_work (self);
   local_session_stop_watching (self);
   if (!crashed)
@@ -284,6 +286,7 @@ built (GObject *source, GAsyncResult *result, gpointer data)
       return;
     }
   session_waiters_add (self->waiters, g_steal_pointer (&task), SESSION_WAIT_RUNNING, 0);
+  local_session_open_agent (self);
   machine_run (pc_machine (self->pc));
   local_session_resume_disk_work (self);
 }
@@ -322,7 +325,7 @@ shut_down (LocalSession *self, unsigned timeout_ms, GTask *task)
 {
   if (self->state == BONSAI_STATE_PAUSED)
     machine_run (pc_machine (self->pc));
-  pc_press_power_button (self->pc);
+  local_session_ask_to_shut_down (self);
   set_state (self, BONSAI_STATE_STOPPING, BONSAI_REASON_USER, "Waiting for the guest to shut down");
   session_waiters_add (self->waiters, task, SESSION_WAIT_ENDED,
                        timeout_ms != 0 ? timeout_ms : SHUTDOWN_TIMEOUT_MS);
@@ -498,6 +501,7 @@ local_session_iface_init (BonsaiSessionInterface *iface)
   iface->cancel_disk_work = local_session_cancel_disk_work;
   iface->attach_disk = local_session_attach_disk;
   iface->detach_disk = local_session_detach_disk;
+  iface->ask_guest = local_session_ask_guest;
   iface->get_memory = local_session_get_memory;
   iface->set_memory = local_session_set_memory;
 }
@@ -539,6 +543,7 @@ local_session_dispose (GObject *object)
   LocalSession *self = LOCAL_SESSION (object);
 
   local_session_stop_watching (self);
+  local_session_close_agent (self);
   local_session_suspend_disk_work (self);
   g_clear_pointer (&self->window, console_window_free);
   local_session_free_pc (self);

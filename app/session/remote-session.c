@@ -2,6 +2,7 @@
 #include "app/session/remote-session-private.h"
 
 #include "app/base/error.h"
+#include "app/session/guest-message.h"
 #include "app/session/runtime-dir.h"
 
 #include <errno.h>
@@ -422,6 +423,12 @@ remote_session_show_console (BonsaiSession *session, bool show, GTask *task)
                        task);
 }
 
+static void
+remote_session_ask_guest (BonsaiSession *session, const char *operation, GVariant *arguments, GTask *task)
+{
+  guest_message_send (REMOTE_SESSION (session)->proxy, operation, arguments, task);
+}
+
 /* --- the rest of the interface --- */
 
 static const char *
@@ -497,6 +504,7 @@ remote_session_iface_init (BonsaiSessionInterface *iface)
   iface->cancel_disk_work = remote_session_cancel_disk_work;
   iface->attach_disk = remote_session_attach_disk;
   iface->detach_disk = remote_session_detach_disk;
+  iface->ask_guest = remote_session_ask_guest;
   iface->get_memory = remote_session_get_memory;
   iface->set_memory = remote_session_set_memory;
 }

@@ -3,6 +3,7 @@
 
 #include "app/base/error.h"
 #include "app/session/disk-message.h"
+#include "app/session/guest-message.h"
 #include "app/session/runtime-dir.h"
 #include "app/session/session-bus.h"
 
@@ -355,6 +356,14 @@ on_open_serial (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, 
   return TRUE;
 }
 
+static gboolean
+on_ask_guest (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, const char *operation,
+              GVariant *arguments, gpointer data)
+{
+  guest_message_answer (((SessionServer *)data)->session, invocation, operation, arguments);
+  return TRUE;
+}
+
 /* --- pictures --- */
 
 /* A sealed memfd with the rows packed. Returns -1 with @error set. */
@@ -515,6 +524,7 @@ connect_methods (SessionServer *server)
     { "handle-get-memory", G_CALLBACK (on_get_memory) },
     { "handle-set-memory", G_CALLBACK (on_set_memory) },
     { "handle-cancel-disk-work", G_CALLBACK (on_cancel_disk_work) },
+    { "handle-ask-guest", G_CALLBACK (on_ask_guest) },
   };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (methods); i++)

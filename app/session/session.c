@@ -221,6 +221,23 @@ bonsai_session_detach_disk_finish (BonsaiSession *session, GAsyncResult *result,
 }
 
 void
+bonsai_session_ask_guest_async (BonsaiSession *session, const char *operation, GVariant *arguments,
+                                GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (session, cancellable, callback, data);
+
+  g_task_set_source_tag (task, bonsai_session_ask_guest_async);
+  g_task_set_check_cancellable (task, FALSE);
+  BONSAI_SESSION_GET_IFACE (session)->ask_guest (session, operation, arguments, task);
+}
+
+GVariant *
+bonsai_session_ask_guest_finish (BonsaiSession *session, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+void
 bonsai_session_open_serial_async (BonsaiSession *session, unsigned port, bool force,
                                   GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
 {

@@ -82,6 +82,7 @@ struct _BonsaiSessionInterface {
   void (*cancel_disk_work) (BonsaiSession *session, const char *disk);
   void (*attach_disk) (BonsaiSession *session, const DiskSpec *disk, bool any_bus, GTask *task);
   void (*detach_disk) (BonsaiSession *session, const char *disk, bool force, GTask *task);
+  void (*ask_guest) (BonsaiSession *session, const char *operation, GVariant *arguments, GTask *task);
   void (*get_memory) (BonsaiSession *session, GTask *task);
   void (*set_memory) (BonsaiSession *session, uint64_t size, GTask *task);
 };
@@ -157,6 +158,12 @@ void bonsai_session_attach_disk_async (BonsaiSession *session, const DiskSpec *d
                                        gpointer data);
 /* What it became, without its passphrase. (transfer full) */
 DiskSpec *bonsai_session_attach_disk_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
+
+/* Asks the guest's agent: @operation, @arguments (a{sv}, a floating reference is taken) and the result are those of
+ * AskGuest in org.bonsaivm.Session1.xml. */
+void bonsai_session_ask_guest_async (BonsaiSession *session, const char *operation, GVariant *arguments,
+                                     GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+GVariant *bonsai_session_ask_guest_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 
 /* Flushes @disk, a CD-ROM drive ("cd0") or a disk, pulls it out and closes its image. @force: even if flushing
  * fails, or the guest locked the tray. BONSAI_ERROR_BUSY while work on it is under way. */

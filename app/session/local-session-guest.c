@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/session/local-session-private.h"
+
+#include "app/base/error.h"
+
+#include <unistd.h>
+
+/* The guest's agent: its channel is open for as long as the machine lives, so that it needs not look whether
+ * somebody came. */
+
+/* --- its connections --- */
+
+static void
+connection_free (gpointer data)
+{
+  int *fd = data;
+
+  if (*fd >= 0)
+    close (*fd);
+  g_free (fd);
+}
+
+static void
+handle_connection (gpointer object, gconstpointer content)
+{
+  LocalSession *self = object;
+  int *fd = (int *)content;
+
+  if (self->guest != NULL)
+    guest_agent_attach (guest_service_get_agent (self->guest), g_steal_fd (fd));
+}
+
+/* The machine's loop thread. */
+static void
+on_connected (int fd, void *data)
+{
+  relay_post (data, handle_connection, g_memdup2 (&fd, sizeof fd), connection_free);
+}
+
+void
+local_session_open_agent (LocalSession *self)
+{
+  Channel *channel = pc_channel (self->pc, CHANNEL_GUEST_AGENT);
+  g_autoptr (GError) error = NULL;
+
+  if (channel == NULL)
+    return;
+  self->guest = guest_service_new ();
+  self->agent_link =
+    agent_link_new (machine_board (pc_machine (self->pc))->loop, channel, on_connected, self->relay, &error);
+  if (self->agent_link == NULL)
+    g_warning ("%s: %s", self->spec->name, error->message);
+}
+
+void
+local_session_close_agent (LocalSession *self)
+{
+  g_clear_pointer (&self->agent_link, agent_link_free);
+  g_clear_pointer (&self->guest, guest_service_free);
+}
+
+void
+local_session_tell_agent (LocalSession *self)
+{
+  if (self->guest != NULL)
+    guest_service_set_running (self->guest, self->state != BONSAI_STATE_PAUSED, self->spec->agents.set_time);
+}
+
+/* --- what it is asked --- */
+
+static void
+asked (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  GError *error = NULL;
+  GVariant *answer = guest_service_ask_finish (result, &error);
+
+  if (answer != NULL)
+    g_task_return_pointer (task, answer, (GDestroyNotify)g_variant_unref);
+  else
+    g_task_return_error (task, error);
+}
+
+void
+local_session_ask_guest (BonsaiSession *session, const char *operation, GVariant *arguments, GTask *task)
+{
+  LocalSession *self = LOCAL_SESSION (session);
+  g_autoptr (GVariant) taken = g_variant_ref_sink (arguments);
+  const char *name = self->spec->name;
+
+  if (local_session_live_pc (self) == NULL)
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", name);
+  else if (self->guest == NULL)
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+                             "%s does not talk to its guest: \"qemu-guest-agent\" is off in its description",
+                             name);
+  else if (self->state == BONSAI_STATE_PAUSED && !g_str_equal (operation, "thaw"))
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_BUSY,
+                             "%s is paused, its guest can't answer: resume it first", name);
+  else
+    {
+      guest_service_ask_async (self->guest, operation, taken, g_task_get_cancellable (task), asked, task);
+      return;
+    }
+  g_object_unref (task);
+}
+
+/* Whoever can't, or is told nothing, has a power button. */
+static void
+shutdown_asked (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (LocalSession) self = data;
+  g_autoptr (GVariant) answer = guest_service_ask_finish (result, NULL);
+  Pc *pc = local_session_live_pc (self);
+
+  if (answer == NULL && pc != NULL)
+    pc_press_power_button (pc);
+}
+
+void
+local_session_ask_to_shut_down (LocalSession *self)
+{
+  if (self->guest == NULL || !guest_agent_is_there (guest_service_get_agent (self->guest)))
+    {
+      pc_press_power_button (self->pc);
+      return;
+    }
+  guest_service_set_running (self->guest, true, false);
+  guest_service_ask_async (self->guest, "shutdown", g_variant_new ("a{sv}", NULL), NULL, shutdown_asked,
+                           g_object_ref (self));
+}
