@@ -264,15 +264,26 @@ read_disk (const Section *section, VmConfig *config)
   return true;
 }
 
+enum { LINK_UP, LINK_DOWN };
+
+static const char *const link_names[] = { "up", "down", NULL };
+
 static bool
 read_nic (const Section *section, VmConfig *config)
 {
   VmNic *nic = vm_config_add_nic (config, "nat");
+  unsigned model = NIC_MODEL_VIRTIO, link = LINK_UP;
 
   nic->extra = json_object_ref (section->object);
   /* An address made up anew at each start would be a new card to the guest. */
-  return require (section, "mac") && read_string (section, "id", &nic->id)
-         && read_string (section, "network", &nic->network) && read_string (section, "mac", &nic->mac);
+  if (!require (section, "mac") || !read_string (section, "id", &nic->id)
+      || !read_string (section, "network", &nic->network) || !read_string (section, "mac", &nic->mac)
+      || !read_choice (section, "model", nic_model_names, &model)
+      || !read_choice (section, "link", link_names, &link))
+    return false;
+  nic->model = model;
+  nic->link_down = link == LINK_DOWN;
+  return true;
 }
 
 static bool
@@ -596,6 +607,8 @@ write_nics (JsonObject *root, const VmConfig *config)
       write_string (object, "id", nic->id);
       write_string (object, "network", nic->network);
       write_string (object, "mac", nic->mac);
+      write_string (object, "model", nic->model != NIC_MODEL_VIRTIO ? nic_model_names[nic->model] : NULL);
+      write_string (object, "link", nic->link_down ? link_names[LINK_DOWN] : NULL);
       json_array_add_object_element (array, object);
     }
   json_object_set_array_member (root, "networks", array);

@@ -99,6 +99,8 @@ vm_config_to_spec (const VmConfig *config, const char *folder)
       NicSpec *added = machine_spec_add_nic (spec, nic->network, nic->mac);
 
       set (&added->id, g_strdup (nic->id));
+      added->model = nic->model;
+      added->link_down = nic->link_down;
     }
 
   for (unsigned i = 0; i < config->serials->len && i < G_N_ELEMENTS (spec->serial); i++)

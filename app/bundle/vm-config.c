@@ -109,6 +109,8 @@ copy_devices (VmConfig *copy, const VmConfig *config)
       to->id = g_strdup (from->id);
       to->network = g_strdup (from->network);
       to->mac = g_strdup (from->mac);
+      to->model = from->model;
+      to->link_down = from->link_down;
       to->extra = ref_extra (from->extra);
       g_ptr_array_add (copy->nics, to);
     }
@@ -196,6 +198,19 @@ vm_config_set (char **member, const char *value)
 
   g_free (*member);
   *member = copy;
+}
+
+VmNic *
+vm_config_find_nic (const VmConfig *config, const char *id)
+{
+  for (unsigned i = 0; i < config->nics->len; i++)
+    {
+      VmNic *nic = g_ptr_array_index (config->nics, i);
+
+      if (g_strcmp0 (nic->id, id) == 0)
+        return nic;
+    }
+  return NULL;
 }
 
 VmDisk *

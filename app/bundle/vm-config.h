@@ -34,6 +34,8 @@ typedef struct {
   char *id;      /* "net0" */
   char *network; /* "nat" or "none" */
   char *mac;
+  NicModel model;
+  bool link_down; /* the cable is out */
   JsonObject *extra; /* private */
 } VmNic;
 
@@ -98,6 +100,7 @@ void vm_config_set (char **member, const char *value);
 bool vm_path_is_uri (const char *path);
 
 VmDisk *vm_config_find_disk (const VmConfig *config, const char *id);
+VmNic *vm_config_find_nic (const VmConfig *config, const char *id);
 
 /* Whether the description makes sense by itself (files are not looked at). The error names the member. */
 bool vm_config_check (const VmConfig *config, GError **error);

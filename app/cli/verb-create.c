@@ -10,7 +10,8 @@
 #include "app/guests/guests.h"
 
 typedef struct {
-  char *memory, *disk, *cdrom, *kernel, *initrd, *append, *network, *notes, *ready, *disk_bus, *firmware;
+  char *memory, *disk, *cdrom, *kernel, *initrd, *append, *network, *nic, *notes, *ready, *disk_bus,
+    *firmware;
   char **existing, **scsi_hosts;
   ChipOptions chips;
   CpuOptions cpus;
@@ -20,9 +21,9 @@ typedef struct {
 static void
 options_clear (Options *options)
 {
-  char **strings[] = { &options->memory, &options->disk,     &options->cdrom,   &options->kernel,
-                       &options->initrd, &options->append,   &options->network, &options->notes,
-                       &options->ready,  &options->disk_bus, &options->firmware };
+  char **strings[] = { &options->memory, &options->disk,   &options->cdrom,    &options->kernel,
+                       &options->initrd, &options->append, &options->network,  &options->nic,
+                       &options->notes,  &options->ready,  &options->disk_bus, &options->firmware };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (strings); i++)
     g_free (*strings[i]);
@@ -170,6 +171,9 @@ apply (VmConfig *config, const Options *options, GError **error)
     return false;
   for (unsigned i = 0; options->network != NULL && i < config->nics->len; i++)
     vm_config_set (&((VmNic *)g_ptr_array_index (config->nics, i))->network, options->network);
+  for (unsigned i = 0; options->nic != NULL && i < config->nics->len; i++)
+    ((VmNic *)g_ptr_array_index (config->nics, i))->model =
+      g_str_equal (options->nic, nic_model_names[NIC_MODEL_E1000E]) ? NIC_MODEL_E1000E : NIC_MODEL_VIRTIO;
   return chip_options_apply_to_config (&options->chips, config, error) && add_disks (config, options, error);
 }
 
@@ -297,6 +301,8 @@ run_create (const Verb *verb, int argc, char **argv)
     { "initrd", 0, 0, G_OPTION_ARG_FILENAME, &options.initrd, "The kernel's initial RAM disk", "FILE" },
     { "append", 0, 0, G_OPTION_ARG_STRING, &options.append, "The kernel's command line", "TEXT" },
     { "network", 0, 0, G_OPTION_ARG_STRING, &options.network, "nat or none (nat)", "KIND" },
+    { "nic", 0, 0, G_OPTION_ARG_STRING, &options.nic, "The network card: virtio or e1000e (virtio)",
+      "MODEL" },
     CHIP_OPTION_ENTRIES (&options.chips),
     { "notes", 0, 0, G_OPTION_ARG_STRING, &options.notes, "Whatever its owner wants to remember", "TEXT" },
     { "ready", 0, 0, G_OPTION_ARG_STRING, &options.ready,
@@ -314,6 +320,8 @@ run_create (const Verb *verb, int argc, char **argv)
     return cli_usage (verb, "--cpus must be 1 or more");
   if (options.disk_bus != NULL && !g_strv_contains (disk_bus_names, options.disk_bus))
     return cli_usage (verb, "--disk-bus must be virtio, ahci, scsi or nvme");
+  if (options.nic != NULL && !g_strv_contains (nic_model_names, options.nic))
+    return cli_usage (verb, "--nic must be virtio or e1000e");
   if (options.firmware != NULL && !g_strv_contains (firmware_names, options.firmware))
     return cli_usage (verb, "--firmware must be bios, uefi or uefi-secure");
   return create (&options, argc > 1 ? argv[1] : NULL);

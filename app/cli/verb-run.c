@@ -16,7 +16,7 @@
 #include <string.h>
 
 typedef struct {
-  char *kernel, *initrd, *append, *memory, *debugcon, *screenshot, *name, *trace, *trace_file, *network,
+  char *kernel, *initrd, *append, *memory, *debugcon, *screenshot, *name, *trace, *trace_file, *network, *nic,
     *disk_bus, *firmware, *nvram;
   char **disks, **cdroms, **scsi_hosts;
   ChipOptions chips;
@@ -28,10 +28,10 @@ typedef struct {
 static void
 options_clear (Options *options)
 {
-  char *strings[] = { options->kernel,     options->initrd,  options->append,   options->memory,
-                      options->debugcon,   options->name,    options->trace,    options->screenshot,
-                      options->trace_file, options->network, options->disk_bus, options->firmware,
-                      options->nvram };
+  char *strings[] = { options->kernel,     options->initrd,  options->append, options->memory,
+                      options->debugcon,   options->name,    options->trace,  options->screenshot,
+                      options->trace_file, options->network, options->nic,    options->disk_bus,
+                      options->firmware,   options->nvram };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (strings); i++)
     g_free (strings[i]);
@@ -96,8 +96,11 @@ add_drives (MachineSpec *spec, const Options *options, GError **error)
 }
 
 static void
-set_network (MachineSpec *spec, const char *network)
+set_network (MachineSpec *spec, const char *network, const char *model)
 {
+  for (unsigned i = 0; model != NULL && i < spec->nics->len; i++)
+    ((NicSpec *)g_ptr_array_index (spec->nics, i))->model =
+      g_str_equal (model, nic_model_names[NIC_MODEL_E1000E]) ? NIC_MODEL_E1000E : NIC_MODEL_VIRTIO;
   for (unsigned i = 0; network != NULL && i < spec->nics->len; i++)
     set (&((NicSpec *)g_ptr_array_index (spec->nics, i))->network, network);
 }
@@ -139,7 +142,7 @@ make_spec (const Options *options, GError **error)
   set (&spec->debugcon, options->debugcon);
   set (&spec->trace, options->trace);
   set (&spec->trace_path, options->trace_file);
-  set_network (spec, options->network);
+  set_network (spec, options->network, options->nic);
   if (!chip_options_apply_to_spec (&options->chips, spec, error) || !add_drives (spec, options, error))
     return NULL;
   return machine_spec_check (spec, error) ? g_steal_pointer (&spec) : NULL;
@@ -300,6 +303,8 @@ check_options (const Verb *verb, const Options *options)
   if (options->network != NULL && !g_str_equal (options->network, "nat")
       && !g_str_equal (options->network, "none"))
     return cli_usage (verb, "--network must be nat or none");
+  if (options->nic != NULL && !g_strv_contains (nic_model_names, options->nic))
+    return cli_usage (verb, "--nic must be virtio or e1000e");
   if (options->disk_bus != NULL && !g_strv_contains (disk_bus_names, options->disk_bus))
     return cli_usage (verb, "--disk-bus must be virtio, ahci, scsi or nvme");
   if (options->firmware != NULL && !g_strv_contains (firmware_names, options->firmware))
@@ -337,6 +342,8 @@ run_run (const Verb *verb, int argc, char **argv)
     { "memory", 'm', 0, G_OPTION_ARG_STRING, &options.memory, "Memory (512M)", "SIZE" },
     CPU_OPTION_ENTRIES (&options.cpus),
     { "network", 0, 0, G_OPTION_ARG_STRING, &options.network, "nat or none (nat)", "KIND" },
+    { "nic", 0, 0, G_OPTION_ARG_STRING, &options.nic, "The network card: virtio or e1000e (virtio)",
+      "MODEL" },
     CHIP_OPTION_ENTRIES (&options.chips),
     { "debugcon", 0, 0, G_OPTION_ARG_FILENAME, &options.debugcon, "A file for what is written to port 0x402",
       "FILE" },

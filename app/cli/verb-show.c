@@ -64,7 +64,10 @@ print_config (const VmConfig *config)
     {
       const VmNic *nic = g_ptr_array_index (config->nics, i);
 
-      g_print ("%s  %-8s %s, %s\n", i == 0 ? "Network:" : "        ", nic->id, nic->network, nic->mac);
+      g_print ("%s  %-8s %s, %s%s%s%s\n", i == 0 ? "Network:" : "        ", nic->id, nic->network, nic->mac,
+               nic->model != NIC_MODEL_VIRTIO ? ", " : "",
+               nic->model != NIC_MODEL_VIRTIO ? nic_model_names[nic->model] : "",
+               nic->link_down ? ", down" : "");
     }
   for (guint i = 0; i < config->serials->len; i++)
     {

@@ -55,6 +55,9 @@ void local_session_detach_disk (BonsaiSession *session, const char *disk, bool f
 void local_session_change_disk (BonsaiSession *session, const char *disk, uint64_t size,
                                 const ImageLimits *limits, GTask *task);
 
+/* local-session-network.c */
+void local_session_set_link (BonsaiSession *session, const char *nic, bool up, GTask *task);
+
 /* local-session-memory.c */
 void local_session_get_memory (BonsaiSession *session, GTask *task);
 void local_session_set_memory (BonsaiSession *session, uint64_t size, GTask *task);

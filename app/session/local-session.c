@@ -499,6 +499,7 @@ local_session_iface_init (BonsaiSessionInterface *iface)
   iface->get_console_open = local_session_get_console_open;
   iface->work_on_disk = local_session_work_on_disk;
   iface->cancel_disk_work = local_session_cancel_disk_work;
+  iface->set_link = local_session_set_link;
   iface->attach_disk = local_session_attach_disk;
   iface->detach_disk = local_session_detach_disk;
   iface->ask_guest = local_session_ask_guest;

@@ -25,6 +25,7 @@ typedef struct {
   bool (*attached) (const DiskSpec *disk, void *data, GError **error);
   bool (*detached) (const char *disk, void *data, GError **error);
   bool (*medium_changed) (const char *drive, const char *path, void *data, GError **error); /* @path: or NULL */
+  bool (*link_changed) (const char *nic, bool up, void *data, GError **error);
 } LocalSessionKeeper;
 
 /* @keeper: (nullable): stays valid until it is replaced. */

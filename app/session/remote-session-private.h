@@ -40,6 +40,10 @@ void remote_session_cancel_disk_work (BonsaiSession *session, const char *disk);
 void remote_session_attach_disk (BonsaiSession *session, const DiskSpec *disk, bool any_bus, GTask *task);
 void remote_session_detach_disk (BonsaiSession *session, const char *disk, bool force, GTask *task);
 
+/* --- network cards: of the interface --- */
+
+void remote_session_set_link (BonsaiSession *session, const char *nic, bool up, GTask *task);
+
 /* --- memory: of the interface --- */
 
 void remote_session_get_memory (BonsaiSession *session, GTask *task);

@@ -502,6 +502,7 @@ remote_session_iface_init (BonsaiSessionInterface *iface)
   iface->get_console_open = remote_session_get_console_open;
   iface->work_on_disk = remote_session_work_on_disk;
   iface->cancel_disk_work = remote_session_cancel_disk_work;
+  iface->set_link = remote_session_set_link;
   iface->attach_disk = remote_session_attach_disk;
   iface->detach_disk = remote_session_detach_disk;
   iface->ask_guest = remote_session_ask_guest;

@@ -124,6 +124,26 @@ on_shutdown (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, uns
 }
 
 static void
+set_link_done (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GError *error = NULL;
+  gboolean done = bonsai_session_set_link_finish (BONSAI_SESSION (source), result, &error);
+
+  answer_empty (data, done, error);
+}
+
+static gboolean
+on_set_link (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, const char *nic, gboolean up,
+             gpointer data)
+{
+  SessionServer *server = data;
+
+  bonsai_session_set_link_async (server->session, nic, up, NULL, set_link_done,
+                                 answer_new (server, invocation));
+  return TRUE;
+}
+
+static void
 change_medium_done (GObject *source, GAsyncResult *result, gpointer data)
 {
   GError *error = NULL;
@@ -515,6 +535,7 @@ connect_methods (SessionServer *server)
     { "handle-grab", G_CALLBACK (on_grab) },
     { "handle-watch", G_CALLBACK (on_watch) },
     { "handle-change-medium", G_CALLBACK (on_change_medium) },
+    { "handle-set-link", G_CALLBACK (on_set_link) },
     { "handle-change-disk", G_CALLBACK (on_change_disk) },
     { "handle-show-console", G_CALLBACK (on_show_console) },
     { "handle-open-serial", G_CALLBACK (on_open_serial) },

@@ -116,6 +116,22 @@ bonsai_session_change_medium_finish (BonsaiSession *session, GAsyncResult *resul
 }
 
 void
+bonsai_session_set_link_async (BonsaiSession *session, const char *nic, bool up, GCancellable *cancellable,
+                               GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (session, cancellable, callback, data);
+
+  g_task_set_source_tag (task, bonsai_session_set_link_async);
+  BONSAI_SESSION_GET_IFACE (session)->set_link (session, nic, up, task);
+}
+
+gboolean
+bonsai_session_set_link_finish (BonsaiSession *session, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+void
 bonsai_session_change_disk_async (BonsaiSession *session, const char *disk, uint64_t size,
                                   const ImageLimits *limits, GCancellable *cancellable,
                                   GAsyncReadyCallback callback, gpointer data)

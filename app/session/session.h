@@ -80,6 +80,7 @@ struct _BonsaiSessionInterface {
   bool (*get_console_open) (BonsaiSession *session);
   void (*work_on_disk) (BonsaiSession *session, const BonsaiDiskWork *work, GTask *task);
   void (*cancel_disk_work) (BonsaiSession *session, const char *disk);
+  void (*set_link) (BonsaiSession *session, const char *nic, bool up, GTask *task);
   void (*attach_disk) (BonsaiSession *session, const DiskSpec *disk, bool any_bus, GTask *task);
   void (*detach_disk) (BonsaiSession *session, const char *disk, bool force, GTask *task);
   void (*ask_guest) (BonsaiSession *session, const char *operation, GVariant *arguments, GTask *task);
@@ -126,6 +127,11 @@ void bonsai_session_change_disk_async (BonsaiSession *session, const char *disk,
                                        const ImageLimits *limits, GCancellable *cancellable,
                                        GAsyncReadyCallback callback, gpointer data);
 gboolean bonsai_session_change_disk_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
+
+/* Plugs the cable of network card @nic ("net0") in, or pulls it out; in the machine's description as well. */
+void bonsai_session_set_link_async (BonsaiSession *session, const char *nic, bool up, GCancellable *cancellable,
+                                    GAsyncReadyCallback callback, gpointer data);
+gboolean bonsai_session_set_link_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 
 /* Opens and raises the console window, or closes it; the machine runs on. */
 void bonsai_session_show_console_async (BonsaiSession *session, bool show, GCancellable *cancellable,

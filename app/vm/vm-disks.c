@@ -35,9 +35,8 @@ add_disk (BonsaiVm *self, VmConfig *config, const DiskSpec *disk)
   g_clear_pointer (&added->options.secret, g_bytes_unref);
 }
 
-/* Taken from the file each time: its owner may edit it while the machine runs. */
-static VmConfig *
-description (BonsaiVm *self, GError **error)
+VmConfig *
+bonsai_vm_description (BonsaiVm *self, GError **error)
 {
   return bundle_load (self->path, error);
 }
@@ -48,7 +47,7 @@ static bool
 keep_attached (const DiskSpec *disk, void *data, GError **error)
 {
   BonsaiVm *self = data;
-  g_autoptr (VmConfig) config = description (self, error);
+  g_autoptr (VmConfig) config = bonsai_vm_description (self, error);
 
   if (config == NULL)
     return false;
@@ -60,7 +59,7 @@ static bool
 keep_detached (const char *id, void *data, GError **error)
 {
   BonsaiVm *self = data;
-  g_autoptr (VmConfig) config = description (self, error);
+  g_autoptr (VmConfig) config = bonsai_vm_description (self, error);
   VmDisk *disk = config != NULL ? vm_config_find_disk (config, id) : NULL;
 
   if (config == NULL)
@@ -87,7 +86,7 @@ static bool
 keep_medium (const char *drive, const char *path, void *data, GError **error)
 {
   BonsaiVm *self = data;
-  g_autoptr (VmConfig) config = description (self, error);
+  g_autoptr (VmConfig) config = bonsai_vm_description (self, error);
   VmDisk *disk = config != NULL ? vm_config_find_disk (config, drive) : NULL;
 
   if (config == NULL)
@@ -99,13 +98,13 @@ const LocalSessionKeeper bonsai_vm_keeper = {
   .attached = keep_attached,
   .detached = keep_detached,
   .medium_changed = keep_medium,
+  .link_changed = bonsai_vm_keep_link,
 };
 
 /* --- while it doesn't run --- */
 
-/* The description, to be changed while nobody else does: *@lock is to be dropped after that. */
-static VmConfig *
-open_stopped (BonsaiVm *self, BundleLock **lock, GError **error)
+VmConfig *
+bonsai_vm_open_stopped (BonsaiVm *self, BundleLock **lock, GError **error)
 {
   *lock = NULL;
   if (self->starting || self->lock != NULL)
@@ -115,7 +114,7 @@ open_stopped (BonsaiVm *self, BundleLock **lock, GError **error)
       return NULL;
     }
   *lock = bundle_lock (self->path, error);
-  return *lock != NULL ? description (self, error) : NULL;
+  return *lock != NULL ? bonsai_vm_description (self, error) : NULL;
 }
 
 static bool
@@ -156,7 +155,7 @@ static bool
 attach_stopped (BonsaiVm *self, DiskSpec *disk, GError **error)
 {
   g_autoptr (BundleLock) lock = NULL;
-  g_autoptr (VmConfig) config = open_stopped (self, &lock, error);
+  g_autoptr (VmConfig) config = bonsai_vm_open_stopped (self, &lock, error);
   const VmDisk *added;
 
   if (config == NULL || !check_unused (self, config, disk, error))
@@ -174,7 +173,7 @@ static bool
 detach_stopped (BonsaiVm *self, const char *id, GError **error)
 {
   g_autoptr (BundleLock) lock = NULL;
-  g_autoptr (VmConfig) config = open_stopped (self, &lock, error);
+  g_autoptr (VmConfig) config = bonsai_vm_open_stopped (self, &lock, error);
   VmDisk *disk = config != NULL ? vm_config_find_disk (config, id) : NULL;
 
   if (config == NULL)
@@ -206,7 +205,7 @@ static bool
 change_medium_stopped (BonsaiVm *self, const char *id, const char *path, GError **error)
 {
   g_autoptr (BundleLock) lock = NULL;
-  g_autoptr (VmConfig) config = open_stopped (self, &lock, error);
+  g_autoptr (VmConfig) config = bonsai_vm_open_stopped (self, &lock, error);
   VmDisk *drive = config != NULL ? find_cdrom (config, id) : NULL;
 
   if (config == NULL)

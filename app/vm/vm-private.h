@@ -70,6 +70,14 @@ void bonsai_vm_conclude_run (BonsaiVm *vm);
 /* vm-disks.c: writes into vm.json what changes while the machine runs here; its data is the BonsaiVm. */
 extern const LocalSessionKeeper bonsai_vm_keeper;
 
+/* vm-disks.c: the description, taken from the file each time: its owner may edit it while the machine runs. */
+VmConfig *bonsai_vm_description (BonsaiVm *vm, GError **error);
+/* The same of a machine that doesn't run, to be changed while nobody else does: *@lock is to be dropped after that. */
+VmConfig *bonsai_vm_open_stopped (BonsaiVm *vm, BundleLock **lock, GError **error);
+
+/* vm-network.c: of bonsai_vm_keeper. */
+bool bonsai_vm_keep_link (const char *nic, bool up, void *data, GError **error);
+
 /* vm-unlock.c: gives the disks of a start their passphrases. */
 void bonsai_vm_put_secrets (BonsaiVm *vm, MachineSpec *spec);
 

@@ -112,4 +112,9 @@ void bonsai_vm_change_medium_async (BonsaiVm *vm, const char *drive, const char 
                                     GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 gboolean bonsai_vm_change_medium_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
 
+/* The cable of network card @nic ("net0"): in or out, at once if the machine runs, and from then on. */
+void bonsai_vm_set_link_async (BonsaiVm *vm, const char *nic, gboolean up, GCancellable *cancellable,
+                               GAsyncReadyCallback callback, gpointer data);
+gboolean bonsai_vm_set_link_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
+
 G_END_DECLS

@@ -92,6 +92,8 @@ disk_spec_free (DiskSpec *disk)
   g_free (disk);
 }
 
+const char *const nic_model_names[] = { "virtio", "e1000e", NULL };
+
 static void
 nic_spec_free (gpointer data)
 {

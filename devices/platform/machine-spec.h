@@ -36,10 +36,15 @@ typedef enum {
   SERIAL_STDIO,
 } SerialKind;
 
+typedef enum {
+  NIC_MODEL_VIRTIO,
+  NIC_MODEL_E1000E, /* an Intel 82574L, for guests without a driver for virtio's */
+} NicModel;
+
 /* How people write them, by number; NULL ends. */
 extern const char *const firmware_names[] /* without NONE */, *const disk_bus_names[], *const disk_kind_names[], *const disk_cache_names[],
   *const disk_discard_names[], *const board_action_names[],
-  *const serial_kind_names[] /* without STDIO */;
+  *const serial_kind_names[] /* without STDIO */, *const nic_model_names[];
 
 /* How a disk is used. All zero: the defaults. */
 typedef struct {
@@ -73,6 +78,8 @@ typedef struct {
   char *id;    /* "net0" */
   char *mac;   /* "52:54:00:xx:xx:xx" */
   char *network; /* "nat" or "none" */
+  NicModel model;
+  bool link_down; /* the cable is out at first */
 } NicSpec;
 
 typedef struct {

@@ -95,6 +95,9 @@ bool pc_add_input (Pc *pc, GError **error);
 /* pc-balloon.c */
 bool pc_add_balloon (Pc *pc, GError **error);
 
+/* pc-nics.c: network cards; fills boot paths. */
+bool pc_add_nics (Pc *pc, GError **error);
+
 /* pc-drives.c: disks on virtio, AHCI and SCSI; fills drives and boot paths. */
 bool pc_add_drives (Pc *pc, GError **error);
 void pc_drive_free (gpointer drive);

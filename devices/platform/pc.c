@@ -14,7 +14,6 @@
 #include "devices/platform/pc-map.h"
 #include "devices/platform/pci-config.h"
 #include "devices/platform/q35-host.h"
-#include "devices/virtio/virtio-net.h"
 #include "devices/virtio/virtio-rng.h"
 #include "vmm/base/error.h"
 #include "vmm/base/number.h"
@@ -23,7 +22,6 @@
 
 static bool pc_add_memory (Pc *pc, GError **error);
 static bool pc_add_debug_ports (Pc *pc, GError **error);
-static bool pc_add_nics (Pc *pc, GError **error);
 static bool pc_add_watchdog (Pc *pc, GError **error);
 static IrqPin pc_route_pci (void *data, unsigned slot, unsigned pin);
 
@@ -154,30 +152,6 @@ pc_take_place (const char *id, bool *taken, unsigned n)
         return i;
       }
   return -1;
-}
-
-static bool
-pc_add_nics (Pc *pc, GError **error)
-{
-  bool taken[PC_N_NICS] = { false };
-
-  for (unsigned i = 0; i < pc->spec->nics->len; i++)
-    {
-      const NicSpec *nic = g_ptr_array_index (pc->spec->nics, i);
-      unsigned slot = PC_SLOT_FIRST_NIC + (unsigned)pc_take_place (nic->id, taken, PC_N_NICS);
-      const VirtioNetConfig config = {
-        .place = pc_place (pc, slot, 0),
-        .id = nic->id,
-        .mac = nic->mac,
-        .network = nic->network,
-        .n_pairs = MIN (pc->spec->n_cpus, VIRTIO_NET_MAX_PAIRS),
-      };
-
-      if (!board_add (pc->board, &virtio_net_class, nic->id, &config, error))
-        return false;
-      pc_add_boot_path (pc, nic->id, "/pci@i0cf8/ethernet@%x/ethernet-phy@0", slot);
-    }
-  return true;
 }
 
 static bool

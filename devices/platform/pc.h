@@ -66,6 +66,10 @@ void pc_get_memory (Pc *pc, PcMemory *memory);
  * a guest can live with, VMM_ERROR_UNSUPPORTED without a balloon. Any thread but the machine's loop. */
 bool pc_set_memory (Pc *pc, uint64_t size, GError **error);
 
+/* Plugs the cable of a network card ("net0") in, or pulls it out. False with VMM_ERROR_INVALID if there is no such
+ * card. */
+bool pc_set_link (Pc *pc, const char *nic, bool up, GError **error);
+
 /**
  * pc_change_medium:
  * @drive: (nullable): a CD-ROM's id ("cd0"); NULL: the first one

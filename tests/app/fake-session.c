@@ -121,6 +121,17 @@ change_medium (BonsaiSession *session, const char *drive, const char *path, bool
 }
 
 static void
+set_link (BonsaiSession *session, const char *nic, bool up, GTask *task)
+{
+  g_string_append_printf (FAKE_SESSION (session)->log, "link %s %s\n", nic, up ? "up" : "down");
+  if (up)
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "There is none");
+  g_object_unref (task);
+}
+
+static void
 change_disk (BonsaiSession *session, const char *disk, uint64_t size, const ImageLimits *limits, GTask *task)
 {
   g_string_append_printf (FAKE_SESSION (session)->log, "disk %s %" G_GUINT64_FORMAT, disk, size);
@@ -190,6 +201,7 @@ fake_session_iface_init (BonsaiSessionInterface *iface)
   iface->grab = grab;
   iface->watch = watch;
   iface->change_medium = change_medium;
+  iface->set_link = set_link;
   iface->change_disk = change_disk;
   iface->attach_disk = attach_disk;
   iface->detach_disk = detach_disk;

@@ -177,7 +177,7 @@ test_watch (Fixture *fixture, gconstpointer data)
 static void
 test_medium_and_console (Fixture *fixture, gconstpointer data)
 {
-  g_autoptr (GAsyncResult) changed = NULL, ejected = NULL, shown = NULL;
+  g_autoptr (GAsyncResult) changed = NULL, ejected = NULL, up = NULL, down = NULL, shown = NULL;
   g_autoptr (GError) error = NULL;
 
   bonsai_session_change_medium_async (fixture->remote, "cd1", "/a b.iso", true, NULL, keep_result, &changed);
@@ -187,6 +187,16 @@ test_medium_and_console (Fixture *fixture, gconstpointer data)
   wait_until (ejected != NULL);
   g_assert_true (bonsai_session_change_medium_finish (fixture->remote, ejected, &error));
   g_assert_cmpstr (fixture->fake->log->str, ==, "medium cd1 /a b.iso 1\nmedium (null) (null) 0\n");
+
+  bonsai_session_set_link_async (fixture->remote, "net1", true, NULL, keep_result, &up);
+  wait_until (up != NULL);
+  g_assert_true (bonsai_session_set_link_finish (fixture->remote, up, &error));
+  bonsai_session_set_link_async (fixture->remote, "net0", false, NULL, keep_result, &down);
+  wait_until (down != NULL);
+  g_assert_false (bonsai_session_set_link_finish (fixture->remote, down, &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  g_assert_true (g_str_has_suffix (fixture->fake->log->str, "link net1 up\nlink net0 down\n"));
 
   g_assert_false (bonsai_session_get_console_open (fixture->remote));
   bonsai_session_show_console_async (fixture->remote, true, NULL, keep_result, &shown);

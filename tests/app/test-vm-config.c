@@ -18,7 +18,8 @@ static const char full[] =
   "    { \"id\": \"disk0\", \"path\": \"disks/a.img\", \"mood\": 1.5 },\n"
   "    { \"id\": \"cd0\", \"kind\": \"cdrom\" }\n"
   "  ],\n"
-  "  \"networks\": [ { \"id\": \"net0\", \"mac\": \"52:54:00:00:00:01\", \"vlan\": 7 } ],\n"
+  "  \"networks\": [ { \"id\": \"net0\", \"mac\": \"52:54:00:00:00:01\", \"model\": \"e1000e\",\n"
+  "    \"link\": \"down\", \"vlan\": 7 } ],\n"
   "  \"serial\": [ { \"path\": \"log/s.txt\", \"parity\": null } ],\n"
   "  \"display\": { \"video-memory\": 32, \"heads\": 2 },\n"
   "  \"future\": { \"list\": [null, -1, \"x\"] }\n"
@@ -49,6 +50,14 @@ test_values (void)
   disk = g_ptr_array_index (config->disks, 1);
   g_assert_cmpint (disk->kind, ==, DISK_KIND_CDROM);
   g_assert_null (disk->path);
+  g_assert_cmpint (vm_config_find_nic (config, "net0")->model, ==, NIC_MODEL_E1000E);
+  g_assert_true (vm_config_find_nic (config, "net0")->link_down);
+  {
+    g_autoptr (MachineSpec) spec = vm_config_to_spec (config, "/machines/a");
+    const NicSpec *nic = g_ptr_array_index (spec->nics, 0);
+
+    g_assert_true (nic->model == NIC_MODEL_E1000E && nic->link_down);
+  }
 }
 
 static const char disk_text[] =
@@ -243,6 +252,8 @@ static const Mistake mistakes[] = {
   { "limits", "\"mood\": 1.5", "\"limits\": { \"iops\": -1 }", "disks[0].limits.iops: -1 is out of range" },
   { "id", "\"cd0\"", "\"disk0\"", "vm.json:11:13: disks[1].id: “disk0” is there twice" },
   { "disk-path", "\"path\": \"disks/a.img\"", "\"pfad\": 1", "vm.json:10:5: disks[0].path: missing" },
+  { "model", "e1000e", "e1000", "networks[0].model: “e1000” is unknown; it must be “virtio” or “e1000e”" },
+  { "link", "down", "out", "networks[0].link: “out” is unknown; it must be “up” or “down”" },
   { "mac", "52:54:00:00:00:01", "53:54:00:00:00:01", "networks[0].mac: must be the address of one card" },
   { "video", "\"video-memory\": 32", "\"video-memory\": 33", "display.video-memory: must be 1, 2, 4" },
   { "list", "\"serial\": [ {", "\"serial\": [ 1, {", "vm.json:14:15: serial[0]: must be an object" },

@@ -283,6 +283,50 @@ edit_notes (BonsaiVm *vm)
   g_assert_true (bundle_save (bonsai_vm_get_path (vm), config, NULL));
 }
 
+static gboolean
+set_link (BonsaiVm *vm, const char *nic, gboolean up, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  bonsai_vm_set_link_async (vm, nic, up, NULL, keep_result, &result);
+  wait_until (result != NULL);
+  return bonsai_vm_set_link_finish (vm, result, error);
+}
+
+static bool
+described_link (BonsaiVm *vm)
+{
+  g_autoptr (VmConfig) config = bundle_load (bonsai_vm_get_path (vm), NULL);
+
+  return !vm_config_find_nic (config, "net0")->link_down;
+}
+
+/* Cables are moved, and stay as they are, whether the machine runs or not. */
+static void
+test_link (Fixture *fixture, gconstpointer data)
+{
+  BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (set_link (vm, "net0", FALSE, &error));
+  g_assert_false (described_link (vm));
+  g_assert_false (set_link (vm, "net7", FALSE, &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND);
+  g_clear_error (&error);
+  g_assert_true (start (vm, &error));
+  edit_notes (vm);
+  g_assert_true (set_link (vm, "net0", TRUE, &error));
+  g_assert_true (described_link (vm));
+  g_assert_false (set_link (vm, "net7", TRUE, &error));
+  g_assert_nonnull (strstr (error->message, "net7"));
+  g_clear_error (&error);
+  {
+    g_autoptr (VmConfig) after = bundle_load (bonsai_vm_get_path (vm), NULL);
+
+    g_assert_cmpstr (after->notes, ==, "edited meanwhile");
+  }
+}
+
 static void
 test_disks (Fixture *fixture, gconstpointer data)
 {
@@ -459,6 +503,7 @@ main (int argc, char **argv)
     { "/vm/thumbnail", test_thumbnail },
     { "/vm/library-goes", test_library_goes },
     { "/vm/failed-start", test_failed_start },
+    { "/vm/link", test_link },
     { "/vm/disks", test_disks },
     { "/vm/disks-locked", test_disks_locked },
     { "/vm/unlock", test_unlock },
