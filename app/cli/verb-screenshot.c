@@ -5,8 +5,9 @@ static int
 run_screenshot (const Verb *verb, int argc, char **argv)
 {
   gboolean json = false;
-  int status;
+  int head = 1, status;
   const GOptionEntry entries[] = {
+    { "head", 0, 0, G_OPTION_ARG_INT, &head, "Which of its screens, from 1 (1)", "N" },
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print the picture's path and size as JSON", NULL },
     G_OPTION_ENTRY_NULL,
   };
@@ -21,7 +22,7 @@ run_screenshot (const Verb *verb, int argc, char **argv)
   session = cli_find_session (argv[1], &error);
   if (session == NULL)
     return cli_fail (error);
-  bonsai_session_grab_async (session, 0, 0, NULL, cli_wait_ready, &wait);
+  bonsai_session_grab_async (session, head > 0 ? (unsigned)head - 1 : G_MAXUINT, 0, 0, NULL, cli_wait_ready, &wait);
   surface = bonsai_session_grab_finish (session, cli_wait (&wait), &error);
   if (surface == NULL || !surface_save_png (surface, argv[2], &error))
     return cli_fail (error);

@@ -10,6 +10,15 @@
 
 G_BEGIN_DECLS
 
+#define SESSION_MAX_HEADS 4u
+
+/* The console window of a head. */
+typedef struct {
+  ConsoleWindow *console; /* or NULL */
+  Relay *relay;           /* the session's */
+  unsigned head;
+} SessionWindow;
+
 struct _LocalSession {
   GObject parent;
 
@@ -38,7 +47,7 @@ struct _LocalSession {
 
   ScreenViewer *viewer;
   unsigned n_watchers;
-  ConsoleWindow *window;
+  SessionWindow windows[SESSION_MAX_HEADS]; /* all are open, or none */
 };
 
 /* NULL unless the machine is there to be used. The session's thread. */
@@ -80,11 +89,17 @@ void local_session_resume_work_on (LocalSession *self, const DiskSpec *disk);
 void local_session_suspend_disk_work (LocalSession *self);
 
 /* local-session-screen.c */
-void local_session_grab (BonsaiSession *session, int max_width, int max_height, GTask *task);
+void local_session_grab (BonsaiSession *session, unsigned head, int max_width, int max_height, GTask *task);
 void local_session_watch (BonsaiSession *session, bool active);
 void local_session_stop_watching (LocalSession *self);
 void local_session_show_console (BonsaiSession *session, bool show, GTask *task);
 void local_session_update_window (LocalSession *self);
 void local_session_close_window (LocalSession *self);
+void local_session_free_windows (LocalSession *self); /* without telling */
+static inline bool
+local_session_has_window (const LocalSession *self)
+{
+  return self->windows[0].console != NULL;
+}
 
 G_END_DECLS

@@ -11,6 +11,7 @@
 /* --- pictures --- */
 
 typedef struct {
+  unsigned head;
   int max_width, max_height;
 } GrabSize;
 
@@ -23,14 +24,17 @@ grab_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
   Screen *screen;
 
   g_rw_lock_reader_lock (&self->pc_lock);
-  screen = self->pc != NULL ? pc_screen (self->pc) : NULL;
+  screen = self->pc != NULL ? pc_screen (self->pc, size->head) : NULL;
   if (screen != NULL)
     surface = screen_grab (screen, GRAB_TIMEOUT_MS);
-  if (surface == NULL && self->last_picture != NULL)
+  if (surface == NULL && size->head == 0 && self->last_picture != NULL)
     surface = surface_ref (self->last_picture);
   g_rw_lock_reader_unlock (&self->pc_lock);
 
-  if (surface == NULL)
+  if (surface == NULL && size->head >= self->spec->heads)
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_INVALID, "%s has no such screen: it has %u",
+                             self->spec->name, self->spec->heads);
+  else if (surface == NULL)
     g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_FAILED, "%s has shown no picture%s",
                              self->spec->name,
                              self->spec->video_memory == 0 ? ": it has no display" : " yet");
@@ -42,11 +46,11 @@ grab_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
 }
 
 void
-local_session_grab (BonsaiSession *session, int max_width, int max_height, GTask *task)
+local_session_grab (BonsaiSession *session, unsigned head, int max_width, int max_height, GTask *task)
 {
   GrabSize *size = g_new (GrabSize, 1);
 
-  *size = (GrabSize){ max_width, max_height };
+  *size = (GrabSize){ head, max_width, max_height };
   g_task_set_task_data (task, size, g_free);
   g_task_run_in_thread (task, grab_in_thread);
   g_object_unref (task);
@@ -79,7 +83,7 @@ local_session_watch (BonsaiSession *session, bool active)
 {
   LocalSession *self = LOCAL_SESSION (session);
   Pc *pc = local_session_live_pc (self);
-  Screen *screen = pc != NULL ? pc_screen (pc) : NULL;
+  Screen *screen = pc != NULL ? pc_screen (pc, 0) : NULL;
 
   if (active)
     self->n_watchers++;
@@ -97,7 +101,7 @@ local_session_stop_watching (LocalSession *self)
   g_clear_pointer (&self->viewer, screen_viewer_free);
 }
 
-/* --- the console window --- */
+/* --- the console windows, one for each head --- */
 
 static const char *
 console_message (LocalSession *self)
@@ -119,16 +123,24 @@ local_session_update_window (LocalSession *self)
 {
   const char *label = self->state == BONSAI_STATE_RUNNING ? NULL : bonsai_state_label (self->state);
 
-  if (self->window != NULL)
-    console_window_set_state (self->window, label, console_message (self));
+  for (unsigned i = 0; i < SESSION_MAX_HEADS; i++)
+    if (self->windows[i].console != NULL)
+      console_window_set_state (self->windows[i].console, label, console_message (self));
+}
+
+void
+local_session_free_windows (LocalSession *self)
+{
+  for (unsigned i = 0; i < SESSION_MAX_HEADS; i++)
+    g_clear_pointer (&self->windows[i].console, console_window_free);
 }
 
 void
 local_session_close_window (LocalSession *self)
 {
-  if (self->window == NULL)
+  if (!local_session_has_window (self))
     return;
-  g_clear_pointer (&self->window, console_window_free);
+  local_session_free_windows (self);
   g_signal_emit_by_name (self, "changed");
 }
 
@@ -145,7 +157,7 @@ handle_close_request (gpointer object, gconstpointer content)
 static void
 on_close_requested (ConsoleWindow *window, void *data)
 {
-  relay_post (data, handle_close_request, NULL, NULL);
+  relay_post (((SessionWindow *)data)->relay, handle_close_request, NULL, NULL);
 }
 
 static void
@@ -184,10 +196,16 @@ save_screenshot (GObject *source, GAsyncResult *result, gpointer data)
     g_message ("Screenshot: %s", path);
 }
 
+typedef struct {
+  const char *action; /* a constant */
+  unsigned head;
+} Wish;
+
 static void
 handle_action (gpointer object, gconstpointer content)
 {
   LocalSession *self = object;
+  const Wish *wish = content;
   static const struct {
     const char *action;
     BonsaiControl control;
@@ -197,10 +215,10 @@ handle_action (gpointer object, gconstpointer content)
     { "power-off", BONSAI_CONTROL_POWER_OFF },
   };
 
-  if (g_str_equal (content, "screenshot"))
-    bonsai_session_grab_async (BONSAI_SESSION (self), 0, 0, NULL, save_screenshot, NULL);
+  if (g_str_equal (wish->action, "screenshot"))
+    bonsai_session_grab_async (BONSAI_SESSION (self), wish->head, 0, 0, NULL, save_screenshot, NULL);
   for (unsigned i = 0; i < G_N_ELEMENTS (controls); i++)
-    if (g_str_equal (controls[i].action, content))
+    if (g_str_equal (controls[i].action, wish->action))
       {
         BonsaiControl control = controls[i].control;
 
@@ -215,23 +233,42 @@ handle_action (gpointer object, gconstpointer content)
 static void
 on_action (ConsoleWindow *window, const char *action, void *data)
 {
-  relay_post (data, handle_action, g_strdup (action), g_free);
+  const SessionWindow *of = data;
+  const Wish wish = { g_intern_string (action), of->head };
+
+  relay_post (of->relay, handle_action, g_memdup2 (&wish, sizeof wish), g_free);
 }
 
 static const ConsoleWindowOps window_ops = { on_close_requested, on_action };
 
 static bool
-open_window (LocalSession *self, GError **error)
+open_window (LocalSession *self, ConsoleHost *host, Pc *pc, unsigned head, GError **error)
+{
+  SessionWindow *window = &self->windows[head];
+  g_autofree char *title = head == 0 ? g_strdup (self->spec->name)
+                                     : g_strdup_printf ("%s (screen %u)", self->spec->name, head + 1);
+
+  window->relay = self->relay;
+  window->head = head;
+  window->console
+    = console_window_new (host, title, NULL, pc_screen (pc, head), pc_input (pc), &window_ops, window, error);
+  return window->console != NULL;
+}
+
+static bool
+show_windows (LocalSession *self, GError **error)
 {
   Pc *pc = local_session_live_pc (self);
   ConsoleHost *host;
 
-  if (self->window != NULL)
+  if (local_session_has_window (self))
     {
-      console_window_present (self->window);
+      for (unsigned i = SESSION_MAX_HEADS; i-- > 0;)
+        if (self->windows[i].console != NULL)
+          console_window_present (self->windows[i].console);
       return true;
     }
-  if (self->consoles == NULL || pc == NULL || pc_screen (pc) == NULL)
+  if (self->consoles == NULL || pc == NULL || pc_screen (pc, 0) == NULL)
     {
       g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s has no screen to show",
                    self->spec->name);
@@ -240,10 +277,12 @@ open_window (LocalSession *self, GError **error)
   host = consoles_get_host (self->consoles, error);
   if (host == NULL)
     return false;
-  self->window = console_window_new (host, self->spec->name, NULL, pc_screen (pc), pc_input (pc), &window_ops,
-                                     self->relay, error);
-  if (self->window == NULL)
-    return false;
+  for (unsigned i = 0; i < SESSION_MAX_HEADS && pc_screen (pc, i) != NULL; i++)
+    if (!open_window (self, host, pc, i, error))
+      {
+        local_session_free_windows (self);
+        return false;
+      }
   local_session_update_window (self);
   g_signal_emit_by_name (self, "changed");
   return true;
@@ -255,7 +294,7 @@ local_session_show_console (BonsaiSession *session, bool show, GTask *task)
   LocalSession *self = LOCAL_SESSION (session);
   GError *error = NULL;
 
-  if (show && !open_window (self, &error))
+  if (show && !show_windows (self, &error))
     g_task_return_error (task, error);
   else
     {

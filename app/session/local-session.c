@@ -133,7 +133,7 @@ bury (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
   Screen *screen;
 
   g_rw_lock_reader_lock (&self->pc_lock);
-  screen = self->pc != NULL ? pc_screen (self->pc) : NULL;
+  screen = self->pc != NULL ? pc_screen (self->pc, 0) : NULL;
   if (screen != NULL)
     picture = screen_grab (screen, LAST_GRAB_TIMEOUT_MS);
   g_rw_lock_reader_unlock (&self->pc_lock);
@@ -191,7 +191,7 @@ end (LocalSession *self, const MachineEvent *event)
   local_session_stop_watching (self);
   if (!crashed)
     local_session_close_window (self);
-  g_task_set_task_data (task, GINT_TO_POINTER (self->window == NULL), NULL);
+  g_task_set_task_data (task, GINT_TO_POINTER (!local_session_has_window (self)), NULL);
   g_task_run_in_thread (task, bury);
 }
 
@@ -475,7 +475,7 @@ local_session_get_pid (BonsaiSession *session)
 static bool
 local_session_get_console_open (BonsaiSession *session)
 {
-  return LOCAL_SESSION (session)->window != NULL;
+  return local_session_has_window (LOCAL_SESSION (session));
 }
 
 static void
@@ -546,7 +546,7 @@ local_session_dispose (GObject *object)
   local_session_stop_watching (self);
   local_session_close_agent (self);
   local_session_suspend_disk_work (self);
-  g_clear_pointer (&self->window, console_window_free);
+  local_session_free_windows (self);
   local_session_free_pc (self);
   G_OBJECT_CLASS (local_session_parent_class)->dispose (object);
 }

@@ -366,11 +366,11 @@ grab_done (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
-remote_session_grab (BonsaiSession *session, int max_width, int max_height, GTask *task)
+remote_session_grab (BonsaiSession *session, unsigned head, int max_width, int max_height, GTask *task)
 {
   RemoteSession *self = REMOTE_SESSION (session);
 
-  g_dbus_proxy_call_with_unix_fd_list (self->proxy, "Grab", g_variant_new ("(ii)", max_width, max_height),
+  g_dbus_proxy_call_with_unix_fd_list (self->proxy, "Grab", g_variant_new ("(uii)", head, max_width, max_height),
                                        G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, NULL,
                                        g_task_get_cancellable (task), grab_done, task);
 }

@@ -435,12 +435,12 @@ grab_done (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static gboolean
-on_grab (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, GUnixFDList *fds, int max_width,
-         int max_height, gpointer data)
+on_grab (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, GUnixFDList *fds, unsigned head,
+         int max_width, int max_height, gpointer data)
 {
   SessionServer *server = data;
 
-  bonsai_session_grab_async (server->session, max_width, max_height, NULL, grab_done,
+  bonsai_session_grab_async (server->session, head, max_width, max_height, NULL, grab_done,
                              answer_new (server, invocation));
   return TRUE;
 }

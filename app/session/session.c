@@ -78,13 +78,13 @@ bonsai_session_input (BonsaiSession *session, const BonsaiInput *input)
 }
 
 void
-bonsai_session_grab_async (BonsaiSession *session, int max_width, int max_height, GCancellable *cancellable,
+bonsai_session_grab_async (BonsaiSession *session, unsigned head, int max_width, int max_height, GCancellable *cancellable,
                            GAsyncReadyCallback callback, gpointer data)
 {
   GTask *task = g_task_new (session, cancellable, callback, data);
 
   g_task_set_source_tag (task, bonsai_session_grab_async);
-  BONSAI_SESSION_GET_IFACE (session)->grab (session, max_width, max_height, task);
+  BONSAI_SESSION_GET_IFACE (session)->grab (session, head, max_width, max_height, task);
 }
 
 Surface *

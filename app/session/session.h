@@ -69,7 +69,7 @@ struct _BonsaiSessionInterface {
   int (*get_pid) (BonsaiSession *session);
   void (*control) (BonsaiSession *session, BonsaiControl control, unsigned timeout_ms, GTask *task);
   void (*input) (BonsaiSession *session, const BonsaiInput *input);
-  void (*grab) (BonsaiSession *session, int max_width, int max_height, GTask *task);
+  void (*grab) (BonsaiSession *session, unsigned head, int max_width, int max_height, GTask *task);
   void (*watch) (BonsaiSession *session, bool active);
   void (*change_medium) (BonsaiSession *session, const char *drive, const char *path, bool force,
                          GTask *task);
@@ -107,8 +107,8 @@ gboolean bonsai_session_control_finish (BonsaiSession *session, GAsyncResult *re
 /* Fire and forget; ignored unless it runs. */
 void bonsai_session_input (BonsaiSession *session, const BonsaiInput *input);
 
-/* The present screen; scaled down to fit @max_width x @max_height if these are not 0. */
-void bonsai_session_grab_async (BonsaiSession *session, int max_width, int max_height,
+/* The present screen of @head (0, 1, ...); scaled down to fit @max_width x @max_height if these are not 0. */
+void bonsai_session_grab_async (BonsaiSession *session, unsigned head, int max_width, int max_height,
                                 GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 Surface *bonsai_session_grab_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 
@@ -133,7 +133,7 @@ void bonsai_session_set_link_async (BonsaiSession *session, const char *nic, boo
                                     GAsyncReadyCallback callback, gpointer data);
 gboolean bonsai_session_set_link_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 
-/* Opens and raises the console window, or closes it; the machine runs on. */
+/* Opens and raises the console window, or one for each head; or closes them: the machine runs on. */
 void bonsai_session_show_console_async (BonsaiSession *session, bool show, GCancellable *cancellable,
                                         GAsyncReadyCallback callback, gpointer data);
 gboolean bonsai_session_show_console_finish (BonsaiSession *session, GAsyncResult *result, GError **error);

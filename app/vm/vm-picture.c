@@ -62,7 +62,7 @@ bonsai_vm_refresh_thumbnail (BonsaiVm *self)
       return;
     }
   self->grabbing = true;
-  bonsai_session_grab_async (self->session, THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT, NULL, grabbed,
+  bonsai_session_grab_async (self->session, 0, THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT, NULL, grabbed,
                              g_object_ref (self));
 }
 

@@ -421,7 +421,7 @@ bonsai_vm_screenshot_async (BonsaiVm *self, GCancellable *cancellable, GAsyncRea
   GTask *task = task_for (self, bonsai_vm_screenshot_async, cancellable, callback, data);
 
   if (require_session (self, task))
-    bonsai_session_grab_async (self->session, 0, 0, cancellable, screenshot_done, task);
+    bonsai_session_grab_async (self->session, 0, 0, 0, cancellable, screenshot_done, task);
 }
 
 Surface *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/platform/machine-spec.h"
 
+#include "devices/virtio/virtio-gpu.h"
 #include "vmm/base/error.h"
 #include "vmm/kvm/cpu-model.h"
 
@@ -33,6 +34,7 @@ const char *const disk_cache_names[] = { [DISK_CACHE_WRITEBACK] = "writeback",
 const char *const disk_discard_names[] = {
   [DISK_DISCARD_UNMAP] = "unmap", [DISK_DISCARD_IGNORE] = "ignore", NULL
 };
+const char *const graphics_names[] = { [GRAPHICS_VGA] = "vga", [GRAPHICS_VIRTIO] = "virtio", NULL };
 
 const char *const serial_kind_names[] = {
   [SERIAL_NONE] = "none", [SERIAL_CONSOLE] = "console", [SERIAL_FILE] = "file",
@@ -119,6 +121,7 @@ machine_spec_new (void)
   spec->disks = g_ptr_array_new_with_free_func ((GDestroyNotify)disk_spec_free);
   spec->nics = g_ptr_array_new_with_free_func (nic_spec_free);
   spec->video_memory = 16;
+  spec->heads = 1;
   spec->hpet = true;
   spec->agents = (AgentsSpec){ .guest = true, .set_time = true, .desktop = true };
   spec->balloon = true;
@@ -428,11 +431,24 @@ check_cpus (const MachineSpec *spec, GError **error)
   return cpu_topology_check (&topology, spec->n_cpus, error);
 }
 
+static bool
+check_display (const MachineSpec *spec, GError **error)
+{
+  unsigned video = spec->video_memory, most = spec->graphics == GRAPHICS_VIRTIO ? VIRTIO_GPU_MAX_HEADS : 1;
+
+  if (video > 256 || (video & (video - 1)))
+    return refuse (error, "A video memory of %u MiB can't be: choose 1, 2, 4 ... 256, or 0 for no display.", video);
+  if (spec->heads < 1 || spec->heads > VIRTIO_GPU_MAX_HEADS)
+    return refuse (error, "%u screens can't be: choose 1 to %u.", spec->heads, VIRTIO_GPU_MAX_HEADS);
+  if (spec->heads > most)
+    return refuse (error, "The graphics \"%s\" have one screen only: choose \"%s\" for %u.",
+                   graphics_names[spec->graphics], graphics_names[GRAPHICS_VIRTIO], spec->heads);
+  return true;
+}
+
 bool
 machine_spec_check (const MachineSpec *spec, GError **error)
 {
-  unsigned video = spec->video_memory;
-
   if (!spec->name || !*spec->name || !g_utf8_validate (spec->name, -1, NULL))
     return refuse (error, "The machine has no name that can be shown: give it one.");
   if (!spec->uuid || !g_uuid_string_is_valid (spec->uuid))
@@ -445,10 +461,7 @@ machine_spec_check (const MachineSpec *spec, GError **error)
                    spec->memory);
   if (!check_cpus (spec, error))
     return false;
-  if (video > 256 || (video & (video - 1)))
-    return refuse (error, "A video memory of %u MiB can't be: choose 1, 2, 4 ... 256, or 0 for no display.",
-                   video);
-  return check_boot (spec, error) && check_serial (spec, error) && check_boot_order (spec, error)
+  return check_display (spec, error) && check_boot (spec, error) && check_serial (spec, error) && check_boot_order (spec, error)
          && check_disks (spec, error) && check_nics (spec, error);
 }
 

@@ -26,6 +26,10 @@ typedef enum {
 typedef enum { DISK_BUS_VIRTIO, DISK_BUS_AHCI, DISK_BUS_SCSI, DISK_BUS_NVME } DiskBus;
 typedef enum { DISK_KIND_DISK, DISK_KIND_CDROM, DISK_KIND_SCSI_HOST /* a SCSI device of the host */ } DiskKind;
 typedef enum { DISK_CACHE_WRITEBACK, DISK_CACHE_WRITETHROUGH, DISK_CACHE_DIRECT, DISK_CACHE_UNSAFE } DiskCache;
+typedef enum {
+  GRAPHICS_VGA,    /* a plain VGA with a frame buffer */
+  GRAPHICS_VIRTIO, /* the same, with a virtio-gpu in it */
+} GraphicsKind;
 typedef enum { DISK_DISCARD_UNMAP, DISK_DISCARD_IGNORE } DiskDiscard;
 typedef enum {
   SERIAL_NONE,
@@ -43,7 +47,7 @@ typedef enum {
 
 /* How people write them, by number; NULL ends. */
 extern const char *const firmware_names[] /* without NONE */, *const disk_bus_names[], *const disk_kind_names[], *const disk_cache_names[],
-  *const disk_discard_names[], *const board_action_names[],
+  *const disk_discard_names[], *const graphics_names[], *const board_action_names[],
   *const serial_kind_names[] /* without STDIO */, *const nic_model_names[];
 
 /* How a disk is used. All zero: the defaults. */
@@ -122,6 +126,8 @@ struct MachineSpec {
   bool watchdog;               /* an i6300esb */
   BoardAction watchdog_action; /* ... and what it does */
   unsigned video_memory; /* MiB, a power of two 1..256; 0: no display */
+  GraphicsKind graphics;
+  unsigned heads; /* screens, 1..4; more than one with GRAPHICS_VIRTIO only */
   char *trace, *trace_path;
 };
 

@@ -46,7 +46,8 @@ struct Pc {
   Machine *machine;
   Board *board;
   PciBus *bus;
-  Screen *screen;
+  Screen *screens[4]; /* one for each head */
+  unsigned n_screens;
   InputHub *input;
   SoundHub *sound;
   SoundFile *recorder, *microphone; /* or NULL */
@@ -94,6 +95,9 @@ bool pc_add_input (Pc *pc, GError **error);
 
 /* pc-balloon.c */
 bool pc_add_balloon (Pc *pc, GError **error);
+
+/* pc-display.c: the graphics card, and a screen for each of its heads. */
+bool pc_add_display (Pc *pc, GError **error);
 
 /* pc-nics.c: network cards; fills boot paths. */
 bool pc_add_nics (Pc *pc, GError **error);

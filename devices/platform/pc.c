@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/platform/pc-private.h"
 
-#include "devices/graphics/svga.h"
 #include "devices/legacy/debugcon.h"
 #include "devices/legacy/hpet.h"
 #include "devices/legacy/i6300esb.h"
@@ -65,15 +64,8 @@ pc_build (Board *board, void *data, GError **error)
 
   /* PCI: display 01.0, entropy 02.0, networks 03.0.., virtio disks 08.0.., SCSI 18.0, balloon 19.0,
    * console 1a.0, sound 1b.0, keyboard and tablet 1c.0 and 1c.1, watchdog 1d.0, AHCI 1f.2. */
-  if (spec->video_memory)
-    {
-      pc->screen = screen_new ("svga0", loop_context (board->loop));
-      const SvgaConfig svga = { pc_place (pc, PC_SLOT_SVGA, 0), spec->video_memory, pc->screen };
-      if (!(pc->svga = board_add (board, &svga_class.device, NULL, &svga, error)))
-        return false;
-    }
   const VirtioRngConfig rng = { pc_place (pc, PC_SLOT_RNG, 0) };
-  if (!board_add (board, &virtio_rng_class, NULL, &rng, error) || !pc_add_nics (pc, error)
+  if (!pc_add_display (pc, error) || !board_add (board, &virtio_rng_class, NULL, &rng, error) || !pc_add_nics (pc, error)
       || !pc_add_drives (pc, error) || !pc_add_balloon (pc, error) || !pc_add_console (pc, error)
       || !pc_add_input (pc, error) || !pc_add_sound (pc, error) || !pc_add_watchdog (pc, error))
     return false;
@@ -222,7 +214,8 @@ pc_free (Pc *pc)
     return;
   g_clear_pointer (&pc->machine, machine_free);
   g_clear_pointer (&pc->bus, pci_bus_free);
-  g_clear_pointer (&pc->screen, screen_unref);
+  for (unsigned i = 0; i < pc->n_screens; i++)
+    screen_unref (pc->screens[i]);
   g_clear_pointer (&pc->kernel, boot_kernel_free);
   g_ptr_array_unref (pc->boot_ids);
   g_ptr_array_unref (pc->boot_paths);
@@ -247,9 +240,9 @@ pc_spec (Pc *pc)
 }
 
 Screen *
-pc_screen (Pc *pc)
+pc_screen (Pc *pc, unsigned head)
 {
-  return pc->screen;
+  return head < pc->n_screens ? pc->screens[head] : NULL;
 }
 
 InputHub *

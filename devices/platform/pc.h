@@ -29,7 +29,7 @@ void pc_free (Pc *pc);
 
 Machine *pc_machine (Pc *pc);
 MachineSpec *pc_spec (Pc *pc);
-Screen *pc_screen (Pc *pc); /* NULL without a display. (transfer none) */
+Screen *pc_screen (Pc *pc, unsigned head); /* NULL: it has no such head. (transfer none) */
 InputHub *pc_input (Pc *pc);
 SoundHub *pc_sound (Pc *pc);
 

@@ -53,6 +53,7 @@ struct ConsoleWindow {
   /* the window itself (console-window.c) */
   int wanted_width, wanted_height; /* what we asked for, in points */
   bool user_sized;
+  int wished_width, wished_height; /* what we asked the guest for, in pixels */
   bool fullscreen, leaving_fullscreen, grab_announced;
 
   /* input (console-input.c) */
@@ -79,6 +80,8 @@ void console_host_call (ConsoleHost *host, ConsoleJobFunc func, void *data);
 void console_window_event (ConsoleWindow *window, const SDL_Event *event);
 void console_window_update_title (ConsoleWindow *window);
 void console_window_follow_mode (ConsoleWindow *window);
+/* The window has this size in pixels now: the guest may follow, if it was not ours to choose. */
+void console_window_wish (ConsoleWindow *window, int width, int height);
 void console_window_toggle_fullscreen (ConsoleWindow *window);
 void console_window_destroy (ConsoleWindow *window);
 

@@ -199,6 +199,7 @@ follow_size (ConsoleWindow *window)
     return;
   window->scene.width = width;
   window->scene.height = height;
+  console_window_wish (window, width, height);
   console_scene_set_message (window); /* it may wrap otherwise now */
   place_picture (window);
 }

@@ -101,6 +101,16 @@ console_window_follow_mode (ConsoleWindow *window)
   keep_on_screen (window, &usable, top, left);
 }
 
+void
+console_window_wish (ConsoleWindow *window, int width, int height)
+{
+  if (!window->user_sized && !window->fullscreen && !(SDL_GetWindowFlags (window->sdl) & SDL_WINDOW_MAXIMIZED))
+    return;
+  window->wished_width = width;
+  window->wished_height = height;
+  screen_wish (window->screen, width, height);
+}
+
 static void
 set_fullscreen (ConsoleWindow *window, bool fullscreen)
 {
@@ -131,8 +141,10 @@ window_resized (ConsoleWindow *window, int width, int height)
     return;
   if (window->leaving_fullscreen)
     {
-      /* The size from before; the guest may have changed its mode since. */
+      /* The size from before; the guest may have changed its mode since. One that follows does so again. */
       window->leaving_fullscreen = false;
+      window->user_sized |= window->surface_width > 0 && ABS (window->surface_width - window->wished_width) < 8
+                            && window->surface_height == window->wished_height;
       console_window_follow_mode (window);
     }
   else if (width != window->wanted_width || height != window->wanted_height)

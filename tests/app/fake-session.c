@@ -94,7 +94,7 @@ input (BonsaiSession *session, const BonsaiInput *event)
 
 /* A picture whose pixels tell their places. */
 static void
-grab (BonsaiSession *session, int max_width, int max_height, GTask *task)
+grab (BonsaiSession *session, unsigned head, int max_width, int max_height, GTask *task)
 {
   int width = max_width != 0 ? max_width : 1023;
   Surface *surface = surface_new (width, 300);

@@ -135,7 +135,7 @@ test_grab (Fixture *fixture, gconstpointer data)
       g_autoptr (Surface) surface = NULL;
       g_autoptr (GError) error = NULL;
 
-      bonsai_session_grab_async (fixture->remote, widths[i], widths[i], NULL, keep_result, &result);
+      bonsai_session_grab_async (fixture->remote, 0, widths[i], widths[i], NULL, keep_result, &result);
       wait_until (result != NULL);
       surface = bonsai_session_grab_finish (fixture->remote, result, &error);
       g_assert_no_error (error);
