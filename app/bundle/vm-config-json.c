@@ -390,13 +390,19 @@ static bool
 read_display (const Section *section, VmConfig *config)
 {
   Section display = { section->text, NULL, "/display", section->error };
+  unsigned graphics = config->graphics;
 
   if (!read_object (section, "display", &display.object))
     return false;
   if (display.object == NULL)
     return true;
   config->display_extra = json_object_ref (display.object);
-  return read_unsigned (&display, "video-memory", &config->video_memory);
+  if (!read_unsigned (&display, "video-memory", &config->video_memory)
+      || !read_choice (&display, "graphics", graphics_names, &graphics)
+      || !read_unsigned (&display, "heads", &config->heads))
+    return false;
+  config->graphics = graphics;
+  return true;
 }
 
 static bool
@@ -765,6 +771,11 @@ vm_config_to_json (const VmConfig *config)
   write_serials (root, config);
   write_trouble (root, config);
   json_object_set_int_member (display, "video-memory", config->video_memory);
+  write_string (display, "graphics", config->graphics != GRAPHICS_VGA ? graphics_names[config->graphics] : NULL);
+  if (config->heads != 1)
+    json_object_set_int_member (display, "heads", config->heads);
+  else
+    json_object_remove_member (display, "heads");
   json_object_set_object_member (root, "display", display);
   write_agents (root, config);
 

@@ -63,6 +63,8 @@ vm_config_to_spec (const VmConfig *config, const char *folder)
   set (&spec->cpu_model, g_strdup (config->cpu_model));
   spec->topology = config->topology;
   spec->video_memory = config->video_memory;
+  spec->graphics = config->graphics;
+  spec->heads = config->heads;
   spec->on_panic = config->on_panic;
   spec->watchdog = config->watchdog;
   spec->watchdog_action = config->watchdog_action;

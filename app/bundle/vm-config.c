@@ -10,6 +10,7 @@
 
 #define MIB                  (1024ull * 1024)
 #define DEFAULT_MEMORY       (512 * MIB)
+#define MAX_HEADS 4
 #define DEFAULT_VIDEO_MEMORY 16
 #define MAX_MEMORY           (16ull << 40)
 #define MAX_CPUS             255
@@ -65,6 +66,7 @@ vm_config_new_empty (void)
   config->nics = g_ptr_array_new_with_free_func ((GDestroyNotify)vm_nic_free);
   config->serials = g_ptr_array_new_with_free_func ((GDestroyNotify)vm_serial_free);
   config->video_memory = DEFAULT_VIDEO_MEMORY;
+  config->heads = 1;
   config->hpet = true;
   config->agents = (AgentsSpec){ .guest = true, .set_time = true, .desktop = true };
   config->balloon = true;
@@ -144,6 +146,8 @@ vm_config_copy (const VmConfig *config)
   copy->initrd = g_strdup (config->initrd);
   copy->append = g_strdup (config->append);
   copy->video_memory = config->video_memory;
+  copy->graphics = config->graphics;
+  copy->heads = config->heads;
   copy->on_panic = config->on_panic;
   copy->watchdog = config->watchdog;
   copy->watchdog_action = config->watchdog_action;
@@ -372,6 +376,9 @@ check_size (const VmConfig *config, VmComplaint *complaint)
   if (config->video_memory < 1 || config->video_memory > 256
       || (config->video_memory & (config->video_memory - 1)) != 0)
     return complain (complaint, g_strdup ("/display/video-memory"), "must be 1, 2, 4, … or 256 (MiB)");
+  if (config->heads < 1 || config->heads > (config->graphics == GRAPHICS_VIRTIO ? MAX_HEADS : 1))
+    return complain (complaint, g_strdup ("/display/heads"),
+                     "must be 1, or up to %d where display.graphics is \"virtio\"", MAX_HEADS);
   return true;
 }
 

@@ -69,6 +69,8 @@ struct VmConfig {
   AgentsSpec agents;
   JsonObject *agents_extra; /* private */
   unsigned video_memory;                          /* MiB, a power of two 1..256 */
+  GraphicsKind graphics;
+  unsigned heads; /* 1..4 screens; GRAPHICS_VGA has one */
   JsonObject *extra, *boot_extra, *cpu_extra, *sound_extra, *display_extra; /* private */
 };
 

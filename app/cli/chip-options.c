@@ -11,6 +11,7 @@ chip_options_clear (ChipOptions *options)
   g_strfreev (options->serials);
   g_free (options->on_panic);
   g_free (options->watchdog);
+  g_free (options->graphics);
   g_free (options->sound_record);
   g_free (options->sound_microphone);
   g_strfreev (options->without_agents);
@@ -113,12 +114,29 @@ read_agents (const ChipOptions *options, AgentsSpec *agents, GError **error)
   return true;
 }
 
+/* What is too many is found where all is checked. */
+static bool
+read_display (const ChipOptions *options, GraphicsKind *graphics, unsigned *heads, GError **error)
+{
+  int found;
+
+  if (options->heads != 0)
+    *heads = MAX (options->heads, 0);
+  if (options->graphics == NULL)
+    return true;
+  found = find_name ("--graphics", options->graphics, graphics_names, error);
+  if (found >= 0)
+    *graphics = found;
+  return found >= 0;
+}
+
 bool
 chip_options_apply_to_config (const ChipOptions *options, VmConfig *config, GError **error)
 {
   if (!count_serials (options, G_N_ELEMENTS (((MachineSpec *)0)->serial), error)
       || !read_actions (options, &config->on_panic, &config->watchdog, &config->watchdog_action, error)
-      || !read_agents (options, &config->agents, error))
+      || !read_agents (options, &config->agents, error)
+      || !read_display (options, &config->graphics, &config->heads, error))
     return false;
   for (unsigned i = 0; options->serials != NULL && options->serials[i] != NULL; i++)
     {
@@ -146,7 +164,8 @@ chip_options_apply_to_spec (const ChipOptions *options, MachineSpec *spec, GErro
 {
   if (!count_serials (options, G_N_ELEMENTS (spec->serial), error)
       || !read_actions (options, &spec->on_panic, &spec->watchdog, &spec->watchdog_action, error)
-      || !read_agents (options, &spec->agents, error))
+      || !read_agents (options, &spec->agents, error)
+      || !read_display (options, &spec->graphics, &spec->heads, error))
     return false;
   for (unsigned i = 0; options->serials != NULL && options->serials[i] != NULL; i++)
     {

@@ -12,6 +12,8 @@ typedef struct {
   char *on_panic, *watchdog;
   gboolean no_hpet, no_balloon, no_virtio_input, no_sound;
   char *sound_record, *sound_microphone;
+  char *graphics;
+  int heads;
   char **without_agents;
 } ChipOptions;
 
@@ -44,6 +46,14 @@ typedef struct {
       &(options)->without_agents,                                                                            \
       "Don't talk to the guest's qemu-guest-agent, or its spice-vdagent",                                    \
       "AGENT" },                                                                                             \
+    { "graphics",                                                                                            \
+      0,                                                                                                     \
+      0,                                                                                                     \
+      G_OPTION_ARG_STRING,                                                                                   \
+      &(options)->graphics,                                                                                  \
+      "Display card: vga, or virtio for several screens (vga)",                                              \
+      "KIND" },                                                                                              \
+    { "heads", 0, 0, G_OPTION_ARG_INT, &(options)->heads, "Screens of virtio graphics, 1 to 4 (1)", "N" },    \
     { "no-sound", 0, 0, G_OPTION_ARG_NONE, &(options)->no_sound, "Without a sound card", NULL },             \
     { "record-sound",                                                                                        \
       0,                                                                                                     \
