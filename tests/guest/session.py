@@ -60,7 +60,7 @@ class Session:
 
     def grab(self):
         """The screen as a PIL image."""
-        (width, height, index), descriptors = self.call(INTERFACE, "Grab", GLib.Variant("(ii)", (0, 0)), "(iih)")
+        (width, height, index), descriptors = self.call(INTERFACE, "Grab", GLib.Variant("(uii)", (0, 0, 0)), "(iih)")
         descriptor = descriptors.get(index)
         try:
             pixels = os.pread(descriptor, width * height * 4, 0)
