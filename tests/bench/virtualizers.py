@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The command lines of the two virtualizers, for the same machine, as far as they can agree on one."""
 import os
+import shutil
 import subprocess
 
 UUID = "6f4f4bd5-6e3c-4a54-9e0f-6d1c1f6d7a01"
@@ -35,12 +36,13 @@ class Context:
 
 
 def bonsai_command(context, folder, serial=None, memory="64M", window=False, firmware=None, disk=None, fast_disk=None,
-                   **boot):
+                   uefi=False, **boot):
     command = [context.bonsai, "run", "--memory", memory, "--network", "none"]
     command += [] if window else ["--headless"]
     command += ["--serial", serial] if serial else []
     command += ["--disk", disk, "--disk-bus", "ahci"] if disk else []
     command += ["--disk", f"{fast_disk['path']},format={fast_disk['format']}"] if fast_disk else []
+    command += ["--firmware", "uefi", "--nvram", os.path.join(folder, "nvram.fd")] if uefi else []
     environment = {}
     if firmware:
         os.symlink(firmware, os.path.join(folder, "bios-256k.bin"))
@@ -51,13 +53,17 @@ def bonsai_command(context, folder, serial=None, memory="64M", window=False, fir
 
 
 def qemu_command(context, folder, serial=None, memory="64M", window=False, firmware=None, disk=None, fast_disk=None,
-                 **boot):
+                 uefi=False, **boot):
     # What Bonsai's PC hasn't got is left out of QEMU's as well; what it has, SeaBIOS prints the UUID, is in it.
     command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine",
                "q35,accel=kvm,smm=off,hpet=off,vmport=off", "-cpu", "host" if context.hardware else "qemu64",
                "-m", memory, "-vga", "std", "-device", "virtio-rng-pci", "-uuid", UUID, "-display", "sdl" if window else "none"]
     command += ["-serial", "file:" + serial] if serial else []
     command += ["-bios", firmware] if firmware else []
+    if uefi:
+        variables = shutil.copy("/usr/share/OVMF/OVMF_VARS_4M.fd", folder)
+        command += ["-drive", "if=pflash,format=raw,readonly=on,file=/usr/share/OVMF/OVMF_CODE_4M.fd",
+                    "-drive", "if=pflash,format=raw,file=" + variables]
     command += ["-drive", f"file={disk},format=raw,if=none,id=disk", "-device", "ide-hd,drive=disk"] if disk else []
     if fast_disk:
         command += ["-object", "iothread,id=io",

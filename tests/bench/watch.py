@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Runs a virtualizer, hears what its guest says on the serial port, and looks at the process from outside."""
+import glob
 import os
 import re
 import select
@@ -76,6 +77,23 @@ class Machine:
         before, began = self.cpu(), time.monotonic()
         time.sleep(seconds)  # the measuring window itself
         return (self.cpu() - before) / (time.monotonic() - began) * 100
+
+    def kvm_counts(self):
+        """What KVM counts for the machine, by name: exits, irq_injections, halt_exits, ... Needs root."""
+        if not os.path.isdir("/sys/kernel/debug/kvm"):
+            subprocess.run(["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"], check=False)
+        # Called after the thread that made the machine.
+        for folder in (path for thread in os.listdir(f"/proc/{self.pid}/task")
+                       for path in glob.glob(f"/sys/kernel/debug/kvm/{thread}-*")):
+            counts = {}
+            for name in os.listdir(folder):
+                if os.path.isfile(os.path.join(folder, name)):
+                    with open(os.path.join(folder, name)) as file:
+                        text = file.read().strip()
+                    if text.isdigit():
+                        counts[name] = int(text)
+            return counts
+        return {}
 
     def memory_beside(self, guest_bytes):
         """Proportional set size in MiB less the mappings that are the guest's RAM; page tables included."""

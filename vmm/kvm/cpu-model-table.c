@@ -10,9 +10,10 @@
 #define INTEL "GenuineIntel"
 #define AMD   "AuthenticAMD"
 
-/* What every 64-bit operating system takes for granted, beside the psABI's first level. */
+/* What every 64-bit operating system takes for granted, beside the psABI's first level. VME is not among it:
+ * some Ryzens have it broken. */
 #define V1                                                                                                   \
-  "fpu vme de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 "       \
+  "fpu de pse tsc msr pae mce cx8 apic sep mtrr pge mca cmov pat pse36 clflush mmx fxsr sse sse2 "           \
   "syscall nx lm"
 #define V2 "pni ssse3 sse4_1 sse4_2 popcnt cx16 lahf_lm"
 #define V3 "avx avx2 bmi1 bmi2 f16c fma abm movbe xsave"
@@ -61,7 +62,7 @@ const CpuModel cpu_models[] = {
     "pni cx16 popcnt lahf_lm mmxext fxsr_opt pdpe1gb rdtscp cr8_legacy abm sse4a misalignsse 3dnowprefetch",
     16, 2, 3 },
   { "Opteron_G4", "AMD Bulldozer, family 15h (2011)", AMD, "Opteron_G3",
-    "ssse3 sse4_1 sse4_2 aes pclmulqdq avx xsave topoext", 21, 1, 2 },
+    "ssse3 sse4_1 sse4_2 aes pclmulqdq avx xsave", 21, 1, 2 },
   { "Opteron_G5", "AMD Piledriver (2012)", AMD, "Opteron_G4", "f16c fma bmi1", 21, 2, 0 },
   { "EPYC", "AMD EPYC 7001, Ryzen 1000 and 2000 (2017)", AMD, "Opteron_G5",
     "avx2 bmi2 movbe fsgsbase smep smap rdrand rdseed adx sha_ni clflushopt clzero xsaveerptr xsaveopt "

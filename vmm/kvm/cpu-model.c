@@ -236,7 +236,12 @@ cpu_model_apply (const CpuModel *model, struct kvm_cpuid2 **supported)
   for (unsigned i = 0; i < N_CPU_WORDS; i++)
     features.words[i] = (features.words[i] | passed.words[i]) & present.words[i];
   if (amd)
-    features.words[CPU_WORD_80000001_EDX] |= features.words[CPU_WORD_1_EDX] & MIRRORED;
+    {
+      features.words[CPU_WORD_80000001_EDX] |= features.words[CPU_WORD_1_EDX] & MIRRORED;
+      /* Leaves of the engine's own making, whatever the host's are. */
+      if (model->family >= 21)
+        cpu_features_add (&features, "topoext");
+    }
   cpu_features_store (&features, *supported);
   trim_leaf_7 (*supported);
   trim_state_components (*supported, &features);

@@ -4,9 +4,13 @@
 #include "vmm/base/error.h"
 #include "vmm/kvm/cpu-model.h"
 #include "vmm/kvm/cpuid.h"
+#include "vmm/kvm/msr.h"
 
+#include <asm/kvm_para.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
+
+#define ALWAYS UINT32_MAX
 
 typedef struct {
   KvmVm *vm;
@@ -367,6 +371,47 @@ test_state_sizes (Fixture *fixture, const void *data)
   close (cpu);
 }
 
+/* The registers behind the clocks and KVM's paravirtual features (Linux Documentation/virt/kvm/x86/msr.rst) are part of a
+ * saved state. */
+static void
+test_saved_registers (Fixture *fixture, const void *data)
+{
+  static const struct {
+    uint32_t msr, feature;
+  } wanted[] = {
+    { 0x10, ALWAYS },
+    { 0x4b564d00, KVM_FEATURE_CLOCKSOURCE2 },
+    { 0x4b564d01, KVM_FEATURE_CLOCKSOURCE2 },
+    { 0x4b564d02, KVM_FEATURE_ASYNC_PF },
+    { 0x4b564d03, KVM_FEATURE_STEAL_TIME },
+    { 0x4b564d04, KVM_FEATURE_PV_EOI },
+    { 0x4b564d05, KVM_FEATURE_POLL_CONTROL },
+    { 0x4b564d06, KVM_FEATURE_ASYNC_PF_INT },
+  };
+  g_autofree MsrValues *values = g_new0 (MsrValues, 1);
+  const CpuTopology flat = cpu_topology_flat (1);
+  g_autofree struct kvm_cpuid2 *cpuid = cpuid_for_cpu (fixture->base, &flat, 0, 0);
+  uint32_t features = reg_of (cpuid, KVM_CPUID_FEATURES, 0, CPUID_EAX);
+  g_autoptr (GError) error = NULL;
+  int cpu;
+
+  g_assert_true (kvm_vm_create_chips (fixture->vm, &error));
+  cpu = ioctl (kvm_vm_fd (fixture->vm), KVM_CREATE_VCPU, 0);
+  g_assert_cmpint (cpu, >=, 0);
+  g_assert_cmpint (ioctl (cpu, KVM_SET_CPUID2, cpuid), ==, 0);
+  g_assert_true (msr_list (fixture->vm, cpu, values, &error));
+  for (unsigned i = 0; i < G_N_ELEMENTS (wanted); i++)
+    {
+      bool found = wanted[i].feature != ALWAYS && !(features & 1u << wanted[i].feature);
+
+      for (uint32_t j = 0; j < values->count; j++)
+        found |= values->index[j] == wanted[i].msr;
+      if (!found)
+        g_error ("register 0x%x is not saved", wanted[i].msr);
+    }
+  close (cpu);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -383,6 +428,7 @@ main (int argc, char **argv)
   g_test_add ("/cpuid/model", Fixture, NULL, set_up, test_model, tear_down);
   g_test_add ("/cpuid/report", Fixture, NULL, set_up, test_report, tear_down);
   g_test_add ("/cpuid/state-sizes", Fixture, NULL, set_up, test_state_sizes, tear_down);
+  g_test_add ("/cpuid/saved-registers", Fixture, NULL, set_up, test_saved_registers, tear_down);
   g_test_add ("/cpuid/models", Fixture, NULL, set_up, test_models, tear_down);
   return g_test_run ();
 }
