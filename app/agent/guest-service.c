@@ -230,6 +230,7 @@ thaw_answered (GuestJob *job, JsonNode *node)
   service->frozen = false;
   stop_thaw_timer (service);
   g_variant_dict_insert (&job->result, "count", "u", (guint32)MIN (count, G_MAXUINT32));
+  g_variant_dict_insert (&job->result, "in-force", "b", TRUE);
   guest_job_done (job);
 }
 
@@ -242,6 +243,7 @@ job_thaw (GuestJob *job)
       && (id != job->service->freeze_id || !job->service->frozen))
     {
       g_variant_dict_insert (&job->result, "count", "u", 0u);
+      g_variant_dict_insert (&job->result, "in-force", "b", FALSE);
       guest_job_done (job);
       return;
     }

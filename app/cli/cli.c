@@ -2,6 +2,7 @@
 #include "app/cli/cli.h"
 
 #include "app/base/error.h"
+#include "app/cli/guest.h"
 #include "app/library/library-private.h"
 #include "app/session/runtime-dir.h"
 
@@ -49,8 +50,9 @@ cli_parse (const Verb *verb, const GOptionEntry *entries, int *argc, char ***arg
   g_option_context_set_main_group (context, group);
   g_option_context_set_summary (context, verb->summary);
   g_option_context_set_help_enabled (context, false);
-  /* "mouse NAME move -5 3": what follows the name is no option. */
-  g_option_context_set_strict_posix (context, verb == &verb_mouse);
+  /* "mouse NAME move -5 3", "guest exec NAME ls -l": what follows the name is no option. */
+  g_option_context_set_strict_posix (context, verb == &verb_mouse || verb == &verb_guest_exec
+                                                || verb == &verb_guest_freeze);
   g_set_prgname (name);
 
   *status = EXIT_STATUS_USAGE;

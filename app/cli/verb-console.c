@@ -254,6 +254,21 @@ explain_end (Console *console)
   return EXIT_STATUS_OK;
 }
 
+/* As sessions number them. */
+static const char *const ports[] = { "Serial port 1", "Serial port 2", "Serial port 3", "Serial port 4",
+                                     "Virtio console" };
+
+/* Returns: -1 if there is no such port. */
+static int
+parse_port (const char *name)
+{
+  if (name == NULL)
+    return 0;
+  if (g_str_equal (name, "virtio"))
+    return G_N_ELEMENTS (ports) - 1;
+  return strlen (name) == 1 && name[0] >= '1' && name[0] <= '4' ? name[0] - '1' : -1;
+}
+
 static int
 converse (Console *console, unsigned port)
 {
@@ -261,7 +276,7 @@ converse (Console *console, unsigned port)
   BonsaiState state = bonsai_session_get_state (console->session);
   Outcome outcome;
 
-  say (console, "Serial port %u of “%s”%s; Ctrl+] leaves.", port + 1, name,
+  say (console, "%s of “%s”%s; Ctrl+] leaves.", ports[port], name,
        state == BONSAI_STATE_PAUSED ? ", which is paused" : "");
   set_raw (console, true);
   do
@@ -295,10 +310,12 @@ static int
 run_console (const Verb *verb, int argc, char **argv)
 {
   g_autofree Console *console = g_new0 (Console, 1);
-  int port = 1, status;
+  g_autofree char *port_name = NULL;
+  int port, status;
   gboolean force = false;
   const GOptionEntry entries[] = {
-    { "port", 'p', 0, G_OPTION_ARG_INT, &port, "Which serial port, 1 to 4 (1)", "N" },
+    { "port", 'p', 0, G_OPTION_ARG_STRING, &port_name,
+      "Which serial port, 1 to 4, or “virtio” for the virtio console (1)", "PORT" },
     { "force", 'f', 0, G_OPTION_ARG_NONE, &force, "Take it over from whoever has it", NULL },
     G_OPTION_ENTRY_NULL,
   };
@@ -306,18 +323,19 @@ run_console (const Verb *verb, int argc, char **argv)
 
   if (!cli_parse (verb, entries, &argc, &argv, 1, 1, &status))
     return status;
-  if (port < 1 || port > 4)
-    return cli_usage (verb, "--port must be 1 to 4");
+  port = parse_port (port_name);
+  if (port < 0)
+    return cli_usage (verb, "--port must be 1 to 4, or virtio");
   /* Before there are other threads, which inherit that. */
   console->signal_fd = block_signals ();
   console->fd = -1;
   console->in_fd = STDIN_FILENO;
   console->is_terminal = tcgetattr (STDIN_FILENO, &console->before) == 0;
-  if (open_port (console, argv[1], (unsigned)port - 1, force, &error) < 0)
+  if (open_port (console, argv[1], (unsigned)port, force, &error) < 0)
     status = cli_fail (error);
   else
     {
-      status = converse (console, (unsigned)port - 1);
+      status = converse (console, (unsigned)port);
       close (console->fd);
     }
   g_clear_object (&console->session);
