@@ -325,6 +325,7 @@ begin (Hda *hda, HdaStream *stream)
   memset (stream->gain, 0, sizeof stream->gain); /* fades in */
   TRACE (hda, "run", "stream=%u format=0x%04x length=%u", (unsigned)(stream - hda->streams),
          load_le16 (stream->regs + HDA_SD_FMT), load_le32 (stream->regs + HDA_SD_CBL));
+  hda_tell_hub (hda);
 }
 
 void

@@ -308,6 +308,7 @@ test_playback (Fixture *f, gconstpointer data)
   prepare (f, OUT, 0x0011, 2, 9600, true); /* 48 kHz, 16 bits, stereo: 50 ms each */
   fill_ramp (f, 4800);
   bench_write32 (f->bench, BAR + 0x70, PLACES | 1);
+  bench_write8 (f->bench, RIRBSTS, 5);
   bench_write32 (f->bench, INTCTL, 0x80000000 | 1u << OUT);
   g_assert_cmpuint (bench_read32 (f->bench, SD (OUT) + 4), ==, 0);
   bench_write8 (f->bench, SD (OUT), RUN | IOCE);
