@@ -283,6 +283,7 @@ show_windows (LocalSession *self, GError **error)
         local_session_free_windows (self);
         return false;
       }
+  console_window_set_sound (self->windows[0].console, pc_sound (pc));
   local_session_update_window (self);
   g_signal_emit_by_name (self, "changed");
   return true;

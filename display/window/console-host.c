@@ -168,6 +168,9 @@ handle_event (ConsoleHost *host, const SDL_Event *event)
 
   if (event->type == host->wake_event)
     g_atomic_int_set (&host->woken, false);
+  else if (event->type == SDL_AUDIODEVICEADDED || event->type == SDL_AUDIODEVICEREMOVED)
+    for (guint i = 0; i < host->windows->len; i++)
+      console_sound_event (((ConsoleWindow *) g_ptr_array_index (host->windows, i))->sound, &event->adevice);
   else if (window)
     console_window_event (window, event);
 }
@@ -183,6 +186,7 @@ update_windows (ConsoleHost *host)
 
       console_input_flush (window);
       next = MIN (next, console_scene_update (window, now));
+      next = MIN (next, console_sound_update (window->sound));
     }
   return next;
 }
@@ -253,6 +257,8 @@ host_thread (void *data)
   run_host (host);
   if (started)
     {
+      if (SDL_WasInit (SDL_INIT_AUDIO))
+        SDL_QuitSubSystem (SDL_INIT_AUDIO);
       SDL_VideoQuit ();
       SDL_QuitSubSystem (SDL_INIT_EVENTS);
     }

@@ -97,6 +97,12 @@ console_window_present (ConsoleWindow *window)
   functions_of (window)->window_present (window);
 }
 
+void
+console_window_set_sound (ConsoleWindow *window, SoundHub *hub)
+{
+  functions_of (window)->window_set_sound (window, hub);
+}
+
 char *
 console_window_describe (ConsoleWindow *window)
 {

@@ -22,6 +22,7 @@ typedef struct {
   void (*window_set_scale) (ConsoleWindow *window, ConsoleScale scale);
   void (*window_set_fullscreen) (ConsoleWindow *window, bool fullscreen);
   void (*window_present) (ConsoleWindow *window);
+  void (*window_set_sound) (ConsoleWindow *window, SoundHub *hub);
   char *(*window_describe) (ConsoleWindow *window);
 } ConsoleFunctions;
 

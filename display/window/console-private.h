@@ -2,6 +2,7 @@
 #pragma once
 
 #include "display/window/console-module.h"
+#include "display/window/console-sound.h"
 #include "display/window/console-window.h"
 #include "display/window/painter.h"
 
@@ -35,6 +36,7 @@ struct ConsoleWindow {
   Screen *screen;
   ScreenViewer *viewer;
   InputHub *input;
+  ConsoleSound *sound; /* or NULL */
   ConsoleWindowOps ops;
   void *data;
   int news; /* atomic: the viewer was told of a change */

@@ -327,6 +327,7 @@ console_window_destroy (ConsoleWindow *window)
 {
   ConsoleHost *host = window->host;
 
+  g_clear_pointer (&window->sound, console_sound_free);
   console_input_focus_lost (window);
   screen_viewer_free (window->viewer);
   window->ops = (ConsoleWindowOps) { 0 };
@@ -429,6 +430,28 @@ void
 console_window_present (ConsoleWindow *window)
 {
   console_host_call (window->host, present_job, window);
+}
+
+typedef struct {
+  ConsoleWindow *window;
+  SoundHub *hub;
+} SoundWish;
+
+static void
+sound_job (void *data)
+{
+  SoundWish *wish = data;
+
+  if (!wish->window->sound)
+    wish->window->sound = console_sound_new (wish->window->host, wish->hub);
+}
+
+void
+console_window_set_sound (ConsoleWindow *window, SoundHub *hub)
+{
+  SoundWish wish = { window, hub };
+
+  console_host_call (window->host, sound_job, &wish);
 }
 
 static void

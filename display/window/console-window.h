@@ -3,6 +3,7 @@
 
 #include "display/input/input.h"
 #include "display/screen/screen.h"
+#include "display/sound/sound.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -63,6 +64,9 @@ void console_window_set_state (ConsoleWindow *window, const char *state, const c
 void console_window_set_scale (ConsoleWindow *window, ConsoleScale scale);
 void console_window_set_fullscreen (ConsoleWindow *window, bool fullscreen);
 void console_window_present (ConsoleWindow *window); /* raise and focus */
+
+/* Plays what @hub plays, and lets it record, until the window is freed. Once. */
+void console_window_set_sound (ConsoleWindow *window, SoundHub *hub);
 
 /* What draws: "opengl <renderer>" or "surface". (transfer full) */
 char *console_window_describe (ConsoleWindow *window);
