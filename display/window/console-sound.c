@@ -31,8 +31,8 @@ play_callback (void *data, Uint8 *bytes, int size)
 {
   ConsoleSound *sound = data;
 
-  sound_fifo_take (sound->play.fifo, sound->play.rate, (float *) bytes,
-                   (unsigned) size / (SOUND_CHANNELS * sizeof (float)));
+  sound_fifo_take (sound->play.fifo, sound->play.rate, (float *)bytes,
+                   (unsigned)size / (SOUND_CHANNELS * sizeof (float)));
 }
 
 static void
@@ -40,8 +40,8 @@ record_callback (void *data, Uint8 *bytes, int size)
 {
   ConsoleSound *sound = data;
 
-  sound_fifo_put (sound->record.fifo, sound->record.rate, (const float *) bytes,
-                  (unsigned) size / (SOUND_CHANNELS * sizeof (float)));
+  sound_fifo_put (sound->record.fifo, sound->record.rate, (const float *)bytes,
+                  (unsigned)size / (SOUND_CHANNELS * sizeof (float)));
 }
 
 /* --- the card's thread --- */
@@ -124,7 +124,7 @@ open_device (ConsoleSound *sound, Direction *direction, bool records)
       g_info ("no device to %s: %s", records ? "record" : "play", SDL_GetError ());
       return false;
     }
-  direction->rate = (unsigned) got.freq;
+  direction->rate = (unsigned)got.freq;
   return true;
 }
 

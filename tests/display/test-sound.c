@@ -16,7 +16,7 @@ static void
 fill_tone (float *frames, unsigned n, unsigned rate, unsigned from)
 {
   for (unsigned i = 0; i < n; i++)
-    frames[2 * i] = frames[2 * i + 1] = 0.5f * sinf ((float) (2 * G_PI * fmod (TONE * (from + i) / rate, 1)));
+    frames[2 * i] = frames[2 * i + 1] = 0.5f * sinf ((float)(2 * G_PI * fmod (TONE * (from + i) / rate, 1)));
 }
 
 /* Of the left side, by its rises through zero. */
@@ -32,7 +32,7 @@ frequency (const float *frames, unsigned n, unsigned rate)
 
       if (a >= 0 || b < 0)
         continue;
-      last = i + (double) (a / (a - b));
+      last = i + (double)(a / (a - b));
       if (first < 0)
         first = last;
       else
@@ -46,7 +46,9 @@ frequency (const float *frames, unsigned n, unsigned rate)
 static void
 test_rates (void)
 {
-  static const unsigned rates[][2] = { { 44100, 48000 }, { 48000, 48000 }, { 96000, 48000 }, { 48000, 44100 } };
+  static const unsigned rates[][2] = {
+    { 44100, 48000 }, { 48000, 48000 }, { 96000, 48000 }, { 48000, 44100 }
+  };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (rates); i++)
     {
@@ -56,9 +58,9 @@ test_rates (void)
       SoundRate rate = { 0 };
 
       fill_tone (in, n_in, rates[i][0], 0);
-      n = sound_rate_run (&rate, (double) rates[i][0] / rates[i][1], in, &used, out, 100000);
+      n = sound_rate_run (&rate, (double)rates[i][0] / rates[i][1], in, &used, out, 100000);
       g_assert_cmpuint (used, ==, n_in);
-      g_assert_cmpint (abs ((int) n - (int) rates[i][1]), <=, 4);
+      g_assert_cmpint (abs ((int)n - (int)rates[i][1]), <=, 4);
       g_assert_cmpfloat_with_epsilon (frequency (out + 20, n - 10, rates[i][1]), TONE, 0.05);
     }
 }
@@ -92,10 +94,11 @@ run_drifting (double drift)
       g_assert_cmpuint (sound_fifo_fill_ms (fifo), <=, 75);
     }
   g_assert_cmpuint (sound_fifo_dropouts (fifo), ==, 0);
-  g_assert_cmpfloat_with_epsilon (frequency ((const float *) taken->data, taken->len / 2, 48000), TONE * (1 + drift),
-                                  TONE * 0.001);
+  g_assert_cmpfloat_with_epsilon (frequency ((const float *)taken->data, taken->len / 2, 48000),
+                                  TONE * (1 + drift), TONE * 0.001);
   for (unsigned i = 2; i < taken->len; i += 2) /* no clicks: a tone of 440 Hz changes slowly */
-    g_assert_cmpfloat (fabsf (g_array_index (taken, float, i) - g_array_index (taken, float, i - 2)), <, 0.04);
+    g_assert_cmpfloat (fabsf (g_array_index (taken, float, i) - g_array_index (taken, float, i - 2)), <,
+                       0.04);
 }
 
 static void
@@ -165,20 +168,20 @@ typedef struct {
 static void
 count_play (void *data, unsigned rate, const float *frames, unsigned n)
 {
-  ((Backend *) data)->n_played += n;
+  ((Backend *)data)->n_played += n;
 }
 
 static void
 count_end (void *data)
 {
-  ((Backend *) data)->n_ends++;
+  ((Backend *)data)->n_ends++;
 }
 
 static void
 note_listen (void *data, bool on)
 {
-  ((Backend *) data)->listening = on;
-  ((Backend *) data)->n_listens++;
+  ((Backend *)data)->listening = on;
+  ((Backend *)data)->n_listens++;
 }
 
 static unsigned
@@ -257,7 +260,7 @@ test_files (void)
   sound_file_free (file);
   g_clear_pointer (&content, g_free);
   g_assert_true (g_file_get_contents (path, &content, &size, NULL));
-  g_assert_cmpint (abs ((int) size - (44 + 2 * 44100 * 4)), <=, 16);
+  g_assert_cmpint (abs ((int)size - (44 + 2 * 44100 * 4)), <=, 16);
 
   file = sound_file_listen (hub, path, &error);
   g_assert_no_error (error);
