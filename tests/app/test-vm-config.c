@@ -256,7 +256,7 @@ static const Mistake mistakes[] = {
   { "link", "down", "out", "networks[0].link: “out” is unknown; it must be “up” or “down”" },
   { "mac", "52:54:00:00:00:01", "53:54:00:00:00:01", "networks[0].mac: must be the address of one card" },
   { "video", "\"video-memory\": 32", "\"video-memory\": 33", "display.video-memory: must be 1, 2, 4" },
-  { "list", "\"serial\": [ {", "\"serial\": [ 1, {", "vm.json:14:15: serial[0]: must be an object" },
+  { "list", "\"serial\": [ {", "\"serial\": [ 1, {", "vm.json:15:15: serial[0]: must be an object" },
   { "serials", "\"serial\": [ {", "\"serial\": [ {}, {}, {}, {}, {", "serial: more than 4" },
   { "serial-kind", "\"serial\": [ {", "\"serial\": [ {}, { \"kind\": \"stdio\" }, {",
     "serial[1].kind: “stdio” is unknown; it must be “none” or “console” or “file” or “pty” or “socket”" },

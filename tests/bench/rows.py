@@ -6,12 +6,13 @@ import os
 import re
 import resource
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
 
 from virtualizers import COMMANDS
-from watch import Desktop, Machine
+from watch import LIMIT, Desktop, Failure, Machine
 
 EXITS = 20000  # of one tiny guest
 
@@ -182,6 +183,48 @@ class IdleExits(IdleCount):
 class IdleInterrupts(IdleCount):
     """Interrupts per second that are injected into that guest."""
     name, count = "idle-interrupts", "irq_injections"
+
+
+# --- network ---
+
+class Stream(LinuxToInit):
+    """MiB per second of one TCP connection between a stock Linux guest's virtio card and the host, through the NAT."""
+    unit, higher_is_better = "MB/s", True
+
+    def __init__(self, name, direction, size):
+        self.name, self.direction, self.size = name, direction, size
+
+    def transfer(self, connection):
+        """Returns when the transfer began, by its first bytes, and when it ended."""
+        piece, left = bytearray(1 << 20), self.size
+        if self.direction == "receive":
+            began = time.monotonic()
+            while left > 0:
+                left -= connection.send(memoryview(piece)[:min(left, len(piece))])
+            connection.shutdown(socket.SHUT_WR)
+            connection.recv(1)  # the guest has all
+            return began, time.monotonic()
+        began = None
+        while left > 0:
+            n = connection.recv_into(piece)
+            if n == 0:
+                raise Failure(f"{self.name}: the guest sent {self.size - left} bytes")
+            began = began or time.monotonic()
+            left -= n
+        return began, time.monotonic()
+
+    def measure(self, context, who):
+        with socket.create_server(("127.0.0.1", 0)) as server:
+            server.settimeout(LIMIT)
+            options = self.options(context)
+            options["append"] = ("quiet console=ttyS0 bonsai.test=stream"
+                                 f" bonsai.stream={self.direction},{server.getsockname()[1]},{self.size >> 16}")
+            with run(context, who, network=True, **options) as machine:
+                connection = server.accept()[0]
+                with connection:
+                    before = machine.cpu()
+                    began, ended = self.transfer(connection)
+                    return self.size / (1 << 20) / (ended - began), (machine.cpu() - before) / self.size * (1 << 30)
 
 
 # --- disks ---
@@ -407,6 +450,7 @@ class Blink(Console):
 idle_figures = {}
 ROWS = [Start(), StartKernel(), Firmware(), Uefi(), LinuxToInit(), PortRoundTrip(), MemoryRoundTrip(), MemoryOverhead(),
         IdleCpu(idle_figures), IdleExits(idle_figures), IdleInterrupts(idle_figures), FullScreen(), FullScreenCpu(), Blink(),
+        Stream("net-send", "send", 256 << 20), Stream("net-receive", "receive", 256 << 20),
         GuestDisk("disk-read-1", "read-1", 50000), GuestDisk("disk-read-32", "read-32", 200000),
         GuestDisk("packed-read-1", "read-1-packed", 50000), GuestDisk("packed-read-32", "read-32-packed", 200000),
         GuestDisk("disk-write-1", "write-1", 200000), GuestDisk("disk-write-32", "write-32", 200000),

@@ -36,8 +36,8 @@ class Context:
 
 
 def bonsai_command(context, folder, serial=None, memory="64M", window=False, firmware=None, disk=None, fast_disk=None,
-                   uefi=False, **boot):
-    command = [context.bonsai, "run", "--memory", memory, "--network", "none"]
+                   uefi=False, network=False, **boot):
+    command = [context.bonsai, "run", "--memory", memory, "--network", "nat" if network else "none"]
     command += [] if window else ["--headless"]
     command += ["--serial", serial] if serial else []
     command += ["--disk", disk, "--disk-bus", "ahci"] if disk else []
@@ -53,7 +53,7 @@ def bonsai_command(context, folder, serial=None, memory="64M", window=False, fir
 
 
 def qemu_command(context, folder, serial=None, memory="64M", window=False, firmware=None, disk=None, fast_disk=None,
-                 uefi=False, **boot):
+                 uefi=False, network=False, **boot):
     # What Bonsai's PC hasn't got is left out of QEMU's as well; what it has, SeaBIOS prints the UUID, is in it.
     command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine",
                "q35,accel=kvm,smm=off,hpet=off,vmport=off", "-cpu", "host" if context.hardware else "qemu64",
@@ -70,6 +70,7 @@ def qemu_command(context, folder, serial=None, memory="64M", window=False, firmw
                     "-blockdev", "driver=file,node-name=file,aio=io_uring,filename=" + fast_disk["path"],
                     "-blockdev", f"driver={fast_disk['format']},node-name=disk,file=file,discard=unmap",
                     "-device", "virtio-blk-pci,drive=disk,iothread=io,disable-legacy=on,packed=on"]
+    command += ["-nic", "user,model=virtio-net-pci"] if network else []
     for option, value in boot.items():
         command += ["-" + option, value]
     return command, {}

@@ -32,7 +32,7 @@ class Receiver:
 
             def do_POST(self):
                 length = int(self.headers.get("Content-Length", 0))
-                receiver.posts.put(self.rfile.read(length).decode(errors="replace"))
+                receiver.posts.put(self.rfile.read(length))
                 self.answer(b"")
 
             def log_message(self, *arguments):
@@ -43,6 +43,9 @@ class Receiver:
         threading.Thread(target=self.server.serve_forever, daemon=True).start()
 
     def post(self, seconds=60):
+        return self.post_bytes(seconds).decode(errors="replace")
+
+    def post_bytes(self, seconds=60):
         return self.posts.get(timeout=seconds)
 
     def close(self):

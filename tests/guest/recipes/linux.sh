@@ -6,7 +6,7 @@
 recipe_about="vmlinuz, vmlinux (the same, unpacked), initrd, console-font: stock kernel and busybox"
 recipe_packages="linux-image-amd64 busybox-static cpio xz-utils zstd"
 
-modules="virtio_pci virtio_blk virtio_net virtio-rng ahci sd_mod sr_mod isofs ext4 bochs evdev psmouse button pvpanic-mmio i6300esb"
+modules="virtio_pci virtio_blk virtio_net e1000e virtio-rng ahci sd_mod sr_mod isofs ext4 bochs evdev psmouse button pvpanic-mmio i6300esb"
 
 recipe_inputs() {
   local version
