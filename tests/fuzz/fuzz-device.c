@@ -13,7 +13,9 @@
 #include "devices/platform/fw-cfg.h"
 #include "devices/platform/ich9-lpc.h"
 #include "devices/platform/nor-flash.h"
+#include "devices/sound/hda.h"
 #include "devices/storage/ahci.h"
+#include "devices/storage/nvme.h"
 #include "devices/virtio/virtio-balloon.h"
 #include "devices/virtio/virtio-blk.h"
 #include "devices/virtio/virtio-input.h"
@@ -21,6 +23,7 @@
 #include "devices/virtio/virtio-net.h"
 #include "devices/virtio/virtio-rng.h"
 #include "devices/virtio/virtio-scsi.h"
+#include "tests/devices/nvme-guest.h"
 #include "tests/devices/pci-bench.h"
 #include "tests/devices/virtio-guest.h"
 
@@ -179,6 +182,20 @@ setup_hpet (Bench *bench, void *data)
 }
 
 G_GNUC_UNUSED static void
+setup_hda (Bench *bench, void *data)
+{
+  bench_add (bench, &hda_class, NULL, &(HdaConfig){ .place = place (bench) });
+}
+
+G_GNUC_UNUSED static void
+setup_nvme (Bench *bench, void *data)
+{
+  bench_add (bench, &nvme_class, NULL,
+             &(NvmeConfig){
+               .place = place (bench), .image = disk (bench, false), .serial = "disk0", .n_queues = 2 });
+}
+
+G_GNUC_UNUSED static void
 setup_i6300esb (Bench *bench, void *data)
 {
   bench_add (bench, &i6300esb_class, NULL,
@@ -233,6 +250,29 @@ open_virtio (Bench *bench, const uint8_t *data, size_t size)
   return 1;
 }
 
+/* NVMe controllers are found with an I/O queue and commands in it, with or without shadow doorbells, or as after
+ * power-on. */
+static size_t
+open_nvme (Bench *bench, const uint8_t *data, size_t size)
+{
+  NvmeGuest guest;
+
+  if (size == 0 || pci_bench_read_config (bench, 10, 2) != 0x0108)
+    return 0;
+  if (data[0] & 1)
+    return 1;
+  nvme_guest_enable (&guest, bench);
+  if (data[0] & 2)
+    nvme_guest_use_shadows (&guest);
+  nvme_guest_add_queue (&guest, 1, 16, 1);
+  for (unsigned i = 0; i < (data[0] >> 2 & 7); i++)
+    nvme_guest_add (&guest, 1,
+                    &(NvmeGuestCommand){ .opcode = (uint8_t)(data[0] >> 5 | i << 1), .nsid = 1, .prp1 = i << 12,
+                                         .prp2 = i << 13, .dw10 = i, .dw11 = i & 4, .dw12 = i * 5 });
+  nvme_guest_ring (&guest, 1);
+  return 1;
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
@@ -243,6 +283,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
     {
       pci_bench_map (bench);
       used = open_virtio (bench, data, size);
+      if (used == 0)
+        used = open_nvme (bench, data, size);
     }
   bench_play (bench, data + used, size - used, FUZZ_ON_PCI ? config_access : NULL);
   return 0;
