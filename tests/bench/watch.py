@@ -16,6 +16,13 @@ class Failure(RuntimeError):
     pass
 
 
+def kvm_folders():
+    """Where KVM tells what it counts, one for each machine of the host, called after a thread that may have ended."""
+    if os.geteuid() == 0 and not os.path.isdir("/sys/kernel/debug/kvm"):
+        subprocess.run(["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"], check=False)
+    return glob.glob("/sys/kernel/debug/kvm/*-*")
+
+
 class Machine:
     """A virtualizer at work. Its guest's serial port is a pipe: no waiting by polling."""
 
@@ -26,6 +33,7 @@ class Machine:
         self.pipe = os.open(serial, os.O_RDONLY | os.O_NONBLOCK)
         self.heard = b""
         command, environment = build_command(context, self.folder, serial=serial, **options)
+        self.others = set(kvm_folders())
         self.errors = open(os.path.join(self.folder, "errors"), "w+b")
         self.started = time.monotonic()
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.errors, stderr=self.errors,
@@ -80,20 +88,15 @@ class Machine:
 
     def kvm_counts(self):
         """What KVM counts for the machine, by name: exits, irq_injections, halt_exits, ... Needs root."""
-        if not os.path.isdir("/sys/kernel/debug/kvm"):
-            subprocess.run(["mount", "-t", "debugfs", "debugfs", "/sys/kernel/debug"], check=False)
-        # Called after the thread that made the machine.
-        for folder in (path for thread in os.listdir(f"/proc/{self.pid}/task")
-                       for path in glob.glob(f"/sys/kernel/debug/kvm/{thread}-*")):
-            counts = {}
+        counts = {}
+        for folder in set(kvm_folders()) - self.others:
             for name in os.listdir(folder):
                 if os.path.isfile(os.path.join(folder, name)):
                     with open(os.path.join(folder, name)) as file:
                         text = file.read().strip()
                     if text.isdigit():
                         counts[name] = int(text)
-            return counts
-        return {}
+        return counts
 
     def memory_beside(self, guest_bytes):
         """Proportional set size in MiB less the mappings that are the guest's RAM; page tables included."""
