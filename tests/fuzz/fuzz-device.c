@@ -264,7 +264,7 @@ open_nvme (Bench *bench, const uint8_t *data, size_t size)
   nvme_guest_enable (&guest, bench);
   if (data[0] & 2)
     nvme_guest_use_shadows (&guest);
-  nvme_guest_add_queue (&guest, 1, 16, 1);
+  nvme_guest_add_queue (&guest, 1, 16, 0);
   for (unsigned i = 0; i < (data[0] >> 2 & 7); i++)
     nvme_guest_add (&guest, 1,
                     &(NvmeGuestCommand){ .opcode = (uint8_t)(data[0] >> 5 | i << 1), .nsid = 1, .prp1 = i << 12,
