@@ -60,7 +60,7 @@ parse_text (const char *text, gsize size, GError **error)
       complain (error, "is too long, or too deep");
       return NULL;
     }
-  if (memchr (text, '\0', size) != NULL || !g_utf8_validate (text, (gssize)size, NULL)
+  if (size == 0 || memchr (text, '\0', size) != NULL || !g_utf8_validate (text, (gssize)size, NULL)
       || !json_parser_load_from_data (parser, text, (gssize)size, NULL))
     {
       complain (error, "is no JSON");

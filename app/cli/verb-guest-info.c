@@ -139,14 +139,26 @@ const Verb verb_guest_addresses = { "guest addresses", "NAME", "Show a guest's n
 /* --- time --- */
 
 static int
-print_time (gint64 ns)
+print_time (gint64 ns, bool json)
 {
   double behind = (double)(g_get_real_time () - ns / 1000) / G_TIME_SPAN_SECOND;
   g_autoptr (GDateTime) time = g_date_time_new_from_unix_local (ns / 1000000000);
   g_autofree char *text = time != NULL ? g_date_time_format (time, "%F %T %Z") : NULL;
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
 
-  g_print ("%s, %.1f s %s\n", text != NULL ? text : "?", behind < 0 ? -behind : behind,
-           behind < 0 ? "ahead" : "behind");
+  if (!json)
+    {
+      g_print ("%s, %.1f s %s\n", text != NULL ? text : "?", behind < 0 ? -behind : behind,
+               behind < 0 ? "ahead" : "behind");
+      return EXIT_STATUS_OK;
+    }
+  json_builder_begin_object (builder);
+  json_builder_set_member_name (builder, "time");
+  json_builder_add_double_value (builder, (double)ns / 1e9);
+  json_builder_set_member_name (builder, "behind");
+  json_builder_add_double_value (builder, behind);
+  json_builder_end_object (builder);
+  cli_print_json (builder);
   return EXIT_STATUS_OK;
 }
 
@@ -172,11 +184,7 @@ run_time (const Verb *verb, int argc, char **argv)
   if (set)
     return EXIT_STATUS_OK;
   g_variant_lookup (answer, "time", "x", &ns);
-  if (!json)
-    return print_time (ns);
-  g_print ("{\n  \"time\" : %" G_GINT64_FORMAT ".%09" G_GINT64_FORMAT "\n}\n", ns / 1000000000,
-           ns % 1000000000);
-  return EXIT_STATUS_OK;
+  return print_time (ns, json);
 }
 
 const Verb verb_guest_time = { "guest time", "NAME", "Show a guest's time, or set it", run_time };
