@@ -18,6 +18,7 @@
 #include "devices/storage/nvme.h"
 #include "devices/virtio/virtio-balloon.h"
 #include "devices/virtio/virtio-blk.h"
+#include "devices/virtio/virtio-gpu.h"
 #include "devices/virtio/virtio-input.h"
 #include "devices/virtio/virtio-console.h"
 #include "devices/virtio/virtio-net.h"
@@ -102,6 +103,15 @@ setup_virtio_blk (Bench *bench, void *data)
 {
   bench_add (bench, &virtio_blk_class, NULL,
              &(VirtioBlkConfig){ .place = place (bench), .image = disk (bench, false), .serial = "disk0" });
+}
+
+G_GNUC_UNUSED static void
+setup_virtio_gpu (Bench *bench, void *data)
+{
+  const VirtioGpuConfig config
+    = { .place = place (bench), .n_heads = 2, .pixel_memory = 1 << 20, .max_entries = 256 };
+
+  bench_add (bench, &virtio_gpu_class, NULL, &config);
 }
 
 G_GNUC_UNUSED static void
