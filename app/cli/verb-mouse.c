@@ -59,7 +59,8 @@ wheel (BonsaiSession *session, char **arguments)
 {
   BonsaiInput input = { .kind = BONSAI_INPUT_WHEEL };
 
-  if (!parse_int (arguments[0], -100, 100, &input.y))
+  if (!parse_int (arguments[0], -100, 100, &input.y)
+      || (arguments[1] != NULL && !parse_int (arguments[1], -100, 100, &input.x)))
     return false;
   bonsai_session_input (session, &input);
   return true;
@@ -92,7 +93,7 @@ static const Action actions[] = {
   { "move", 2, 0, move },
   { "position", 2, 0, position },
   { "click", 0, 1, click },
-  { "wheel", 1, 0, wheel },
+  { "wheel", 1, 1, wheel },
 };
 
 static const Action *
@@ -126,5 +127,5 @@ run_mouse (const Verb *verb, int argc, char **argv)
   return cli_finish_input (session);
 }
 
-const Verb verb_mouse = { "mouse", "NAME move DX DY | position X Y | click [BUTTON] | wheel N",
+const Verb verb_mouse = { "mouse", "NAME move DX DY | position X Y | click [BUTTON] | wheel N [RIGHT]",
                           "Move and click a machine's mouse", run_mouse };

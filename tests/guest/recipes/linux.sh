@@ -34,6 +34,9 @@ recipe_build() {
   echo 'root::0:0:root:/root:/bin/sh' > "$root/etc/passwd"
   # shellcheck disable=SC2086 # one module per word
   copy_modules "$version" "$root/modules" $modules || return 1
+  # What stories load themselves.
+  mkdir "$root/extra"
+  copy_modules "$version" "$root/extra" virtio_balloon virtio_input || return 1
   pack_initrd "$root" > "$directory/initrd" || return 1
   rm -rf "$root"
 }
