@@ -448,6 +448,8 @@ test_chips (void)
   g_assert_null (strstr (text, "on-panic"));
   g_assert_true (spec->balloon && spec->virtio_input);
   g_assert_null (strstr (text, "balloon"));
+  g_assert_true (spec->sound && spec->sound_record == NULL && spec->sound_microphone == NULL);
+  g_assert_null (strstr (text, "sound"));
   g_assert_true (spec->hpet && !spec->watchdog && spec->on_panic == BOARD_ACTION_NOTIFY);
   for (unsigned i = 0; i < G_N_ELEMENTS (spec->serial); i++)
     g_assert_cmpint (spec->serial[i].kind, ==, SERIAL_CONSOLE);
@@ -461,6 +463,9 @@ test_chips (void)
   config->watchdog_action = BOARD_ACTION_PAUSE;
   config->hpet = config->balloon = config->virtio_input = false;
   config->agents.desktop = config->agents.set_time = false;
+  config->sound = false;
+  config->sound_record = g_strdup ("played.wav");
+  config->sound_microphone = g_strdup ("/heard.wav");
   copy = vm_config_copy (config);
   g_clear_pointer (&text, g_free);
   text = vm_config_to_json (copy);
@@ -471,6 +476,9 @@ test_chips (void)
   g_assert_cmpint (spec->serial[0].kind, ==, SERIAL_CONSOLE);
   g_assert_cmpint (spec->serial[1].kind, ==, SERIAL_PTY);
   g_assert_cmpstr (spec->serial[1].path, ==, "/vms/a.bonsai/serial2.pty");
+  g_assert_false (spec->sound);
+  g_assert_cmpstr (spec->sound_record, ==, "/vms/a.bonsai/played.wav");
+  g_assert_cmpstr (spec->sound_microphone, ==, "/heard.wav");
   g_assert_cmpint (spec->serial[2].kind, ==, SERIAL_SOCKET);
   g_assert_cmpstr (spec->serial[2].path, ==, "/run/s");
   g_assert_cmpint (spec->serial[3].kind, ==, SERIAL_NONE);

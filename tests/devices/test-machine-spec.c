@@ -133,6 +133,20 @@ break_serial_number (MachineSpec *spec)
 }
 
 static void
+break_nvme_cdrom (MachineSpec *spec)
+{
+  machine_spec_add_disk (spec, DISK_KIND_CDROM, DISK_BUS_NVME, NULL, true);
+}
+
+/* The two share their places. */
+static void
+break_cards (MachineSpec *spec)
+{
+  for (unsigned i = 0; i < 17; i++)
+    machine_spec_add_disk (spec, DISK_KIND_DISK, i % 2 ? DISK_BUS_NVME : DISK_BUS_VIRTIO, "a", false);
+}
+
+static void
 break_targets (MachineSpec *spec)
 {
   for (unsigned i = 0; i < 17; i++)
@@ -176,6 +190,7 @@ test_contradictions (void)
     { break_video, "video" },     { break_uuid, "UUID" },
     { break_kernel, "kernel" },   { break_uefi_memory, "64 MiB" },
     { break_initrd, "kernel" },   { break_cdrom, "ahci" },
+    { break_nvme_cdrom, "nvme bus" }, { break_cards, "virtio and nvme" },
     { break_scsi_host, "scsi" },  { break_serial_number, "serial" },
     { break_targets, "17 scsi" }, { break_disk, "disk0" },
     { break_drives, "6 ports" },  { break_mac, "MAC address" },
