@@ -73,7 +73,7 @@ test_features (Fixture *fixture, const void *data)
 static CpuTopology
 topology_of (unsigned sockets, unsigned cores, unsigned threads)
 {
-  return (CpuTopology) { sockets, cores, threads };
+  return (CpuTopology){ sockets, cores, threads };
 }
 
 /* Threads, cores and sockets have fields of an APIC id: Intel SDM vol. 3A, 9.9.1. */
@@ -132,7 +132,7 @@ reg_of (const struct kvm_cpuid2 *cpuid, uint32_t function, uint32_t index, Cpuid
   const struct kvm_cpuid_entry2 *entry = cpuid_find (cpuid, function, index);
 
   g_assert_nonnull (entry);
-  return *cpuid_register ((struct kvm_cpuid_entry2 *) entry, reg);
+  return *cpuid_register ((struct kvm_cpuid_entry2 *)entry, reg);
 }
 
 static void
@@ -251,7 +251,7 @@ test_model (Fixture *fixture, const void *data)
   g_assert_null (cpuid_find (cpuid, 0xd, 0));
   more = cpu_features_without (&present, &host);
   g_assert_true (cpu_features_empty (&more));
-  brand = (char *) &cpuid_find (cpuid, 0x80000002, 0)->eax;
+  brand = (char *)&cpuid_find (cpuid, 0x80000002, 0)->eax;
   g_assert_cmpint (strncmp (brand, "x86-64 Processor", 16), ==, 0);
   g_assert_cmphex (cpuid_find (cpuid, 0, 0)->eax, ==, 0xb);
 }
@@ -268,14 +268,13 @@ test_missing (void)
     uint32_t function, index;
   } leaves[] = { { 1, 0 }, { 7, 0 }, { 0xd, 1 }, { 0x80000001, 0 } };
 
-  cpuid_put (&table, (struct kvm_cpuid_entry2) {
+  cpuid_put (&table, (struct kvm_cpuid_entry2){
                        .function = 0, .eax = 0xd, .ebx = 0x756e6547, .edx = 0x49656e69, .ecx = 0x6c65746e });
   for (unsigned i = 0; i < G_N_ELEMENTS (leaves); i++)
-    cpuid_put (&table, (struct kvm_cpuid_entry2) { .function = leaves[i].function,
-                                                   .index = leaves[i].index,
-                                                   .flags = leaves[i].function < 0x80000000
-                                                              ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX
-                                                              : 0 });
+    cpuid_put (&table, (struct kvm_cpuid_entry2){
+                         .function = leaves[i].function,
+                         .index = leaves[i].index,
+                         .flags = leaves[i].function < 0x80000000 ? KVM_CPUID_FLAG_SIGNIFCANT_INDEX : 0 });
   cpu_features_store (&features, table);
   fine = cpu_model_obstacle (model, table);
   g_assert_cmpstr (fine, ==, NULL);
@@ -371,8 +370,8 @@ test_state_sizes (Fixture *fixture, const void *data)
   close (cpu);
 }
 
-/* The registers behind the clocks and KVM's paravirtual features (Linux Documentation/virt/kvm/x86/msr.rst) are part of a
- * saved state. */
+/* The registers behind the clocks and KVM's paravirtual features (Linux Documentation/virt/kvm/x86/msr.rst)
+ * are part of a saved state. */
 static void
 test_saved_registers (Fixture *fixture, const void *data)
 {
