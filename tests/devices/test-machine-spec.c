@@ -185,16 +185,16 @@ test_contradictions (void)
     void (*change) (MachineSpec *spec);
     const char *message;
   } cases[] = {
-    { break_memory, "memory" },   { break_cpus, "CPUs" },
-    { break_model, "6502" },      { break_topology, "make 8 processors" },
-    { break_video, "video" },     { break_uuid, "UUID" },
-    { break_kernel, "kernel" },   { break_uefi_memory, "64 MiB" },
-    { break_initrd, "kernel" },   { break_cdrom, "ahci" },
+    { break_memory, "memory" },       { break_cpus, "CPUs" },
+    { break_model, "6502" },          { break_topology, "make 8 processors" },
+    { break_video, "video" },         { break_uuid, "UUID" },
+    { break_kernel, "kernel" },       { break_uefi_memory, "64 MiB" },
+    { break_initrd, "kernel" },       { break_cdrom, "ahci" },
     { break_nvme_cdrom, "nvme bus" }, { break_cards, "virtio and nvme" },
-    { break_scsi_host, "scsi" },  { break_serial_number, "serial" },
-    { break_targets, "17 scsi" }, { break_disk, "disk0" },
-    { break_drives, "6 ports" },  { break_mac, "MAC address" },
-    { break_network, "nat" },     { break_serial, "port 2" },
+    { break_scsi_host, "scsi" },      { break_serial_number, "serial" },
+    { break_targets, "17 scsi" },     { break_disk, "disk0" },
+    { break_drives, "6 ports" },      { break_mac, "MAC address" },
+    { break_network, "nat" },         { break_serial, "port 2" },
   };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
