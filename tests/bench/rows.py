@@ -227,6 +227,27 @@ class Stream(LinuxToInit):
                     return self.size / (1 << 20) / (ended - began), (machine.cpu() - before) / self.size * (1 << 30)
 
 
+# --- graphics ---
+
+class PageFlips(Row):
+    """Pages of 1280x800 per second that a stock Linux guest's virtio-gpu flips while nobody looks."""
+    name, unit, higher_is_better, count = "gpu-flips", "1/s", True, 1000
+
+    def unavailable(self, context):
+        if not context.hardware:
+            return "stock kernels need hardware KVM (measure it in the rig)"
+        return None if context.guest("gpu") else "its guest can't be built here"
+
+    def measure(self, context, who):
+        folder = context.guest("gpu")
+        with run(context, who, memory="256M", graphics="virtio", kernel=os.path.join(folder, "vmlinuz"),
+                 initrd=os.path.join(folder, "initrd"), append="quiet console=ttyS0") as machine:
+            began = machine.wait_for(b"gpu: mode 0 1280x800")
+            before = machine.cpu()
+            ended = machine.wait_for(b"gpu: flips")
+            return self.count / (ended - began), (machine.cpu() - before) / self.count * 1e6
+
+
 # --- disks ---
 
 class GuestDisk(Row):
@@ -450,7 +471,7 @@ class Blink(Console):
 idle_figures = {}
 ROWS = [Start(), StartKernel(), Firmware(), Uefi(), LinuxToInit(), PortRoundTrip(), MemoryRoundTrip(), MemoryOverhead(),
         IdleCpu(idle_figures), IdleExits(idle_figures), IdleInterrupts(idle_figures), FullScreen(), FullScreenCpu(), Blink(),
-        Stream("net-send", "send", 256 << 20), Stream("net-receive", "receive", 256 << 20),
+        PageFlips(), Stream("net-send", "send", 256 << 20), Stream("net-receive", "receive", 256 << 20),
         GuestDisk("disk-read-1", "read-1", 50000), GuestDisk("disk-read-32", "read-32", 200000),
         GuestDisk("packed-read-1", "read-1-packed", 50000), GuestDisk("packed-read-32", "read-32-packed", 200000),
         GuestDisk("disk-write-1", "write-1", 200000), GuestDisk("disk-write-32", "write-32", 200000),

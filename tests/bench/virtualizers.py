@@ -36,9 +36,10 @@ class Context:
 
 
 def bonsai_command(context, folder, serial=None, memory="64M", window=False, firmware=None, disk=None, fast_disk=None,
-                   uefi=False, network=False, **boot):
+                   uefi=False, network=False, graphics="vga", **boot):
     command = [context.bonsai, "run", "--memory", memory, "--network", "nat" if network else "none"]
     command += [] if window else ["--headless"]
+    command += ["--graphics", graphics]
     command += ["--serial", serial] if serial else []
     command += ["--disk", disk, "--disk-bus", "ahci"] if disk else []
     command += ["--disk", f"{fast_disk['path']},format={fast_disk['format']}"] if fast_disk else []
@@ -53,11 +54,12 @@ def bonsai_command(context, folder, serial=None, memory="64M", window=False, fir
 
 
 def qemu_command(context, folder, serial=None, memory="64M", window=False, firmware=None, disk=None, fast_disk=None,
-                 uefi=False, network=False, **boot):
+                 uefi=False, network=False, graphics="vga", **boot):
     # What Bonsai's PC hasn't got is left out of QEMU's as well; what it has, SeaBIOS prints the UUID, is in it.
     command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine",
                "q35,accel=kvm,smm=off,hpet=off,vmport=off", "-cpu", "host" if context.hardware else "qemu64",
-               "-m", memory, "-vga", "std", "-device", "virtio-rng-pci", "-uuid", UUID, "-display", "sdl" if window else "none"]
+               "-m", memory, "-vga", "virtio" if graphics == "virtio" else "std", "-device", "virtio-rng-pci", "-uuid", UUID,
+               "-display", "sdl" if window else "none"]
     command += ["-serial", "file:" + serial] if serial else []
     command += ["-bios", firmware] if firmware else []
     if uefi:
