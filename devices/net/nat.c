@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "devices/net/nat-flows.h"
-#include "vmm/base/bytes.h"
+#include "devices/net/nat-delivery.h"
 #include "vmm/base/error.h"
 
 #include <libslirp.h>
@@ -16,16 +15,9 @@
  * for no reason of its own. */
 #define SLIRP_IDLE_TIMEOUT 1000u
 
-/* What the network is said to carry, and what passes through libslirp at a time: it says that it has room
- * again only when that is two of its largest segments, of 64 KiB at most. */
-#define MTU           1500u
-#define LARGE_SEGMENT (16u << 10)
-#define LARGE_MTU     (LARGE_SEGMENT + 120u) /* with the longest headers */
-
 #define ETHERTYPE_IPV4  0x0800u
 #define IP_PROTOCOL_TCP 6u
 #define IP_PROTOCOL_UDP 17u
-#define TCP_CHECKSUM    16u
 #define UDP_PORT_DHCP   67u
 
 typedef struct {
@@ -46,9 +38,7 @@ typedef struct {
   GArray *wanted;  /* of struct pollfd: what libslirp waits for, by its index */
   GArray *watched; /* of NatFd: what the source polls */
 
-  NatFlows *flows;   /* loop's thread */
-  NetQueue to_guest; /* loop's thread: what the card refused */
-  bool offered;      /* loop's thread: the card took something, and wasn't told that this is all */
+  NatDelivery delivery; /* loop's thread */
 
   GMutex lock;
   NetQueue from_guest;
@@ -69,129 +59,27 @@ nat_unref (Nat *nat)
   if (!g_atomic_ref_count_dec (&nat->refs))
     return;
   net_queue_clear (&nat->from_guest);
-  net_queue_clear (&nat->to_guest);
-  nat_flows_free (nat->flows);
+  nat_delivery_clear (&nat->delivery);
   g_array_unref (nat->wanted);
   g_array_unref (nat->watched);
   g_mutex_clear (&nat->lock);
   g_free (nat);
 }
 
-/* --- to the guest --- */
-
-static bool
-offer (Nat *nat, const NetPacket *packet)
-{
-  const NetCardOps *ops = nat->backend.card_ops;
-
-  if (!ops)
-    return true;
-  if (!ops->receive (nat->backend.card, packet))
-    return false;
-  nat->offered = true;
-  return true;
-}
-
-static void
-offering_done (Nat *nat)
-{
-  const NetCardOps *ops = nat->backend.card_ops;
-
-  if (nat->offered && ops && ops->receive_done)
-    ops->receive_done (nat->backend.card);
-  nat->offered = false;
-}
-
-static bool
-deliver (void *data, const NetPacket *packet)
-{
-  Nat *nat = data;
-
-  /* A full queue loses frames, as a switch does; TCP sends them again. */
-  if (!net_queue_is_empty (&nat->to_guest) || !offer (nat, packet))
-    net_queue_push (&nat->to_guest, packet);
-  return true;
-}
-
-/* A segment that the guest cuts itself; what it is told of the checksum is what one computed piece by piece
- * begins with. */
-static void
-deliver_large (Nat *nat, const uint8_t *frame, size_t size, const NetLayout *layout, unsigned segment_size)
-{
-  uint8_t headers[NET_HEADERS_MAX];
-  const struct iovec iov[] = { { headers, layout->payload },
-                               { (void *)(frame + layout->payload), size - layout->payload } };
-  const NetPacket packet = {
-    .iov = iov,
-    .n_iov = G_N_ELEMENTS (iov),
-    .offload = { .checksum_needed = true,
-                 .checksum_start = (uint16_t)layout->transport,
-                 .checksum_offset = TCP_CHECKSUM,
-                 .gso = NET_GSO_TCP4,
-                 .segment_size = (uint16_t)segment_size },
-  };
-
-  memcpy (headers, frame, layout->payload);
-  store_be16 (headers + layout->transport + TCP_CHECKSUM,
-              net_sum_fold (net_sum_pseudo (frame, layout, layout->end - layout->transport)));
-  deliver (nat, &packet);
-}
-
-/* More than the network carries at a time. */
-static void
-send_large_packet (Nat *nat, const uint8_t *frame, size_t size)
-{
-  int abilities = g_atomic_int_get (&nat->backend.card_abilities);
-  NetLayout layout;
-  unsigned segment_size;
-
-  if (!net_layout_read (&layout, frame, size, false) || layout.ipv6 || layout.end != size)
-    return;
-  if (layout.protocol != IP_PROTOCOL_TCP || layout.fragment)
-    {
-      net_cut_ipv4 (frame, size, MTU, deliver, nat);
-      return;
-    }
-  segment_size = nat_flows_segment_size (nat->flows, frame, &layout);
-  if (abilities & NET_CARD_TSO4)
-    deliver_large (nat, frame, size, &layout, segment_size);
-  else
-    net_cut_tcp (frame, size, segment_size, deliver, nat);
-}
-
 static ssize_t
 nat_send_packet (const void *frame, size_t size, void *opaque)
 {
-  const struct iovec iov = { (void *)frame, size };
-  const NetPacket packet = { .iov = &iov, .n_iov = 1, .offload.checksum_good = true };
+  Nat *nat = opaque;
 
-  if (size > NET_HEADER + MTU)
-    send_large_packet (opaque, frame, size);
-  else
-    deliver (opaque, &packet);
+  nat_deliver (&nat->delivery, frame, size);
   return (ssize_t)size;
-}
-
-static void
-offer_again (Nat *nat)
-{
-  NetFrame *frame;
-
-  while ((frame = net_queue_peek (&nat->to_guest)))
-    {
-      const struct iovec iov = { frame->data, frame->size };
-
-      if (!offer (nat, &(NetPacket){ .iov = &iov, .n_iov = 1, .offload = frame->offload }))
-        break;
-      g_free (net_queue_pop (&nat->to_guest));
-    }
 }
 
 /* While the card takes nothing, sockets aren't read, so that senders on the network are slowed down too. */
 static bool
 is_held_up (Nat *nat)
 {
-  return !net_queue_is_empty (&nat->to_guest);
+  return !net_queue_is_empty (&nat->delivery.waiting);
 }
 
 /* --- libslirp's descriptors and time --- */
@@ -303,7 +191,7 @@ turn_locked (Nat *nat)
     loop_timer_arm (nat->timer, nat_clock (NULL) + (int64_t)MAX (timeout, 1) * NS_PER_MS);
   else
     loop_timer_cancel (nat->timer);
-  offering_done (nat);
+  nat_delivery_done (&nat->delivery);
 }
 
 static void
@@ -355,7 +243,7 @@ input (Nat *nat, NetFrame *frame)
       return;
     }
   if (g_atomic_int_get (&nat->backend.card_abilities) & NET_CARD_TSO4)
-    nat_flows_enlarge (nat->flows, frame->data, frame->size, LARGE_SEGMENT);
+    nat_flows_enlarge (nat->delivery.flows, frame->data, frame->size, NAT_LARGE_SEGMENT);
   slirp_input (nat->slirp, frame->data, (int)frame->size);
 }
 
@@ -396,7 +284,7 @@ nat_run (void *data)
   if (nat->slirp)
     {
       g_mutex_lock (&slirp_lock);
-      offer_again (nat);
+      nat_deliver_waiting (&nat->delivery);
       for (unsigned n = 0; n < NET_QUEUE_MAX && (frame = next_from_guest (nat)); n++)
         {
           if (nat->wanted->len < nat->max_sockets || !may_open_socket (frame))
@@ -566,8 +454,8 @@ start_slirp (Nat *nat)
   SlirpConfig config = {
     .version = 4,
     .in_enabled = true,
-    .if_mtu = LARGE_MTU,
-    .if_mru = LARGE_MTU,
+    .if_mtu = NAT_LARGE_MTU,
+    .if_mru = NAT_LARGE_MTU,
     .vnetwork.s_addr = htonl (0x0a000200),
     .vnetmask.s_addr = htonl (0xffffff00),
     .vhost.s_addr = htonl (0x0a000202),
@@ -591,7 +479,7 @@ net_nat_new (EventLoop *loop, GError **error)
   g_atomic_ref_count_init (&nat->refs);
   nat->loop = loop;
   nat->max_sockets = socket_limit ();
-  nat->flows = nat_flows_new ();
+  nat_delivery_init (&nat->delivery, &nat->backend);
   nat->wanted = g_array_new (FALSE, FALSE, sizeof (struct pollfd));
   nat->watched = g_array_new (FALSE, FALSE, sizeof (NatFd));
   g_mutex_init (&nat->lock);
