@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #define CHUNK 16384u
-#define TURNS 16u /* chunks at a time, before others on the loop get theirs */
+#define TURNS 16u /* chunks at a time */
 
 /* Bytes that one side gave and the other had no room for yet. */
 typedef struct {
@@ -23,6 +23,7 @@ struct AgentLink {
   int fd; /* our end of the socket, or -1 */
   LoopWatch *watch;
   bool ended; /* the other end has nothing more to say */
+  bool more;  /* the guest may have */
   Rest to_guest, from_guest;
 };
 
@@ -33,6 +34,7 @@ disconnect (AgentLink *link)
   if (link->fd >= 0)
     close (link->fd);
   link->fd = -1;
+  link->more = false;
   link->to_guest = link->from_guest = (Rest){ .start = 0 };
 }
 
@@ -46,7 +48,7 @@ update_watch (AgentLink *link)
     return;
   if (link->to_guest.start == link->to_guest.end && !link->ended)
     condition |= G_IO_IN;
-  if (link->from_guest.start < link->from_guest.end)
+  if (link->more || link->from_guest.start < link->from_guest.end)
     condition |= G_IO_OUT;
   loop_watch_set_condition (link->watch, condition);
 }
@@ -90,6 +92,15 @@ pass_from_guest (AgentLink *link)
   return rest->start == rest->end;
 }
 
+/* As much as is fair to others on the loop; the watch goes on. */
+static void
+pull (AgentLink *link)
+{
+  link->more = true;
+  for (unsigned i = 0; i < TURNS && link->more; i++)
+    link->more = pass_from_guest (link);
+}
+
 static void
 on_socket (void *data, int fd, GIOCondition condition)
 {
@@ -99,8 +110,7 @@ on_socket (void *data, int fd, GIOCondition condition)
     for (unsigned i = 0; i < TURNS && pass_to_guest (link); i++)
       continue;
   if (condition & G_IO_OUT)
-    for (unsigned i = 0; i < TURNS && pass_from_guest (link); i++)
-      continue;
+    pull (link);
   if (condition & (G_IO_HUP | G_IO_ERR))
     disconnect (link); /* until the guest opens its end anew */
   update_watch (link);
@@ -131,7 +141,6 @@ on_closed (void *data)
   disconnect (data);
 }
 
-/* The socket's watch goes on once its reader made room. */
 static void
 on_readable (void *data)
 {
@@ -139,8 +148,7 @@ on_readable (void *data)
 
   if (link->fd < 0)
     return;
-  while (pass_from_guest (link))
-    continue;
+  pull (link);
   update_watch (link);
 }
 

@@ -36,6 +36,7 @@ on_holder_gone (GDBusConnection *connection, gboolean by_peer, GError *error, gp
   const Freeze *freeze = data;
 
   thaw (freeze->session, freeze->id);
+  g_signal_handlers_disconnect_by_data (connection, data);
 }
 
 static void

@@ -185,6 +185,27 @@ show_console (BonsaiSession *session, bool show, GTask *task)
   g_object_unref (task);
 }
 
+/* It can be frozen, thawed, and refuses all else. */
+static void
+ask_guest (BonsaiSession *session, const char *operation, GVariant *arguments, GTask *task)
+{
+  FakeSession *self = FAKE_SESSION (session);
+  g_autoptr (GVariant) taken = g_variant_ref_sink (arguments);
+  g_autofree char *text = g_variant_print (taken, FALSE);
+
+  g_string_append_printf (self->log, "ask %s %s\n", operation, text);
+  if (g_str_equal (operation, "freeze"))
+    g_task_return_pointer (
+      task, g_variant_ref_sink (g_variant_new_parsed ("{'count': <uint32 2>, 'id': <uint32 7>}")),
+      (GDestroyNotify)g_variant_unref);
+  else if (g_str_equal (operation, "thaw"))
+    g_task_return_pointer (task, g_variant_ref_sink (g_variant_new_parsed ("{'count': <uint32 2>}")),
+                           (GDestroyNotify)g_variant_unref);
+  else
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_REFUSED, "The agent said “no”");
+  g_object_unref (task);
+}
+
 static void
 fake_session_iface_init (BonsaiSessionInterface *iface)
 {
@@ -205,6 +226,7 @@ fake_session_iface_init (BonsaiSessionInterface *iface)
   iface->change_disk = change_disk;
   iface->attach_disk = attach_disk;
   iface->detach_disk = detach_disk;
+  iface->ask_guest = ask_guest;
   iface->show_console = show_console;
 }
 

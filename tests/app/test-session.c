@@ -404,6 +404,41 @@ test_other_user (Fixture *fixture, gconstpointer data)
   chmod (folder, 0700);
 }
 
+static GVariant *
+ask (Fixture *fixture, const char *operation, GVariant *arguments, GError **error)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+
+  bonsai_session_ask_guest_async (fixture->remote, operation, arguments, NULL, keep_result, &result);
+  wait_until (result != NULL);
+  return bonsai_session_ask_guest_finish (fixture->remote, result, error);
+}
+
+/* What the guest is asked passes both ways; whoever froze it and goes has it thawed. */
+static void
+test_guest (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GVariant) answer = NULL;
+  g_autoptr (GError) error = NULL;
+  guint32 count = 0;
+
+  g_assert_null (ask (fixture, "exec", g_variant_new_parsed ("{'command': <['/bin/ls', '-l']>}"), &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED);
+  g_assert_cmpstr (error->message, ==, "The agent said “no”");
+  g_clear_error (&error);
+  g_assert_cmpstr (fixture->fake->log->str, ==, "ask exec {'command': <['/bin/ls', '-l']>}\n");
+
+  g_string_truncate (fixture->fake->log, 0);
+  answer = ask (fixture, "freeze", g_variant_new_parsed ("{'timeout': <uint32 600>}"), &error);
+  g_assert_no_error (error);
+  g_assert_true (g_variant_lookup (answer, "count", "u", &count) && count == 2);
+  g_clear_object (&fixture->remote);
+  wait_until (strstr (fixture->fake->log->str, "ask thaw {'id': <uint32 7>}\n") != NULL);
+  /* Nobody waits for the answer, but it comes. */
+  while (g_main_context_iteration (NULL, FALSE))
+    continue;
+}
+
 /* A folder that others may enter is refused. */
 static void
 test_open_folder (void)
@@ -434,6 +469,7 @@ main (int argc, char **argv)
     { "/session/medium-and-console", test_medium_and_console },
     { "/session/disk", test_disk },
     { "/session/attach", test_attach },
+    { "/session/guest", test_guest },
     { "/session/end", test_end },
     { "/session/host-lost", test_host_lost },
     { "/session/other-user", test_other_user },
