@@ -3,11 +3,12 @@
 #
 # What plays, records and works NVMe disks in test_sound_nvme.py: busybox, drivers, and ALSA's own programs.
 
-recipe_about="vmlinuz, initrd (busybox, drivers of sound cards and NVMe, aplay, arecord, amixer; a test adds its /sound-init)"
-recipe_packages="linux-image-amd64 busybox-static cpio xz-utils zstd alsa-utils"
+recipe_about="vmlinuz, initrd (busybox, drivers of sound cards and NVMe, aplay, arecord, amixer, blkdiscard; a test adds its /sound-init)"
+recipe_packages="linux-image-amd64 busybox-static cpio xz-utils zstd alsa-utils util-linux"
 
-modules="crc32c_generic virtio_pci virtio_blk nvme ext4 snd-hda-intel snd-hda-codec-generic"
-tools="/usr/bin/aplay /usr/bin/amixer"
+# The parser of codecs is there before the card that asks for it.
+modules="crc32c_generic virtio_pci virtio_blk nvme ext4 snd-hda-codec-generic snd-hda-intel"
+tools="/usr/bin/aplay /usr/bin/amixer /usr/sbin/blkdiscard"
 
 recipe_inputs() {
   local version
