@@ -66,8 +66,7 @@ const CpuModel cpu_models[] = {
   { "Opteron_G5", "AMD Piledriver (2012)", AMD, "Opteron_G4", "f16c fma bmi1", 21, 2, 0 },
   { "EPYC", "AMD EPYC 7001, Ryzen 1000 and 2000 (2017)", AMD, "Opteron_G5",
     "avx2 bmi2 movbe fsgsbase smep smap rdrand rdseed adx sha_ni clflushopt clzero xsaveerptr xsaveopt "
-    "xsavec xgetbv1 "
-    "xsaves",
+    "xsavec xgetbv1 xsaves",
     23, 1, 2 },
   { "EPYC-Rome", "AMD EPYC 7002, Ryzen 3000 (2019)", AMD, "EPYC", "clwb umip rdpid wbnoinvd", 23, 49, 0 },
   { "EPYC-Milan", "AMD EPYC 7003, Ryzen 5000 (2020)", AMD, "EPYC-Rome",
