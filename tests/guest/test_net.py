@@ -47,7 +47,7 @@ class Net(MachineStory):
         self.receiver.close()
 
     def said(self, pattern, seconds=120):
-        return self.machine.wait_serial(rf"^net: {pattern}\r?$", seconds)
+        return self.machine.wait_serial(rf"^net: {pattern}\r?\n", seconds)
 
     def transfers(self, driver):
         assert self.said(rf"address {driver} (\S+)")[1] == "10.0.2.15/24"
