@@ -36,6 +36,28 @@ surface_on (VirtioGpu *gpu, uint64_t offset, uint32_t width, uint32_t height, ui
                                  memory_bank_ref (gpu->bank));
 }
 
+/* Heads that show something stand side by side, as the display information proposes. */
+static void
+place_screens (VirtioGpu *gpu)
+{
+  int width = 0, height = 0, x = 0;
+
+  for (unsigned i = 0; i < gpu->n_heads; i++)
+    {
+      width += gpu->heads[i].rect.width;
+      height = MAX (height, (int)gpu->heads[i].rect.height);
+    }
+  for (unsigned i = 0; i < gpu->n_heads; i++)
+    {
+      const GpuHead *head = &gpu->heads[i];
+
+      if (head->screen != NULL)
+        screen_set_place (head->screen, (Rect){ x, 0, head->rect.width, head->rect.height },
+                          head->resource != 0 ? width : 0, head->resource != 0 ? height : 0);
+      x += head->rect.width;
+    }
+}
+
 static void
 go_dark (GpuHead *head)
 {
@@ -45,6 +67,7 @@ go_dark (GpuHead *head)
   head->layout = (GpuLayout){ 0 };
   if (head->surface != NULL)
     take_surface (head, surface_new (DARK_WIDTH, DARK_HEIGHT));
+  place_screens (head->gpu);
 }
 
 /* --- the host's copies --- */
@@ -80,6 +103,7 @@ gpu_head_show (GpuHead *head, GpuResource *resource, GpuRect rect)
   head->resource = resource->id;
   head->rect = rect;
   show_resource (head, resource);
+  place_screens (head->gpu);
   return GPU_OK_NODATA;
 }
 
@@ -160,7 +184,10 @@ gpu_head_show_blob (GpuHead *head, GpuResource *resource, GpuRect rect, const Gp
   head->rect = rect;
   head->layout = *layout;
   if (!flip)
-    show_blob (head, resource);
+    {
+      show_blob (head, resource);
+      place_screens (head->gpu);
+    }
   return GPU_OK_NODATA;
 }
 
@@ -247,6 +274,7 @@ gpu_heads_loaded (VirtioGpu *gpu)
       if (head->screen != NULL)
         screen_wake (head->screen);
     }
+  place_screens (gpu);
 }
 
 static const GpuResource *

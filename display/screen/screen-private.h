@@ -67,6 +67,8 @@ struct Screen {
   uint32_t *cursor_pixels;
   bool has_cursor;
   unsigned cursor_serial;
+  Rect place; /* on the desktop */
+  int desktop_width, desktop_height;
 };
 
 /* --- screen.c --- */

@@ -397,6 +397,31 @@ screen_tick (Screen *screen)
 }
 
 void
+screen_set_place (Screen *screen, Rect place, int width, int height)
+{
+  g_mutex_lock (&screen->lock);
+  screen->place = place;
+  screen->desktop_width = width;
+  screen->desktop_height = height;
+  g_mutex_unlock (&screen->lock);
+}
+
+static unsigned
+map_along (unsigned at, unsigned max, int start, int length, int whole)
+{
+  return whole > 0 ? (unsigned) MIN (((int64_t) start * max + (int64_t) at * length) / whole, max) : at;
+}
+
+void
+screen_map_position (Screen *screen, unsigned max, unsigned *x, unsigned *y)
+{
+  g_mutex_lock (&screen->lock);
+  *x = map_along (*x, max, screen->place.x, screen->place.width, screen->desktop_width);
+  *y = map_along (*y, max, screen->place.y, screen->place.height, screen->desktop_height);
+  g_mutex_unlock (&screen->lock);
+}
+
+void
 screen_wish (Screen *screen, int width, int height)
 {
   g_return_if_fail (width >= 1 && height >= 1);

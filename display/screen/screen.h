@@ -77,6 +77,15 @@ void screen_tick (Screen *screen);
  * With a device's lock held as well. */
 void screen_set_cursor (Screen *screen, const ScreenCursor *cursor);
 
+/*
+ * Where on the guest's desktop of @width x @height pixels the screen lies: a guest with several screens has one absolute
+ * pointer for all of them. All 0: the screen is the desktop. With a device's lock held as well.
+ */
+void screen_set_place (Screen *screen, Rect place, int width, int height);
+
+/* Any thread: turns a position on the screen, of 0..@max each way, into one on the desktop. */
+void screen_map_position (Screen *screen, unsigned max, unsigned *x, unsigned *y);
+
 /* Any thread: passes @width x @height on as the source's wish. The last one is kept for a source that comes later. */
 void screen_wish (Screen *screen, int width, int height);
 

@@ -258,6 +258,7 @@ flush_position (ConsoleWindow *window)
     return;
   view_position (scene->picture, (int) ((int64_t) window->pointer_x * scene->width / width),
                  (int) ((int64_t) window->pointer_y * scene->height / height), &x, &y);
+  screen_map_position (window->screen, POINTER_POSITION_MAX, &x, &y);
   input_hub_position (window->input, x, y);
 }
 

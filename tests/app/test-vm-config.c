@@ -21,7 +21,7 @@ static const char full[] =
   "  \"networks\": [ { \"id\": \"net0\", \"mac\": \"52:54:00:00:00:01\", \"model\": \"e1000e\",\n"
   "    \"link\": \"down\", \"vlan\": 7 } ],\n"
   "  \"serial\": [ { \"path\": \"log/s.txt\", \"parity\": null } ],\n"
-  "  \"display\": { \"video-memory\": 32, \"heads\": 2 },\n"
+  "  \"display\": { \"video-memory\": 32, \"graphics\": \"virtio\", \"heads\": 2, \"tint\": 7 },\n"
   "  \"future\": { \"list\": [null, -1, \"x\"] }\n"
   "}\n";
 
@@ -45,6 +45,8 @@ test_values (void)
   g_assert_cmpstr (config->kernel, ==, "/k");
   g_assert_null (config->initrd);
   g_assert_cmpuint (config->video_memory, ==, 32);
+  g_assert_cmpint (config->graphics, ==, GRAPHICS_VIRTIO);
+  g_assert_cmpuint (config->heads, ==, 2);
   disk = g_ptr_array_index (config->disks, 0);
   g_assert_cmpint (disk->bus, ==, DISK_BUS_VIRTIO);
   disk = g_ptr_array_index (config->disks, 1);
@@ -187,7 +189,7 @@ test_round_trip (void)
   g_autofree char *first = vm_config_to_json (copy), *second = NULL;
   static const char *const kept[] = {
     "\"colour\" : \"green\"", "\"deep\" : true", "\"mood\" : 1.5", "\"vlan\" : 7",
-    "\"parity\" : null",      "\"heads\" : 2",   "\"future\""
+    "\"parity\" : null",      "\"tint\" : 7",    "\"future\""
   };
 
   again = parse (first, &error);
@@ -255,6 +257,9 @@ static const Mistake mistakes[] = {
   { "model", "e1000e", "e1000", "networks[0].model: “e1000” is unknown; it must be “virtio” or “e1000e”" },
   { "link", "down", "out", "networks[0].link: “out” is unknown; it must be “up” or “down”" },
   { "mac", "52:54:00:00:00:01", "53:54:00:00:00:01", "networks[0].mac: must be the address of one card" },
+  { "heads", "\"heads\": 2", "\"heads\": 5", "display.heads: must be 1, or up to 4" },
+  { "heads-of-vga", "\"graphics\": \"virtio\"", "\"graphics\": \"vga\"", "display.heads: must be 1, or up to 4" },
+  { "graphics", "\"graphics\": \"virtio\"", "\"graphics\": \"cga\"", "display.graphics" },
   { "video", "\"video-memory\": 32", "\"video-memory\": 33", "display.video-memory: must be 1, 2, 4" },
   { "list", "\"serial\": [ {", "\"serial\": [ 1, {", "vm.json:15:15: serial[0]: must be an object" },
   { "serials", "\"serial\": [ {", "\"serial\": [ {}, {}, {}, {}, {", "serial: more than 4" },

@@ -82,6 +82,12 @@ break_video (MachineSpec *spec)
 }
 
 static void
+break_heads (MachineSpec *spec)
+{
+  spec->heads = 2;
+}
+
+static void
 break_uuid (MachineSpec *spec)
 {
   replace (&spec->uuid, "x");
@@ -187,7 +193,8 @@ test_contradictions (void)
   } cases[] = {
     { break_memory, "memory" },       { break_cpus, "CPUs" },
     { break_model, "6502" },          { break_topology, "make 8 processors" },
-    { break_video, "video" },         { break_uuid, "UUID" },
+    { break_video, "video" },         { break_heads, "one screen only" },
+           { break_uuid, "UUID" },
     { break_kernel, "kernel" },       { break_uefi_memory, "64 MiB" },
     { break_initrd, "kernel" },       { break_cdrom, "ahci" },
     { break_nvme_cdrom, "nvme bus" }, { break_cards, "virtio and nvme" },

@@ -423,6 +423,31 @@ test_cursor (void)
   g_assert_cmphex (ask (&gpu, UPDATE_CURSOR, 0, 0, 0, 0, 42, 0, 0, 0), ==, ERR_RESOURCE);
 }
 
+/* Heads stand side by side: a tablet is one for all of them. */
+static void
+test_places (void)
+{
+  g_auto (Gpu) gpu;
+  unsigned x = 16384, y = 32767;
+
+  gpu_start (&gpu);
+  make_resource (&gpu, 1, 2);
+  g_assert_cmphex (ask (&gpu, SET_SCANOUT, 0, 0, 16, 8, 0, 1), ==, OK);
+  screen_map_position (gpu.screens[0], 32767, &x, &y);
+  g_assert_cmpuint (x, ==, 16384);
+  g_assert_cmphex (ask (&gpu, SET_SCANOUT, 0, 0, 16, 4, 1, 1), ==, OK);
+  screen_map_position (gpu.screens[1], 32767, &x, &y);
+  g_assert_cmpuint (x, ==, 16383 + 8192);
+  g_assert_cmpuint (y, ==, 16383);
+  x = 32767;
+  screen_map_position (gpu.screens[0], 32767, &x, &y);
+  g_assert_cmpuint (x, ==, 16383);
+  g_assert_cmphex (ask (&gpu, SET_SCANOUT, 0, 0, 0, 0, 1, 0), ==, OK);
+  x = 32767;
+  screen_map_position (gpu.screens[0], 32767, &x, &y);
+  g_assert_cmpuint (x, ==, 32767);
+}
+
 /* 5.7.6.7: VIRTIO_GPU_FLAG_FENCE. */
 static void
 test_fence (void)
@@ -613,6 +638,7 @@ main (int argc, char **argv)
   g_test_add_func ("/virtio-gpu/unref-of-shown", test_unref_of_shown);
   g_test_add_func ("/virtio-gpu/blob", test_blob);
   g_test_add_func ("/virtio-gpu/cursor", test_cursor);
+  g_test_add_func ("/virtio-gpu/places", test_places);
   g_test_add_func ("/virtio-gpu/fence", test_fence);
   g_test_add_func ("/virtio-gpu/resize", test_resize);
   g_test_add_func ("/virtio-gpu/state", test_state);

@@ -18,7 +18,8 @@ typedef struct {
   bool lazy;         /* calls screen_wake only when it was told to rest */
   bool write_at_rest; /* a write slips in between refresh and rest */
   bool resting;
-  int refreshes, forced, rests;
+  int refreshes, forced, rests, wishes;
+  int wished_width, wished_height;
 } Machine;
 
 static void
@@ -72,7 +73,20 @@ source_rest (void *source)
   g_mutex_unlock (&m->lock);
 }
 
-static const ScreenSource source_ops = { .refresh = source_refresh, .rest = source_rest };
+static void
+source_wish (void *source, int width, int height)
+{
+  Machine *m = source;
+
+  g_mutex_lock (&m->lock);
+  m->wishes++;
+  m->wished_width = width;
+  m->wished_height = height;
+  g_cond_broadcast (&m->changed);
+  g_mutex_unlock (&m->lock);
+}
+
+static const ScreenSource source_ops = { .refresh = source_refresh, .rest = source_rest, .wish = source_wish };
 
 static void *
 machine_run (void *data)
@@ -444,6 +458,30 @@ test_viewers_come_and_go (Machine *m, const void *unused)
     }
 }
 
+/* Someone who drags a window larger wishes all the time: the first and the last are told, and few between. */
+static void
+test_wishes_are_told_now_and_then (Machine *m, const void *unused)
+{
+  gint64 start = g_get_monotonic_time ();
+  int most;
+
+  screen_wish (m->screen, 400, 300); /* kept for the source that comes */
+  screen_set_source (m->screen, &source_ops, m);
+  machine_wait (m, &m->wishes, 1);
+  g_assert_cmpint (m->wished_width, ==, 400);
+  for (int i = 1; i <= 1000; i++)
+    screen_wish (m->screen, 400 + i, 300);
+  machine_wait (m, &m->wished_width, 1400);
+  most = 2 + (g_get_monotonic_time () - start) / (G_USEC_PER_SEC / 10);
+  g_assert_cmpint (m->wishes, <=, most);
+
+  /* The same again is none. */
+  screen_wish (m->screen, 1400, 300);
+  surface_unref (screen_grab (m->screen, 20000));
+  g_assert_cmpint (m->wishes, <=, most);
+  screen_set_source (m->screen, NULL, NULL);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -463,6 +501,7 @@ main (int argc, char **argv)
     { "/screen/grab-timeout", test_grab_gives_up_in_time },
     { "/screen/detach", test_after_detaching_no_op_runs },
     { "/screen/cursor", test_the_cursor_comes_through },
+    { "/screen/wishes", test_wishes_are_told_now_and_then },
     { "/screen/viewers", test_viewers_come_and_go },
   };
 
