@@ -131,6 +131,7 @@ test_slots (Fixture *f, gconstpointer unused)
     { PCI_DEVFN (3, 0), 0x10411af4 },  { PCI_DEVFN (8, 0), 0x10421af4 },  { PCI_DEVFN (31, 0), 0x29188086 },
     { PCI_DEVFN (31, 2), 0x29228086 }, { PCI_DEVFN (29, 0), 0x25ab8086 }, { PCI_DEVFN (26, 0), 0x10431af4 },
     { PCI_DEVFN (25, 0), 0x10451af4 }, { PCI_DEVFN (28, 0), 0x10521af4 }, { PCI_DEVFN (28, 1), 0x10521af4 },
+    { PCI_DEVFN (27, 0), 0x293e8086 },
   };
   g_autoptr (Bench) bench = bench_new_with (setup, f);
   PciBus *bus = bus_of (bench);
