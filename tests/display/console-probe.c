@@ -29,6 +29,10 @@ typedef struct {
   unsigned frame;
   GSource *animation;
   int refreshes;
+
+  SoundHub *sound;
+  unsigned tone_at;
+  int tone_left; /* pieces */
 } Probe;
 
 static void
@@ -266,6 +270,41 @@ set_cursor (Probe *probe, int x, int y)
                                                       .width = 16, .height = 16, .pixels = shape });
 }
 
+/* A tone from the card's thread, for as long as it takes: a card gives its sound every few milliseconds. */
+static gboolean
+give_tone (gpointer data)
+{
+  Probe *probe = data;
+  float frames[2 * 480];
+
+  if (probe->tone_left == 0)
+    {
+      sound_hub_end_play (probe->sound);
+      say ("silence");
+      return G_SOURCE_REMOVE;
+    }
+  for (unsigned i = 0; i < 480; i++, probe->tone_at++)
+    frames[2 * i] = frames[2 * i + 1] = probe->tone_at / 50 % 2 ? 0.25f : -0.25f;
+  sound_hub_play (probe->sound, 48000, frames, 480);
+  probe->tone_left--;
+  return G_SOURCE_CONTINUE;
+}
+
+static void
+play_tone (Probe *probe, int ms)
+{
+  g_autoptr (GSource) source = g_timeout_source_new (10);
+
+  if (!probe->sound)
+    {
+      probe->sound = sound_hub_new ();
+      console_window_set_sound (probe->window, probe->sound);
+    }
+  probe->tone_left = ms / 10;
+  g_source_set_callback (source, give_tone, probe, NULL);
+  g_source_attach (source, probe->context);
+}
+
 static void
 say_describe (Probe *probe)
 {
@@ -290,6 +329,8 @@ run_window_command (Probe *probe, char **words, const char *rest, int a, int b)
     console_window_set_fullscreen (probe->window, a);
   else if (strcmp (verb, "present") == 0)
     console_window_present (probe->window);
+  else if (strcmp (verb, "tone") == 0)
+    play_tone (probe, a);
   else if (strcmp (verb, "describe") == 0)
     say_describe (probe);
   else if (strcmp (verb, "cycle") == 0)
@@ -367,6 +408,7 @@ stop (Probe *probe)
   g_main_loop_quit (probe->loop);
   g_thread_join (probe->thread);
   screen_unref (probe->screen);
+  sound_hub_unref (probe->sound);
   input_sink_remove (probe->keyboard);
   input_sink_remove (probe->mouse);
   input_sink_remove (probe->tablet);

@@ -3,6 +3,7 @@
 """test-console.py PROBE ARTEFACTS: works console windows of the probe as a user would, with xdotool, in an X
 session without a screen, and looks at the pixels that come out. BONSAI_CONSOLE is
 "surface" or "opengl". Prints TAP."""
+import array
 import os
 import queue
 import re
@@ -55,7 +56,10 @@ class Probe:
     def __init__(self, path, log):
         self.log, self.heard = log, []
         self.lines = queue.Queue()
-        self.process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        # A loudspeaker that writes down what it is given, in 32-bit floats.
+        self.heard_file = os.path.join(log, "loudspeaker.raw")
+        environment = dict(os.environ, SDL_AUDIODRIVER="disk", SDL_DISKAUDIOFILE=self.heard_file)
+        self.process = subprocess.Popen([path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment)
         threading.Thread(target=self.listen, daemon=True).start()
         self.expect("ready")
 
@@ -330,6 +334,20 @@ def test_the_guest_cursor_is_drawn(s):
     s.until_pixel(497, 200, RED)
     s.probe.tell("cursor -1 0")
     s.until_pixel(100, 200, RED)
+
+
+def test_a_tone_is_heard(s):
+    s.probe.tell("tone 600")
+    s.probe.expect("silence")
+
+    def heard():
+        samples = array.array("f")
+        with open(s.probe.heard_file, "rb") as file:
+            content = file.read()
+        samples.frombytes(content[:len(content) // 8 * 8])
+        return sum(abs(abs(sample) - 0.25) < 0.01 for sample in samples) > 0.4 * 48000 * 2
+
+    until(heard, "most of the tone")
 
 
 def test_closing_asks(s):
