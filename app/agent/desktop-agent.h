@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "devices/platform/machine-spec.h"
+
 #include <gio/gio.h>
 #include <stdbool.h>
 
@@ -16,14 +18,6 @@ G_BEGIN_DECLS
  * Threading: the main context that was thread-default when it was made.
  */
 typedef struct DesktopAgent DesktopAgent;
-
-/* Which way the clipboard goes. */
-typedef enum {
-  CLIPBOARD_BOTH,
-  CLIPBOARD_TO_GUEST,
-  CLIPBOARD_TO_HOST,
-  CLIPBOARD_OFF,
-} ClipboardPolicy;
 
 typedef enum {
   CLIPBOARD_TEXT = 1, /* UTF-8, lines end with LF */

@@ -409,12 +409,16 @@ static bool
 read_agents (const Section *section, VmConfig *config)
 {
   Section agents = { section->text, NULL, "/agents", section->error };
+  unsigned clipboard = config->agents.clipboard;
 
   if (!read_object (section, "agents", &agents.object))
     return false;
   if (agents.object == NULL)
     return true;
   config->agents_extra = json_object_ref (agents.object);
+  if (!read_choice (&agents, "clipboard", clipboard_policy_names, &clipboard))
+    return false;
+  config->agents.clipboard = clipboard;
   return read_bool (&agents, "qemu-guest-agent", &config->agents.guest)
          && read_bool (&agents, "set-time", &config->agents.set_time)
          && read_bool (&agents, "spice-vdagent", &config->agents.desktop);
@@ -720,6 +724,8 @@ write_agents (JsonObject *root, const VmConfig *config)
       json_object_remove_member (object, members[i].name);
     else
       json_object_set_boolean_member (object, members[i].name, false);
+  write_string (object, "clipboard",
+                agents->clipboard != CLIPBOARD_BOTH ? clipboard_policy_names[agents->clipboard] : NULL);
   if (json_object_get_size (object) > 0)
     {
       json_object_set_object_member (root, "agents", object);

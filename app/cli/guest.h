@@ -6,7 +6,7 @@
 G_BEGIN_DECLS
 
 /* "bonsai guest VERB": what the guest's agent is asked. */
-extern const Verb verb_guest_addresses, verb_guest_exec, verb_guest_freeze, verb_guest_info,
+extern const Verb verb_guest_clipboard, verb_guest_addresses, verb_guest_exec, verb_guest_freeze, verb_guest_info,
   verb_guest_password, verb_guest_read, verb_guest_shutdown, verb_guest_thaw, verb_guest_time,
   verb_guest_write;
 

@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 static const Verb *const verbs[] = {
-  &verb_guest_info, &verb_guest_addresses, &verb_guest_exec, &verb_guest_read,     &verb_guest_write,
-  &verb_guest_time, &verb_guest_freeze,    &verb_guest_thaw, &verb_guest_password, &verb_guest_shutdown,
+  &verb_guest_info,     &verb_guest_addresses, &verb_guest_exec,      &verb_guest_read,
+  &verb_guest_write,    &verb_guest_time,      &verb_guest_freeze,    &verb_guest_thaw,
+  &verb_guest_password, &verb_guest_shutdown,  &verb_guest_clipboard,
 };
 
 GVariant *

@@ -43,6 +43,7 @@ local_session_open_agent (LocalSession *self)
   Channel *channel = pc_channel (self->pc, CHANNEL_GUEST_AGENT);
   g_autoptr (GError) error = NULL;
 
+  local_session_open_desktop (self);
   if (channel == NULL)
     return;
   self->guest = guest_service_new ();
@@ -55,6 +56,7 @@ local_session_open_agent (LocalSession *self)
 void
 local_session_close_agent (LocalSession *self)
 {
+  local_session_close_desktop (self);
   g_clear_pointer (&self->agent_link, agent_link_free);
   g_clear_pointer (&self->guest, guest_service_free);
 }
@@ -90,6 +92,8 @@ local_session_ask_guest (BonsaiSession *session, const char *operation, GVariant
 
   if (local_session_live_pc (self) == NULL)
     g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", name);
+  else if (local_session_ask_desktop (self, operation, taken, task))
+    return;
   else if (self->guest == NULL)
     g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
                              "%s does not talk to its guest: \"qemu-guest-agent\" is off in its description",

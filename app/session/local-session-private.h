@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/agent/agent-link.h"
+#include "app/agent/desktop-agent.h"
 #include "app/agent/guest-service.h"
 #include "app/session/local-session.h"
 #include "app/session/relay.h"
@@ -43,6 +44,9 @@ struct _LocalSession {
   void *keeper_data;
   GuestService *guest;   /* NULL: its agent is switched off, or the machine is not there */
   AgentLink *agent_link; /* (nullable) */
+  DesktopAgent *desktop; /* as @guest */
+  AgentLink *desktop_link;
+  char *host_text; /* the host's clipboard as last seen or set, or NULL */
   GHashTable *disk_work; /* disk → GCancellable of the work under way */
 
   ScreenViewer *viewer;
@@ -70,6 +74,16 @@ void local_session_set_link (BonsaiSession *session, const char *nic, bool up, G
 /* local-session-memory.c */
 void local_session_get_memory (BonsaiSession *session, GTask *task);
 void local_session_set_memory (BonsaiSession *session, uint64_t size, GTask *task);
+
+/* local-session-desktop.c: spice-vdagent */
+void local_session_open_desktop (LocalSession *self);  /* there is a Pc */
+void local_session_close_desktop (LocalSession *self); /* before it goes */
+/* Takes (transfer full) @task if @operation is one of its. */
+bool local_session_ask_desktop (LocalSession *self, const char *operation, GVariant *arguments, GTask *task);
+/* The console's thread: a window has the focus and the host's clipboard this @text, or (NULL) has no more. */
+void local_session_offer_text (Relay *relay, const char *text);
+/* The console's thread: a window of the screen @head has this size, and the guest might have it. */
+void local_session_tell_size (Relay *relay, unsigned head, int width, int height);
 
 /* local-session-guest.c */
 void local_session_open_agent (LocalSession *self);  /* there is a Pc */

@@ -239,19 +239,37 @@ on_action (ConsoleWindow *window, const char *action, void *data)
   relay_post (of->relay, handle_action, g_memdup2 (&wish, sizeof wish), g_free);
 }
 
-static const ConsoleWindowOps window_ops = { on_close_requested, on_action };
+/* The console's thread. */
+static void
+on_clipboard (ConsoleWindow *window, const char *text, void *data)
+{
+  local_session_offer_text (((SessionWindow *)data)->relay, text);
+}
+
+/* The console's thread. */
+static void
+on_resized (ConsoleWindow *window, int width, int height, void *data)
+{
+  const SessionWindow *of = data;
+
+  local_session_tell_size (of->relay, of->head, width, height);
+}
+
+static const ConsoleWindowOps window_ops = {
+  .close_requested = on_close_requested, .action = on_action, .clipboard = on_clipboard, .resized = on_resized
+};
 
 static bool
 open_window (LocalSession *self, ConsoleHost *host, Pc *pc, unsigned head, GError **error)
 {
   SessionWindow *window = &self->windows[head];
-  g_autofree char *title = head == 0 ? g_strdup (self->spec->name)
-                                     : g_strdup_printf ("%s (screen %u)", self->spec->name, head + 1);
+  g_autofree char *title =
+    head == 0 ? g_strdup (self->spec->name) : g_strdup_printf ("%s (screen %u)", self->spec->name, head + 1);
 
   window->relay = self->relay;
   window->head = head;
-  window->console
-    = console_window_new (host, title, NULL, pc_screen (pc, head), pc_input (pc), &window_ops, window, error);
+  window->console =
+    console_window_new (host, title, NULL, pc_screen (pc, head), pc_input (pc), &window_ops, window, error);
   return window->console != NULL;
 }
 

@@ -46,6 +46,12 @@ const char *const board_action_names[] = { [BOARD_ACTION_NOTIFY] = "notify",
                                            [BOARD_ACTION_POWER_OFF] = "power-off",
                                            NULL };
 
+const char *const clipboard_policy_names[] = { [CLIPBOARD_BOTH] = "both",
+                                               [CLIPBOARD_TO_GUEST] = "to-guest",
+                                               [CLIPBOARD_TO_HOST] = "to-host",
+                                               [CLIPBOARD_OFF] = "off",
+                                               NULL };
+
 void
 disk_options_clear (DiskOptions *options)
 {

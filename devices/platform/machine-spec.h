@@ -91,11 +91,22 @@ typedef struct {
   char *path; /* FILE; PTY: a link to the terminal; SOCKET */
 } SerialSpec;
 
+/* Which way the clipboard goes. */
+typedef enum {
+  CLIPBOARD_BOTH,
+  CLIPBOARD_TO_GUEST,
+  CLIPBOARD_TO_HOST,
+  CLIPBOARD_OFF,
+} ClipboardPolicy;
+
+extern const char *const clipboard_policy_names[]; /* NULL ends */
+
 /* Programs in the guest that this host talks to if they are there. */
 typedef struct {
   bool guest;    /* qemu-guest-agent */
   bool set_time; /* ... sets the guest's clock after a pause */
   bool desktop;  /* spice-vdagent */
+  ClipboardPolicy clipboard;
 } AgentsSpec;
 
 struct MachineSpec {

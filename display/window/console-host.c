@@ -171,6 +171,9 @@ handle_event (ConsoleHost *host, const SDL_Event *event)
   else if (event->type == SDL_AUDIODEVICEADDED || event->type == SDL_AUDIODEVICEREMOVED)
     for (guint i = 0; i < host->windows->len; i++)
       console_sound_event (((ConsoleWindow *) g_ptr_array_index (host->windows, i))->sound, &event->adevice);
+  else if (event->type == SDL_CLIPBOARDUPDATE)
+    for (guint i = 0; i < host->windows->len; i++)
+      console_window_note_clipboard (g_ptr_array_index (host->windows, i));
   else if (window)
     console_window_event (window, event);
 }

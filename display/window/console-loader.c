@@ -108,3 +108,9 @@ console_window_describe (ConsoleWindow *window)
 {
   return functions_of (window)->window_describe (window);
 }
+
+void
+console_window_set_clipboard (ConsoleWindow *window, const char *text)
+{
+  functions_of (window)->window_set_clipboard (window, text);
+}

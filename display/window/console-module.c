@@ -10,6 +10,7 @@ const ConsoleFunctions console_functions = {
   .window_set_scale = console_window_set_scale,
   .window_set_fullscreen = console_window_set_fullscreen,
   .window_present = console_window_present,
+  .window_set_clipboard = console_window_set_clipboard,
   .window_set_sound = console_window_set_sound,
   .window_describe = console_window_describe,
 };

@@ -21,6 +21,7 @@ typedef struct {
   void (*window_set_state) (ConsoleWindow *window, const char *state, const char *message);
   void (*window_set_scale) (ConsoleWindow *window, ConsoleScale scale);
   void (*window_set_fullscreen) (ConsoleWindow *window, bool fullscreen);
+  void (*window_set_clipboard) (ConsoleWindow *window, const char *text);
   void (*window_present) (ConsoleWindow *window);
   void (*window_set_sound) (ConsoleWindow *window, SoundHub *hub);
   char *(*window_describe) (ConsoleWindow *window);

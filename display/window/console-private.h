@@ -81,6 +81,10 @@ void console_host_call (ConsoleHost *host, ConsoleJobFunc func, void *data);
 
 void console_window_event (ConsoleWindow *window, const SDL_Event *event);
 void console_window_update_title (ConsoleWindow *window);
+/* Tells the owner what the host's clipboard holds, or that it is none of its business. */
+void console_window_show_clipboard (ConsoleWindow *window);
+/* It holds something else now. */
+void console_window_note_clipboard (ConsoleWindow *window);
 void console_window_follow_mode (ConsoleWindow *window);
 /* The window has this size in pixels now: the guest may follow, if it was not ours to choose. */
 void console_window_wish (ConsoleWindow *window, int width, int height);

@@ -109,6 +109,8 @@ console_window_wish (ConsoleWindow *window, int width, int height)
   window->wished_width = width;
   window->wished_height = height;
   screen_wish (window->screen, width, height);
+  if (window->ops.resized)
+    window->ops.resized (window, width, height, window->data);
 }
 
 static void
@@ -172,8 +174,12 @@ window_event (ConsoleWindow *window, const SDL_WindowEvent *event)
       screen_viewer_set_active (window->viewer, true);
       console_scene_expose (window);
       break;
+    case SDL_WINDOWEVENT_FOCUS_GAINED:
+      console_window_show_clipboard (window);
+      break;
     case SDL_WINDOWEVENT_FOCUS_LOST:
       console_input_focus_lost (window);
+      console_window_show_clipboard (window);
       break;
     case SDL_WINDOWEVENT_ENTER:
       console_input_update_cursor (window);
@@ -351,6 +357,49 @@ void
 console_window_free (ConsoleWindow *window)
 {
   console_host_call (window->host, free_job, window);
+}
+
+/* --- the clipboard --- */
+
+/* Only the one whose window has the focus may see what the host's clipboard holds. */
+void
+console_window_show_clipboard (ConsoleWindow *window)
+{
+  bool focused = SDL_GetWindowFlags (window->sdl) & SDL_WINDOW_INPUT_FOCUS;
+  char *text = focused && window->ops.clipboard && SDL_HasClipboardText () ? SDL_GetClipboardText () : NULL;
+
+  if (window->ops.clipboard)
+    window->ops.clipboard (window, text && *text ? text : NULL, window->data);
+  SDL_free (text);
+}
+
+void
+console_window_note_clipboard (ConsoleWindow *window)
+{
+  if (SDL_GetWindowFlags (window->sdl) & SDL_WINDOW_INPUT_FOCUS)
+    console_window_show_clipboard (window);
+}
+
+typedef struct {
+  ConsoleWindow *window;
+  const char *text;
+} Text;
+
+static void
+clipboard_job (void *data)
+{
+  Text *text = data;
+
+  if (SDL_GetWindowFlags (text->window->sdl) & SDL_WINDOW_INPUT_FOCUS)
+    SDL_SetClipboardText (text->text);
+}
+
+void
+console_window_set_clipboard (ConsoleWindow *window, const char *text)
+{
+  Text job = { window, text };
+
+  console_host_call (window->host, clipboard_job, &job);
 }
 
 /* --- the owner's wishes --- */

@@ -46,6 +46,10 @@ typedef struct {
   void (*close_requested) (ConsoleWindow *window, void *data);
   /* A key chord asks for "pause" (or resume) or "screenshot". NULL: the guest gets those keys. */
   void (*action) (ConsoleWindow *window, const char *action, void *data);
+  /* The window has the focus, and the host's clipboard holds @text; NULL: it lost the focus, or there is no text. */
+  void (*clipboard) (ConsoleWindow *window, const char *text, void *data);
+  /* The window was given this size, in pixels: the guest's screen might have it. */
+  void (*resized) (ConsoleWindow *window, int width, int height, void *data);
 } ConsoleWindowOps;
 
 /**
@@ -63,6 +67,8 @@ void console_window_free (ConsoleWindow *window); /* after it returns no op runs
 void console_window_set_state (ConsoleWindow *window, const char *state, const char *message);
 void console_window_set_scale (ConsoleWindow *window, ConsoleScale scale);
 void console_window_set_fullscreen (ConsoleWindow *window, bool fullscreen);
+/* Puts @text into the host's clipboard, if the window has the focus. */
+void console_window_set_clipboard (ConsoleWindow *window, const char *text);
 void console_window_present (ConsoleWindow *window); /* raise and focus */
 
 /* Plays what @hub plays, and lets it record, until the window is freed. Once. */

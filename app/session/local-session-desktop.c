@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The guest's spice-vdagent: a clipboard that both sides share, and the size of its screen. */
+#include "app/session/local-session-private.h"
+
+#include "app/base/error.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* --- its connections --- */
+
+static void
+connection_free (gpointer data)
+{
+  int *fd = data;
+
+  if (*fd >= 0)
+    close (*fd);
+  g_free (fd);
+}
+
+static void
+handle_connection (gpointer object, gconstpointer content)
+{
+  LocalSession *self = object;
+  int *fd = (int *)content;
+
+  if (self->desktop != NULL)
+    desktop_agent_attach (self->desktop, g_steal_fd (fd));
+}
+
+/* The machine's loop thread. */
+static void
+on_connected (int fd, void *data)
+{
+  relay_post (data, handle_connection, g_memdup2 (&fd, sizeof fd), connection_free);
+}
+
+/* --- from the guest --- */
+
+/* To the host's clipboard, if the user is looking at the guest. What comes back as the host's own is no news.
+ */
+static void
+text_arrived (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (LocalSession) self = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) bytes = desktop_agent_request_finish (result, &error);
+  gsize size;
+  const char *text;
+
+  if (bytes == NULL)
+    return;
+  text = g_bytes_get_data (bytes, &size);
+  g_free (self->host_text);
+  self->host_text = g_strndup (text, size); /* a text ends at its first NUL */
+  for (unsigned i = 0; i < SESSION_MAX_HEADS; i++)
+    if (self->windows[i].console != NULL)
+      console_window_set_clipboard (self->windows[i].console, self->host_text);
+}
+
+static void
+on_offered (unsigned kinds, gpointer data)
+{
+  LocalSession *self = data;
+
+  if ((kinds & CLIPBOARD_HAS (CLIPBOARD_TEXT)) && local_session_has_window (self))
+    desktop_agent_request_async (self->desktop, CLIPBOARD_TEXT, NULL, text_arrived, g_object_ref (self));
+}
+
+/* --- to the guest --- */
+
+static void
+offer_text (LocalSession *self, const char *text)
+{
+  g_autoptr (GBytes) bytes = text != NULL ? g_bytes_new (text, strlen (text)) : NULL;
+
+  if (self->desktop != NULL)
+    desktop_agent_offer (self->desktop, CLIPBOARD_TEXT, bytes);
+}
+
+/* The window has (or lost) the focus: its guest may have what the clipboard holds, unless it came from there.
+ */
+static void
+handle_text (gpointer object, gconstpointer content)
+{
+  LocalSession *self = object;
+
+  if (content != NULL && g_strcmp0 (content, self->host_text) == 0)
+    return;
+  offer_text (self, content);
+}
+
+void
+local_session_offer_text (Relay *relay, const char *text)
+{
+  relay_post (relay, handle_text, g_strdup (text), g_free);
+}
+
+typedef struct {
+  unsigned head;
+  int width, height;
+} Size;
+
+static void
+handle_size (gpointer object, gconstpointer content)
+{
+  LocalSession *self = object;
+  const Size *size = content;
+
+  if (self->desktop != NULL && size->head == 0 && size->width > 0 && size->height > 0)
+    desktop_agent_set_size (self->desktop, (unsigned)size->width, (unsigned)size->height);
+}
+
+void
+local_session_tell_size (Relay *relay, unsigned head, int width, int height)
+{
+  const Size size = { head, width, height };
+
+  relay_post (relay, handle_size, g_memdup2 (&size, sizeof size), g_free);
+}
+
+/* --- its life --- */
+
+void
+local_session_open_desktop (LocalSession *self)
+{
+  static const DesktopAgentOps ops = { on_offered };
+  Channel *channel = pc_channel (self->pc, CHANNEL_DESKTOP_AGENT);
+  g_autoptr (GError) error = NULL;
+
+  if (channel == NULL)
+    return;
+  self->desktop = desktop_agent_new (self->spec->agents.clipboard, &ops, self);
+  self->desktop_link =
+    agent_link_new (machine_board (pc_machine (self->pc))->loop, channel, on_connected, self->relay, &error);
+  if (self->desktop_link == NULL)
+    g_warning ("%s: %s", self->spec->name, error->message);
+}
+
+void
+local_session_close_desktop (LocalSession *self)
+{
+  g_clear_pointer (&self->desktop_link, agent_link_free);
+  g_clear_pointer (&self->desktop, desktop_agent_free);
+  g_clear_pointer (&self->host_text, g_free);
+}
+
+/* --- what it is asked --- */
+
+static void
+clipboard_got (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  GError *error = NULL;
+  g_autoptr (GBytes) bytes = desktop_agent_request_finish (result, &error);
+  g_autofree char *text = NULL;
+  GVariantDict answer;
+
+  if (bytes == NULL)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
+  text = g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+  g_variant_dict_init (&answer, NULL);
+  g_variant_dict_insert (&answer, "text", "s", text);
+  g_task_return_pointer (task, g_variant_ref_sink (g_variant_dict_end (&answer)),
+                         (GDestroyNotify)g_variant_unref);
+}
+
+static void
+return_nothing (GTask *task)
+{
+  g_task_return_pointer (task, g_variant_ref_sink (g_variant_new ("a{sv}", NULL)),
+                         (GDestroyNotify)g_variant_unref);
+  g_object_unref (task);
+}
+
+static void
+return_refusal (GTask *task, const char *why)
+{
+  g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_REFUSED, "%s", why);
+  g_object_unref (task);
+}
+
+static void
+set_clipboard (LocalSession *self, GVariant *arguments, GTask *task)
+{
+  ClipboardPolicy policy = self->spec->agents.clipboard;
+  const char *text;
+
+  if (!g_variant_lookup (arguments, "text", "&s", &text) || strlen (text) > 64u << 20)
+    return_refusal (task, "There is no text, or more than 64 MiB");
+  else if (policy == CLIPBOARD_TO_HOST || policy == CLIPBOARD_OFF)
+    return_refusal (
+      task, "This machine's guest gets nothing of the clipboard: see “agents.clipboard” in its vm.json");
+  else if (!desktop_agent_is_there (self->desktop))
+    return_refusal (task, "No spice-vdagent runs in the guest; install it there, and log in");
+  else
+    {
+      offer_text (self, text);
+      return_nothing (task);
+    }
+}
+
+static void
+resize (LocalSession *self, GVariant *arguments, GTask *task)
+{
+  guint32 width = 0, height = 0;
+  Screen *screen = pc_screen (self->pc, 0);
+
+  if (!g_variant_lookup (arguments, "width", "u", &width)
+      || !g_variant_lookup (arguments, "height", "u", &height) || width < 64 || height < 64 || width > 16384
+      || height > 16384 || screen == NULL)
+    {
+      return_refusal (task, "There is no screen of that size");
+      return;
+    }
+  screen_wish (screen, (int)width, (int)height);
+  if (self->desktop != NULL)
+    desktop_agent_set_size (self->desktop, width, height);
+  return_nothing (task);
+}
+
+bool
+local_session_ask_desktop (LocalSession *self, const char *operation, GVariant *arguments, GTask *task)
+{
+  bool gets = g_str_equal (operation, "get-clipboard"), sets = g_str_equal (operation, "set-clipboard");
+
+  if (g_str_equal (operation, "resize"))
+    resize (self, arguments, task);
+  else if (!gets && !sets)
+    return false;
+  else if (self->desktop == NULL)
+    return_refusal (task, "“spice-vdagent” is off in this machine's description");
+  else if (sets)
+    set_clipboard (self, arguments, task);
+  else
+    desktop_agent_request_async (self->desktop, CLIPBOARD_TEXT, g_task_get_cancellable (task), clipboard_got,
+                                 task);
+  return true;
+}
