@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * A guest's program without a desktop: it sets a mode on each screen, paints, flips pages, shows a cursor, and follows
- * when the size that a screen prefers changes. Says "gpu: ..." on standard output.
+ * A guest's program without a desktop: it sets a mode on each screen, paints, flips pages, shows a cursor,
+ * and follows when the size that a screen prefers changes. Says "gpu: ..." on standard output.
  *
  *   gpu-modes show FLIPS RESIZES   all of that; ends after so many changes of size, when a key is typed
  *   gpu-modes rate FLIPS           flips pages of the first screen and says how fast
@@ -83,7 +83,8 @@ free_buffer (Buffer *buffer)
   *buffer = (Buffer){ 0 };
 }
 
-/* Red tells the head, green the page, blue grows to the right; a white frame shows that the edges are in place. */
+/* Red tells the head, green the page, blue grows to the right; a white frame shows that the edges are in
+ * place. */
 static void
 paint (const Buffer *buffer, unsigned head, unsigned page)
 {

@@ -16,6 +16,9 @@ from machine import MachineStory
 from storage import StorageMachine
 
 WHITE = (255, 255, 255)
+# Of the kernel's complaints. The driver of 6.1 looks at a property of its planes that it doesn't make.
+ABOUT_DISPLAYS = "failed|virtio|drm|gpu|pci|vga|fbcon|DMA"
+OF_THE_DRIVER = r"drm_plane_enable_fb_damage_clips\(\) not called"
 
 
 class GpuMachine(StorageMachine):
@@ -133,7 +136,9 @@ class Screens(MachineStory):
         self.machine.wait_text("The console again", 60)
         self.machine.key("ret")
         self.said("unbound", 60)
-        complaints = re.findall("^gpu: (?:kernel|failed): .*", self.machine.serial.read_text(errors="replace"), re.MULTILINE)
+        text = self.machine.serial.read_text(errors="replace")
+        complaints = [line for line in re.findall("^gpu: (?:kernel: |(?=failed))(.*)", text, re.MULTILINE)
+                      if re.search(ABOUT_DISPLAYS, line) and not re.search(OF_THE_DRIVER, line)]
         assert not complaints, complaints
 
     def test_vga_again(self):
