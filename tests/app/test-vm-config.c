@@ -468,6 +468,7 @@ test_chips (void)
   config->watchdog_action = BOARD_ACTION_PAUSE;
   config->hpet = config->balloon = config->virtio_input = false;
   config->agents.desktop = config->agents.set_time = false;
+  config->agents.clipboard = CLIPBOARD_TO_GUEST;
   config->sound = false;
   config->sound_record = g_strdup ("played.wav");
   config->sound_microphone = g_strdup ("/heard.wav");
@@ -490,6 +491,7 @@ test_chips (void)
   g_assert_true (spec->on_panic == BOARD_ACTION_RESET && spec->watchdog && !spec->hpet
                  && !spec->balloon && !spec->virtio_input
                  && spec->agents.guest && !spec->agents.set_time && !spec->agents.desktop
+                 && spec->agents.clipboard == CLIPBOARD_TO_GUEST
                  && spec->watchdog_action == BOARD_ACTION_PAUSE);
 }
 
