@@ -5,8 +5,9 @@
 #include "display/window/console-private.h"
 
 #define RATE       48000
-#define PIECE      512 /* frames that SDL wants at a time: 11 ms */
-#define LATENCY_MS 25  /* the card gives every 5 ms: what is left bears a host that is busy for a while */
+#define PIECE      512     /* frames that SDL wants at a time: 11 ms */
+#define LINGER_US  1000000 /* what was played rings out, and the next sound may be near */
+#define LATENCY_MS 25      /* the card gives every 5 ms: what is left bears a host that is busy for a while */
 
 /* One direction. */
 typedef struct {
@@ -15,7 +16,8 @@ typedef struct {
   unsigned rate;
   int wanted; /* atomic: it is in use */
   bool runs;
-  bool tried; /* and failed, since it was wanted */
+  int64_t rest_at; /* monotonic µs at which it is closed; 0: not soon */
+  bool tried;      /* and failed, since it was wanted */
 } Direction;
 
 struct ConsoleSound {
@@ -137,31 +139,31 @@ close_device (Direction *direction)
   direction->runs = false;
 }
 
+/* SDL feeds an open device, even a paused one, all the time: one that isn't used is closed, after a while. */
 static int64_t
 update_direction (ConsoleSound *sound, Direction *direction, bool records)
 {
-  bool wanted = g_atomic_int_get (&direction->wanted);
+  int64_t now = g_get_monotonic_time ();
 
-  if (!wanted)
-    direction->tried = false;
-  if (wanted && !direction->runs && open_device (sound, direction, records))
+  if (g_atomic_int_get (&direction->wanted))
     {
+      direction->rest_at = 0;
+      if (direction->runs || !open_device (sound, direction, records))
+        return G_MAXINT64;
       if (records)
         sound_fifo_clear (direction->fifo);
       SDL_PauseAudioDevice (direction->device, 0);
       direction->runs = true;
+      return G_MAXINT64;
     }
-  else if (!wanted && direction->runs)
-    {
-      /* What was played rings out first. */
-      if (!records && sound_fifo_fill_ms (direction->fifo) > 0)
-        return g_get_monotonic_time () + 2 * LATENCY_MS * 1000;
-      if (records)
-        close_device (direction); /* the host shows that nobody listens */
-      else
-        SDL_PauseAudioDevice (direction->device, 1);
-      direction->runs = false;
-    }
+  direction->tried = false;
+  if (!direction->runs)
+    return G_MAXINT64;
+  if (direction->rest_at == 0)
+    direction->rest_at = now + (records ? 0 : LINGER_US);
+  if (now < direction->rest_at)
+    return direction->rest_at;
+  close_device (direction);
   return G_MAXINT64;
 }
 

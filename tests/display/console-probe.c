@@ -189,7 +189,7 @@ on_action (ConsoleWindow *window, const char *action, void *data)
   say ("action %s", action);
 }
 
-static const ConsoleWindowOps window_ops = { on_close, on_action };
+static const ConsoleWindowOps window_ops = { .close_requested = on_close, .action = on_action };
 
 static ConsoleWindow *
 open_window (Probe *probe, const char *title, const char *wm_class)
