@@ -131,11 +131,10 @@ copy_from_blob (GpuHead *head, const GpuResource *resource, Rect rect)
 }
 
 static void
-show_blob (GpuHead *head, const GpuResource *resource)
+show_blob (GpuHead *head)
 {
   take_surface (head, surface_on (head->gpu, head->pixels.offset, head->rect.width, head->rect.height,
                                   head->rect.width * 4));
-  copy_from_blob (head, resource, surface_rect (head->surface));
 }
 
 static bool
@@ -185,7 +184,7 @@ gpu_head_show_blob (GpuHead *head, GpuResource *resource, GpuRect rect, const Gp
   head->layout = *layout;
   if (!flip)
     {
-      show_blob (head, resource);
+      show_blob (head);
       place_screens (head->gpu);
     }
   return GPU_OK_NODATA;
@@ -194,7 +193,7 @@ gpu_head_show_blob (GpuHead *head, GpuResource *resource, GpuRect rect, const Gp
 /* --- flushes --- */
 
 static void
-flush (GpuHead *head, const GpuResource *resource, GpuRect rect)
+flush (GpuHead *head, GpuRect rect)
 {
   Rect shown = { head->rect.x, head->rect.y, head->rect.width, head->rect.height };
   Rect common = rect_intersect ((Rect){ rect.x, rect.y, rect.width, rect.height }, shown);
@@ -203,8 +202,6 @@ flush (GpuHead *head, const GpuResource *resource, GpuRect rect)
     return;
   common.x -= shown.x;
   common.y -= shown.y;
-  if (resource->blob_size > 0)
-    copy_from_blob (head, resource, common);
   changed (head, common);
 }
 
@@ -223,7 +220,7 @@ gpu_heads_flush (VirtioGpu *gpu, GpuResource *resource, GpuRect rect)
     }
   for (unsigned i = 0; i < gpu->n_heads; i++)
     if (gpu->heads[i].resource == resource->id)
-      flush (&gpu->heads[i], resource, rect);
+      flush (&gpu->heads[i], rect);
   return GPU_OK_NODATA;
 }
 
@@ -267,7 +264,7 @@ gpu_heads_loaded (VirtioGpu *gpu)
       if (resource == NULL)
         go_dark (head);
       else if (resource->blob_size > 0)
-        show_blob (head, resource);
+        show_blob (head);
       else
         show_resource (head, resource);
       gpu_cursor_show (head, true);
@@ -317,6 +314,16 @@ gpu_heads_check (const VirtioGpu *gpu, const VirtioGpu *incoming)
 
 /* --- the screen's side; on the loop's thread --- */
 
+/* What flushes named is copied when somebody looks: a guest that flips pages draws on another one meanwhile. */
+static void
+gather_blob (GpuHead *head)
+{
+  const GpuResource *resource = head->pixels.size > 0 ? gpu_resource_find (head->gpu, head->resource) : NULL;
+
+  for (unsigned i = 0; resource != NULL && i < head->damage.n; i++)
+    copy_from_blob (head, resource, head->damage.rects[i]);
+}
+
 static bool
 shows_fallback (const GpuHead *head)
 {
@@ -337,6 +344,7 @@ screen_refresh (void *source, Surface **surface, Damage *damage, bool force)
     {
       if (*surface != head->surface)
         *surface = surface_ref (head->surface);
+      gather_blob (head);
       damage_add_all (damage, &head->damage);
     }
   damage_clear (&head->damage);
