@@ -314,7 +314,8 @@ gpu_heads_check (const VirtioGpu *gpu, const VirtioGpu *incoming)
 
 /* --- the screen's side; on the loop's thread --- */
 
-/* What flushes named is copied when somebody looks: a guest that flips pages draws on another one meanwhile. */
+/* What flushes named is copied when somebody looks: a guest that flips pages draws on another one meanwhile.
+ */
 static void
 gather_blob (GpuHead *head)
 {
