@@ -225,9 +225,9 @@ read_global (Hda *hda, unsigned offset, unsigned size)
 static uint64_t
 read_stream (const HdaStream *stream, unsigned offset, unsigned size)
 {
-  uint8_t block[HDA_STREAM_SIZE];
+  uint8_t block[HDA_STREAM_SIZE + 4] = { 0 }; /* an odd access reaches beyond */
 
-  memcpy (block, stream->regs, sizeof block);
+  memcpy (block, stream->regs, HDA_STREAM_SIZE);
   store_le32 (block + HDA_SD_LPIB, stream->position);
   return load_le (block + offset, size);
 }

@@ -44,8 +44,13 @@ sound_rate_run (SoundRate *rate, double step, const float *in, unsigned *n_in, f
     {
       while (rate->phase >= 1 && used < *n_in)
         {
-          memmove (rate->last[0], rate->last[1], 3 * sizeof rate->last[0]);
-          memcpy (rate->last[3], in + SOUND_CHANNELS * used++, sizeof rate->last[0]);
+          for (unsigned channel = 0; channel < SOUND_CHANNELS; channel++)
+            {
+              for (unsigned i = 0; i < 3; i++)
+                rate->last[i][channel] = rate->last[i + 1][channel];
+              rate->last[3][channel] = in[SOUND_CHANNELS * used + channel];
+            }
+          used++;
           rate->phase -= 1;
         }
       if (rate->phase >= 1)
