@@ -16,6 +16,7 @@ struct InputHub {
   GPtrArray *sinks;           /* newest last */
   InputSink *keys[N_KEYS];    /* who was told that the key is down, or NULL */
   InputSink *buttons[POINTER_N_BUTTONS];
+  InputSink *moved; /* the pointer that was moved last, or NULL */
   unsigned leds; /* atomic */
 };
 
@@ -111,6 +112,8 @@ input_sink_remove (InputSink *sink)
   g_mutex_lock (&hub->lock);
   release_locked (hub, sink);
   g_ptr_array_remove (hub->sinks, sink);
+  if (hub->moved == sink)
+    hub->moved = NULL;
   g_mutex_unlock (&hub->lock);
   g_free (sink);
   input_hub_unref (hub);
@@ -154,8 +157,11 @@ newest_locked (InputHub *hub, SinkTest test)
 static InputSink *
 pointer_locked (InputHub *hub)
 {
-  InputSink *sink = newest_locked (hub, takes_positions);
+  InputSink *sink = hub->moved;
 
+  if (sink && g_atomic_int_get (&sink->enabled))
+    return sink;
+  sink = newest_locked (hub, takes_positions);
   return sink ? sink : newest_locked (hub, takes_motion);
 }
 
@@ -208,7 +214,10 @@ input_hub_motion (InputHub *hub, int dx, int dy)
   g_mutex_lock (&hub->lock);
   sink = newest_locked (hub, takes_motion);
   if (sink && (dx != 0 || dy != 0))
-    sink->ops.motion (sink->data, dx, dy);
+    {
+      hub->moved = sink;
+      sink->ops.motion (sink->data, dx, dy);
+    }
   g_mutex_unlock (&hub->lock);
 }
 
@@ -220,7 +229,10 @@ input_hub_position (InputHub *hub, unsigned x, unsigned y)
   g_mutex_lock (&hub->lock);
   sink = newest_locked (hub, takes_positions);
   if (sink)
-    sink->ops.position (sink->data, MIN (x, POINTER_POSITION_MAX), MIN (y, POINTER_POSITION_MAX));
+    {
+      hub->moved = sink;
+      sink->ops.position (sink->data, MIN (x, POINTER_POSITION_MAX), MIN (y, POINTER_POSITION_MAX));
+    }
   g_mutex_unlock (&hub->lock);
 }
 

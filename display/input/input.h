@@ -32,8 +32,9 @@ typedef struct {
 
 /*
  * InputHub: routes a console's input to the machine's devices and remembers what is pressed.
- * Several sinks: keys go to the newest enabled keyboard. The pointer is the newest enabled sink that takes
- * positions, else the newest one that takes motion; buttons and wheel go there. A release goes where the press went.
+ * Several sinks: keys go to the newest enabled keyboard, positions to the newest enabled sink that takes them,
+ * motion likewise. Buttons and wheel go to the one that was moved last; before, to the one that takes positions, if
+ * any. A release goes where the press went.
  *
  * Threading: any thread. Ops run with the hub's lock held, on the thread of the input. With a device's lock held only
  * input_sink_set_enabled, input_hub_set_leds and input_hub_leds may be called.

@@ -147,6 +147,31 @@ test_an_absolute_pointer_wins_while_enabled (void)
   input_sink_remove (mouse);
 }
 
+/* A console that holds the pointer captive sends motion although the guest has a tablet: a click belongs to it. */
+static void
+test_buttons_follow_what_moved_last (void)
+{
+  g_autoptr (InputHub) hub = input_hub_new ();
+  g_autoptr (GString) log = g_string_new (NULL);
+  Recorder t = { log, 't' }, m = { log, 'm' };
+  InputSink *mouse = input_hub_add_sink (hub, &mouse_ops, &m);
+  InputSink *tablet = input_hub_add_sink (hub, &tablet_ops, &t);
+
+  input_hub_wheel (hub, 0, 1);
+  input_hub_motion (hub, 1, 2);
+  input_hub_button (hub, POINTER_LEFT, true);
+  input_hub_position (hub, 3, 4);
+  input_hub_button (hub, POINTER_LEFT, false);
+  input_hub_button (hub, POINTER_RIGHT, true);
+  input_hub_button (hub, POINTER_RIGHT, false);
+  assert_log (log, "t:w0,1 m:m1,2 m:b0+ t:p3,4 m:b0- t:b1+ t:b1- ");
+  input_hub_position (hub, 3, 4);
+  input_sink_remove (tablet);
+  input_hub_wheel (hub, 0, 1);
+  assert_log (log, "t:p3,4 m:w0,1 ");
+  input_sink_remove (mouse);
+}
+
 static void
 disable_itself (void *data, KeyUsage usage, bool down)
 {
@@ -245,6 +270,7 @@ main (int argc, char **argv)
   g_test_add_func ("/hub/once", test_each_press_is_told_once);
   g_test_add_func ("/hub/release-all", test_release_all_lets_modifiers_go_last);
   g_test_add_func ("/hub/absolute", test_an_absolute_pointer_wins_while_enabled);
+  g_test_add_func ("/hub/moved-last", test_buttons_follow_what_moved_last);
   g_test_add_func ("/hub/re-entry", test_devices_call_back_from_inside);
   g_test_add_func ("/keys/names", test_every_name_leads_back_to_its_key);
   g_test_add_func ("/keys/aliases", test_aliases);
