@@ -259,6 +259,12 @@ nvme_queues_realize (Nvme *nvme, GError **error)
       sq->kick_fd = eventfd (0, EFD_CLOEXEC | EFD_NONBLOCK);
       if (sq->kick_fd < 0)
         return vmm_set_errno_error (error, errno, "Can't make an eventfd for %s", nvme->pci.device.name);
+    }
+  /* The loop looks for a queue by its descriptor as soon as there is one watch: all are known by then. */
+  for (unsigned i = 1; i <= nvme->n_queues; i++)
+    {
+      NvmeSq *sq = &nvme->sq[i];
+
       sq->kick_watch = device_watch_fd (&nvme->pci.device, sq->kick_fd, G_IO_IN, kick_arrived);
       device_watch_set_look (sq->kick_watch, look_for_commands);
     }
