@@ -50,6 +50,7 @@ typedef struct {
   bool looks_at_headers; /* the test does, by itself */
   unsigned n_taken;      /* buffers, by tests that count them */
   size_t n_stream;       /* bytes of a TCP connection, the same way */
+  uint32_t stream_start; /* the sequence number of its first byte */
 } NetDriver;
 
 /* A BenchSetup: a card in slot 3 with N_PAIRS pairs of queues; @network: "nat" or "none". */
