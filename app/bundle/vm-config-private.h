@@ -6,6 +6,13 @@
 
 G_BEGIN_DECLS
 
+/* The schema's version: "bonsai" in vm.json. SCHEMA.md says when it changes. */
+#define VM_CONFIG_SCHEMA 1
+
+/* How a network card's cable is written, by LINK_*. */
+enum { LINK_UP, LINK_DOWN };
+extern const char *const vm_config_link_names[];
+
 /* Without name, UUID, network card. */
 VmConfig *vm_config_new_empty (void);
 

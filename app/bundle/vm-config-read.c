@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+/* vm.json as it is read, each mistake told with its place; vm-config-write.c is the other way. */
 #include "app/bundle/vm-config.h"
 
 #include "app/base/error.h"
@@ -6,9 +7,6 @@
 #include "app/bundle/vm-config-private.h"
 
 #include <stdarg.h>
-
-/* The schema's version: "bonsai" in vm.json. SCHEMA.md says when it changes. */
-#define SCHEMA_VERSION 1
 
 #define MIB (1024ull * 1024)
 
@@ -264,10 +262,6 @@ read_disk (const Section *section, VmConfig *config)
   return true;
 }
 
-enum { LINK_UP, LINK_DOWN };
-
-static const char *const link_names[] = { "up", "down", NULL };
-
 static bool
 read_nic (const Section *section, VmConfig *config)
 {
@@ -279,7 +273,7 @@ read_nic (const Section *section, VmConfig *config)
   if (!require (section, "mac") || !read_string (section, "id", &nic->id)
       || !read_string (section, "network", &nic->network) || !read_string (section, "mac", &nic->mac)
       || !read_choice (section, "model", nic_model_names, &model)
-      || !read_choice (section, "link", link_names, &link))
+      || !read_choice (section, "link", vm_config_link_names, &link))
     return false;
   nic->model = model;
   nic->link_down = link == LINK_DOWN;
@@ -432,10 +426,10 @@ read_version (const Section *section)
   if (!require (section, "bonsai") || !read_unsigned (section, "bonsai", &version))
     return false;
   if (version == 0)
-    return fail (section, "bonsai", "must be the schema's version, %d", SCHEMA_VERSION);
-  if (version > SCHEMA_VERSION)
+    return fail (section, "bonsai", "must be the schema's version, %d", VM_CONFIG_SCHEMA);
+  if (version > VM_CONFIG_SCHEMA)
     return fail (section, "bonsai", "version %u was written by a newer Bonsai; this one knows version %d",
-                 version, SCHEMA_VERSION);
+                 version, VM_CONFIG_SCHEMA);
   return true;
 }
 
@@ -456,10 +450,9 @@ read_config (const Section *section, VmConfig *config)
          && read_objects (section, "disks", read_disk, config)
          && read_objects (section, "networks", read_nic, config)
          && read_objects (section, "serial", read_serial, config) && read_trouble (section, config)
-         && read_bool (section, "hpet", &config->hpet)
-         && read_bool (section, "balloon", &config->balloon)
-         && read_bool (section, "virtio-input", &config->virtio_input) && read_sound (section, config) && read_display (section, config)
-         && read_agents (section, config);
+         && read_bool (section, "hpet", &config->hpet) && read_bool (section, "balloon", &config->balloon)
+         && read_bool (section, "virtio-input", &config->virtio_input) && read_sound (section, config)
+         && read_display (section, config) && read_agents (section, config);
 }
 
 VmConfig *
@@ -487,308 +480,4 @@ vm_config_parse (const char *text, gsize length, const char *file, GError **erro
       return NULL;
     }
   return g_steal_pointer (&config);
-}
-
-/* --- writing --- */
-
-/* Starts from what was read: unknown members stay, and so does the order. */
-static JsonObject *
-begin_object (JsonObject *extra)
-{
-  JsonObject *object = json_object_new ();
-  JsonObjectIter iter;
-  const char *name;
-  JsonNode *node;
-
-  if (extra == NULL)
-    return object;
-  json_object_iter_init_ordered (&iter, extra);
-  while (json_object_iter_next_ordered (&iter, &name, &node))
-    json_object_set_member (object, name, json_node_copy (node));
-  return object;
-}
-
-static void
-write_string (JsonObject *object, const char *name, const char *value)
-{
-  if (value != NULL)
-    json_object_set_string_member (object, name, value);
-  else if (json_object_has_member (object, name))
-    json_object_remove_member (object, name);
-}
-
-/* A number of 0, and the choice that is the default, are left out. */
-static void
-write_number (JsonObject *object, const char *name, uint64_t value)
-{
-  if (value != 0)
-    json_object_set_int_member (object, name, (gint64)value);
-  else
-    write_string (object, name, NULL);
-}
-
-static void
-write_bytes (JsonObject *object, const char *name, uint64_t value)
-{
-  g_autofree char *text = value != 0 ? vm_format_size (value) : NULL;
-
-  write_string (object, name, text);
-}
-
-static void
-write_limits (JsonObject *disk, const ImageLimits *limits)
-{
-  JsonObject *before =
-    json_object_has_member (disk, "limits") ? json_object_get_object_member (disk, "limits") : NULL;
-  JsonObject *object = begin_object (before);
-
-  write_number (object, "iops", limits->iops);
-  write_number (object, "iops-burst", limits->iops_burst);
-  write_bytes (object, "bytes-per-second", limits->bytes_per_second);
-  write_bytes (object, "bytes-burst", limits->bytes_burst);
-  if (json_object_get_size (object) > 0)
-    {
-      json_object_set_object_member (disk, "limits", object);
-      return;
-    }
-  json_object_unref (object);
-  write_string (disk, "limits", NULL);
-}
-
-static void
-write_strings (JsonObject *object, const char *name, GStrv value)
-{
-  JsonArray *array;
-
-  if (value == NULL || value[0] == NULL)
-    {
-      write_string (object, name, NULL);
-      return;
-    }
-  array = json_array_new ();
-  for (unsigned i = 0; value[i] != NULL; i++)
-    json_array_add_string_element (array, value[i]);
-  json_object_set_array_member (object, name, array);
-}
-
-static void
-write_disk_options (JsonObject *object, const DiskOptions *options)
-{
-  write_string (object, "format", options->format);
-  write_string (object, "cache", options->cache != 0 ? disk_cache_names[options->cache] : NULL);
-  write_string (object, "discard", options->discard != 0 ? disk_discard_names[options->discard] : NULL);
-  write_string (object, "serial", options->serial);
-  write_string (object, "secret-file", options->secret_file);
-  write_limits (object, &options->limits);
-}
-
-static void
-write_disks (JsonObject *root, const VmConfig *config)
-{
-  JsonArray *array = json_array_new ();
-
-  for (unsigned i = 0; i < config->disks->len; i++)
-    {
-      const VmDisk *disk = g_ptr_array_index (config->disks, i);
-      JsonObject *object = begin_object (disk->extra);
-
-      write_string (object, "id", disk->id);
-      write_string (object, "kind", disk_kind_names[disk->kind]);
-      write_string (object, "bus", disk_bus_names[disk->bus]);
-      write_string (object, "path", disk->path);
-      if (disk->kind == DISK_KIND_DISK)
-        json_object_set_boolean_member (object, "read-only", disk->read_only);
-      write_disk_options (object, &disk->options);
-      json_array_add_object_element (array, object);
-    }
-  json_object_set_array_member (root, "disks", array);
-}
-
-static void
-write_nics (JsonObject *root, const VmConfig *config)
-{
-  JsonArray *array = json_array_new ();
-
-  for (unsigned i = 0; i < config->nics->len; i++)
-    {
-      const VmNic *nic = g_ptr_array_index (config->nics, i);
-      JsonObject *object = begin_object (nic->extra);
-
-      write_string (object, "id", nic->id);
-      write_string (object, "network", nic->network);
-      write_string (object, "mac", nic->mac);
-      write_string (object, "model", nic->model != NIC_MODEL_VIRTIO ? nic_model_names[nic->model] : NULL);
-      write_string (object, "link", nic->link_down ? link_names[LINK_DOWN] : NULL);
-      json_array_add_object_element (array, object);
-    }
-  json_object_set_array_member (root, "networks", array);
-}
-
-static void
-write_serials (JsonObject *root, const VmConfig *config)
-{
-  JsonArray *array = json_array_new ();
-
-  for (unsigned i = 0; i < config->serials->len; i++)
-    {
-      const VmSerial *serial = g_ptr_array_index (config->serials, i);
-      JsonObject *object = begin_object (serial->extra);
-
-      write_string (object, "kind",
-                    serial->kind != (serial->path != NULL ? SERIAL_FILE : SERIAL_CONSOLE)
-                      ? serial_kind_names[serial->kind]
-                      : NULL);
-      write_string (object, "path", serial->path);
-      json_array_add_object_element (array, object);
-    }
-  json_object_set_array_member (root, "serial", array);
-}
-
-/* What every machine has unless it says otherwise. */
-static void
-write_presence (JsonObject *root, const char *name, bool present)
-{
-  if (present)
-    write_string (root, name, NULL);
-  else
-    json_object_set_boolean_member (root, name, false);
-}
-
-static void
-write_trouble (JsonObject *root, const VmConfig *config)
-{
-  write_string (root, "on-panic",
-                config->on_panic != BOARD_ACTION_NOTIFY ? board_action_names[config->on_panic] : NULL);
-  write_string (root, "watchdog", config->watchdog ? vm_watchdog_names[config->watchdog_action + 1] : NULL);
-  write_presence (root, "hpet", config->hpet);
-  write_presence (root, "balloon", config->balloon);
-  write_presence (root, "virtio-input", config->virtio_input);
-}
-
-static void
-write_boot (JsonObject *root, const VmConfig *config)
-{
-  JsonObject *boot = begin_object (config->boot_extra);
-
-  write_string (boot, "kernel", config->kernel);
-  write_string (boot, "initrd", config->initrd);
-  write_string (boot, "append", config->append);
-  write_strings (boot, "order", config->boot_order);
-  if (json_object_get_size (boot) > 0)
-    {
-      json_object_set_object_member (root, "boot", boot);
-      return;
-    }
-  json_object_unref (boot);
-  write_string (root, "boot", NULL);
-}
-
-static void
-write_cpu (JsonObject *root, const VmConfig *config)
-{
-  JsonObject *cpu = begin_object (config->cpu_extra);
-
-  write_string (cpu, "model", config->cpu_model);
-  if (config->topology.sockets != 0)
-    {
-      json_object_set_int_member (cpu, "sockets", config->topology.sockets);
-      json_object_set_int_member (cpu, "cores", config->topology.cores);
-      json_object_set_int_member (cpu, "threads", config->topology.threads);
-    }
-  if (json_object_get_size (cpu) > 0)
-    {
-      json_object_set_object_member (root, "cpu", cpu);
-      return;
-    }
-  json_object_unref (cpu);
-  write_string (root, "cpu", NULL);
-}
-
-/* What is switched off. */
-static void
-write_agents (JsonObject *root, const VmConfig *config)
-{
-  const AgentsSpec *agents = &config->agents;
-  const struct {
-    const char *name;
-    bool on;
-  } members[] = {
-    { "qemu-guest-agent", agents->guest },
-    { "set-time", agents->set_time },
-    { "spice-vdagent", agents->desktop },
-  };
-  JsonObject *object = begin_object (config->agents_extra);
-
-  for (unsigned i = 0; i < G_N_ELEMENTS (members); i++)
-    if (members[i].on)
-      json_object_remove_member (object, members[i].name);
-    else
-      json_object_set_boolean_member (object, members[i].name, false);
-  write_string (object, "clipboard",
-                agents->clipboard != CLIPBOARD_BOTH ? clipboard_policy_names[agents->clipboard] : NULL);
-  if (json_object_get_size (object) > 0)
-    {
-      json_object_set_object_member (root, "agents", object);
-      return;
-    }
-  json_object_unref (object);
-  write_string (root, "agents", NULL);
-}
-
-static void
-write_sound (JsonObject *root, const VmConfig *config)
-{
-  JsonObject *sound = begin_object (config->sound_extra);
-
-  write_string (sound, "card", config->sound ? NULL : "none");
-  write_string (sound, "record", config->sound_record);
-  write_string (sound, "microphone", config->sound_microphone);
-  if (json_object_get_size (sound) > 0)
-    {
-      json_object_set_object_member (root, "sound", sound);
-      return;
-    }
-  json_object_unref (sound);
-  write_string (root, "sound", NULL);
-}
-
-char *
-vm_config_to_json (const VmConfig *config)
-{
-  g_autoptr (JsonGenerator) generator = json_generator_new ();
-  g_autoptr (JsonNode) node = json_node_new (JSON_NODE_OBJECT);
-  g_autofree char *memory = vm_format_size (config->memory);
-  g_autofree char *text = NULL;
-  JsonObject *root = begin_object (config->extra), *display = begin_object (config->display_extra);
-
-  json_object_set_int_member (root, "bonsai", SCHEMA_VERSION);
-  write_string (root, "uuid", config->uuid);
-  write_string (root, "name", config->name);
-  write_string (root, "notes", config->notes);
-  write_string (root, "memory", memory);
-  json_object_set_int_member (root, "cpus", config->cpus);
-  write_cpu (root, config);
-  write_sound (root, config);
-  write_string (root, "firmware",
-                config->firmware != FIRMWARE_BIOS ? firmware_names[config->firmware] : NULL);
-  write_boot (root, config);
-  write_disks (root, config);
-  write_nics (root, config);
-  write_serials (root, config);
-  write_trouble (root, config);
-  json_object_set_int_member (display, "video-memory", config->video_memory);
-  write_string (display, "graphics", config->graphics != GRAPHICS_VGA ? graphics_names[config->graphics] : NULL);
-  if (config->heads != 1)
-    json_object_set_int_member (display, "heads", config->heads);
-  else
-    json_object_remove_member (display, "heads");
-  json_object_set_object_member (root, "display", display);
-  write_agents (root, config);
-
-  json_node_take_object (node, root);
-  json_generator_set_root (generator, node);
-  json_generator_set_pretty (generator, TRUE);
-  json_generator_set_indent (generator, 2);
-  text = json_generator_to_data (generator, NULL);
-  return g_strconcat (text, "\n", NULL);
 }
