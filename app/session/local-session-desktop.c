@@ -5,19 +5,8 @@
 #include "app/base/error.h"
 
 #include <string.h>
-#include <unistd.h>
 
 /* --- its connections --- */
-
-static void
-connection_free (gpointer data)
-{
-  int *fd = data;
-
-  if (*fd >= 0)
-    close (*fd);
-  g_free (fd);
-}
 
 static void
 handle_connection (gpointer object, gconstpointer content)
@@ -33,7 +22,7 @@ handle_connection (gpointer object, gconstpointer content)
 static void
 on_connected (int fd, void *data)
 {
-  relay_post (data, handle_connection, g_memdup2 (&fd, sizeof fd), connection_free);
+  relay_post_fd (data, handle_connection, fd);
 }
 
 /* --- from the guest --- */

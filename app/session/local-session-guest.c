@@ -3,22 +3,10 @@
 
 #include "app/base/error.h"
 
-#include <unistd.h>
-
 /* The guest's agent: its channel is open for as long as the machine lives, so that it needs not look whether
  * somebody came. */
 
 /* --- its connections --- */
-
-static void
-connection_free (gpointer data)
-{
-  int *fd = data;
-
-  if (*fd >= 0)
-    close (*fd);
-  g_free (fd);
-}
 
 static void
 handle_connection (gpointer object, gconstpointer content)
@@ -34,7 +22,7 @@ handle_connection (gpointer object, gconstpointer content)
 static void
 on_connected (int fd, void *data)
 {
-  relay_post (data, handle_connection, g_memdup2 (&fd, sizeof fd), connection_free);
+  relay_post_fd (data, handle_connection, fd);
 }
 
 void

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/session/relay.h"
 
+#include <unistd.h>
+
 struct Relay {
   gatomicrefcount refs;
   GWeakRef object;
@@ -69,4 +71,20 @@ relay_post (Relay *relay, RelayFunc handle, gpointer content, GDestroyNotify fre
   g_source_set_priority (source, G_PRIORITY_DEFAULT);
   g_source_set_callback (source, deliver, message, message_free);
   g_source_attach (source, relay->context);
+}
+
+static void
+descriptor_free (gpointer data)
+{
+  int *fd = data;
+
+  if (*fd >= 0)
+    close (*fd);
+  g_free (fd);
+}
+
+void
+relay_post_fd (Relay *relay, RelayFunc handle, int fd)
+{
+  relay_post (relay, handle, g_memdup2 (&fd, sizeof fd), descriptor_free);
 }

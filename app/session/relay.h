@@ -21,4 +21,7 @@ void relay_unref (Relay *relay);
 /* Runs @handle on the object's context, in order, unless the object is gone by then. */
 void relay_post (Relay *relay, RelayFunc handle, gpointer content, GDestroyNotify free_content);
 
+/* The same with a descriptor (transfer full): @handle gets an int * and steals from it; what it leaves is closed. */
+void relay_post_fd (Relay *relay, RelayFunc handle, int fd);
+
 G_END_DECLS
