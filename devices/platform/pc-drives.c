@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "devices/platform/pc-private.h"
+#include "devices/platform/pc-drives.h"
 
-#include "devices/storage/ahci.h"
 #include "devices/virtio/virtio-blk.h"
-#include "devices/virtio/virtio-scsi.h"
 #include "vmm/base/error.h"
 
 #define MAX_QUEUES 4u
@@ -40,9 +38,8 @@ pc_drive_free (gpointer data)
   g_free (drive);
 }
 
-/* Remembers where the disk was put. */
-static void
-note (Pc *pc, const DiskSpec *disk, Image *image, int place)
+void
+pc_note_drive (Pc *pc, const DiskSpec *disk, Image *image, int place)
 {
   PcDrive *drive = g_new (PcDrive, 1);
 
@@ -51,9 +48,8 @@ note (Pc *pc, const DiskSpec *disk, Image *image, int place)
   g_ptr_array_add (pc->drives, drive);
 }
 
-/* How a drive is plugged in, but for what is behind it. */
-static AhciPortConfig
-ahci_port (const DiskSpec *disk)
+AhciPortConfig
+pc_ahci_port (const DiskSpec *disk)
 {
   return (AhciPortConfig){
     .kind = disk->kind == DISK_KIND_CDROM ? AHCI_PORT_CDROM : AHCI_PORT_DISK,
@@ -64,8 +60,8 @@ ahci_port (const DiskSpec *disk)
   };
 }
 
-static ScsiUnitConfig
-scsi_unit (const DiskSpec *disk)
+ScsiUnitConfig
+pc_scsi_unit (const DiskSpec *disk)
 {
   static const ScsiKind kinds[] = {
     [DISK_KIND_DISK] = SCSI_DISK, [DISK_KIND_CDROM] = SCSI_CDROM, [DISK_KIND_SCSI_HOST] = SCSI_HOST
@@ -102,7 +98,7 @@ add_virtio_disk (Pc *pc, const DiskSpec *disk, Drives *drives, GError **error)
       image_close (config.image);
       return false;
     }
-  note (pc, disk, config.image, place);
+  pc_note_drive (pc, disk, config.image, place);
   pc_add_boot_path (pc, disk->id, "/pci@i0cf8/scsi@%x/disk@0,0", slot);
   return true;
 }
@@ -123,7 +119,7 @@ add_nvme_disk (Pc *pc, const DiskSpec *disk, Drives *drives, GError **error)
       image_close (image);
       return false;
     }
-  note (pc, disk, image, place);
+  pc_note_drive (pc, disk, image, place);
   pc_add_boot_path (pc, disk->id, "/pci@i0cf8/pci8086,5845@%x/namespace@1,0", slot);
   return true;
 }
@@ -135,10 +131,10 @@ add_ahci_drive (Pc *pc, const DiskSpec *disk, Drives *drives, GError **error)
   AhciPortConfig *port = &drives->ahci.ports[number];
 
   g_assert (number >= 0);
-  *port = ahci_port (disk);
+  *port = pc_ahci_port (disk);
   if (!pc_open_image (pc->board->loop, disk, &port->image, error))
     return false;
-  note (pc, disk, port->image, number);
+  pc_note_drive (pc, disk, port->image, number);
   pc_add_boot_path (pc, disk->id, "/pci@i0cf8/pci8086,2922@1f,2/drive@%x/disk@0", (unsigned)number);
   return true;
 }
@@ -151,13 +147,13 @@ add_scsi_unit (Pc *pc, const DiskSpec *disk, Drives *drives, GError **error)
 
   g_assert (target >= 0);
   drives->has_scsi = true;
-  *unit = scsi_unit (disk);
+  *unit = pc_scsi_unit (disk);
   if (disk->kind == DISK_KIND_SCSI_HOST)
     unit->host = scsi_host_open (pc->board->loop, disk->path, error);
   if (disk->kind == DISK_KIND_SCSI_HOST ? unit->host == NULL
                                         : !pc_open_image (pc->board->loop, disk, &unit->image, error))
     return false;
-  note (pc, disk, unit->image, target);
+  pc_note_drive (pc, disk, unit->image, target);
   pc_add_boot_path (pc, disk->id, "/pci@i0cf8/scsi@%x/channel@0/disk@%x,0", PC_SLOT_SCSI, (unsigned)target);
   return true;
 }
@@ -220,9 +216,8 @@ pc_add_drives (Pc *pc, GError **error)
 
 /* --- while it runs --- */
 
-/* The lock is held. NULL if there is none. */
-static PcDrive *
-find_drive (const Pc *pc, const char *id)
+PcDrive *
+pc_find_drive (const Pc *pc, const char *id)
 {
   for (unsigned i = 0; i < pc->drives->len; i++)
     {
@@ -260,8 +255,8 @@ pc_first_cdrom (Pc *pc)
   return id;
 }
 
-static bool
-change_medium (Pc *pc, const PcDrive *drive, Image *image, bool force, GError **error)
+bool
+pc_put_medium (Pc *pc, const PcDrive *drive, Image *image, bool force, GError **error)
 {
   return drive->bus == DISK_BUS_SCSI ? virtio_scsi_change_medium (pc->scsi, drive->place, image, force, error)
                                      : ahci_change_medium (pc->ahci, drive->place, image, force, error);
@@ -276,13 +271,13 @@ pc_change_medium (Pc *pc, const char *id, const char *path, bool force, GError *
   bool done = false;
 
   g_rw_lock_reader_lock (&pc->drives_lock);
-  drive = id != NULL ? find_drive (pc, id) : first_cdrom (pc);
+  drive = id != NULL ? pc_find_drive (pc, id) : first_cdrom (pc);
   if (drive == NULL || drive->kind != DISK_KIND_CDROM)
     g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
                  "The machine \"%s\" has no CD-ROM drive \"%s\": name one of its drives, such as \"cd0\".",
                  pc->spec->name, id != NULL ? id : "");
   else if (path == NULL || (image = image_open (pc->board->loop, path, &options, error)) != NULL)
-    done = change_medium (pc, drive, image, force, error);
+    done = pc_put_medium (pc, drive, image, force, error);
   g_rw_lock_reader_unlock (&pc->drives_lock);
   if (!done)
     image_close (image);
@@ -293,7 +288,7 @@ pc_change_medium (Pc *pc, const char *id, const char *path, bool force, GError *
 static Image *
 find_image (const Pc *pc, const char *id, GError **error)
 {
-  const PcDrive *drive = find_drive (pc, id);
+  const PcDrive *drive = pc_find_drive (pc, id);
   Image *image = drive != NULL ? drive->image : NULL;
 
   if (image == NULL)
@@ -350,194 +345,4 @@ pc_limit_disk (Pc *pc, const char *disk, const ImageLimits *limits, GError **err
     image_set_limits (image, limits);
   g_rw_lock_reader_unlock (&pc->drives_lock);
   return image != NULL;
-}
-
-/* --- drives that come and go --- */
-
-/* A place for a drive with @id on @bus, or -1. The lock is held. */
-static int
-find_place (const Pc *pc, DiskBus bus, const char *id)
-{
-  G_STATIC_ASSERT (AHCI_N_PORTS <= VIRTIO_SCSI_N_TARGETS);
-  bool taken[VIRTIO_SCSI_N_TARGETS] = { false };
-
-  for (unsigned i = 0; i < pc->drives->len; i++)
-    {
-      const PcDrive *drive = g_ptr_array_index (pc->drives, i);
-
-      if (drive->bus == bus)
-        taken[drive->place] = true;
-    }
-  return pc_take_place (id, taken, bus == DISK_BUS_AHCI ? AHCI_N_PORTS : VIRTIO_SCSI_N_TARGETS);
-}
-
-static char *
-free_id (const Pc *pc, DiskKind kind)
-{
-  for (unsigned number = 0;; number++)
-    {
-      g_autofree char *id = g_strdup_printf ("%s%u", kind == DISK_KIND_CDROM ? "cd" : "disk", number);
-
-      if (find_drive (pc, id) == NULL)
-        return g_steal_pointer (&id);
-    }
-}
-
-static bool
-check_bus (const Pc *pc, const DiskSpec *disk, GError **error)
-{
-  if (disk->bus == DISK_BUS_VIRTIO || disk->bus == DISK_BUS_NVME)
-    g_set_error (
-      error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
-      "A disk on the %s bus is a PCI card, and cards can't be added while the machine \"%s\" runs: "
-      "put the disk on sata or scsi, or power the machine off first.",
-      disk_bus_names[disk->bus], pc->spec->name);
-  else if (disk->bus == DISK_BUS_SCSI && pc->scsi == NULL)
-    g_set_error (
-      error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
-      "The machine \"%s\" was started without a SCSI controller, which can't be added while it runs: "
-      "put the disk on sata, or power the machine off first; it has one from the first SCSI disk on.",
-      pc->spec->name);
-  else
-    return true;
-  return false;
-}
-
-/* Chooses what was left open. The lock is held. Returns the place, or -1 with @error set. */
-static int
-choose_place (const Pc *pc, DiskSpec *disk, bool any_bus, GError **error)
-{
-  int place;
-
-  if (disk->id == NULL)
-    disk->id = free_id (pc, disk->kind);
-  if (find_drive (pc, disk->id) != NULL)
-    {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY,
-                   "The machine \"%s\" has a drive \"%s\" already: give the new one another id.",
-                   pc->spec->name, disk->id);
-      return -1;
-    }
-  if (any_bus)
-    disk->bus =
-      pc->scsi != NULL && find_place (pc, DISK_BUS_SCSI, disk->id) >= 0 ? DISK_BUS_SCSI : DISK_BUS_AHCI;
-  if (!check_bus (pc, disk, error))
-    return -1;
-  place = find_place (pc, disk->bus, disk->id);
-  if (place < 0)
-    g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY,
-                 "All %u places of the %s controller are taken: detach a disk first, or choose another bus.",
-                 disk->bus == DISK_BUS_AHCI ? AHCI_N_PORTS : VIRTIO_SCSI_N_TARGETS,
-                 disk->bus == DISK_BUS_AHCI ? "SATA" : "SCSI");
-  return place;
-}
-
-/* Takes @image if it succeeds. The lock is held. */
-static bool
-plug (Pc *pc, const DiskSpec *disk, unsigned place, Image *image, GError **error)
-{
-  AhciPortConfig port = ahci_port (disk);
-  ScsiUnitConfig unit = scsi_unit (disk);
-
-  port.image = unit.image = image;
-  if (disk->bus == DISK_BUS_AHCI ? !ahci_plug (pc->ahci, place, &port, error)
-                                 : !virtio_scsi_plug (pc->scsi, place, &unit, error))
-    return false;
-  note (pc, disk, image, (int)place);
-  return true;
-}
-
-bool
-pc_attach_disk (Pc *pc, DiskSpec *disk, bool any_bus, GError **error)
-{
-  Image *image = NULL;
-  bool done = false;
-  int place;
-
-  if (disk->kind == DISK_KIND_SCSI_HOST)
-    {
-      g_set_error (
-        error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
-        "A SCSI device of the host can't be added while the machine \"%s\" runs: power it off first.",
-        pc->spec->name);
-      return false;
-    }
-  /* Twice, since opening takes time: an image that can't be used for another reason isn't touched. */
-  g_rw_lock_reader_lock (&pc->drives_lock);
-  place = choose_place (pc, disk, any_bus, error);
-  g_rw_lock_reader_unlock (&pc->drives_lock);
-  if (place < 0 || !disk_spec_check (disk, error) || !pc_open_image (pc->board->loop, disk, &image, error))
-    return false;
-  g_rw_lock_writer_lock (&pc->drives_lock);
-  place = choose_place (pc, disk, false, error);
-  done = place >= 0 && plug (pc, disk, (unsigned)place, image, error);
-  g_rw_lock_writer_unlock (&pc->drives_lock);
-  if (!done)
-    image_close (image);
-  return done;
-}
-
-static bool
-check_detachable (const Pc *pc, const char *id, GError **error)
-{
-  const PcDrive *drive = find_drive (pc, id);
-
-  if (drive == NULL)
-    g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
-                 "The machine \"%s\" has no drive \"%s\": name one that it has, such as \"disk0\".",
-                 pc->spec->name, id);
-  else if (drive->bus == DISK_BUS_VIRTIO || drive->bus == DISK_BUS_NVME)
-    g_set_error (
-      error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
-      "Disk %s is on the %s bus, a PCI card, and cards can't be removed while the machine \"%s\" "
-      "runs: power it off first; disks on sata and scsi come and go.",
-      id, disk_bus_names[drive->bus], pc->spec->name);
-  else
-    return true;
-  return false;
-}
-
-/* Makes stable what the guest wrote; opens a CD-ROM drive. The lock is held. */
-static bool
-make_ready (Pc *pc, const PcDrive *drive, GError **error)
-{
-  int result;
-
-  if (drive->kind == DISK_KIND_CDROM)
-    return change_medium (pc, drive, NULL, false, error);
-  if (drive->image == NULL || image_is_read_only (drive->image))
-    return true;
-  result = image_run (drive->image, IMAGE_FLUSH, 0, NULL, 0);
-  if (result == 0)
-    return true;
-  vmm_set_errno_error (
-    error, -result,
-    "What was written to disk %s can't be made stable, so it stays; by force it is detached, "
-    "and that may be lost",
-    drive->id);
-  return false;
-}
-
-bool
-pc_detach_disk (Pc *pc, const char *id, bool force, GError **error)
-{
-  PcDrive *drive;
-  bool done;
-
-  g_rw_lock_reader_lock (&pc->drives_lock);
-  done = check_detachable (pc, id, error) && (force || make_ready (pc, find_drive (pc, id), error));
-  g_rw_lock_reader_unlock (&pc->drives_lock);
-  if (!done)
-    return false;
-
-  g_rw_lock_writer_lock (&pc->drives_lock);
-  done = check_detachable (pc, id, error);
-  drive = done ? find_drive (pc, id) : NULL;
-  if (done)
-    done = drive->bus == DISK_BUS_AHCI ? ahci_unplug (pc->ahci, drive->place, error)
-                                       : virtio_scsi_unplug (pc->scsi, drive->place, error);
-  if (done)
-    g_ptr_array_remove (pc->drives, drive);
-  g_rw_lock_writer_unlock (&pc->drives_lock);
-  return done;
 }

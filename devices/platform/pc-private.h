@@ -17,7 +17,7 @@ enum {
   PC_SLOT_SCSI = 24,      /* if there are SCSI disks; "disk3" is at target 3 */
   PC_SLOT_BALLOON = 25,
   PC_SLOT_CONSOLE = 26,
-  PC_SLOT_INPUT = 28,    /* keyboard, tablet */
+  PC_SLOT_INPUT = 28, /* keyboard, tablet */
   PC_SLOT_SOUND = 27,
   PC_SLOT_WATCHDOG = 29, /* if there is one */
   PC_SLOT_CHIPS = 31,
@@ -51,11 +51,11 @@ struct Pc {
   InputHub *input;
   SoundHub *sound;
   SoundFile *recorder, *microphone; /* or NULL */
-  BootKernel *kernel; /* direct boot, or NULL */
+  BootKernel *kernel;               /* direct boot, or NULL */
 
   MemoryBank *ram_low, *ram_high, *bios;
   Device *pci_config, *host, *lpc, *fw_cfg, *svga, *ahci, *scsi; /* @scsi: or NULL */
-  Device *balloon; /* or NULL */
+  Device *balloon;                                               /* or NULL */
   Device *serial[PC_N_SERIAL_PORTS];
   Device *console;
   GRWLock drives_lock; /* writers: what plugs in and pulls out; readers: other threads that use a drive */
@@ -70,7 +70,7 @@ pc_place (Pc *pc, unsigned slot, unsigned function)
   return (PciPlace){ pc->bus, PCI_DEVFN (slot, function) };
 }
 
-/* A Pc without a machine; pc_build (board, pc, error) solders it onto a board. pc_free after the board's end. */
+/* A Pc without a machine; pc_build (board, pc, error) solders it onto a board. pc_free after the board. */
 Pc *pc_alloc (MachineSpec *spec);
 bool pc_build (Board *board, void *data, GError **error);
 
@@ -102,7 +102,7 @@ bool pc_add_display (Pc *pc, GError **error);
 /* pc-nics.c: network cards; fills boot paths. */
 bool pc_add_nics (Pc *pc, GError **error);
 
-/* pc-drives.c: disks on virtio, AHCI and SCSI; fills drives and boot paths. */
+/* pc-drives.c: disks on virtio, AHCI and SCSI; fills drives and boot paths. Later: pc-hotplug.c. */
 bool pc_add_drives (Pc *pc, GError **error);
 void pc_drive_free (gpointer drive);
 
