@@ -13,7 +13,8 @@ G_BEGIN_DECLS
  * revision 1.4. The device's lock is held everywhere.
  *
  *   nvme.c           registers, the controller's life
- *   nvme-queue.c     submission and completion queues, doorbells, interrupts
+ *   nvme-queue.c     submission and completion queues, interrupts
+ *   nvme-doorbell.c  how the guest tells that it moved on in them
  *   nvme-prp.c       where a command's data lie
  *   nvme-admin.c     admin commands    nvme-identify.c, nvme-feature.c, nvme-log.c: those with much to say
  *   nvme-io.c        NVM commands
@@ -218,13 +219,6 @@ bool nvme_cq_open (Nvme *nvme, unsigned index, uint64_t base, unsigned size, boo
 void nvme_sq_close (NvmeSq *sq);
 /* Finds the host's view of what a live queue lies in; after a load. */
 bool nvme_sq_map (NvmeSq *sq);
-bool nvme_shadow_map (Nvme *nvme);
-/* The guest gave the pages of shadow doorbells. */
-void nvme_shadow_begin (Nvme *nvme);
-
-void nvme_doorbell (Nvme *nvme, unsigned index, bool completion, uint32_t value);
-/* Rings by eventfd where that can be; @address: of BAR 0, or BANK_HIDDEN. */
-void nvme_route_doorbells (Nvme *nvme, uint64_t address);
 /* Takes all the commands that it may. */
 void nvme_sq_serve (NvmeSq *sq);
 void nvme_serve_all (Nvme *nvme);
@@ -238,6 +232,32 @@ void nvme_notify_soon (Nvme *nvme);
 void nvme_update_intx (Nvme *nvme);
 
 void nvme_command_parse (NvmeCommand *command, const uint8_t *raw);
+
+/* --- nvme-doorbell.c --- */
+
+void nvme_doorbell (Nvme *nvme, unsigned index, bool completion, uint32_t value);
+/* Rings by eventfd where that can be; @address: of BAR 0, or BANK_HIDDEN. */
+void nvme_route_doorbells (Nvme *nvme, uint64_t address);
+/* A queue's commands are served soon: by the loop; those of the admin queue now. */
+void nvme_kick (NvmeSq *sq);
+/* The loop's: kick_fd was signalled; a busy loop looks by itself. */
+void nvme_kick_arrived (Device *device, int fd, GIOCondition condition);
+bool nvme_look_for_commands (Device *device, int fd, bool falling_asleep);
+
+/* Finds the host's view of the shadow doorbells; after a load. */
+bool nvme_shadow_map (Nvme *nvme);
+/* The guest gave the pages of shadow doorbells; and of one queue that is made later. */
+void nvme_shadow_begin (Nvme *nvme);
+void nvme_begin_sq_shadow (NvmeSq *sq);
+void nvme_begin_cq_shadow (Nvme *nvme, unsigned index);
+
+/* The admin queue has none: drivers don't keep its. */
+bool nvme_has_shadow (const Nvme *nvme, unsigned index);
+uint32_t nvme_read_shadow (Nvme *nvme, unsigned index, bool completion);
+/* Takes a submission queue's tail from its shadow; what makes no sense is left where it is. */
+void nvme_refresh_tail (NvmeSq *sq);
+/* The guest writes the register when its doorbell moves past @value. */
+void nvme_ask_for_doorbell (Nvme *nvme, unsigned index, bool completion, uint32_t value);
 
 /* --- nvme-prp.c --- */
 

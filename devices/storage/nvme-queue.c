@@ -3,233 +3,18 @@
 #include "vmm/base/error.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
 /*
  * Queues: section 4.1. A command is taken only when its completion queue has room for the entry, so that
- * completions never wait. Doorbells are registers; a guest that keeps shadow doorbells (section 7.13) writes
- * the registers rarely, and then as eventfd signals, for which no vCPU waits.
+ * completions never wait.
  */
-
-#define DOORBELLS 0x1000u
 
 static GuestMemory *
 memory_of (Nvme *nvme)
 {
   return nvme->pci.device.board->memory;
-}
-
-/* --- shadow doorbells --- */
-
-/* Entries of 32 bits in the order of the registers. */
-static unsigned
-shadow_place (unsigned index, bool completion)
-{
-  return (2 * index + (completion ? 1 : 0)) * 4;
-}
-
-/* The admin queue's are never looked at: drivers don't keep them. */
-static bool
-has_shadow (const Nvme *nvme, unsigned index)
-{
-  return nvme->shadow != 0 && index != 0;
-}
-
-static uint32_t
-read_shadow (Nvme *nvme, unsigned index, bool completion)
-{
-  const uint32_t *p = (const uint32_t *)(nvme->shadow_host + shadow_place (index, completion));
-
-  return GUINT32_FROM_LE (__atomic_load_n (p, __ATOMIC_ACQUIRE));
-}
-
-static void
-write_word (Nvme *nvme, uint64_t address, uint32_t value)
-{
-  uint32_t *p = guest_map (memory_of (nvme), address, 4, true);
-
-  if (p != NULL)
-    __atomic_store_n (p, GUINT32_TO_LE (value), __ATOMIC_SEQ_CST);
-}
-
-/* The guest writes the register when its doorbell moves past @value. */
-static void
-ask_for_doorbell (Nvme *nvme, unsigned index, bool completion, uint32_t value)
-{
-  write_word (nvme, nvme->event_index + shadow_place (index, completion), value);
-}
-
-bool
-nvme_shadow_map (Nvme *nvme)
-{
-  GuestMemory *memory = memory_of (nvme);
-
-  nvme->shadow_host = guest_map (memory, nvme->shadow, NVME_PAGE, false);
-  return nvme->shadow_host != NULL && guest_map (memory, nvme->event_index, NVME_PAGE, true) != NULL;
-}
-
-static void
-begin_sq_shadow (NvmeSq *sq)
-{
-  write_word (sq->nvme, sq->nvme->shadow + shadow_place (sq->index, false), sq->tail);
-  ask_for_doorbell (sq->nvme, sq->index, false, sq->tail);
-}
-
-static void
-begin_cq_shadow (Nvme *nvme, unsigned index)
-{
-  write_word (nvme, nvme->shadow + shadow_place (index, true), nvme->cq[index].head);
-  ask_for_doorbell (nvme, index, true, nvme->cq[index].head);
-}
-
-void
-nvme_shadow_begin (Nvme *nvme)
-{
-  for (unsigned i = 1; i < NVME_N_QUEUES; i++)
-    {
-      if (nvme->sq[i].live)
-        begin_sq_shadow (&nvme->sq[i]);
-      if (nvme->cq[i].live)
-        begin_cq_shadow (nvme, i);
-    }
-}
-
-/* Takes a submission queue's tail from its shadow; what makes no sense is left where it is. */
-static void
-refresh_tail (NvmeSq *sq)
-{
-  uint32_t tail;
-
-  if (!has_shadow (sq->nvme, sq->index))
-    return;
-  tail = read_shadow (sq->nvme, sq->index, false);
-  if (tail < sq->size)
-    sq->tail = tail;
-  else
-    GUEST_ERROR (sq->nvme, "shadow doorbell of queue %u: tail %u of %u", sq->index, tail, sq->size);
-}
-
-/* --- doorbells --- */
-
-void
-nvme_route_doorbells (Nvme *nvme, uint64_t address)
-{
-  Hypervisor *hypervisor = nvme->pci.device.board->hypervisor;
-
-  if (hypervisor == NULL || hypervisor->ops->add_ioeventfd == NULL)
-    return;
-  for (unsigned i = 1; i < NVME_N_QUEUES; i++)
-    {
-      NvmeSq *sq = &nvme->sq[i];
-      uint64_t doorbell = address + DOORBELLS + shadow_place (i, false);
-      bool wanted = address != BANK_HIDDEN && sq->live && has_shadow (nvme, i);
-
-      if (sq->routed && (!wanted || sq->routed_address != doorbell))
-        {
-          hypervisor->ops->remove_ioeventfd (hypervisor, sq->kick_fd, false, sq->routed_address, 0, false, 0);
-          sq->routed = false;
-        }
-      if (wanted && !sq->routed)
-        {
-          sq->routed = hypervisor->ops->add_ioeventfd (hypervisor, sq->kick_fd, false, doorbell, 0, false, 0);
-          sq->routed_address = doorbell;
-        }
-    }
-}
-
-static void
-kick (NvmeSq *sq)
-{
-  if (sq->index == 0)
-    nvme_sq_serve (sq);
-  else
-    eventfd_write (sq->kick_fd, 1);
-}
-
-static void
-bad_doorbell (Nvme *nvme, unsigned index, bool completion, uint32_t value, unsigned event)
-{
-  GUEST_ERROR (nvme, "%s doorbell of queue %u: %u", completion ? "completion" : "submission", index, value);
-  nvme->n_errors++;
-  nvme_raise_events (nvme, event);
-}
-
-/* The guest took completions: what waited for room goes on. */
-static void
-completions_taken (Nvme *nvme, unsigned index, uint32_t head)
-{
-  nvme->cq[index].head = head;
-  nvme_update_intx (nvme);
-  for (unsigned i = 0; i < NVME_N_QUEUES; i++)
-    if (nvme->sq[i].live && nvme->sq[i].cq == index && nvme->sq[i].starved)
-      kick (&nvme->sq[i]);
-  if (index == 0)
-    {
-      nvme_tell_events (nvme);
-      nvme_notify (nvme);
-    }
-}
-
-/* Section 5.2: a doorbell of no queue, and a value beyond the queue, are errors that the guest may hear of.
- */
-void
-nvme_doorbell (Nvme *nvme, unsigned index, bool completion, uint32_t value)
-{
-  TRACE (nvme, "doorbell", "queue=%u %s=%u", index, completion ? "head" : "tail", value);
-  if (!nvme_is_live (nvme))
-    return;
-  if (index >= NVME_N_QUEUES || !(completion ? nvme->cq[index].live : nvme->sq[index].live))
-    bad_doorbell (nvme, index, completion, value, NVME_EVENT_DOORBELL_REGISTER);
-  else if (value >= (completion ? nvme->cq[index].size : nvme->sq[index].size))
-    bad_doorbell (nvme, index, completion, value, NVME_EVENT_DOORBELL_VALUE);
-  else if (completion)
-    completions_taken (nvme, index, value);
-  else
-    {
-      nvme->sq[index].tail = value;
-      kick (&nvme->sq[index]);
-    }
-}
-
-static void
-kick_arrived (Device *device, int fd, GIOCondition condition)
-{
-  Nvme *nvme = (Nvme *)device;
-  eventfd_t count;
-
-  if (eventfd_read (fd, &count) < 0)
-    return;
-  for (unsigned i = 1; i < NVME_N_QUEUES; i++)
-    if (nvme->sq[i].kick_fd == fd)
-      nvme_sq_serve (&nvme->sq[i]);
-}
-
-/* The loop is busy and looks by itself; see may_poll. */
-static bool
-look_for_commands (Device *device, int fd, bool falling_asleep)
-{
-  Nvme *nvme = (Nvme *)device;
-
-  for (unsigned i = 1; i < NVME_N_QUEUES; i++)
-    {
-      NvmeSq *sq = &nvme->sq[i];
-
-      if (sq->kick_fd != fd || !sq->live || !sq->unasked || !nvme_is_live (nvme) || nvme->halted)
-        continue;
-      if (falling_asleep)
-        {
-          ask_for_doorbell (nvme, i, false, sq->tail);
-          sq->unasked = false;
-        }
-      refresh_tail (sq);
-      if (sq->head == sq->tail)
-        return false;
-      nvme_sq_serve (sq);
-      return true;
-    }
-  return false;
 }
 
 /* --- life --- */
@@ -265,8 +50,8 @@ nvme_queues_realize (Nvme *nvme, GError **error)
     {
       NvmeSq *sq = &nvme->sq[i];
 
-      sq->kick_watch = device_watch_fd (&nvme->pci.device, sq->kick_fd, G_IO_IN, kick_arrived);
-      device_watch_set_look (sq->kick_watch, look_for_commands);
+      sq->kick_watch = device_watch_fd (&nvme->pci.device, sq->kick_fd, G_IO_IN, nvme_kick_arrived);
+      device_watch_set_look (sq->kick_watch, nvme_look_for_commands);
     }
   return true;
 }
@@ -331,8 +116,8 @@ nvme_sq_open (Nvme *nvme, unsigned index, unsigned cq, uint64_t base, unsigned s
   if (!nvme_sq_map (sq))
     return false;
   sq->live = true;
-  if (has_shadow (nvme, index))
-    begin_sq_shadow (sq);
+  if (nvme_has_shadow (nvme, index))
+    nvme_begin_sq_shadow (sq);
   return true;
 }
 
@@ -344,8 +129,8 @@ nvme_cq_open (Nvme *nvme, unsigned index, uint64_t base, unsigned size, bool int
   nvme->cq[index] = (NvmeCq){
     .live = true, .interrupts = interrupts, .phase = true, .vector = vector, .size = size, .base = base
   };
-  if (has_shadow (nvme, index))
-    begin_cq_shadow (nvme, index);
+  if (nvme_has_shadow (nvme, index))
+    nvme_begin_cq_shadow (nvme, index);
   return true;
 }
 
@@ -412,17 +197,17 @@ run_dry (NvmeSq *sq)
   Nvme *nvme = sq->nvme;
 
   sq->unasked = false;
-  if (!has_shadow (nvme, sq->index))
+  if (!nvme_has_shadow (nvme, sq->index))
     return false;
   if (may_poll (sq))
     {
       /* A value that the guest has just passed: it takes a whole turn to pass it again. */
-      ask_for_doorbell (nvme, sq->index, false, (sq->tail + sq->size - 1) % sq->size);
+      nvme_ask_for_doorbell (nvme, sq->index, false, (sq->tail + sq->size - 1) % sq->size);
       sq->unasked = true;
       return false;
     }
-  ask_for_doorbell (nvme, sq->index, false, sq->tail);
-  refresh_tail (sq);
+  nvme_ask_for_doorbell (nvme, sq->index, false, sq->tail);
+  nvme_refresh_tail (sq);
   return sq->head != sq->tail;
 }
 
@@ -452,7 +237,7 @@ nvme_sq_serve (NvmeSq *sq)
     return;
   serve_parked (sq);
   sq->starved = false;
-  refresh_tail (sq);
+  nvme_refresh_tail (sq);
   while (sq->live && !sq->deleting && nvme_is_live (nvme) && !nvme->blocked)
     {
       NvmeCq *cq = &nvme->cq[sq->cq];
@@ -468,7 +253,7 @@ nvme_sq_serve (NvmeSq *sq)
       if (budget-- == 0)
         {
           if (sq->index != 0)
-            kick (sq);
+            nvme_kick (sq);
           break;
         }
       memcpy (raw, sq->host + sq->head * NVME_COMMAND_SIZE, sizeof raw);
@@ -503,17 +288,17 @@ nvme_cq_has_room (Nvme *nvme, NvmeCq *cq)
 
   if (n_free (cq) > 0)
     return true;
-  if (!has_shadow (nvme, index))
+  if (!nvme_has_shadow (nvme, index))
     return false;
   for (unsigned i = 0; i < 2; i++)
     {
-      uint32_t head = read_shadow (nvme, index, true);
+      uint32_t head = nvme_read_shadow (nvme, index, true);
 
       if (head < cq->size)
         cq->head = head;
       if (n_free (cq) > 0)
         return true;
-      ask_for_doorbell (nvme, index, true, cq->head);
+      nvme_ask_for_doorbell (nvme, index, true, cq->head);
     }
   return false;
 }
@@ -581,8 +366,8 @@ nvme_notify (Nvme *nvme)
       cq->news = false;
       if (messages && cq->interrupts)
         pci_send_vector (&nvme->pci, cq->vector);
-      else if (!messages && has_shadow (nvme, i))
-        ask_for_doorbell (nvme, i, true, cq->head); /* it must tell, so that the pin goes low */
+      else if (!messages && nvme_has_shadow (nvme, i))
+        nvme_ask_for_doorbell (nvme, i, true, cq->head); /* it must tell, so that the pin goes low */
     }
   if (news)
     nvme_update_intx (nvme);
