@@ -116,10 +116,15 @@ class Machine:
         except Timeout as timeout:
             raise Timeout(f"{timeout}; it shows:\n" + "\n".join(filter(None, self.lines))) from None
 
+    def serial_lines(self):
+        """What the serial line said, without a line that it still is at: half a word would pass for the whole."""
+        text = self.serial.read_text(errors="replace") if self.serial.exists() else ""
+        return text[:text.rfind("\n") + 1]
+
     def wait_serial(self, pattern, seconds=60):
-        """Waits until the serial line's output matches; returns the match."""
+        """Waits until the serial line's whole lines match; returns the match."""
         def look():
-            return self.serial.exists() and re.search(pattern, self.serial.read_text(errors="replace"), re.MULTILINE)
+            return re.search(pattern, self.serial_lines(), re.MULTILINE)
 
         try:
             return self.wait_until(look, f"'{pattern}' on the serial line", seconds)

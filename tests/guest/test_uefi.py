@@ -87,7 +87,7 @@ class Boot(Uefi):
             return 'starting Boot0000 "UiApp"' in self.said()
 
         self.machine.wait_until(escaped, "start of the front page", 90)
-        self.machine.wait_serial("Select Entry", 60)
+        self.machine.wait_until(lambda: "Select Entry" in self.said(), "front page", 60)
         self.machine.keep_picture("front-page")
 
     def entries(self):
