@@ -102,12 +102,15 @@ static const StateField events_fields[] = {
   STATE_U8 (struct kvm_vcpu_events, nmi.masked, 1),
   STATE_U32 (struct kvm_vcpu_events, sipi_vector, 1),
   STATE_U8 (struct kvm_vcpu_events, smi.latched_init, 1),
+  STATE_U8 (struct kvm_vcpu_events, smi.smm, 2),
+  STATE_U8 (struct kvm_vcpu_events, smi.pending, 2),
+  STATE_U8 (struct kvm_vcpu_events, smi.smm_inside_nmi, 2),
   STATE_END,
 };
 
 static const StateTable events_table = {
   .name = "events",
-  .version = 1,
+  .version = 2,
   .fields = events_fields,
   .object_size = sizeof (struct kvm_vcpu_events),
 };
@@ -232,13 +235,16 @@ vcpu_set_state (Vcpu *vcpu, const VcpuState *state, GError **error)
   struct kvm_vcpu_events events = state->events;
   struct kvm_debugregs debug = state->debug;
   struct kvm_lapic_state lapic = state->lapic;
-  struct kvm_mp_state mp = { .mp_state = state->mp_state };
+  struct kvm_mp_state taken, mp = { .mp_state = state->mp_state };
   struct kvm_xcrs xcrs = { .nr_xcrs = 1, .xcrs = { { .xcr = 0, .value = state->xcr0 } } };
 
-  events.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR | KVM_VCPUEVENT_VALID_SHADOW;
-  /* The APIC base precedes the local APIC, the local APIC its timer's deadline (an MSR), and the run state
-   * precedes the events, which it would forget. */
-  return call (vcpu, KVM_SET_SREGS2, &sregs, "set the system registers", error)
+  events.flags = KVM_VCPUEVENT_VALID_NMI_PENDING | KVM_VCPUEVENT_VALID_SIPI_VECTOR | KVM_VCPUEVENT_VALID_SHADOW
+                 | KVM_VCPUEVENT_VALID_SMM;
+  /* First, an INIT or SIPI that is on its way is taken in: nothing else makes KVM forget it, and it would start
+   * the processor anew when that runs, with the vector given here. The APIC base precedes the local APIC, the
+   * local APIC its timer's deadline (an MSR), and the run state precedes the events, which it would forget. */
+  return call (vcpu, KVM_GET_MP_STATE, &taken, "read the run state", error)
+         && call (vcpu, KVM_SET_SREGS2, &sregs, "set the system registers", error)
          && call (vcpu, KVM_SET_REGS, &regs, "set the registers", error)
          && (!state->xcr0 || call (vcpu, KVM_SET_XCRS, &xcrs, "set the extended control registers", error))
          && call (vcpu, KVM_SET_XSAVE, state->xsave, "set the vector registers", error)

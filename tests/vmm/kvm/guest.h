@@ -107,6 +107,8 @@ GUEST_DECLARE (read_msr);
 GUEST_DECLARE (kick);
 GUEST_DECLARE (messages);
 GUEST_DECLARE (smp);
+GUEST_DECLARE (smp_hurry);
+GUEST_DECLARE (smp_lost);
 GUEST_DECLARE (smp_other);
 GUEST_DECLARE (smp_spinner);
 GUEST_DECLARE (real_mode);

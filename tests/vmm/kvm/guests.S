@@ -221,6 +221,31 @@ guest_\name\()_end:
 	jmp	1b
 	end smp_spinner
 
+/* As smp, but asks for what bl says (test device) as soon as the others are told to start. */
+	guest smp_hurry
+	.code64
+	movl	$0x1ff, 0xf0(%rsi)
+	movl	$0xc4500, 0x300(%rsi)
+	movzx	%dl, %eax
+	or	$0xc4600, %eax
+	mov	%eax, 0x300(%rsi)
+	mov	%bl, %al
+	mov	$PORT_ASK, %dx
+	out	%al, %dx
+1:	jmp	1b
+	end smp_hurry
+
+/* For a processor where it has no business: tells. */
+	guest smp_lost
+	.code16
+	mov	$PORT_LOG, %dx
+	mov	$0xee, %al
+	out	%al, %dx
+1:	cli
+	hlt
+	jmp	1b
+	end smp_lost
+
 /* Real mode at f000:0000, where the reset vector leads. Counts 3 ticks of the PIT while halted, then edges of
  * ISA interrupt 5 until it was told enough: BX in all. */
 	guest real_mode

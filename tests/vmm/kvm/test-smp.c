@@ -78,6 +78,26 @@ test_spinning (void)
     }
 }
 
+/* A reset forgets the INIT and SIPI that processors have not taken in yet. They would start after it, and at 0. */
+static void
+test_reset_while_starting (void)
+{
+  GuestConfig config = config_for (16, guest_smp_other, guest_smp_other_end);
+  g_autoptr (Guest) guest = NULL;
+
+  config.code = guest_smp_hurry;
+  config.code_end = guest_smp_hurry_end;
+  config.start.rbx = GUEST_ASK_RESET;
+  guest = guest_new (&config);
+  memcpy (guest_data (guest, 0), guest_smp_lost, (size_t)(guest_smp_lost_end - guest_smp_lost));
+  machine_run (guest->machine);
+  guest_wait_resets (guest, 20);
+  machine_pause (guest->machine);
+  guest_wait_state (guest, MACHINE_PAUSED);
+  for (unsigned i = 0; i < guest->accesses->len; i++)
+    g_assert_cmphex (guest_access (guest, i).value, ==, 0xa5);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -88,5 +108,6 @@ main (int argc, char **argv)
   g_test_add_func ("/smp/four", test_four);
   g_test_add_func ("/smp/many", test_many);
   g_test_add_func ("/smp/spinning", test_spinning);
+  g_test_add_func ("/smp/reset-while-starting", test_reset_while_starting);
   return g_test_run ();
 }
