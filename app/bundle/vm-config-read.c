@@ -419,6 +419,15 @@ read_agents (const Section *section, VmConfig *config)
 }
 
 static bool
+read_snapshot_members (const Section *section, VmConfig *config)
+{
+  return read_string (section, "nvram", &config->nvram)
+         && read_string (section, "snapshot", &config->snapshot)
+         && read_string (section, "resume", &config->resume)
+         && read_string (section, "disposable", &config->disposable);
+}
+
+static bool
 read_version (const Section *section)
 {
   unsigned version = 0;
@@ -444,9 +453,9 @@ read_config (const Section *section, VmConfig *config)
     if (!require (section, required[i]))
       return false;
   return read_string (section, "uuid", &config->uuid) && read_string (section, "name", &config->name)
-         && read_string (section, "notes", &config->notes) && read_size (section, "memory", &config->memory)
-         && read_unsigned (section, "cpus", &config->cpus) && read_cpu (section, config)
-         && read_firmware (section, config) && read_boot (section, config)
+         && read_string (section, "notes", &config->notes) && read_snapshot_members (section, config)
+         && read_size (section, "memory", &config->memory) && read_unsigned (section, "cpus", &config->cpus)
+         && read_cpu (section, config) && read_firmware (section, config) && read_boot (section, config)
          && read_objects (section, "disks", read_disk, config)
          && read_objects (section, "networks", read_nic, config)
          && read_objects (section, "serial", read_serial, config) && read_trouble (section, config)

@@ -77,7 +77,7 @@ vm_config_to_spec (const VmConfig *config, const char *folder)
   set (&spec->sound_microphone, resolve (folder, config->sound_microphone));
   spec->firmware = config->kernel != NULL ? FIRMWARE_NONE : config->firmware;
   if (spec->firmware == FIRMWARE_UEFI || spec->firmware == FIRMWARE_UEFI_SECURE)
-    spec->nvram = g_build_filename (folder, BUNDLE_NVRAM, NULL);
+    spec->nvram = g_build_filename (folder, config->nvram != NULL ? config->nvram : BUNDLE_NVRAM, NULL);
   spec->boot_order = known_boot_order (config);
   set (&spec->kernel, resolve (folder, config->kernel));
   set (&spec->initrd, resolve (folder, config->initrd));

@@ -278,6 +278,10 @@ vm_config_to_json (const VmConfig *config)
   write_string (root, "uuid", config->uuid);
   write_string (root, "name", config->name);
   write_string (root, "notes", config->notes);
+  write_string (root, "nvram", config->nvram);
+  write_string (root, "snapshot", config->snapshot);
+  write_string (root, "resume", config->resume);
+  write_string (root, "disposable", config->disposable);
   write_string (root, "memory", memory);
   json_object_set_int_member (root, "cpus", config->cpus);
   write_cpu (root, config);

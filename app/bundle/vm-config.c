@@ -10,7 +10,7 @@
 
 #define MIB                  (1024ull * 1024)
 #define DEFAULT_MEMORY       (512 * MIB)
-#define MAX_HEADS 4
+#define MAX_HEADS            4
 #define DEFAULT_VIDEO_MEMORY 16
 #define MAX_MEMORY           (16ull << 40)
 #define MAX_CPUS             255
@@ -159,6 +159,10 @@ vm_config_copy (const VmConfig *config)
   copy->sound = config->sound;
   copy->sound_record = g_strdup (config->sound_record);
   copy->sound_microphone = g_strdup (config->sound_microphone);
+  copy->nvram = g_strdup (config->nvram);
+  copy->snapshot = g_strdup (config->snapshot);
+  copy->resume = g_strdup (config->resume);
+  copy->disposable = g_strdup (config->disposable);
   copy->sound_extra = ref_extra (config->sound_extra);
   copy->extra = ref_extra (config->extra);
   copy->cpu_extra = ref_extra (config->cpu_extra);
@@ -179,6 +183,10 @@ vm_config_free (VmConfig *config)
   g_free (config->cpu_model);
   g_free (config->sound_record);
   g_free (config->sound_microphone);
+  g_free (config->nvram);
+  g_free (config->snapshot);
+  g_free (config->resume);
+  g_free (config->disposable);
   g_clear_pointer (&config->sound_extra, json_object_unref);
   g_strfreev (config->boot_order);
   g_free (config->kernel);
@@ -523,6 +531,30 @@ check_serials (const VmConfig *config, VmComplaint *complaint)
 }
 
 bool
+vm_snapshot_id_is_valid (const char *id)
+{
+  return strlen (id) == 10 && strspn (id, "abcdefghijklmnopqrstuvwxyz234567") == 10;
+}
+
+static bool
+check_snapshot_members (const VmConfig *config, VmComplaint *complaint)
+{
+  const char *resume = config->resume;
+
+  if (config->snapshot != NULL && !vm_snapshot_id_is_valid (config->snapshot))
+    return complain (complaint, g_strdup ("/snapshot"), "“%s” is no snapshot's id", config->snapshot);
+  if (config->disposable != NULL && !vm_snapshot_id_is_valid (config->disposable))
+    return complain (complaint, g_strdup ("/disposable"), "“%s” is no snapshot's id", config->disposable);
+  if (resume != NULL && !g_str_equal (resume, "suspended")
+      && !(g_str_has_prefix (resume, "snapshots/")
+           && vm_snapshot_id_is_valid (resume + strlen ("snapshots/"))))
+    return complain (complaint, g_strdup ("/resume"), "must be “suspended” or “snapshots/ID”");
+  if (config->nvram != NULL && (g_path_is_absolute (config->nvram) || vm_path_is_uri (config->nvram)))
+    return complain (complaint, g_strdup ("/nvram"), "must lie in the machine's folder");
+  return check_path (config->nvram, "/nvram", complaint);
+}
+
+bool
 vm_config_check_at (const VmConfig *config, VmComplaint *complaint)
 {
   if (config->uuid == NULL || !g_uuid_string_is_valid (config->uuid))
@@ -534,7 +566,7 @@ vm_config_check_at (const VmConfig *config, VmComplaint *complaint)
     return false;
   if (config->kernel == NULL && (config->initrd != NULL || config->append != NULL))
     return complain (complaint, g_strdup ("/boot/kernel"), "missing; “initrd” and “append” go with a kernel");
-  return check_serials (config, complaint);
+  return check_serials (config, complaint) && check_snapshot_members (config, complaint);
 }
 
 bool

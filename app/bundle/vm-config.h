@@ -35,7 +35,7 @@ typedef struct {
   char *network; /* "nat" or "none" */
   char *mac;
   NicModel model;
-  bool link_down; /* the cable is out */
+  bool link_down;    /* the cable is out */
   JsonObject *extra; /* private */
 } VmNic;
 
@@ -68,9 +68,13 @@ struct VmConfig {
   char *sound_record, *sound_microphone; /* (nullable): WAV files */
   AgentsSpec agents;
   JsonObject *agents_extra; /* private */
-  unsigned video_memory;                          /* MiB, a power of two 1..256 */
+  unsigned video_memory;    /* MiB, a power of two 1..256 */
   GraphicsKind graphics;
   unsigned heads; /* 1..4 screens; GRAPHICS_VGA has one */
+  char *nvram;    /* (nullable): the file with the firmware's variables, in the bundle; NULL: BUNDLE_NVRAM */
+  char *snapshot; /* (nullable): id of the snapshot that it stems from */
+  char *resume;   /* (nullable): the folder in the bundle from whose state the next start goes on */
+  char *disposable; /* (nullable): id of the snapshot to which it goes back at each power-off */
   JsonObject *extra, *boot_extra, *cpu_extra, *sound_extra, *display_extra; /* private */
 };
 
@@ -80,8 +84,8 @@ extern const char *const vm_watchdog_names[];
 #define VM_TYPE_CONFIG (vm_config_get_type ())
 GType vm_config_get_type (void);
 
-/* A machine with @name, a new UUID, 512 MiB, one CPU, a NAT network card, 16 MiB of video memory, an HPET, all
- * agents, no disks.
+/* A machine with @name, a new UUID, 512 MiB, one CPU, a NAT network card, 16 MiB of video memory, an HPET,
+ * all agents, no disks.
  */
 VmConfig *vm_config_new (const char *name);
 VmConfig *vm_config_copy (const VmConfig *config);
@@ -97,6 +101,9 @@ VmSerial *vm_config_add_serial (VmConfig *config, const char *path);
 
 /* Replaces a string member: vm_config_set (&config->name, "Web server"). */
 void vm_config_set (char **member, const char *value);
+
+/* Whether @id has the form of a snapshot's id: 10 of a-z and 2-7. */
+bool vm_snapshot_id_is_valid (const char *id);
 
 /* Whether a disk's path is a location elsewhere (nbd://, nbd+unix://) and no file's. */
 bool vm_path_is_uri (const char *path);

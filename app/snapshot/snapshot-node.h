@@ -90,8 +90,6 @@ SnapshotDisk *snapshot_node_add_disk (SnapshotNode *node, const char *id, const 
                                       const char *format, uint64_t size);
 const SnapshotDisk *snapshot_node_find_disk (const SnapshotNode *node, const char *id); /* (nullable) */
 
-/* Whether @id has the form of one: fit to be a folder's name. */
-bool snapshot_id_is_valid (const char *id);
 /* 1 to 200 bytes of UTF-8 without control characters. */
 bool snapshot_check_name (const char *name, GError **error);
 
