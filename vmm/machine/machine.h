@@ -88,10 +88,28 @@ void machine_reset (Machine *machine);
 /* Pulls the plug: → ENDED, reason USER. */
 void machine_power_off (Machine *machine);
 
+/* On the machine's loop. False with @error set if it failed. */
+typedef bool (*MachineHoldFunc) (Machine *machine, void *data, GError **error);
+
+typedef struct {
+  bool stay;      /* stay PAUSED afterwards, if @func succeeded: told by an event, reason USER */
+  int64_t *stood; /* (nullable) (out): ns for which a running guest stood */
+} MachineHold;
+
+/**
+ * machine_hold:
+ *
+ * Calls @func while the machine stands: vCPUs parked, nothing in flight, no time passing for the guest; then it goes
+ * on. No event tells of it, and the state stays what it is. In @func machine_save works. Any state but ENDED. What
+ * the guest has asked for by then (a reset) is done first. Returns when all is over: false with @error set if @func
+ * failed or the machine has ended.
+ */
+bool machine_hold (Machine *machine, const MachineHold *hold, MachineHoldFunc func, void *data, GError **error);
+
 /* Waits for the state to be other than @state. @timeout_ms: -1 for ever. Returns: the state. */
 MachineState machine_wait_while (Machine *machine, MachineState state, int timeout_ms);
 
-/* The state of a machine that is CREATED or PAUSED: clock, devices, interrupt controllers, vCPUs. The contents
+/* The state of a machine that is CREATED, PAUSED or held: clock, devices, interrupt controllers, vCPUs. The contents
  * of memory banks are not in it. Returns: (transfer full): NULL with @error set. */
 GBytes *machine_save (Machine *machine, GError **error);
 
