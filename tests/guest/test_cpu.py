@@ -4,21 +4,15 @@
 
 import base64
 import json
-import os
 import pathlib
 import re
 import subprocess
 import time
 
 import tap
+from complaints import of_the_machine
 from machine import MachineStory
 from storage import StorageMachine
-
-# What the rig's emulator causes, not the machine in it: QEMU's guests there complain alike. Its XSETBV goes past KVM,
-# which then doesn't know what a guest has switched on; it has not the latest microcode, and it is slow.
-OF_THE_RIG = (r"^-+\[ cut here \]-+\nXSAVE consistency problem(?:.*\n)*?---\[ end trace .*\n", r"^CPUID\[0d, .*\n",
-              r"^Speculative Return Stack Overflow: .*\n", r"^hrtimer: interrupt took .*\n",
-              r"^atkbd serio0: Spurious ACK .*\n")
 
 
 class PlacedMachine(StorageMachine):
@@ -48,10 +42,7 @@ class Processors(MachineStory):
         return re.findall(rf"^cpu: {pattern}", self.machine.serial.read_text(errors="replace"), re.MULTILINE)
 
     def complaints(self):
-        text = "".join(line.rstrip() + "\n" for line in self.said(r"kernel: (.*)"))
-        for pattern in OF_THE_RIG if "RIG" in os.environ else ():
-            text = re.sub(pattern, "", text, flags=re.MULTILINE)
-        return text
+        return of_the_machine(self.said(r"kernel: (.*)"))
 
     def table(self, name):
         return base64.b64decode(self.said(rf"table {name} (\S+)")[0])

@@ -20,11 +20,11 @@ recipe_inputs() {
 }
 
 make_initrd() {
-  local root=$1 version=$2
+  local root=$1 version=$2 init=$3
   mkdir -p "$root"/{bin,modules,proc,sys,dev,tmp}
   cp /usr/bin/busybox "$root/bin/busybox"
   ln -s busybox "$root/bin/sh"
-  install -m 755 uefi/init "$root/init"
+  install -m 755 "$init" "$root/init"
   # shellcheck disable=SC2086 # one module per word
   copy_modules "$version" "$root/modules" $modules || return 1
   pack_initrd "$root"
@@ -42,16 +42,22 @@ TABLE
   mcopy -i "$disk@@${partition_start}M" -s "$tree"/* :: || return 1
 }
 
-recipe_build() {
-  local directory=$1 version tree=$1/tree
-  version=$(newest_kernel) || return 1
+# The EFI system partition's content; the initramfs runs INIT.
+make_tree() {
+  local init=$1 version=$2 root=$3 tree=$4
   mkdir -p "$tree/EFI/BOOT"
   cp "/boot/vmlinuz-$version" "$tree/vmlinuz"
-  make_initrd "$directory/root" "$version" > "$tree/initrd" || return 1
-  rm -rf "$directory/root"
+  make_initrd "$root" "$version" "$init" > "$tree/initrd" || return 1
+  rm -rf "$root"
   cp uefi/disk.cfg "$tree/EFI/BOOT/grub.cfg"
   grub-mkimage -O x86_64-efi -p /EFI/BOOT -o "$tree/EFI/BOOT/BOOTX64.EFI" \
     part_gpt fat normal configfile linux echo serial terminal efi_gop video || return 1
+}
+
+recipe_build() {
+  local directory=$1 version tree=$1/tree
+  version=$(newest_kernel) || return 1
+  make_tree uefi/init "$version" "$directory/root" "$tree" || return 1
   make_disk "$directory/disk.img" "$tree" || return 1
   rm -rf "$tree"
 
