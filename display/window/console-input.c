@@ -74,8 +74,8 @@ console_input_set_captured (ConsoleWindow *window, bool captured)
 }
 
 /* A guest's driver may switch between kinds of pointers at any time. */
-static void
-follow_pointer_kind (ConsoleWindow *window)
+void
+console_input_follow_pointer (ConsoleWindow *window)
 {
   bool absolute = input_hub_is_absolute (window->input);
 
@@ -231,7 +231,7 @@ key_event (ConsoleWindow *window, const SDL_KeyboardEvent *event)
 static void
 motion_event (ConsoleWindow *window, const SDL_MouseMotionEvent *event)
 {
-  follow_pointer_kind (window);
+  console_input_follow_pointer (window);
   if (window->absolute)
     {
       window->pointer_x = event->x;
@@ -284,7 +284,7 @@ button_event (ConsoleWindow *window, const SDL_MouseButtonEvent *event)
 
   if (event->button < SDL_BUTTON_LEFT || event->button >= G_N_ELEMENTS (buttons))
     return;
-  follow_pointer_kind (window);
+  console_input_follow_pointer (window);
   if (down && !window->captured)
     console_input_set_captured (window, true);
   /* The click that captures a relative pointer says nothing to the guest: its pointer is elsewhere. */
@@ -305,7 +305,7 @@ wheel_event (ConsoleWindow *window, const SDL_MouseWheelEvent *event)
 {
   int sign = event->direction == SDL_MOUSEWHEEL_FLIPPED ? -1 : 1;
 
-  follow_pointer_kind (window);
+  console_input_follow_pointer (window);
   if (!window->absolute && !window->captured)
     return;
   console_input_flush (window);

@@ -103,6 +103,12 @@ console_window_set_sound (ConsoleWindow *window, SoundHub *hub)
   functions_of (window)->window_set_sound (window, hub);
 }
 
+void
+console_window_attach (ConsoleWindow *window, Screen *screen, InputHub *input)
+{
+  functions_of (window)->window_attach (window, screen, input);
+}
+
 char *
 console_window_describe (ConsoleWindow *window)
 {

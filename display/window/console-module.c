@@ -12,5 +12,6 @@ const ConsoleFunctions console_functions = {
   .window_present = console_window_present,
   .window_set_clipboard = console_window_set_clipboard,
   .window_set_sound = console_window_set_sound,
+  .window_attach = console_window_attach,
   .window_describe = console_window_describe,
 };

@@ -24,6 +24,7 @@ typedef struct {
   void (*window_set_clipboard) (ConsoleWindow *window, const char *text);
   void (*window_present) (ConsoleWindow *window);
   void (*window_set_sound) (ConsoleWindow *window, SoundHub *hub);
+  void (*window_attach) (ConsoleWindow *window, Screen *screen, InputHub *input);
   char *(*window_describe) (ConsoleWindow *window);
 } ConsoleFunctions;
 

@@ -102,6 +102,8 @@ void console_scene_hint (ConsoleWindow *window, const char *text);
 void console_scene_expose (ConsoleWindow *window);
 void console_scene_set_scale (ConsoleWindow *window, ConsoleScale scale);
 void console_scene_cycle_scale (ConsoleWindow *window);
+/* The screen that is shown goes: the scene keeps a picture of its own, and no cursor. */
+void console_scene_leave_screen (ConsoleWindow *window);
 void console_scene_clear (ConsoleWindow *window);
 
 /* --- console-input.c --- */
@@ -112,6 +114,8 @@ void console_input_flush (ConsoleWindow *window);
 void console_input_set_captured (ConsoleWindow *window, bool captured);
 void console_input_focus_lost (ConsoleWindow *window);
 void console_input_update_cursor (ConsoleWindow *window);
+/* The hub may take another kind of pointer now. */
+void console_input_follow_pointer (ConsoleWindow *window);
 void console_input_clear (ConsoleWindow *window);
 
 G_END_DECLS

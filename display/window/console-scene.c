@@ -253,6 +253,21 @@ console_scene_cycle_scale (ConsoleWindow *window)
   console_scene_hint (window, names[window->scale]);
 }
 
+/* A surface may be the machine's own memory. */
+void
+console_scene_leave_screen (ConsoleWindow *window)
+{
+  Surface *surface = window->scene.surface;
+
+  if (surface)
+    window->scene.surface = surface_copy (surface);
+  g_clear_pointer (&surface, surface_unref);
+  replace_sprite (window, LAYER_CURSOR, &window->cursor, NULL);
+  window->guest_cursor = (ScreenCursor){ 0 };
+  window->has_guest_cursor = false;
+  g_clear_pointer (&window->host_cursor, SDL_FreeCursor);
+}
+
 void
 console_scene_clear (ConsoleWindow *window)
 {

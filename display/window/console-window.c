@@ -491,8 +491,8 @@ sound_job (void *data)
 {
   SoundWish *wish = data;
 
-  if (!wish->window->sound)
-    wish->window->sound = console_sound_new (wish->window->host, wish->hub);
+  g_clear_pointer (&wish->window->sound, console_sound_free);
+  wish->window->sound = console_sound_new (wish->window->host, wish->hub);
 }
 
 void
@@ -501,6 +501,47 @@ console_window_set_sound (ConsoleWindow *window, SoundHub *hub)
   SoundWish wish = { window, hub };
 
   console_host_call (window->host, sound_job, &wish);
+}
+
+typedef struct {
+  ConsoleWindow *window;
+  Screen *screen;
+  InputHub *input;
+} Attachment;
+
+static bool
+is_seen (ConsoleWindow *window)
+{
+  return !(SDL_GetWindowFlags (window->sdl) & (SDL_WINDOW_HIDDEN | SDL_WINDOW_MINIMIZED));
+}
+
+static void
+attach_job (void *data)
+{
+  Attachment *attachment = data;
+  ConsoleWindow *window = attachment->window;
+
+  console_input_flush (window);
+  input_hub_release_all (window->input);
+  input_hub_unref (window->input);
+  window->input = input_hub_ref (attachment->input);
+
+  screen_viewer_free (window->viewer);
+  console_scene_leave_screen (window);
+  screen_unref (window->screen);
+  window->screen = screen_ref (attachment->screen);
+  window->viewer = screen_viewer_new (window->screen, VIEWER_INTERVAL_MS, screen_changed, window);
+  screen_viewer_set_active (window->viewer, is_seen (window));
+  console_input_follow_pointer (window);
+  console_window_wish (window, window->scene.width, window->scene.height);
+}
+
+void
+console_window_attach (ConsoleWindow *window, Screen *screen, InputHub *input)
+{
+  Attachment attachment = { window, screen, input };
+
+  console_host_call (window->host, attach_job, &attachment);
 }
 
 static void

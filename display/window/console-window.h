@@ -71,8 +71,13 @@ void console_window_set_fullscreen (ConsoleWindow *window, bool fullscreen);
 void console_window_set_clipboard (ConsoleWindow *window, const char *text);
 void console_window_present (ConsoleWindow *window); /* raise and focus */
 
-/* Plays what @hub plays, and lets it record, until the window is freed. Once. */
+/* Plays what @hub plays, and lets it record, until the window is freed or gets another one. */
 void console_window_set_sound (ConsoleWindow *window, SoundHub *hub);
+
+/* From now on the window shows @screen and feeds @input (references are taken): another machine has taken the
+ * place of the one it was opened for. What was pressed is released; the old picture stays until there is a
+ * new one. */
+void console_window_attach (ConsoleWindow *window, Screen *screen, InputHub *input);
 
 /* What draws: "opengl <renderer>" or "surface". (transfer full) */
 char *console_window_describe (ConsoleWindow *window);

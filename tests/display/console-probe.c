@@ -218,6 +218,39 @@ pop_window (Probe *probe)
   probe->window = g_ptr_array_index (probe->windows, probe->windows->len - 1);
 }
 
+/* --- the machine's input and screen --- */
+
+static void
+plug_in (Probe *probe)
+{
+  probe->screen = screen_new ("svga0", probe->context);
+  probe->hub = input_hub_new ();
+  probe->keyboard = input_hub_add_sink (probe->hub, &keyboard_ops, NULL);
+  probe->mouse = input_hub_add_sink (probe->hub, &mouse_ops, NULL);
+  probe->tablet = input_hub_add_sink (probe->hub, &tablet_ops, NULL);
+  input_sink_set_enabled (probe->tablet, false);
+}
+
+/* Another machine takes the place of the one that the windows show, whose memory goes. */
+static void
+replace_machine (Probe *probe, int width, int height)
+{
+  Screen *screen = probe->screen;
+  InputHub *hub = probe->hub;
+  InputSink *sinks[] = { probe->keyboard, probe->mouse, probe->tablet };
+
+  screen_set_source (screen, NULL, NULL);
+  plug_in (probe);
+  set_mode (probe, width, height);
+  screen_set_source (probe->screen, &source_ops, probe);
+  for (unsigned i = 0; i < probe->windows->len; i++)
+    console_window_attach (g_ptr_array_index (probe->windows, i), probe->screen, probe->hub);
+  for (unsigned i = 0; i < G_N_ELEMENTS (sinks); i++)
+    input_sink_remove (sinks[i]);
+  input_hub_unref (hub);
+  screen_unref (screen);
+}
+
 /* --- commands --- */
 
 static long
@@ -352,6 +385,8 @@ run_command (Probe *probe, char *line)
 
   if (strcmp (verb, "mode") == 0)
     set_mode (probe, a, b);
+  else if (strcmp (verb, "replace") == 0)
+    replace_machine (probe, a, b);
   else if (strcmp (verb, "dot") == 0)
     fill_rect (probe, (Rect) { a, b, 10, 10 }, 0x00ff00ff);
   else if (strcmp (verb, "tablet") == 0)
@@ -383,12 +418,7 @@ start (Probe *probe)
 
   probe->context = g_main_context_new ();
   probe->loop = g_main_loop_new (probe->context, FALSE);
-  probe->screen = screen_new ("svga0", probe->context);
-  probe->hub = input_hub_new ();
-  probe->keyboard = input_hub_add_sink (probe->hub, &keyboard_ops, NULL);
-  probe->mouse = input_hub_add_sink (probe->hub, &mouse_ops, NULL);
-  probe->tablet = input_hub_add_sink (probe->hub, &tablet_ops, NULL);
-  input_sink_set_enabled (probe->tablet, false);
+  plug_in (probe);
   g_mutex_init (&probe->lock);
   set_mode (probe, 640, 480);
   screen_set_source (probe->screen, &source_ops, probe);

@@ -387,6 +387,37 @@ def test_two_windows_work_side_by_side(s):
     s.probe.expect("key b up")
 
 
+def test_another_machine_takes_the_place_of_the_first(s):
+    first = s.window
+    s.probe.tell("mode 640 480")
+    s.probe.tell("open third-window")
+    third = s.window = s.find("third-window")
+    until(lambda: s.size() == (640, 480), "the old machine's mode")
+    s.focus()
+    s.probe.tell("cursor 320 240")
+    s.probe.tell("dot 20 20")
+    s.until_pixel(25, 25, MAGENTA)
+    xdo("keydown", "c")
+    s.probe.expect("key c down")
+    heard = s.probe.tell("replace 500 350")
+    assert heard == ["key c up"], heard  # what was held is released on the old machine
+    until(lambda: s.size() == (500, 350), "the new machine's mode")
+    s.until_pixels((25, 25, RED), (490, 340, WHITE))
+    xdo("keyup", "c")
+    xdo("key", "d")
+    s.probe.expect("key d up")
+    s.probe.tell("dot 0 0")
+    s.until_pixel(5, 5, MAGENTA)
+    assert s.find("third-window") == third, "the window is another one"
+    s.probe.tell("replace 640 480")
+    s.until_pixels((5, 5, RED), (600, 440, WHITE))
+    until(lambda: s.size() == (640, 480), "the third machine's mode")
+    s.keep("8-another-machine")
+    s.probe.tell("close")
+    s.window = first
+    s.until_pixel(*(side // 4 for side in s.size()), RED)
+
+
 def test_a_tone_is_heard(s):
     s.probe.tell("tone 1500")
     s.probe.expect("silence")
