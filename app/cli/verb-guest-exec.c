@@ -195,13 +195,15 @@ const Verb verb_guest_write = { "guest write", "NAME FILE", "Write standard inpu
 
 /* --- passwords --- */
 
-/* A line of standard input, not shown while it is typed. */
+#define MAX_PASSWORD 1000
+
+/* A line of standard input, not shown while it is typed. NULL if there is none, or none that fits. */
 static char *
 read_password (void)
 {
   struct termios before, quiet;
   bool is_terminal = tcgetattr (STDIN_FILENO, &before) == 0;
-  char line[1024];
+  char line[MAX_PASSWORD + 2];
   char *got;
 
   if (is_terminal)
@@ -217,7 +219,7 @@ read_password (void)
       tcsetattr (STDIN_FILENO, TCSAFLUSH, &before);
       g_printerr ("\n");
     }
-  return got != NULL ? g_strndup (line, strcspn (line, "\n")) : NULL;
+  return got != NULL && strcspn (line, "\n") <= MAX_PASSWORD ? g_strndup (line, strcspn (line, "\n")) : NULL;
 }
 
 static int
@@ -237,7 +239,7 @@ run_password (const Verb *verb, int argc, char **argv)
     return cli_fail (error);
   password = read_password ();
   if (password == NULL || password[0] == '\0')
-    return cli_usage (verb, "standard input gave no password");
+    return cli_usage (verb, "standard input gave no password of up to 1000 bytes");
   g_variant_dict_init (&arguments, NULL);
   g_variant_dict_insert (&arguments, "user", "s", argv[2]);
   g_variant_dict_insert (&arguments, "password", "s", password);

@@ -119,6 +119,15 @@ class Agent(MachineStory):
         result = self.machine.guest("read", self.machine.name, "/tmp/none", check=False)
         assert result.returncode == 4 and b"No such file" in result.stderr, result
 
+    def test_password(self):
+        """The agent has the guest's own program set a password, which is a line of standard input."""
+        self.machine.guest("password", self.machine.name, "root", data="pass:wörd #1\n".encode())
+        self.machine.wait_serial("^agent: password  ?<root:pass:wörd #1>", 10)
+        result = self.machine.guest("password", self.machine.name, "nobody", data=b"x\n", check=False)
+        assert result.returncode == 4 and result.stderr, result
+        result = self.machine.guest("password", self.machine.name, "root", data=b"x" * 1001 + b"\n", check=False)
+        assert result.returncode == 2 and b"1000 bytes" in result.stderr, result
+
     def test_freeze(self):
         """While a command runs here, a write in the guest waits; then it is done."""
         marker = self.machine.scratch / "go-on"
