@@ -35,6 +35,8 @@ bool serial_cable_is_deserted (const SerialCable *cable);
 /* serial-door.c: how somebody gets to the other end. */
 bool serial_pty_open (SerialCable *cable, GError **error);
 bool serial_socket_open (SerialCable *cable, GError **error);
+/* Looks after a door that was opened by another cable. */
+void serial_door_watch (SerialCable *cable);
 
 /* serial-history.c: what a console last said. */
 void serial_history_add (SerialCable *cable, const uint8_t *bytes, size_t size);

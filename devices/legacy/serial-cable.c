@@ -45,14 +45,20 @@ serial_cable_connect (SerialCable *cable, int in_fd, int out_fd)
   TRACE (cable->device, "cable", "connected");
 }
 
+static void
+stop_watching (SerialCable *cable)
+{
+  g_clear_pointer (&cable->in_watch, device_watch_free);
+  g_clear_pointer (&cable->out_watch, device_watch_free);
+}
+
 /* The device is told that there is room, since what it has is lost. */
 void
 serial_cable_disconnect (SerialCable *cable)
 {
   if (!serial_cable_is_connected (cable))
     return;
-  g_clear_pointer (&cable->in_watch, device_watch_free);
-  g_clear_pointer (&cable->out_watch, device_watch_free);
+  stop_watching (cable);
   if (cable->closes && cable->in_fd >= 0 && cable->in_fd != cable->out_fd)
     close (cable->in_fd);
   if (cable->closes && cable->out_fd >= 0)
@@ -187,6 +193,41 @@ serial_cable_plug (SerialCable *cable, int fd, bool force, GError **error)
   return true;
 }
 
+/* --- from one device to another --- */
+
+SerialCableEnd
+serial_cable_give (SerialCable *cable)
+{
+  SerialCableEnd end = { cable->in_fd,     cable->out_fd,  cable->pty_fd, cable->door_fd,
+                         cable->made_path, cable->history, cable->written };
+
+  stop_watching (cable);
+  g_clear_pointer (&cable->door_watch, device_watch_free);
+  cable->in_fd = cable->out_fd = cable->pty_fd = cable->door_fd = -1;
+  cable->made_path = false;
+  cable->history = NULL;
+  cable->written = 0;
+  if (cable->wants_room)
+    device_call (cable->device, cable->events->room);
+  return end;
+}
+
+void
+serial_cable_take (SerialCable *cable, SerialCableEnd end)
+{
+  g_free (cable->history);
+  cable->pty_fd = end.pty_fd;
+  cable->door_fd = end.door_fd;
+  cable->made_path = end.made_path;
+  cable->history = end.history;
+  cable->written = end.written;
+  if (cable->door_fd >= 0)
+    serial_door_watch (cable);
+  if (end.in_fd >= 0 || end.out_fd >= 0)
+    serial_cable_connect (cable, end.in_fd, end.out_fd);
+  device_call (cable->device, cable->events->room);
+}
+
 /* --- life --- */
 
 SerialCable *
@@ -204,9 +245,9 @@ serial_cable_new (Device *device, const SerialCableEvents *events, const SerialC
   cable->closes = config->kind == CABLE_FDS ? config->close_fds : config->kind != CABLE_PTY;
   if (config->kind == CABLE_FDS)
     serial_cable_connect (cable, config->in_fd, config->out_fd);
-  else if (config->kind == CABLE_PTY)
+  else if (config->kind == CABLE_PTY && !config->later)
     made = serial_pty_open (cable, error);
-  else if (config->kind == CABLE_SOCKET)
+  else if (config->kind == CABLE_SOCKET && !config->later)
     made = serial_socket_open (cable, error);
   if (made)
     return cable;

@@ -31,6 +31,7 @@ typedef struct {
   const char *path;  /* PTY: a symbolic link to make; SOCKET: where to listen */
   int out_fd, in_fd; /* FDS: -1 for none */
   bool close_fds;    /* ... the cable closes them */
+  bool later;        /* PTY, SOCKET: the other end comes by serial_cable_take; nothing is made */
 } SerialCableConfig;
 
 /* Bytes may be read / may be written again: whoever watches is told, on the loop's thread. */
@@ -68,5 +69,19 @@ void serial_cable_watch_room (SerialCable *cable, bool watch);
  * use.
  */
 bool serial_cable_plug (SerialCable *cable, int fd, bool force, GError **error);
+
+/* What a cable leads to, on its way from one device to another that takes its place: whoever is at the other
+ * end notices nothing. */
+typedef struct {
+  int in_fd, out_fd, pty_fd, door_fd; /* -1: none */
+  bool made_path;
+  uint8_t *history;
+  uint64_t written;
+} SerialCableEnd;
+
+/* The cable is loose afterwards. */
+SerialCableEnd serial_cable_give (SerialCable *cable);
+/* @end: (transfer full): given by a cable of the same kind and path. @cable leads nowhere yet. */
+void serial_cable_take (SerialCable *cable, SerialCableEnd end);
 
 G_END_DECLS

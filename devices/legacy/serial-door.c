@@ -72,7 +72,7 @@ serial_pty_open (SerialCable *cable, GError **error)
     return vmm_set_errno_error (error, errno, "Can't watch the serial port's terminal %s", name);
   if (!make_link (cable, name, error))
     return false;
-  cable->door_watch = device_watch_fd_for_part (cable->device, cable->door_fd, G_IO_IN, on_opened, cable);
+  serial_door_watch (cable);
   return true;
 }
 
@@ -156,6 +156,15 @@ serial_socket_open (SerialCable *cable, GError **error)
     close (folder);
   if (!good)
     return vmm_set_errno_error (error, saved_errno, "Can't listen for the serial port at %s", cable->path);
-  cable->door_watch = device_watch_fd_for_part (cable->device, cable->door_fd, G_IO_IN, on_knock, cable);
+  serial_door_watch (cable);
   return true;
+}
+
+/* --- either --- */
+
+void
+serial_door_watch (SerialCable *cable)
+{
+  cable->door_watch = device_watch_fd_for_part (
+    cable->device, cable->door_fd, G_IO_IN, cable->config.kind == CABLE_PTY ? on_opened : on_knock, cable);
 }

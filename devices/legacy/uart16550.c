@@ -475,6 +475,19 @@ uart16550_plug (Device *device, int fd, bool force, GError **error)
   return done;
 }
 
+void
+uart16550_take_cable (Device *device, Device *from)
+{
+  SerialCableEnd end;
+
+  device_lock (from);
+  end = serial_cable_give (((Uart *)from)->cable);
+  device_unlock (from);
+  device_lock (device);
+  serial_cable_take (((Uart *)device)->cable, end);
+  device_unlock (device);
+}
+
 static bool
 uart_check (const void *object, const void *incoming, GError **error)
 {

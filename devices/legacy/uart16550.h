@@ -21,4 +21,7 @@ typedef struct {
 /* As serial_cable_plug. Any thread, without the device's lock. */
 bool uart16550_plug (Device *uart, int fd, bool force, GError **error);
 
+/* @uart takes over what the cable of @from leads to (serial_cable_take). The same. */
+void uart16550_take_cable (Device *uart, Device *from);
+
 extern const DeviceClass uart16550_class;

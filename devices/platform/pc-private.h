@@ -52,6 +52,7 @@ struct Pc {
   SoundHub *sound;
   SoundFile *recorder, *microphone; /* or NULL */
   BootKernel *kernel;               /* direct boot, or NULL */
+  Pc *predecessor;                  /* while it is built: whose place it takes, or NULL */
 
   MemoryBank *ram_low, *ram_high, *bios;
   Device *pci_config, *host, *lpc, *fw_cfg, *svga, *ahci, *scsi; /* @scsi: or NULL */
@@ -85,6 +86,8 @@ void pc_add_boot_path (Pc *pc, const char *id, const char *format, ...) G_GNUC_P
 
 /* pc-serial.c: COM1 to COM4. */
 bool pc_add_serial_ports (Pc *pc, GError **error);
+/* Whether a serial port's other end comes from pc->predecessor's. */
+bool pc_inherits_serial (const Pc *pc, const Pc *predecessor, unsigned port);
 /* pc-console.c: the virtio console, with a channel for each agent. */
 bool pc_add_console (Pc *pc, GError **error);
 /* A file for the guest's output, emptied. Returns -1 with @error set. */
@@ -112,6 +115,7 @@ Device *pc_add_nvme_disk (Pc *pc, const DiskSpec *disk, const char *serial, unsi
 
 /* pc-sound.c: the sound card, and the files that it plays to and hears. */
 bool pc_add_sound (Pc *pc, GError **error);
+void pc_take_sound (Pc *pc, Pc *predecessor);
 void pc_free_sound (Pc *pc);
 
 /* pc-disk-image.c: opens a disk's image as its options say. *@image stays NULL for a drive without a disc. */

@@ -34,16 +34,29 @@ pc_open_output (const char *path, GError **error)
   return fd;
 }
 
+bool
+pc_inherits_serial (const Pc *pc, const Pc *predecessor, unsigned port)
+{
+  const SerialSpec *serial = &pc->spec->serial[port];
+  const SerialSpec *before = predecessor ? &predecessor->spec->serial[port] : NULL;
+
+  return before && serial->kind == before->kind && g_strcmp0 (serial->path, before->path) == 0;
+}
+
 static bool
-lay_cable (const SerialSpec *serial, SerialCableConfig *cable, GError **error)
+lay_cable (const SerialSpec *serial, bool later, SerialCableConfig *cable, GError **error)
 {
   static const SerialCableKind kinds[] = {
     [SERIAL_NONE] = CABLE_NONE, [SERIAL_CONSOLE] = CABLE_CONSOLE, [SERIAL_FILE] = CABLE_FDS,
     [SERIAL_PTY] = CABLE_PTY,   [SERIAL_SOCKET] = CABLE_SOCKET,   [SERIAL_STDIO] = CABLE_FDS,
   };
 
-  *cable =
-    (SerialCableConfig){ .kind = kinds[serial->kind], .path = serial->path, .in_fd = -1, .out_fd = -1 };
+  *cable = (SerialCableConfig){
+    .kind = kinds[serial->kind], .path = serial->path, .in_fd = -1, .out_fd = -1, .later = later
+  };
+  cable->close_fds = serial->kind == SERIAL_FILE;
+  if (later)
+    return true;
   if (serial->kind == SERIAL_STDIO)
     {
       cable->in_fd = STDIN_FILENO;
@@ -52,7 +65,6 @@ lay_cable (const SerialSpec *serial, SerialCableConfig *cable, GError **error)
   else if (serial->kind == SERIAL_FILE)
     {
       cable->out_fd = pc_open_output (serial->path, error);
-      cable->close_fds = true;
       return cable->out_fd >= 0;
     }
   return true;
@@ -65,7 +77,7 @@ pc_add_serial_ports (Pc *pc, GError **error)
     {
       UartConfig uart = { .base = ports[i].base, .gsi = ports[i].gsi };
 
-      if (!lay_cable (&pc->spec->serial[i], &uart.cable, error))
+      if (!lay_cable (&pc->spec->serial[i], pc_inherits_serial (pc, pc->predecessor, i), &uart.cable, error))
         return false;
       pc->serial[i] = board_add (pc->board, &uart16550_class, ports[i].name, &uart, error);
       if (!pc->serial[i])

@@ -7,12 +7,14 @@
 #include "devices/legacy/i8042.h"
 #include "devices/legacy/pvpanic.h"
 #include "devices/legacy/rtc.h"
+#include "devices/legacy/uart16550.h"
 #include "devices/platform/boot.h"
 #include "devices/platform/fw-cfg.h"
 #include "devices/platform/ich9-lpc.h"
 #include "devices/platform/pc-map.h"
 #include "devices/platform/pci-config.h"
 #include "devices/platform/q35-host.h"
+#include "devices/virtio/virtio-console.h"
 #include "devices/virtio/virtio-rng.h"
 #include "vmm/base/error.h"
 #include "vmm/base/number.h"
@@ -174,6 +176,12 @@ pc_alloc (MachineSpec *spec)
 Pc *
 pc_new (MachineSpec *spec, MachineEventFunc on_event, void *data, GError **error)
 {
+  return pc_new_successor (spec, NULL, on_event, data, error);
+}
+
+Pc *
+pc_new_successor (MachineSpec *spec, Pc *predecessor, MachineEventFunc on_event, void *data, GError **error)
+{
   g_autoptr (Pc) pc = NULL;
   MachineConfig config;
 
@@ -181,6 +189,7 @@ pc_new (MachineSpec *spec, MachineEventFunc on_event, void *data, GError **error
     return NULL;
 
   pc = pc_alloc (spec);
+  pc->predecessor = predecessor;
   if (spec->kernel)
     {
       pc->kernel = boot_kernel_load (spec->kernel, spec->initrd, spec->append,
@@ -203,8 +212,19 @@ pc_new (MachineSpec *spec, MachineEventFunc on_event, void *data, GError **error
     .on_event_data = data,
   };
   pc->machine = machine_new (&config, error);
+  pc->predecessor = NULL;
   machine_spec_forget_secrets (spec);
   return pc->machine ? g_steal_pointer (&pc) : NULL;
+}
+
+void
+pc_take_over (Pc *pc, Pc *predecessor)
+{
+  for (unsigned i = 0; i < PC_N_SERIAL_PORTS; i++)
+    if (pc_inherits_serial (pc, predecessor, i))
+      uart16550_take_cable (pc->serial[i], predecessor->serial[i]);
+  virtio_console_take_cable (pc->console, predecessor->console);
+  pc_take_sound (pc, predecessor);
 }
 
 void

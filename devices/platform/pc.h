@@ -27,6 +27,16 @@ typedef struct Pc Pc;
 Pc *pc_new (MachineSpec *spec, MachineEventFunc on_event, void *data, GError **error);
 void pc_free (Pc *pc);
 
+/* As pc_new, for a machine that is to take the place of @predecessor, which may run on meanwhile: what both
+ * lead to outside (serial ports' terminals, sockets and files, sound files) stays @predecessor's until
+ * pc_take_over. */
+Pc *pc_new_successor (MachineSpec *spec, Pc *predecessor, MachineEventFunc on_event, void *data,
+                      GError **error);
+
+/* Takes that from @predecessor: whoever has a serial port open keeps it. Once, before @pc runs; @predecessor
+ * is the one that it was made for. */
+void pc_take_over (Pc *pc, Pc *predecessor);
+
 Machine *pc_machine (Pc *pc);
 MachineSpec *pc_spec (Pc *pc);
 Screen *pc_screen (Pc *pc, unsigned head); /* NULL: it has no such head. (transfer none) */

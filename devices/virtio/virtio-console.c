@@ -107,6 +107,19 @@ virtio_console_plug (Device *device, int fd, bool force, GError **error)
   return done;
 }
 
+void
+virtio_console_take_cable (Device *device, Device *from)
+{
+  SerialCableEnd end;
+
+  device_lock (from);
+  end = serial_cable_give (((VirtioConsole *)from)->cable);
+  device_unlock (from);
+  device_lock (device);
+  serial_cable_take (((VirtioConsole *)device)->cable, end);
+  device_unlock (device);
+}
+
 /* --- virtio --- */
 
 static void

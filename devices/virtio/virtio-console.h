@@ -26,6 +26,9 @@ extern const DeviceClass virtio_console_class;
 /* Connects a console to port 0; as serial_cable_plug. */
 bool virtio_console_plug (Device *device, int fd, bool force, GError **error);
 
+/* @device takes over what the cable of @from leads to (serial_cable_take). */
+void virtio_console_take_cable (Device *device, Device *from);
+
 /* How large the terminal at port 0's other end is, in characters; 0 if that is unknown. */
 void virtio_console_resize (Device *device, uint16_t columns, uint16_t rows);
 

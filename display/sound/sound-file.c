@@ -215,6 +215,15 @@ sound_file_listen (SoundHub *hub, const char *path, GError **error)
 }
 
 void
+sound_file_move (SoundFile *file, SoundHub *hub)
+{
+  sound_hub_remove (file->hub, file);
+  sound_hub_unref (file->hub);
+  file->hub = sound_hub_ref (hub);
+  sound_hub_add (hub, file->fd >= 0 ? &recorder : &microphone, file);
+}
+
+void
 sound_file_free (SoundFile *file)
 {
   if (file == NULL)

@@ -17,6 +17,8 @@ SoundFile *sound_file_record (SoundHub *hub, const char *path, GError **error);
 /* Gives @hub what is in @path to record: 16-bit PCM with one or two channels, up to 64 MiB. Returns:
  * (transfer full). */
 SoundFile *sound_file_listen (SoundHub *hub, const char *path, GError **error);
+/* @hub takes the place of the hub that it was made for. */
+void sound_file_move (SoundFile *file, SoundHub *hub);
 void sound_file_free (SoundFile *file); /* NULL is ignored */
 
 G_END_DECLS

@@ -438,6 +438,74 @@ test_console (void)
   close (first);
 }
 
+/* Another port takes the place of this one: whoever is connected, and whoever comes, is its. */
+static void
+take_cable (Bench *bench, Bench *from, int fd)
+{
+  uart16550_take_cable (bench_device (bench), bench_device (from));
+  say (from, "lost");
+  say (bench, "found");
+  assert_hears (fd, "found");
+  g_assert_cmpint (write (fd, "back", 4), ==, 4);
+  assert_gets (bench, "back");
+}
+
+static void
+test_console_taken_over (void)
+{
+  g_autoptr (Bench) first = new_port (&console), second = new_port (&console);
+  int fd = plug (first, false), again;
+
+  say (first, "before ");
+  assert_hears (fd, "before ");
+  take_cable (second, first, fd);
+  g_clear_pointer (&first, bench_free);
+  g_assert_cmpint (plug (second, false), ==, -1);
+  again = plug (second, true);
+  assert_hears (again, "before found");
+  close (fd);
+  close (again);
+}
+
+static void
+check_door_taken_over (SerialCableKind kind, const char *path, int (*enter) (const char *path))
+{
+  const UartConfig config = { .base = BASE, .gsi = GSI, .cable = { .kind = kind, .path = path } };
+  const UartConfig later = { .base = BASE,
+                             .gsi = GSI,
+                             .cable = { .kind = kind, .path = path, .later = true } };
+  g_autoptr (Bench) first = new_port (&config), second = new_port (&later);
+  int fd = enter (path);
+
+  bench_settle (first);
+  take_cable (second, first, fd);
+  g_clear_pointer (&first, bench_free);
+  close (fd);
+  bench_settle (second);
+  fd = enter (path);
+  bench_settle (second);
+  say (second, "again");
+  assert_hears (fd, "again");
+  close (fd);
+  g_clear_pointer (&second, bench_free);
+  remove_scratch (path);
+}
+
+static int
+open_terminal (const char *path)
+{
+  return open (path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+}
+
+static void
+test_doors_taken_over (void)
+{
+  g_autofree char *socket_path = scratch_path ("port.sock"), *link = scratch_path ("port.pty");
+
+  check_door_taken_over (CABLE_SOCKET, socket_path, call_socket);
+  check_door_taken_over (CABLE_PTY, link, open_terminal);
+}
+
 static void
 test_console_forgets_the_oldest (void)
 {
@@ -547,6 +615,8 @@ main (int argc, char **argv)
   g_test_add_func ("/uart16550/socket-in-the-way", test_socket_in_the_way);
   g_test_add_func ("/uart16550/pty", test_pty);
   g_test_add_func ("/uart16550/console", test_console);
+  g_test_add_func ("/uart16550/console-taken-over", test_console_taken_over);
+  g_test_add_func ("/uart16550/doors-taken-over", test_doors_taken_over);
   g_test_add_func ("/uart16550/console-forgets-the-oldest", test_console_forgets_the_oldest);
   g_test_add_func ("/uart16550/console-waits-for-its-reader", test_console_waits_for_its_reader);
   g_test_add_func ("/uart16550/state", test_state);
