@@ -153,6 +153,7 @@ uring_start (EventLoop *loop)
       g_free (uring);
       return NULL;
     }
+  io_uring_ring_dontfork (&uring->ring);
   if (!supports_our_operations (&uring->ring))
     {
       io_uring_queue_exit (&uring->ring);

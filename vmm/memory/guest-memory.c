@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #define HUGE_PAGE_SIZE (UINT64_C (2) << 20)
+#define UNMAP_PIECE    (UINT64_C (64) << 20)
 
 GuestMemory *
 guest_memory_new (Hypervisor *hypervisor)
@@ -20,6 +21,7 @@ guest_memory_new (Hypervisor *hypervisor)
   memory->banks = g_ptr_array_new ();
   memory->free_slots = g_array_new (FALSE, FALSE, sizeof (uint32_t));
   g_mutex_init (&memory->map_lock);
+  g_mutex_init (&memory->backing_lock);
   g_mutex_init (&memory->watch_lock);
   published_init (&memory->table, g_malloc0 (sizeof (MemoryTable)), g_free);
   return memory;
@@ -40,6 +42,7 @@ guest_memory_free (GuestMemory *memory)
   g_ptr_array_unref (memory->banks);
   g_array_unref (memory->free_slots);
   g_mutex_clear (&memory->map_lock);
+  g_mutex_clear (&memory->backing_lock);
   g_mutex_clear (&memory->watch_lock);
   g_free (memory);
 }
@@ -62,13 +65,14 @@ host_can_give (uint64_t size)
   return size / MAX (info.mem_unit, 1) <= (uint64_t)info.totalram + info.totalswap;
 }
 
-/* Private memory, in huge pages where the host gives them: a guest's first touches then cost a 512th, and its page
- * walks one level less. Aligned so that they are huge for KVM as well. */
+/* Private memory, in huge pages where the host gives them: a guest's first touches then cost a 512th, and its
+ * page walks one level less. Aligned so that they are huge for KVM as well. */
 static void *
 map_ram (uint64_t size)
 {
   uint64_t slack = size >= HUGE_PAGE_SIZE ? HUGE_PAGE_SIZE : 0;
-  uint8_t *area = mmap (NULL, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  uint8_t *area =
+    mmap (NULL, size + slack, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   uint64_t head;
 
   if (area == MAP_FAILED || !slack)
@@ -78,9 +82,35 @@ map_ram (uint64_t size)
     munmap (area, head);
   if (slack > head)
     munmap (area + head + size, slack - head);
-  madvise (area + head, size, MADV_HUGEPAGE);
-  madvise (area + head, size, MADV_DONTFORK);
   return area + head;
+}
+
+/* Only whoever takes a picture of RAM lets a child have it; dumps would be as large as the guest. */
+static void
+advise (const MemoryBank *bank, uint8_t *data, uint64_t size)
+{
+  if (bank_is_ram (bank))
+    madvise (data, size, MADV_HUGEPAGE);
+  madvise (data, size, MADV_DONTFORK);
+  madvise (data, size, MADV_DONTDUMP);
+}
+
+void
+bank_advise (MemoryBank *bank)
+{
+  advise (bank, bank->data, bank->size);
+}
+
+bool
+bank_map_zeros (MemoryBank *bank, uint64_t offset, uint64_t size)
+{
+  void *data = mmap (bank->data + offset, size, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+
+  if (data == MAP_FAILED)
+    return false;
+  advise (bank, data, size);
+  return true;
 }
 
 static void *
@@ -106,7 +136,7 @@ allocate (MemoryBank *bank, GError **error)
   if (data != MAP_FAILED)
     {
       bank->data = data;
-      madvise (data, bank->size, MADV_DONTDUMP);
+      advise (bank, data, bank->size);
       return true;
     }
 
@@ -151,17 +181,27 @@ memory_bank_ref (MemoryBank *bank)
   return bank;
 }
 
+/* Piece by piece: other threads that map something wait for one of them at most. */
+static void
+unmap (uint8_t *data, uint64_t size)
+{
+  for (uint64_t offset = 0; offset < size; offset += UNMAP_PIECE)
+    munmap (data + offset, MIN (size - offset, UNMAP_PIECE));
+}
+
 void
 memory_bank_unref (MemoryBank *bank)
 {
   if (!g_atomic_ref_count_dec (&bank->refs))
     return;
   if (bank->data)
-    munmap (bank->data, bank->size);
+    unmap (bank->data, bank->size);
   if (bank->vcpu_data)
     munmap (bank->vcpu_data, bank->size);
   if (bank->fd >= 0)
     close (bank->fd);
+  if (bank->backing)
+    g_array_unref (bank->backing);
   g_free ((void *)atomic_load (&bank->dirty));
   g_free (bank->name);
   g_free (bank);
@@ -215,6 +255,19 @@ guest_memory_foreach (GuestMemory *memory, MemoryBankFunc func, void *data)
   g_mutex_unlock (&memory->map_lock);
   for (unsigned i = 0; i < banks->len; i++)
     func (banks->pdata[i], data);
+}
+
+MemoryBank *
+guest_memory_find (GuestMemory *memory, const char *name)
+{
+  MemoryBank *found = NULL;
+
+  g_mutex_lock (&memory->map_lock);
+  for (unsigned i = 0; i < memory->banks->len && !found; i++)
+    if (g_str_equal (((MemoryBank *)memory->banks->pdata[i])->name, name))
+      found = memory->banks->pdata[i];
+  g_mutex_unlock (&memory->map_lock);
+  return found;
 }
 
 static void

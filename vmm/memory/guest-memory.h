@@ -23,10 +23,10 @@ typedef struct GuestMemory GuestMemory;
 typedef struct MemoryBank MemoryBank;
 typedef void (*MemoryBankFunc) (MemoryBank *bank, void *data);
 
-#define GUEST_PAGE_SIZE      4096u
-#define PCI_HOLE_START       UINT64_C (0xb0000000) /* low RAM ends here at most; ECAM and BARs follow */
-#define HIGH_RAM_START       UINT64_C (0x100000000)
-#define BANK_HIDDEN          UINT64_MAX
+#define GUEST_PAGE_SIZE 4096u
+#define PCI_HOLE_START  UINT64_C (0xb0000000) /* low RAM ends here at most; ECAM and BARs follow */
+#define HIGH_RAM_START  UINT64_C (0x100000000)
+#define BANK_HIDDEN     UINT64_MAX
 
 typedef enum {
   BANK_RAM,
@@ -90,15 +90,14 @@ void memory_bank_set_dirty (MemoryBank *bank, uint64_t offset, uint64_t size);
  * @func: called once: at, or just before, the next write to @bank by a vCPU or a device (whoever writes calls
  *   memory_bank_set_dirty); on the writer's thread, device locks may be held, so it must not take any
  *
- * Waits for a write without polling and without cost in between: a frame buffer that nobody draws on. vCPUs are
- * stopped by a read-only view of the bank's memory, so it must not be memory that holds the guest's page tables:
- * RAM can't be watched, @func is called at once.
- * Replaces an earlier watch; NULL @func ends it.
+ * Waits for a write without polling and without cost in between: a frame buffer that nobody draws on. vCPUs
+ * are stopped by a read-only view of the bank's memory, so it must not be memory that holds the guest's page
+ * tables: RAM can't be watched, @func is called at once. Replaces an earlier watch; NULL @func ends it.
  */
 void memory_bank_watch_write (MemoryBank *bank, MemoryBankFunc func, void *data);
 
-/* For the engine: KVM_RUN failed with EFAULT. Ends all watches, calling their functions. Returns: true if the vCPU
- * may try again: a watch has ended since @generation was taken, before KVM_RUN. */
+/* For the engine: KVM_RUN failed with EFAULT. Ends all watches, calling their functions. Returns: true if the
+ * vCPU may try again: a watch has ended since @generation was taken, before KVM_RUN. */
 bool guest_memory_resolve_fault (GuestMemory *memory, unsigned generation);
 unsigned guest_memory_watch_generation (GuestMemory *memory);
 
@@ -126,10 +125,11 @@ bool guest_map_iov (GuestMemory *memory, uint64_t address, uint64_t size, bool f
 /**
  * guest_memory_discard:
  *
- * Gives the whole pages within a range back to the host: they cost nothing and read as zeros until they are written
- * again. What is not the guest's RAM (banks named "ram-*"), or not writable there, is left alone. The pages become
- * dirty, for their content changes: a snapshot under way takes them as zeros. Any thread. Host pointers into them stay
- * good. Steps over what is no RAM page by page: keep @size small where a guest names it.
+ * Gives the whole pages within a range back to the host: they cost nothing and read as zeros until they are
+ * written again. What is not the guest's RAM (banks named "ram-*"), or not writable there, is left alone. The
+ * pages become dirty, for their content changes: a snapshot under way takes them as zeros. Any thread. Host
+ * pointers into them stay good. Steps over what is no RAM page by page: keep @size small where a guest names
+ * it.
  *
  * Returns: bytes that were given back.
  */
@@ -138,8 +138,8 @@ uint64_t guest_memory_discard (GuestMemory *memory, uint64_t address, uint64_t s
 /* The same for a piece that guest_map_iov gave. */
 uint64_t guest_memory_discard_host (GuestMemory *memory, void *host, uint64_t size);
 
-/* Bytes of RAM that the host has given to the guest so far and not got back. Walks the page tables: for people who
- * ask, not for devices. */
+/* Bytes of RAM that the host has given to the guest so far and not got back. Walks the page tables: for
+ * people who ask, not for devices. */
 uint64_t guest_memory_resident (GuestMemory *memory);
 
 /* Calls @func for each bank in order of creation. */

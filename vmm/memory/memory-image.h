@@ -16,7 +16,7 @@ G_BEGIN_DECLS
  *   memory.index  this: banks, memory files, and for every piece of a bank which file has it. What no piece
  *                 covers is zero. Complete: no other index has to be read to know where a page is.
  *
- * The index's format (numbers are little-endian) is described in memory-image-format.c.
+ * The index's format (numbers are little-endian) is described in image-format.c.
  *
  * Threading: plain data; not to be changed by one thread while another looks.
  */

@@ -23,6 +23,13 @@ typedef struct {
   uint64_t size;
 } BankView;
 
+/* Pages of a bank that are a file's, mapped privately: as they are there unless they were written since. */
+typedef struct {
+  uint64_t first_page, n_pages;
+  uint64_t file_page;
+  uint64_t device, inode; /* which file: it lives for as long as it is mapped */
+} BankBacking;
+
 struct MemoryBank {
   gatomicrefcount refs;
   GuestMemory *memory; /* NULL after the machine's end */
@@ -33,6 +40,7 @@ struct MemoryBank {
   uint8_t *data;
   uint8_t *vcpu_data;           /* NULL, or a second mapping: what vCPUs see (map lock) */
   BankView views[BANK_N_VIEWS]; /* guarded by the map lock */
+  GArray *backing;              /* NULL, or of BankBacking by first_page, disjoint (backing lock) */
 
   atomic_bool logging;
   _Atomic (_Atomic uint64_t *) dirty; /* one bit per page; made when logging first starts */
@@ -59,6 +67,7 @@ typedef struct {
 struct GuestMemory {
   Hypervisor *hypervisor;
   GMutex map_lock;
+  GMutex backing_lock; /* and the mappings themselves; nothing is called with it */
   GPtrArray *banks;
   Published table; /* of MemoryTable */
   GArray *free_slots;
@@ -70,8 +79,20 @@ struct GuestMemory {
 /* Whether it is what the guest takes for its memory. */
 bool bank_is_ram (const MemoryBank *bank);
 
-/* Copies the map's entry that @address is in. It stays true enough afterwards: a bank's memory is never unmapped while
- * the machine lives, and a guest that moves it meanwhile gets either place. */
+/* Puts new zeroed memory into a place of a RAM bank. False: the host can't, and nothing has changed. */
+bool bank_map_zeros (MemoryBank *bank, uint64_t offset, uint64_t size);
+
+/* Tells the kernel how the bank's memory is used, again after mappings have changed. */
+void bank_advise (MemoryBank *bank);
+
+/* How often the process may map pieces of files into one guest's memory. */
+unsigned guest_memory_max_mappings (void);
+
+/* The bank of that name, or NULL. */
+MemoryBank *guest_memory_find (GuestMemory *memory, const char *name);
+
+/* Copies the map's entry that @address is in. It stays true enough afterwards: a bank's memory is never
+ * unmapped while the machine lives, and a guest that moves it meanwhile gets either place. */
 bool guest_memory_look_up (GuestMemory *memory, uint64_t address, MapEntry *found);
 
 /* Moves the hypervisor's dirty bits of a view into the bank's. */

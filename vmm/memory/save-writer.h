@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "vmm/memory/memory-image.h"
+#include "vmm/memory/memory-private.h"
+
+G_BEGIN_DECLS
+
+/*
+ * What the child of memory_save_take does. It runs between fork and exit in a process that had other threads:
+ * only system calls and plain memory, neither malloc nor a lock nor stdio. For the same reason its file is
+ * built without sanitizers.
+ */
+
+/* What became of a page; in memory shared with the parent process. */
+typedef enum {
+  PAGE_ZERO,
+  PAGE_SAME, /* as in the parent image */
+  PAGE_OWN,  /* written */
+} PageFate;
+
+/* A piece of the parent image; as BankBacking, by first_page. */
+typedef BankBacking KnownExtent;
+
+typedef struct {
+  const uint8_t
+    *data; /* private memory: its page table tells what was never touched, or not since it was mapped */
+  uint64_t n_pages;
+  uint64_t place;         /* in the memory file, bytes */
+  uint64_t first;         /* its first page's place in fates and hashes */
+  const MemoryBank *bank; /* its backing as of the instant */
+  const KnownExtent *known;
+  unsigned n_known;
+} SaveBank;
+
+/* In memory shared with the child. */
+typedef struct {
+  _Atomic uint64_t done;    /* pages */
+  _Atomic uint64_t written; /* bytes */
+  _Atomic int cancelled;
+  _Atomic int finished;
+  _Atomic int failed_errno;
+  _Atomic int failed_sync; /* it was fdatasync that failed */
+} SaveReport;
+
+typedef struct {
+  const SaveBank *banks;
+  unsigned n_banks;
+  int fd;                             /* of the memory file */
+  int parent;                         /* process id; 0: this is no child */
+  uint8_t *fates;                     /* PageFate; shared */
+  MemoryPageHash *hashes;             /* of written pages; shared */
+  const MemoryPageHash *known_hashes; /* (nullable): all 0: not known */
+  SaveReport *report;
+} SaveJob;
+
+/* Writes it all; the report tells how it ended. In this process. */
+void save_write (const SaveJob *job);
+
+/* Forks a child that does it. Returns: a descriptor of the process; -1 with errno set. The child sends no
+ * signal at its end, and has to be waited for with __WALL. */
+int save_fork (const SaveJob *job);
+
+G_END_DECLS
