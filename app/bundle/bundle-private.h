@@ -8,6 +8,9 @@ G_BEGIN_DECLS
 /* Makes the lock file, with room for its holder's number: a full disk must not hide who runs a machine. */
 gboolean bundle_make_lock (const char *path, GError **error);
 
+/* Makes what was made, renamed and removed in the folder durable. */
+gboolean bundle_sync_folder (const char *path, GError **error);
+
 /* Removes a folder and what is in it; symbolic links are removed, not followed. */
 void bundle_remove_tree (const char *path);
 

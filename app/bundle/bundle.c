@@ -51,8 +51,8 @@ write_all (int fd, const char *content, gsize length)
   return true;
 }
 
-static bool
-sync_folder (const char *path, GError **error)
+gboolean
+bundle_sync_folder (const char *path, GError **error)
 {
   int fd = open (path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   int saved_errno;
@@ -97,7 +97,7 @@ bundle_replace_file (const char *path, const char *content, gsize length, GError
       unlink (temporary);
       return bonsai_set_errno_error (error, saved_errno, "Can't replace %s", path);
     }
-  return sync_folder (folder, error);
+  return bundle_sync_folder (folder, error);
 }
 
 VmConfig *
@@ -272,7 +272,7 @@ bundle_move_in (const char *from, const char *parent, const char *slug, GError *
 
       if (rename_to_new (from, to))
         {
-          sync_folder (parent, NULL);
+          bundle_sync_folder (parent, NULL);
           return g_steal_pointer (&to);
         }
       if (errno == EEXIST)

@@ -12,13 +12,16 @@ G_BEGIN_DECLS
  * Threading: any; reads the bundle anew each time.
  */
 
-/* Refuses (BONSAI_ERROR_BUSY, with the snapshot or clone named) if the image at @path is in a bundle and what
- * it holds is needed by a snapshot, or by a clone elsewhere. What lies in no bundle, and the layers that
- * machines write to, are fine. */
-bool snapshot_guard_change (const char *path, GError **error);
-
-/* The same for the image that the one at @path lies on: it is to be written to (commit). */
-bool snapshot_guard_change_backing (const char *path, GError **error);
+/**
+ * snapshot_guard_change:
+ * @path: of an image
+ * @first, @last: which layers of its chain are to be changed or removed; 0: the image itself, 1: what it lies
+ * on
+ *
+ * Refuses (BONSAI_ERROR_BUSY, with the snapshot named) if one of them lies in a machine's folder and a
+ * snapshot needs what it holds. Images outside, and layers that machines write to, are fine.
+ */
+bool snapshot_guard_change (const char *path, unsigned first, unsigned last, GError **error);
 
 /* Refuses if linked clones elsewhere need layers of the bundle: it can't be deleted, nor moved to another
  * folder. */

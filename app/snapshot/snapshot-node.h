@@ -12,9 +12,10 @@ G_BEGIN_DECLS
  *
  * Threading: none; a plain value.
  */
-#define SNAPSHOT_FOLDER    "snapshots" /* in the bundle */
-#define SNAPSHOT_SUSPENDED "suspended" /* in the bundle: the same files as a node's, of a suspended machine  \
-                                        */
+#define SNAPSHOT_FOLDER "snapshots" /* in the bundle */
+#define SNAPSHOT_SUSPENDED                                                                                   \
+  "suspended" /* in the bundle: the same files as a node's, of a suspended machine                           \
+               */
 
 /* What a node's folder may hold. */
 #define SNAPSHOT_NODE_FILE    "node.json"

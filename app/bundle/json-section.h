@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "app/bundle/json-text.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+G_BEGIN_DECLS
+
+/*
+ * Reading the members of a JSON object, each mistake told with its place. Threading: none.
+ */
+
+/* An object being read, and where it stands. */
+typedef struct {
+  JsonText *text;
+  JsonObject *object;
+  const char *pointer; /* JSON pointer: "/disks/0" */
+  GError **error;
+} JsonSection;
+
+/* Sets "FILE:LINE:COLUMN: MEMBER: MESSAGE" for the member @name. Returns: always false. */
+bool json_section_fail (const JsonSection *section, const char *name, const char *format, ...)
+  G_GNUC_PRINTF (3, 4);
+
+/* NULL if absent or null. */
+JsonNode *json_section_member (const JsonSection *section, const char *name);
+/* False with the error set if it is absent. */
+bool json_section_require (const JsonSection *section, const char *name);
+
+/* Each leaves @value alone if the member is absent. False with the error set if it is of another kind. */
+bool json_read_string (const JsonSection *section, const char *name, char **value);
+bool json_read_unsigned (const JsonSection *section, const char *name, unsigned *value);
+/* A whole number, 0 or more: bytes, seconds. */
+bool json_read_count (const JsonSection *section, const char *name, uint64_t *value);
+bool json_read_bool (const JsonSection *section, const char *name, bool *value);
+/* Bytes: "512M", or a number of MiB. */
+bool json_read_size (const JsonSection *section, const char *name, uint64_t *value);
+/* @choices: ends with NULL; @value: which of them. */
+bool json_read_choice (const JsonSection *section, const char *name, const char *const *choices,
+                       unsigned *value);
+bool json_read_object (const JsonSection *section, const char *name, JsonObject **value);
+bool json_read_strings (const JsonSection *section, const char *name, GStrv *value);
+
+G_END_DECLS

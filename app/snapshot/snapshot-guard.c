@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/snapshot/snapshot-guard.h"
+
+#include "app/base/error.h"
+#include "app/bundle/bundle.h"
+#include "app/snapshot/snapshot-private.h"
+
+#include <stdlib.h>
+
+/* The bundle that a path without symbolic links lies in. (transfer full) (nullable) */
+static char *
+find_bundle (const char *path)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+
+  while (!g_str_equal (folder, "/"))
+    {
+      g_autofree char *config = g_build_filename (folder, "vm.json", NULL);
+      char *up;
+
+      if (g_str_has_suffix (folder, BUNDLE_SUFFIX) && g_file_test (config, G_FILE_TEST_IS_REGULAR))
+        return g_steal_pointer (&folder);
+      up = g_path_get_dirname (folder);
+      g_free (folder);
+      folder = up;
+    }
+  return NULL;
+}
+
+static const SnapshotNode *
+find_user (const SnapshotTree *tree, LayerGraph *graph, const LayerFile *wanted)
+{
+  for (guint i = 0; i < tree->nodes->len; i++)
+    {
+      const SnapshotNode *node = g_ptr_array_index (tree->nodes, i);
+
+      graph->walks++;
+      for (guint j = 0; j < node->disks->len; j++)
+        {
+          const SnapshotDisk *disk = g_ptr_array_index (node->disks, j);
+          g_autofree char *path = snapshot_resolve (tree->bundle, disk->layer);
+          LayerFile *file = layer_graph_find (graph, path);
+
+          for (; file != NULL && file->mark != graph->walks; file = file->below)
+            {
+              if (file == wanted)
+                return node;
+              file->mark = graph->walks;
+            }
+        }
+    }
+  return NULL;
+}
+
+static bool
+check_layer (const char *path, GError **error)
+{
+  g_autofree char *bundle = find_bundle (path);
+  g_autoptr (SnapshotTree) tree = bundle != NULL ? snapshot_tree_read (bundle, NULL) : NULL;
+  g_autoptr (VmConfig) config = tree != NULL ? bundle_load (bundle, NULL) : NULL;
+  g_autoptr (LayerGraph) graph = NULL;
+  const LayerFile *file;
+  const SnapshotNode *node;
+
+  if (config == NULL || tree->nodes->len == 0)
+    return true;
+  graph = layer_graph_new (tree, config);
+  file = layer_graph_find (graph, path);
+  node = file != NULL ? find_user (tree, graph, file) : NULL;
+  if (node == NULL)
+    return true;
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
+               "%s can't be changed: the snapshot “%s” of “%s” needs it; delete that first (bonsai snapshot "
+               "delete)",
+               path, node->name, config->name);
+  return false;
+}
+
+bool
+snapshot_guard_change (const char *path, unsigned first, unsigned last, GError **error)
+{
+  g_autofree char *at = realpath (path, NULL);
+
+  for (unsigned n = 0; at != NULL && n <= last; n++)
+    {
+      g_autofree char *backing = NULL, *format = NULL, *folder = g_path_get_dirname (at), *below = NULL;
+
+      if (n >= first && !check_layer (at, error))
+        return false;
+      if (n == last || !layer_read_backing (at, &backing, &format, NULL) || backing == NULL)
+        return true;
+      below = snapshot_resolve (folder, backing);
+      g_free (at);
+      at = realpath (below, NULL);
+    }
+  return true;
+}
+
+bool
+snapshot_guard_bundle (const char *bundle, GError **error)
+{
+  g_autoptr (GPtrArray) clones = snapshot_clones_read (bundle, error);
+  const SnapshotClone *clone;
+
+  if (clones == NULL)
+    return false;
+  if (clones->len == 0)
+    return true;
+  clone = g_ptr_array_index (clones, 0);
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
+               "Linked clones need this machine's disks, such as the one in %s: delete them first, or make "
+               "them independent (bonsai disk rebase --no-backing)",
+               clone->path);
+  return false;
+}
