@@ -195,6 +195,7 @@ create_vcpu (Vcpu *vcpu, const struct kvm_cpuid2 *base, GError **error)
   if (run == MAP_FAILED)
     return vmm_set_errno_error (error, errno, "Can't map the area of processor %u", vcpu->index);
   vcpu->run = run;
+  madvise (run, kvm_vm_run_size (set->vm), MADV_DONTFORK); /* a child that had it would keep the machine alive */
   tsc_khz = ioctl (vcpu->fd, KVM_GET_TSC_KHZ, 0);
   cpuid = cpuid_for_cpu (base, &set->topology, vcpu->index, (unsigned) MAX (tsc_khz, 0));
   if (ioctl (vcpu->fd, KVM_SET_CPUID2, cpuid) < 0)

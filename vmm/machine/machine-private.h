@@ -6,7 +6,9 @@
 
 G_BEGIN_DECLS
 
-typedef enum { COMMAND_RUN, COMMAND_TELL, COMMAND_PAUSE, COMMAND_RESET, COMMAND_END } CommandKind;
+typedef enum { COMMAND_RUN, COMMAND_TELL, COMMAND_PAUSE, COMMAND_RESET, COMMAND_END, COMMAND_HOLD } CommandKind;
+
+typedef struct HoldJob HoldJob;
 
 typedef struct {
   CommandKind kind;
@@ -15,6 +17,7 @@ typedef struct {
   char *message;
   bool from_guest; /* void once the machine has been reset */
   unsigned epoch;  /* resets so far when it was asked for */
+  HoldJob *hold;   /* HOLD: who waits for it */
 } Command;
 
 /*
@@ -44,6 +47,7 @@ struct Machine {
   unsigned epoch;     /* atomic */
 
   /* on the loop only */
+  bool held;        /* somebody works on it while it stands: commands wait */
   bool fresh;       /* has neither been reset nor loaded */
   Command *current; /* waits for I/O in flight */
   KvmVmState stopped; /* pit and clock of a machine whose time stands still */
@@ -51,5 +55,19 @@ struct Machine {
 
 /* Bring the machine to its power-on state and say where it starts. On the loop; vCPUs parked. */
 bool machine_power_on (Machine *machine, GError **error);
+
+/* Queues a command. @message: (nullable): copied. */
+void machine_post (Machine *machine, Command command, const char *message);
+
+/* False with @error set unless it is CREATED, PAUSED or held. On the loop. */
+bool machine_check_standing (Machine *machine, GError **error);
+
+/* machine-hold.c, all on the loop: vCPUs are about to be parked; whether the guest has asked for something that comes
+ * first; vCPUs parked and nothing in flight: does it; whether the machine stays paused; tells who waits. */
+void machine_begin_hold (Machine *machine, HoldJob *job);
+bool machine_must_delay_hold (Machine *machine, HoldJob *job);
+void machine_do_hold (Machine *machine, HoldJob *job);
+bool machine_hold_stays (const HoldJob *job);
+void machine_answer_hold (Machine *machine, HoldJob *job);
 
 G_END_DECLS

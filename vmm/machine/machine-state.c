@@ -59,10 +59,12 @@ typedef struct {
   bool ok;
 } StateJob;
 
-static bool
-check_standing (Machine *machine, GError **error)
+bool
+machine_check_standing (Machine *machine, GError **error)
 {
-  if ((machine->state == MACHINE_CREATED || machine->state == MACHINE_PAUSED) && !machine->current)
+  bool stands = machine->state == MACHINE_CREATED || machine->state == MACHINE_PAUSED || machine->held;
+
+  if (stands && !machine->current)
     return true;
   g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY, "The machine \"%s\" is not paused. Pause it first.", machine->name);
   return false;
@@ -95,7 +97,7 @@ save (Machine *machine, GByteArray *out, GError **error)
   MachineImage image = { .clock = (uint64_t) vm_clock_now (machine->clock), .n_cpus = machine->board->n_cpus };
   KvmVmState state;
 
-  if (!check_standing (machine, error) || !make_ready (machine, error)
+  if (!machine_check_standing (machine, error) || !make_ready (machine, error)
       || !kvm_vm_get_state (machine->vm, &state, error) || !vcpu_set_save (machine->vcpus, vcpus, error))
     return false;
   state.pit = machine->stopped.pit;
@@ -170,7 +172,7 @@ load (Machine *machine, const uint8_t *data, size_t size, GError **error)
   KvmVmState state = { 0 };
   Part parts[N_PARTS];
 
-  if (!check_standing (machine, error))
+  if (!machine_check_standing (machine, error))
     return false;
   if (!split (data, size, parts))
     {

@@ -190,15 +190,58 @@ settle (Machine *machine)
 
 static void serve (void *data);
 
+/* Everything goes on, or stays paused, but for the vCPUs. */
+static void
+finish_hold (Machine *machine, const Command *command)
+{
+  g_autoptr (GError) error = NULL;
+
+  machine_do_hold (machine, command->hold);
+  if (machine->state != MACHINE_RUNNING)
+    return;
+  if (machine_hold_stays (command->hold))
+    announce (machine, (MachineEvent) { .state = MACHINE_PAUSED, .reason = MACHINE_REASON_USER });
+  else if (start_time (machine, &error))
+    board_started (machine->board);
+  else
+    end_with_error (machine, error);
+}
+
+/* What the guest asked for before it was parked would be missing in a picture of it. */
+static bool
+delay_hold (Machine *machine, Command *command)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!machine_must_delay_hold (machine, command->hold))
+    return false;
+  if (machine->state == MACHINE_RUNNING && !start_time (machine, &error))
+    end_with_error (machine, error);
+  g_mutex_lock (&machine->lock);
+  g_queue_push_tail (&machine->commands, command);
+  g_mutex_unlock (&machine->lock);
+  return true;
+}
+
 static void
 on_drained (void *data)
 {
   Machine *machine = data;
   Command *command = g_steal_pointer (&machine->current);
 
-  finish_stop (machine, command);
-  command_free (command);
+  if (command->kind == COMMAND_HOLD && delay_hold (machine, command))
+    {
+      loop_call (machine->loop, serve, machine);
+      return;
+    }
+  if (command->kind == COMMAND_HOLD)
+    finish_hold (machine, command);
+  else
+    finish_stop (machine, command);
   settle (machine);
+  if (command->kind == COMMAND_HOLD)
+    machine_answer_hold (machine, command->hold);
+  command_free (command);
   loop_call (machine->loop, serve, machine);
 }
 
@@ -207,7 +250,7 @@ serve (void *data)
 {
   Machine *machine = data;
 
-  while (!machine->current)
+  while (!machine->current && !machine->held)
     {
       Command *command = next_command (machine);
 
@@ -217,6 +260,8 @@ serve (void *data)
         {
           if (command->kind > COMMAND_TELL)
             {
+              if (command->kind == COMMAND_HOLD)
+                machine_begin_hold (machine, command->hold);
               vcpu_set_park (machine->vcpus);
               stop_time (machine);
               machine->current = command;
@@ -228,13 +273,15 @@ serve (void *data)
           else
             go_on (machine);
         }
+      else if (command->kind == COMMAND_HOLD)
+        machine_answer_hold (machine, command->hold);
       command_free (command);
       settle (machine);
     }
 }
 
-static void
-post (Machine *machine, Command command, const char *message)
+void
+machine_post (Machine *machine, Command command, const char *message)
 {
   Command *copy = g_memdup2 (&command, sizeof command);
   bool ready;
@@ -260,7 +307,7 @@ post_from_guest (Machine *machine, CommandKind kind, MachineReason reason, int s
   g_mutex_unlock (&machine->lock);
   if (ready && kind != COMMAND_TELL)
     vcpu_set_request_park (machine->vcpus);
-  post (machine,
+  machine_post (machine,
         (Command) { .kind = kind, .reason = reason, .status = status, .from_guest = true, .epoch = epoch }, message);
 }
 
@@ -445,25 +492,25 @@ machine_state (Machine *machine)
 void
 machine_run (Machine *machine)
 {
-  post (machine, (Command) { .kind = COMMAND_RUN }, NULL);
+  machine_post (machine, (Command) { .kind = COMMAND_RUN }, NULL);
 }
 
 void
 machine_pause (Machine *machine)
 {
-  post (machine, (Command) { .kind = COMMAND_PAUSE, .reason = MACHINE_REASON_USER }, NULL);
+  machine_post (machine, (Command) { .kind = COMMAND_PAUSE, .reason = MACHINE_REASON_USER }, NULL);
 }
 
 void
 machine_reset (Machine *machine)
 {
-  post (machine, (Command) { .kind = COMMAND_RESET, .reason = MACHINE_REASON_USER }, NULL);
+  machine_post (machine, (Command) { .kind = COMMAND_RESET, .reason = MACHINE_REASON_USER }, NULL);
 }
 
 void
 machine_power_off (Machine *machine)
 {
-  post (machine, (Command) { .kind = COMMAND_END, .reason = MACHINE_REASON_USER }, NULL);
+  machine_post (machine, (Command) { .kind = COMMAND_END, .reason = MACHINE_REASON_USER }, NULL);
 }
 
 MachineState

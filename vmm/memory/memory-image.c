@@ -31,7 +31,7 @@ memory_image_new_empty (const char *folder)
 {
   MemoryImage *image = g_new0 (MemoryImage, 1);
 
-  image->folder = g_strdup (folder);
+  image->folder = folder ? g_canonicalize_filename (folder, NULL) : NULL;
   image->banks = g_array_new (FALSE, FALSE, sizeof (MemoryImageBank));
   image->sources = g_array_new (FALSE, FALSE, sizeof (MemoryImageSource));
   image->extents = g_array_new (FALSE, FALSE, sizeof (MemoryImageExtent));
@@ -208,9 +208,7 @@ memory_image_source_path (const MemoryImage *image, unsigned source)
 {
   const char *path = g_array_index (image->sources, MemoryImageSource, source).path;
 
-  if (g_path_is_absolute (path) || !image->folder)
-    return g_strdup (path);
-  return g_build_filename (image->folder, path, NULL);
+  return g_canonicalize_filename (path, image->folder);
 }
 
 /* Beside a memory file lies the index that was made with it. */

@@ -60,7 +60,7 @@ typedef struct {
 } MemoryImageExtent;
 
 typedef struct {
-  char *folder;    /* (nullable): where the index is; source paths are relative to it */
+  char *folder;    /* (nullable): where the index is, absolute; source paths are relative to it */
   GArray *banks;   /* of MemoryImageBank */
   GArray *sources; /* of MemoryImageSource; the first is the image's own file */
   GArray *extents; /* of MemoryImageExtent, by bank and first page, disjoint */
@@ -100,7 +100,7 @@ GByteArray *memory_image_format (const MemoryImage *image);
 /* Writes the index to a new file at @path, durably (but for the folder's entry). */
 bool memory_image_write (const MemoryImage *image, const char *path, GError **error);
 
-/* A source's path, absolute or relative to the working directory as @image's folder is. (transfer full) */
+/* A source's path, absolute. (transfer full) */
 char *memory_image_source_path (const MemoryImage *image, unsigned source);
 
 /**
