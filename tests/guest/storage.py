@@ -22,14 +22,17 @@ def enter_namespace():
 
 
 class StorageMachine(BonsaiMachine):
-    """With more drives than the command line gives (self.disks, as in vm.json), and a script of this folder as
-    what the guest does."""
+    """With more drives than the command line gives (self.disks, as in vm.json), and a script of this folder, if one
+    is named, as what the guest does."""
 
     def __init__(self, name, guest, script, **options):
         super().__init__(name, cpus=2, network=False, kernel=guests.directory(guest) / "vmlinuz", **options)
         self.script = script
-        self.initrd = self.initramfs(guests.directory(guest) / "initrd")
-        self.append = f"console=ttyS0 quiet rdinit=/{script}"
+        self.initrd = guests.directory(guest) / "initrd"
+        self.append = "console=ttyS0 quiet"
+        if script:
+            self.initrd = self.initramfs(self.initrd)
+            self.append += f" rdinit=/{script}"
         self.disks = []
         self.small = None
 

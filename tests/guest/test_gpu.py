@@ -4,16 +4,14 @@
 
 import base64
 import json
-import os
 import pathlib
 import re
-import subprocess
 
 import tap
 from PIL import Image
 
 from machine import MachineStory
-from storage import StorageMachine
+from windows import WindowMachine
 
 WHITE = (255, 255, 255)
 # Of the kernel's complaints. The driver of 6.1 looks at a property of its planes that it doesn't make.
@@ -21,18 +19,11 @@ ABOUT_DISPLAYS = "failed|virtio|drm|gpu|pci|vga|fbcon|DMA"
 OF_THE_DRIVER = r"drm_plane_enable_fb_damage_clips\(\) not called"
 
 
-class GpuMachine(StorageMachine):
-    """With a card for two screens, in windows of an X server of its own."""
+class GpuMachine(WindowMachine):
+    """With a card for two screens, each in a window."""
 
     def __init__(self):
-        super().__init__("gpu", "gpu", "gpu-init", memory=256, window=True)
-        reading, writing = os.pipe()
-        self.x = subprocess.Popen(["Xvfb", "-displayfd", str(writing), "-screen", "0", "1600x1200x24", "-nolisten", "tcp"],
-                                  pass_fds=[writing], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        os.close(writing)
-        with os.fdopen(reading) as said:
-            self.environment["DISPLAY"] = ":" + said.readline().strip()
-        self.environment.pop("WAYLAND_DISPLAY", None)
+        super().__init__("gpu", "gpu", "gpu-init", memory=256)
 
     def plug_serial(self):
         super().plug_serial()
@@ -47,17 +38,6 @@ class GpuMachine(StorageMachine):
         self.bonsai("screenshot", "--head", number, self.name, path)
         with Image.open(path) as image:
             return image.convert("RGB")
-
-    def resize(self, title, width, height):
-        """As someone who drags the window's corner."""
-        found = subprocess.run(["xdotool", "search", "--name", title], env=self.environment, text=True, check=True,
-                               capture_output=True).stdout.split()
-        subprocess.run(["xdotool", "windowsize", found[-1], str(width), str(height)], env=self.environment, check=True)
-
-    def close(self):
-        super().close()
-        self.x.kill()
-        self.x.wait()
 
 
 class Screens(MachineStory):
@@ -119,14 +99,19 @@ class Screens(MachineStory):
         assert picture.getpixel((99, 50))[0] == 0x30 and picture.getpixel((120, 82))[0] == 0x30
         assert self.machine.head(2).getpixel((100, 50))[0] == 0x60
 
+    def resize(self, title, width, height):
+        window = self.machine.window_called(title)
+        window.resize(width, height)
+        window.close()
+
     def test_resize(self):
         """Windows that are made larger or smaller change the guest's modes."""
-        self.machine.resize(r"^gpu \(screen 2\)", 1000, 700)
+        self.resize(r"^gpu \(screen 2\)", 1000, 700)
         self.said(r"resized 1 to 1000x700", 30)
         self.check_picture(self.machine.head(2), 2)
         assert self.machine.head(2).size == (1000, 700)
         assert self.machine.head(1).size == (1280, 800)
-        self.machine.resize("^gpu$|^gpu —", 1400, 900)
+        self.resize("^gpu$|^gpu —", 1400, 900)
         self.said(r"resized 0 to 1400x900", 30)
         self.check_picture(self.machine.head(1), 1)
 
