@@ -85,8 +85,11 @@ typedef enum { VCPU_PARK, VCPU_RUN, VCPU_QUIT } VcpuTarget;
 void vcpu_handle_exit (Vcpu *vcpu);
 void vcpu_fail_run (Vcpu *vcpu, int run_errno);
 
-/* vcpu-time.c: how far the counters have gone on since time stopped; 0 while it runs. */
-uint64_t vcpu_time_overrun (VcpuSet *set);
+/* vcpu-time.c: what a counter that was read as @tsc goes on from, while time stands; exact. */
+uint64_t vcpu_time_of (Vcpu *vcpu, uint64_t tsc);
+/* Gives the first vCPU's counter the value @tsc, any other's what it is @ahead of the first's. Before the counter is
+ * written as an MSR: KVM takes a value within a second of what it expects for its own. */
+void vcpu_time_put (Vcpu *vcpu, uint64_t ahead, uint64_t tsc);
 /* Time stands still, and the first vCPU's counter is to go on from @tsc. */
 void vcpu_time_set (VcpuSet *set, uint64_t tsc);
 

@@ -365,7 +365,6 @@ bool
 vcpu_set_save (VcpuSet *set, GByteArray *out, GError **error)
 {
   g_autoptr (VcpuState) state = vcpu_state_new (set);
-  uint64_t overrun = vcpu_time_overrun (set);
   uint8_t header[8];
 
   store_le32 (header, set->n);
@@ -377,7 +376,7 @@ vcpu_set_save (VcpuSet *set, GByteArray *out, GError **error)
       state->msrs = set->vcpus[0].power_on->msrs;
       if (!vcpu_get_state (&set->vcpus[i], state, error))
         return false;
-      set_tsc (state, get_tsc (state) - overrun);
+      set_tsc (state, vcpu_time_of (&set->vcpus[i], get_tsc (state)));
       state_save (&vcpu_state_table, state, one);
       store_le64 (header, one->len);
       g_byte_array_append (out, header, 8);
@@ -423,12 +422,17 @@ vcpu_set_load (VcpuSet *set, const uint8_t *data, size_t size, bool commit, GErr
     }
   if (size)
     return damaged (error);
-  for (unsigned i = 0; commit && i < set->n; i++)
+  if (!commit)
+    return true;
+  for (unsigned i = 0; i < set->n; i++)
     {
-      if (!vcpu_set_state (&set->vcpus[i], g_ptr_array_index (states, i), error))
+      const VcpuState *state = g_ptr_array_index (states, i);
+      uint64_t first = get_tsc (g_ptr_array_index (states, 0));
+
+      vcpu_time_put (&set->vcpus[i], get_tsc (state) - first, first);
+      if (!vcpu_set_state (&set->vcpus[i], state, error))
         return false;
     }
-  if (commit)
-    vcpu_time_set (set, get_tsc (g_ptr_array_index (states, 0)));
+  vcpu_time_set (set, get_tsc (g_ptr_array_index (states, 0)));
   return true;
 }

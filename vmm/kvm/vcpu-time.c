@@ -32,21 +32,36 @@ write_msr (Vcpu *vcpu, uint32_t index, uint64_t value)
   (void)ioctl (vcpu->fd, KVM_SET_MSRS, &msrs);
 }
 
-/* All counters go back by the same amount, so that they stay in step to the cycle. Kernels before 5.16 don't
- * know the attribute, but put written values in step themselves. */
-static void
-set_back (Vcpu *vcpu, uint64_t overrun)
+/* What KVM adds to the host's counter. Kernels before 5.16 don't know the attribute. */
+static bool
+get_offset (Vcpu *vcpu, uint64_t *offset)
 {
-  uint64_t offset, deadline, tsc;
+  struct kvm_device_attr attribute = { .group = KVM_VCPU_TSC_CTRL,
+                                       .attr = KVM_VCPU_TSC_OFFSET,
+                                       .addr = (uintptr_t)offset };
+
+  return ioctl (vcpu->fd, KVM_GET_DEVICE_ATTR, &attribute) == 0;
+}
+
+static void
+set_offset (Vcpu *vcpu, uint64_t offset)
+{
   struct kvm_device_attr attribute = { .group = KVM_VCPU_TSC_CTRL,
                                        .attr = KVM_VCPU_TSC_OFFSET,
                                        .addr = (uintptr_t)&offset };
 
-  if (ioctl (vcpu->fd, KVM_GET_DEVICE_ATTR, &attribute) == 0)
-    {
-      offset -= overrun;
-      (void)ioctl (vcpu->fd, KVM_SET_DEVICE_ATTR, &attribute);
-    }
+  (void)ioctl (vcpu->fd, KVM_SET_DEVICE_ATTR, &attribute);
+}
+
+/* All counters go back by the same amount, so that they stay in step to the cycle. Without offsets KVM puts
+ * written values in step itself. */
+static void
+set_back (Vcpu *vcpu, uint64_t overrun)
+{
+  uint64_t offset, deadline, tsc;
+
+  if (get_offset (vcpu, &offset))
+    set_offset (vcpu, offset - overrun);
   else if (read_msr (vcpu, MSR_TSC, &tsc))
     write_msr (vcpu, MSR_TSC, tsc - overrun);
   /* The kernel's timer was set for the old count. */
@@ -54,8 +69,9 @@ set_back (Vcpu *vcpu, uint64_t overrun)
     write_msr (vcpu, MSR_TSC_DEADLINE, deadline);
 }
 
-uint64_t
-vcpu_time_overrun (VcpuSet *set)
+/* How far the counters have gone on since time stopped; 0 while it runs. */
+static uint64_t
+overrun_of (VcpuSet *set)
 {
   uint64_t now;
 
@@ -69,6 +85,33 @@ vcpu_time_set (VcpuSet *set, uint64_t tsc)
 {
   set->time.stopped = !kvm_vm_is_pvm (set->vm);
   set->time.tsc = tsc;
+}
+
+uint64_t
+vcpu_time_of (Vcpu *vcpu, uint64_t tsc)
+{
+  VcpuSet *set = vcpu->set;
+  uint64_t offset, first;
+
+  if (!set->time.stopped)
+    return tsc;
+  if (get_offset (vcpu, &offset) && get_offset (&set->vcpus[0], &first))
+    return set->time.tsc + (offset - first);
+  return tsc - overrun_of (set);
+}
+
+void
+vcpu_time_put (Vcpu *vcpu, uint64_t ahead, uint64_t tsc)
+{
+  VcpuSet *set = vcpu->set;
+  uint64_t offset, now;
+
+  if (kvm_vm_is_pvm (set->vm) || !get_offset (&set->vcpus[0], &offset))
+    return;
+  if (vcpu != &set->vcpus[0])
+    set_offset (vcpu, offset + ahead);
+  else if (read_msr (vcpu, MSR_TSC, &now))
+    set_offset (vcpu, offset + (tsc - now));
 }
 
 void
@@ -85,7 +128,7 @@ vcpu_set_stop_time (VcpuSet *set)
 void
 vcpu_set_start_time (VcpuSet *set)
 {
-  uint64_t overrun = vcpu_time_overrun (set);
+  uint64_t overrun = overrun_of (set);
 
   for (unsigned i = 0; overrun && i < set->n; i++)
     set_back (&set->vcpus[i], overrun);
