@@ -254,3 +254,9 @@ board_when_drained (Board *board, LoopFunc func, void *data)
   loop_call (board->loop, tell_drained, board);
   g_mutex_unlock (&board->drain_lock);
 }
+
+bool
+board_is_drained (Board *board)
+{
+  return g_atomic_int_get (&board->in_flight) == 0;
+}

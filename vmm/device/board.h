@@ -114,6 +114,9 @@ void board_io_end (Board *board);
 /* Calls @func once on the loop's thread as soon as nothing is in flight. */
 void board_when_drained (Board *board, LoopFunc func, void *data);
 
+/* Whether nothing is in flight. It stays so for as long as the loop's thread, which asks, does nothing else. */
+bool board_is_drained (Board *board);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Board, board_free)
 
 G_END_DECLS

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "vmm/kvm/vm.h"
-
 #include "vmm/base/error.h"
+#include "vmm/kvm/vm-private.h"
 
 #include <errno.h>
 #include <sys/ioctl.h>
@@ -122,31 +121,76 @@ set_chip (KvmVm *vm, uint32_t id, const void *state, size_t size, GError **error
   return true;
 }
 
+static bool
+get_pit (KvmVm *vm, struct kvm_pit_state2 *pit, GError **error)
+{
+  memset (pit, 0, sizeof *pit);
+  if (vm->stands)
+    *pit = vm->pit;
+  else if (ioctl (vm->fd, KVM_GET_PIT2, pit) < 0)
+    return vmm_set_errno_error (error, errno, "Can't read the interval timer's state");
+  return true;
+}
+
+static bool
+put_pit (KvmVm *vm, const struct kvm_pit_state2 *pit, GError **error)
+{
+  struct kvm_pit_state2 copy = *pit;
+
+  return ioctl (vm->fd, KVM_SET_PIT2, &copy) >= 0
+         || vmm_set_errno_error (error, errno, "Can't set the interval timer's state");
+}
+
+static bool
+set_pit (KvmVm *vm, const struct kvm_pit_state2 *pit, GError **error)
+{
+  if (!vm->stands)
+    return put_pit (vm, pit, error);
+  vm->pit = *pit;
+  return true;
+}
+
+static bool
+set_clock (KvmVm *vm, uint64_t ns, GError **error)
+{
+  struct kvm_clock_data clock = { .clock = ns };
+
+  return ioctl (vm->fd, KVM_SET_CLOCK, &clock) >= 0
+         || vmm_set_errno_error (error, errno, "Can't set KVM's clock");
+}
+
 bool
 kvm_vm_get_time (KvmVm *vm, KvmVmState *state, GError **error)
 {
   struct kvm_clock_data clock = { 0 };
 
-  memset (&state->pit, 0, sizeof state->pit);
-  if (ioctl (kvm_vm_fd (vm), KVM_GET_PIT2, &state->pit) < 0)
-    return vmm_set_errno_error (error, errno, "Can't read the interval timer's state");
-  if (ioctl (kvm_vm_fd (vm), KVM_GET_CLOCK, &clock) < 0)
+  if (!get_pit (vm, &state->pit, error))
+    return false;
+  if (ioctl (vm->fd, KVM_GET_CLOCK, &clock) < 0)
     return vmm_set_errno_error (error, errno, "Can't read KVM's clock");
   state->clock = clock.clock;
   return true;
 }
 
+/* The kernel's timers run on whatever the vCPUs do. What HPETs use to keep it quiet stops the PIT's. */
 bool
-kvm_vm_set_time (KvmVm *vm, const KvmVmState *state, GError **error)
+kvm_vm_stop_time (KvmVm *vm, KvmVmState *state, GError **error)
 {
-  struct kvm_pit_state2 pit = state->pit;
-  struct kvm_clock_data clock = { .clock = state->clock };
+  struct kvm_pit_state2 quiet;
 
-  if (ioctl (kvm_vm_fd (vm), KVM_SET_PIT2, &pit) < 0)
-    return vmm_set_errno_error (error, errno, "Can't set the interval timer's state");
-  if (ioctl (kvm_vm_fd (vm), KVM_SET_CLOCK, &clock) < 0)
-    return vmm_set_errno_error (error, errno, "Can't set KVM's clock");
-  return true;
+  if (!kvm_vm_get_time (vm, state, error))
+    return false;
+  quiet = vm->pit = state->pit;
+  vm->stands = true;
+  quiet.flags |= KVM_PIT_FLAGS_HPET_LEGACY;
+  return put_pit (vm, &quiet, error);
+}
+
+bool
+kvm_vm_start_time (KvmVm *vm, const KvmVmState *state, GError **error)
+{
+  vm->stands = false;
+  return set_pit (vm, &state->pit, error) && set_clock (vm, state->clock, error);
 }
 
 bool
@@ -171,5 +215,5 @@ kvm_vm_set_state (KvmVm *vm, const KvmVmState *state, GError **error)
         return false;
     }
   return set_chip (vm, KVM_IRQCHIP_IOAPIC, &state->ioapic, sizeof state->ioapic, error)
-         && kvm_vm_set_time (vm, state, error);
+         && set_pit (vm, &state->pit, error) && set_clock (vm, state->clock, error);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "vmm/kvm/vm.h"
+#include "vmm/kvm/vm-private.h"
 
 #include "vmm/base/error.h"
 #include "vmm/kvm/irq-routes.h"
@@ -44,19 +44,6 @@ typedef struct {
   void *host;
   bool read_only;
 } Slot;
-
-struct KvmVm {
-  Hypervisor hypervisor;
-  int system_fd;
-  int fd;
-  size_t run_size;
-  bool pvm;
-  IrqRoutes *routes; /* atomic: NULL until there are chips */
-  KvmVmState power_on;
-  GMutex lock;
-  GHashTable *slots;     /* lock: number → Slot */
-  uint32_t early_levels; /* lock: of the lines until there are chips */
-};
 
 static IrqRoutes *
 routes_of (KvmVm *vm)
@@ -220,6 +207,11 @@ vm_mute_pit (Hypervisor *self, bool mute)
   KvmVm *vm = (KvmVm *) self;
   struct kvm_pit_state2 pit;
 
+  if (vm->stands)
+    {
+      vm->pit.flags = mute ? KVM_PIT_FLAGS_HPET_LEGACY : 0;
+      return;
+    }
   memset (&pit, 0, sizeof pit);
   if (ioctl (vm->fd, KVM_GET_PIT2, &pit) < 0 || mute == ((pit.flags & KVM_PIT_FLAGS_HPET_LEGACY) != 0))
     return;

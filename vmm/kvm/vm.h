@@ -62,10 +62,11 @@ extern const StateTable kvm_vm_state_table;
 bool kvm_vm_get_state (KvmVm *vm, KvmVmState *state, GError **error);
 bool kvm_vm_set_state (KvmVm *vm, const KvmVmState *state, GError **error);
 
-/* The members pit and clock alone: taken when a machine stops, put back when it goes on, so that no time
- * passes for the guest in between. */
+/* The members pit and clock alone. They are taken when a machine stops, whose vCPUs are parked, and put back when it
+ * goes on, so that no time passes for the guest, and the PIT does nothing, in between. */
 bool kvm_vm_get_time (KvmVm *vm, KvmVmState *state, GError **error);
-bool kvm_vm_set_time (KvmVm *vm, const KvmVmState *state, GError **error);
+bool kvm_vm_stop_time (KvmVm *vm, KvmVmState *state, GError **error);
+bool kvm_vm_start_time (KvmVm *vm, const KvmVmState *state, GError **error);
 
 /* Interrupt controllers and PIT as after power-on; the clock goes on. */
 bool kvm_vm_reset (KvmVm *vm, GError **error);

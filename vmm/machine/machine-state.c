@@ -185,7 +185,8 @@ load (Machine *machine, const uint8_t *data, size_t size, GError **error)
       || !vcpu_set_load (machine->vcpus, parts[PART_VCPUS].data, parts[PART_VCPUS].size, false, error))
     return false;
 
-  /* Devices re-arm their timers on the clock and drive their lines; the controllers' own state comes after. */
+  /* Devices re-arm their timers on the clock and drive their lines. The controllers' own state comes after: it knows
+   * which edges they have seen. */
   {
     int64_t before = vm_clock_now (machine->clock);
 
@@ -200,11 +201,8 @@ load (Machine *machine, const uint8_t *data, size_t size, GError **error)
   __atomic_fetch_add (&machine->epoch, 1, __ATOMIC_SEQ_CST);
   machine->fresh = false;
   machine->stopped = state;
-  if (!kvm_vm_set_state (machine->vm, &state, error))
-    return false;
-  for (unsigned gsi = 0; gsi < BOARD_N_GSIS; gsi++)
-    irq_line_resync (machine->board->irq[gsi]);
-  return vcpu_set_load (machine->vcpus, parts[PART_VCPUS].data, parts[PART_VCPUS].size, true, error);
+  return kvm_vm_set_state (machine->vm, &state, error)
+         && vcpu_set_load (machine->vcpus, parts[PART_VCPUS].data, parts[PART_VCPUS].size, true, error);
 }
 
 static void

@@ -24,7 +24,7 @@ stop_time (Machine *machine)
     return;
   vm_clock_stop (machine->clock);
   loop_clock_changed (machine->loop, machine->clock);
-  if (!kvm_vm_get_time (machine->vm, &machine->stopped, &error))
+  if (!kvm_vm_stop_time (machine->vm, &machine->stopped, &error))
     g_warning ("%s: %s", machine->name, error->message);
   vcpu_set_stop_time (machine->vcpus);
 }
@@ -35,7 +35,7 @@ start_time (Machine *machine, GError **error)
   if (vm_clock_is_running (machine->clock))
     return true;
   vcpu_set_start_time (machine->vcpus);
-  if (!kvm_vm_set_time (machine->vm, &machine->stopped, error))
+  if (!kvm_vm_start_time (machine->vm, &machine->stopped, error))
     return false;
   vm_clock_start (machine->clock);
   loop_clock_changed (machine->loop, machine->clock);
@@ -223,25 +223,57 @@ delay_hold (Machine *machine, Command *command)
   return true;
 }
 
+static void on_drained (void *data);
+
+static gboolean
+hold_now (gpointer data)
+{
+  Machine *machine = data;
+  Command *command;
+
+  if (!board_is_drained (machine->board)) /* something has begun since */
+    {
+      board_when_drained (machine->board, on_drained, machine);
+      return G_SOURCE_REMOVE;
+    }
+  command = g_steal_pointer (&machine->current);
+  if (!delay_hold (machine, command))
+    {
+      finish_hold (machine, command);
+      settle (machine);
+      machine_answer_hold (machine, command->hold);
+      command_free (command);
+    }
+  loop_call (machine->loop, serve, machine);
+  return G_SOURCE_REMOVE;
+}
+
+/* Not in a call of the loop, for then no others would be served while it waits for something. */
+static void
+hold_soon (Machine *machine)
+{
+  g_autoptr (GSource) source = g_idle_source_new ();
+
+  g_source_set_priority (source, G_PRIORITY_HIGH);
+  g_source_set_callback (source, hold_now, machine, NULL);
+  g_source_attach (source, loop_context (machine->loop));
+}
+
 static void
 on_drained (void *data)
 {
   Machine *machine = data;
-  Command *command = g_steal_pointer (&machine->current);
+  Command *command;
 
-  if (command->kind == COMMAND_HOLD && delay_hold (machine, command))
+  if (machine->current->kind == COMMAND_HOLD)
     {
-      loop_call (machine->loop, serve, machine);
+      hold_soon (machine);
       return;
     }
-  if (command->kind == COMMAND_HOLD)
-    finish_hold (machine, command);
-  else
-    finish_stop (machine, command);
-  settle (machine);
-  if (command->kind == COMMAND_HOLD)
-    machine_answer_hold (machine, command->hold);
+  command = g_steal_pointer (&machine->current);
+  finish_stop (machine, command);
   command_free (command);
+  settle (machine);
   loop_call (machine->loop, serve, machine);
 }
 
@@ -435,7 +467,7 @@ build (Machine *machine, const MachineConfig *config, GError **error)
     return false;
   machine->vcpus = vcpu_set_new (machine->vm, machine->board, machine->name, config->cpu, &topology, on_trouble,
                                  machine, error);
-  return machine->vcpus && kvm_vm_get_time (machine->vm, &machine->stopped, error);
+  return machine->vcpus && kvm_vm_stop_time (machine->vm, &machine->stopped, error);
 }
 
 Machine *

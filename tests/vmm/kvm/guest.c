@@ -15,6 +15,8 @@
 #define PORT_EXIT  0x8
 #define PORT_ASK   0xc
 #define MMIO_SIZE  0x10000u
+#define MMIO_COUNT 0xf000u
+#define MMIO_EXIT  0xf008u
 #define ROM_SIZE   0x10000u
 
 typedef struct {
@@ -107,7 +109,12 @@ mmio_write (Device *device, uint64_t offset, uint64_t value, unsigned size)
 {
   TestDevice *self = (TestDevice *) device;
 
-  record (self->guest, (GuestAccess) { false, true, offset, size, value });
+  if (offset == MMIO_COUNT)
+    count_to (self, (uint32_t) value);
+  else if (offset == MMIO_EXIT)
+    board_request (device->board, BOARD_REQUEST_EXIT, (int) (value << 1 | 1), NULL);
+  else
+    record (self->guest, (GuestAccess) { false, true, offset, size, value });
 }
 
 static const BusOps port_ops = { .read = port_read, .write = port_write };
@@ -165,16 +172,17 @@ build (Board *board, void *data, GError **error)
 {
   static const uint8_t jump_to_start[] = { 0xea, 0x00, 0x00, 0x00, 0xf0 }; /* jmp f000:0000 */
   Guest *guest = data;
+  uint64_t ram_size = guest->config.ram_size ? guest->config.ram_size : GUEST_RAM_SIZE;
   MemoryBank *rom;
   uint8_t *code;
 
-  guest->ram = guest_memory_add_bank (board->memory, "ram-low", GUEST_RAM_SIZE, BANK_RAM, error);
+  guest->ram = guest_memory_add_bank (board->memory, "ram-low", ram_size, BANK_RAM, error);
   rom = guest_memory_add_bank (board->memory, "rom", ROM_SIZE, BANK_ROM, error);
   if (!guest->ram || !rom)
     return false;
   g_assert_true (memory_bank_map (rom, UINT64_C (0xffff0000)));
   g_assert_true (memory_bank_map_alias (guest->ram, 1, 0, 0, GUEST_ROM, BANK_RAM));
-  g_assert_true (memory_bank_map_alias (guest->ram, 2, 0x100000, 0x100000, GUEST_RAM_SIZE - 0x100000, BANK_RAM));
+  g_assert_true (memory_bank_map_alias (guest->ram, 2, 0x100000, 0x100000, ram_size - 0x100000, BANK_RAM));
   g_assert_true (memory_bank_map_alias (rom, 1, GUEST_ROM, 0, ROM_SIZE, BANK_ROM));
 
   code = memory_bank_data (rom);
@@ -182,6 +190,15 @@ build (Board *board, void *data, GError **error)
   if (guest->config.real_mode)
     copy_code (code, guest->config.code, guest->config.code_end);
   return board_add (board, &test_class, NULL, guest, error) != NULL;
+}
+
+/* Intel SDM vol. 3A, 4.6.1: bit 2 at every level. */
+static void
+open_pages (uint8_t *tables)
+{
+  for (unsigned i = 0; i < CPU_START_PAGE_TABLES_SIZE; i += 8)
+    if (load_le64 (tables + i))
+      store_le64 (tables + i, load_le64 (tables + i) | 4);
 }
 
 static void
@@ -201,6 +218,8 @@ prepare (Board *board, CpuStart *start, void *data)
   start->cr3 = GUEST_PAGE_TABLES;
   start->gdt = GUEST_GDT;
   g_assert_true (cpu_start_write_page_tables (board->memory, GUEST_PAGE_TABLES));
+  if (guest->config.user_pages)
+    open_pages (ram + GUEST_PAGE_TABLES);
   g_assert_true (cpu_start_write_gdt (board->memory, GUEST_GDT, CPU_START_LONG));
 }
 

@@ -15,7 +15,7 @@ G_BEGIN_DECLS
  *   port 0x504 (4)  count: each write must be the one before plus 1, else gaps is raised
  *   port 0x508 (1)  ends the machine with status (value << 1) | 1
  *   port 0x50c (1)  asks the board: GUEST_ASK_*
- *   memory at GUEST_MMIO (64 KiB): like the log
+ *   memory at GUEST_MMIO (64 KiB): like the log; at 0xf000 and 0xf008 like the ports 0x504 and 0x508
  */
 #define GUEST_RAM_SIZE     (2u << 20)
 #define GUEST_PAGE_TABLES  0x1000u
@@ -43,6 +43,8 @@ typedef struct {
   const uint8_t *other, *other_end; /* at GUEST_OTHER_CODE */
   bool real_mode;
   unsigned n_cpus; /* 0: 1 */
+  uint64_t ram_size; /* 0: GUEST_RAM_SIZE */
+  bool user_pages;   /* all of memory is open to user mode */
   CpuStart start;  /* registers; mode, rip, rsp, cr3 and gdt are filled in */
 } GuestConfig;
 
@@ -112,5 +114,6 @@ GUEST_DECLARE (smp_lost);
 GUEST_DECLARE (smp_other);
 GUEST_DECLARE (smp_spinner);
 GUEST_DECLARE (real_mode);
+GUEST_DECLARE (writer);
 
 G_END_DECLS

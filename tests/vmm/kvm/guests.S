@@ -8,6 +8,9 @@
 #define PORT_EXIT  0x508
 #define PORT_ASK   0x50c
 
+#define MMIO_COUNT 0xd000f000
+#define MMIO_EXIT  0xd000f008
+
 	.section .rodata
 
 	.macro guest name
@@ -303,5 +306,42 @@ guest_\name\()_end:
 	out	%al, $0x20
 	iret
 	end real_mode
+
+/* Writes a number of its own and one computed of it to every page from rdi to rsi, again and again, each time the next
+ * one, and looks first whether the last one is there; counts the rounds. Ends with status 9 if it isn't. With ebx it
+ * does so in user mode, the only one that KVM of kind PVM runs natively. */
+	guest writer
+	.code64
+	test	%ebx, %ebx
+	jz	1f
+	mov	$0x174, %ecx		/* SYSENTER_CS: SYSEXIT's 64-bit code is 32 bytes further */
+	mov	$0x10, %eax
+	xor	%edx, %edx
+	wrmsr
+	lea	1f(%rip), %rdx
+	mov	%rsp, %rcx
+	sysexitq
+1:	xor	%r8d, %r8d
+2:	inc	%r8
+	mov	%rdi, %rbx
+3:	lea	-1(%r8), %rax
+	cmp	%rax, (%rbx)
+	jne	9f
+	imul	$0x9e3779b, %rax, %rax
+	cmp	%rax, 0xff8(%rbx)
+	jne	9f
+	mov	%r8, (%rbx)
+	imul	$0x9e3779b, %r8, %rax
+	mov	%rax, 0xff8(%rbx)
+	add	$0x1000, %rbx
+	cmp	%rsi, %rbx
+	jb	3b
+	mov	$MMIO_COUNT, %eax
+	mov	%r8d, (%rax)
+	jmp	2b
+9:	mov	$MMIO_EXIT, %eax
+	movl	$9, (%rax)
+1:	jmp	1b
+	end writer
 
 	.section .note.GNU-stack, "", @progbits
