@@ -217,6 +217,7 @@ run_host (ConsoleHost *host)
       while ((job = g_async_queue_try_pop (host->jobs)))
         run_job (job);
       g_ptr_array_set_size (host->closed, 0);
+      console_host_take_clipboard (host);
 
       /* SDL polls while it has no window to wait on: wait for someone who wants one instead. */
       if (host->windows->len == 0)
@@ -237,13 +238,24 @@ run_host (ConsoleHost *host)
 }
 
 static void
+clipboard_has_news (void *data)
+{
+  console_host_wake (data);
+}
+
+static void
 start_host (void *data)
 {
   Start *start = data;
+  ConsoleHost *host = start->host;
 
   start->started = start_video (start->video_driver, start->error);
   if (start->started)
-    start->host->wake_event = SDL_RegisterEvents (1);
+    {
+      host->wake_event = SDL_RegisterEvents (1);
+      if (g_strcmp0 (SDL_GetCurrentVideoDriver (), "x11") == 0)
+        host->clipboard = x11_clipboard_new (clipboard_has_news, host);
+    }
   else
     start->host->quit = true;
 }
@@ -258,6 +270,7 @@ host_thread (void *data)
   run_job (first);
   started = !host->quit;
   run_host (host);
+  g_clear_pointer (&host->clipboard, x11_clipboard_free);
   if (started)
     {
       if (SDL_WasInit (SDL_INIT_AUDIO))

@@ -5,6 +5,7 @@
 #include "display/window/console-sound.h"
 #include "display/window/console-window.h"
 #include "display/window/painter.h"
+#include "display/window/x11-clipboard.h"
 
 #include <SDL.h>
 
@@ -22,6 +23,7 @@ struct ConsoleHost {
   char *renderer;    /* what draws with OpenGL, or NULL: windows are drawn by the processor */
   bool probed;
   bool quit;
+  X11Clipboard *clipboard; /* or NULL: SDL's is used */
 };
 
 struct ConsoleWindow {
@@ -77,14 +79,19 @@ typedef void (*ConsoleJobFunc) (void *data);
 /* Runs @func on the SDL thread before this returns; at once when called on it. */
 void console_host_call (ConsoleHost *host, ConsoleJobFunc func, void *data);
 
-/* --- console-window.c --- */
+/* --- console-clipboard.c --- */
 
-void console_window_event (ConsoleWindow *window, const SDL_Event *event);
-void console_window_update_title (ConsoleWindow *window);
+/* Tells windows what is new of the host's clipboard. */
+void console_host_take_clipboard (ConsoleHost *host);
 /* Tells the owner what the host's clipboard holds, or that it is none of its business. */
 void console_window_show_clipboard (ConsoleWindow *window);
 /* It holds something else now. */
 void console_window_note_clipboard (ConsoleWindow *window);
+
+/* --- console-window.c --- */
+
+void console_window_event (ConsoleWindow *window, const SDL_Event *event);
+void console_window_update_title (ConsoleWindow *window);
 void console_window_follow_mode (ConsoleWindow *window);
 /* The window has this size in pixels now: the guest may follow, if it was not ours to choose. */
 void console_window_wish (ConsoleWindow *window, int width, int height);

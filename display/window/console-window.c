@@ -359,49 +359,6 @@ console_window_free (ConsoleWindow *window)
   console_host_call (window->host, free_job, window);
 }
 
-/* --- the clipboard --- */
-
-/* Only the one whose window has the focus may see what the host's clipboard holds. */
-void
-console_window_show_clipboard (ConsoleWindow *window)
-{
-  bool focused = SDL_GetWindowFlags (window->sdl) & SDL_WINDOW_INPUT_FOCUS;
-  char *text = focused && window->ops.clipboard && SDL_HasClipboardText () ? SDL_GetClipboardText () : NULL;
-
-  if (window->ops.clipboard)
-    window->ops.clipboard (window, text && *text ? text : NULL, window->data);
-  SDL_free (text);
-}
-
-void
-console_window_note_clipboard (ConsoleWindow *window)
-{
-  if (SDL_GetWindowFlags (window->sdl) & SDL_WINDOW_INPUT_FOCUS)
-    console_window_show_clipboard (window);
-}
-
-typedef struct {
-  ConsoleWindow *window;
-  const char *text;
-} Text;
-
-static void
-clipboard_job (void *data)
-{
-  Text *text = data;
-
-  if (SDL_GetWindowFlags (text->window->sdl) & SDL_WINDOW_INPUT_FOCUS)
-    SDL_SetClipboardText (text->text);
-}
-
-void
-console_window_set_clipboard (ConsoleWindow *window, const char *text)
-{
-  Text job = { window, text };
-
-  console_host_call (window->host, clipboard_job, &job);
-}
-
 /* --- the owner's wishes --- */
 
 typedef struct {

@@ -189,7 +189,21 @@ on_action (ConsoleWindow *window, const char *action, void *data)
   say ("action %s", action);
 }
 
-static const ConsoleWindowOps window_ops = { .close_requested = on_close, .action = on_action };
+/* How long it is, and its first and last words. */
+static void
+on_clipboard (ConsoleWindow *window, const char *text, void *data)
+{
+  g_auto (GStrv) words = g_strsplit (text ? text : "", " ", -1);
+  guint n = g_strv_length (words);
+
+  if (text)
+    say ("clipboard %zu %s %s", strlen (text), words[0], words[n - 1]);
+  else
+    say ("clipboard of others");
+}
+
+static const ConsoleWindowOps window_ops = { .close_requested = on_close, .action = on_action,
+                                             .clipboard = on_clipboard };
 
 static ConsoleWindow *
 open_window (Probe *probe, const char *title, const char *wm_class)
@@ -338,6 +352,18 @@ play_tone (Probe *probe, int ms)
   g_source_attach (source, probe->context);
 }
 
+/* A text of so many words. */
+static void
+copy_words (Probe *probe, int n)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  for (int i = 0; i < n; i++)
+    g_string_append_printf (text, "größe%d ", i);
+  g_string_append (text, "end");
+  console_window_set_clipboard (probe->window, text->str);
+}
+
 static void
 say_describe (Probe *probe)
 {
@@ -364,6 +390,8 @@ run_window_command (Probe *probe, char **words, const char *rest, int a, int b)
     console_window_present (probe->window);
   else if (strcmp (verb, "tone") == 0)
     play_tone (probe, a);
+  else if (strcmp (verb, "copy") == 0)
+    copy_words (probe, a);
   else if (strcmp (verb, "describe") == 0)
     say_describe (probe);
   else if (strcmp (verb, "cycle") == 0)

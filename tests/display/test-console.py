@@ -336,6 +336,45 @@ def test_the_guest_cursor_is_drawn(s):
     s.until_pixel(100, 200, RED)
 
 
+def copy(text):
+    """As any program would: it keeps the text until another one has something."""
+    subprocess.run(["xclip", "-selection", "clipboard", "-in"], input=text.encode(), stdout=subprocess.DEVNULL,
+                   stderr=subprocess.DEVNULL, check=True)
+
+
+def pasted():
+    return run("xclip", "-selection", "clipboard", "-out")
+
+
+def test_who_has_the_focus_has_the_clipboard(s):
+    words = "größe " * 160000  # more than a MiB
+    s.probe.tell("open other-window")
+    other = s.find("other-window")
+    until(lambda: run("xdotool", "getactivewindow") == other, "the new window active")
+    s.focus()
+    s.probe.tell("usage")
+    # A program copies something while a window has the focus.
+    copy("first " + words + "last")
+    s.probe.expect(f"clipboard {10 + len(words.encode())} first last")
+    # Others see nothing of it; who gets the focus does.
+    xdo("windowactivate", "--sync", other)
+    s.probe.expect("clipboard of others")
+    s.probe.expect(f"clipboard {10 + len(words.encode())} first last")
+    # What a guest has copied.
+    s.probe.tell("copy 100000")
+    until(lambda: pasted() == "".join(f"größe{i} " for i in range(100000)) + "end", "the guest's text")
+    # A guest whose window has no focus may not.
+    s.probe.tell("usage")
+    s.focus()
+    s.probe.expect("clipboard [0-9]+ größe0 end")
+    copy("mine")
+    s.probe.expect("clipboard 4 mine mine")
+    s.probe.tell("copy 3")
+    assert pasted() == "mine", "the clipboard was changed from a window without the focus"
+    s.probe.tell("close")
+    s.focus()
+
+
 def test_closing_asks(s):
     run("wmctrl", "-i", "-c", s.window)
     s.probe.expect("close requested")
