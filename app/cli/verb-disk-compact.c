@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli/disk.h"
+#include "app/snapshot/snapshot-guard.h"
 
 typedef struct {
   ImageSource source;
@@ -59,7 +60,7 @@ run_compact (const Verb *verb, int argc, char **argv)
 
   if (!cli_parse (verb, entries, &argc, &argv, 1, 1, &status))
     return status;
-  if (!cli_find_disk (argv[1], &disk, &error))
+  if (!cli_find_disk (argv[1], &disk, &error) || !snapshot_guard_change (disk.path, 0, 0, &error))
     return cli_fail (error);
   compact.source = (ImageSource){ .path = disk.path, .format = format != NULL ? format : disk.format };
   if (!cli_unlock (&compact.source, &secret, &error) || !cli_run_task (run_job, &compact, progress, &error))

@@ -2,6 +2,7 @@
 #include "app/cli/disk.h"
 
 #include "app/base/error.h"
+#include "app/snapshot/snapshot-guard.h"
 
 typedef struct {
   CliNewImage new;
@@ -41,7 +42,7 @@ convert_image (Convert *convert, const char *source, const char *target, GError 
   ImageConvert *how = &convert->how;
   gint64 begun = g_get_monotonic_time ();
 
-  if (!cli_find_disk (source, &from, error))
+  if (!cli_find_disk (source, &from, error) || !snapshot_guard_change (target, 0, 0, error))
     return false;
   convert->source.path = from.path;
   convert->source.format = convert->source_format != NULL ? convert->source_format : from.format;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli/disk.h"
+#include "app/snapshot/snapshot-guard.h"
 
 typedef struct {
   ImageSource source;
@@ -47,7 +48,7 @@ run_passphrase (const Verb *verb, int argc, char **argv)
   remove = g_str_equal (argv[1], "remove");
   if (!add && !remove && !g_str_equal (argv[1], "change"))
     return cli_usage (verb, "“%s” is none of add, change and remove", argv[1]);
-  if (!cli_find_disk (argv[2], &disk, &error))
+  if (!cli_find_disk (argv[2], &disk, &error) || !snapshot_guard_change (disk.path, 0, 0, &error))
     return cli_fail (error);
   change.source = (ImageSource){ .path = disk.path, .format = format != NULL ? format : disk.format };
   if (!cli_unlock (&change.source, &secret, &error)

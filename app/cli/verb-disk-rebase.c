@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli/disk.h"
+#include "app/snapshot/snapshot-guard.h"
 
 typedef struct {
   ImageSource source;
@@ -43,7 +44,7 @@ run_rebase (const Verb *verb, int argc, char **argv)
     return status;
   if ((backing != NULL) == (none != false))
     return cli_usage (verb, "say either --backing FILE or --no-backing");
-  if (!cli_find_disk (argv[1], &disk, &error))
+  if (!cli_find_disk (argv[1], &disk, &error) || !snapshot_guard_change (disk.path, 0, 0, &error))
     return cli_fail (error);
   rebase.source = (ImageSource){ .path = disk.path, .format = format != NULL ? format : disk.format };
   rebase.how.backing_path = backing;

@@ -2,6 +2,7 @@
 #include "app/cli/disk.h"
 
 #include "app/base/error.h"
+#include "app/snapshot/snapshot-guard.h"
 
 typedef struct {
   ImageSource source;
@@ -87,7 +88,7 @@ run_resize (const Verb *verb, int argc, char **argv)
 
   if (!cli_parse (verb, entries, &argc, &argv, 2, 2, &status))
     return status;
-  if (!cli_find_disk (argv[1], &disk, &error))
+  if (!cli_find_disk (argv[1], &disk, &error) || !snapshot_guard_change (disk.path, 0, 0, &error))
     return cli_fail (error);
   work.source = (ImageSource){ .path = disk.path, .format = format != NULL ? format : disk.format };
   work.size = argv[2];

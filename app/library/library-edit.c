@@ -7,6 +7,7 @@
 #include "app/bundle/bundle.h"
 #include "app/library/library-private.h"
 #include "app/vm/vm-private.h"
+#include "app/snapshot/snapshot-guard.h"
 
 #include <errno.h>
 #include <string.h>
@@ -98,8 +99,10 @@ bonsai_library_rename (BonsaiLibrary *self, BonsaiVm *vm, const char *name, GErr
   vm_config_set (&config->name, name);
   if (!bonsai_vm_save_config (vm, config, error))
     return FALSE;
-  /* The name is what counts; a folder that can't be moved keeps its own. */
-  if (!g_str_equal (old_slug, slug) && (path = bundle_move_in (vm->path, self->folder, slug, NULL)) != NULL)
+  /* The name is what counts; a folder that can't be moved, as linked clones know where it is, keeps its own.
+   */
+  if (!g_str_equal (old_slug, slug) && snapshot_guard_bundle (vm->path, NULL)
+      && (path = bundle_move_in (vm->path, self->folder, slug, NULL)) != NULL)
     {
       bonsai_vm_set_path (vm, path);
       bonsai_library_watch (self, vm);
@@ -131,7 +134,7 @@ bonsai_library_delete (BonsaiLibrary *self, BonsaiVm *vm, GError **error)
   g_autoptr (BundleLock) lock = lock_stopped (vm, error);
   g_autofree char *trash = trash_folder (self), *slug = slug_of_folder (vm->path), *path = NULL;
 
-  if (lock == NULL)
+  if (lock == NULL || !snapshot_guard_bundle (vm->path, error))
     return NULL;
   if (g_mkdir_with_parents (trash, 0700) < 0)
     {
@@ -256,7 +259,7 @@ purge_one (const char *path, GError **error)
 {
   g_autoptr (BundleLock) lock = bundle_lock (path, error);
 
-  if (lock == NULL)
+  if (lock == NULL || !snapshot_guard_bundle (path, error))
     return false;
   bundle_remove_tree (path);
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
