@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/cli/snapshot.h"
+
+#include "app/base/error.h"
+#include "app/snapshot/snapshot-edit.h"
+
+/* --- a machine's snapshots --- */
+
+void
+cli_snapshots_clear (CliSnapshots *snapshots)
+{
+  g_clear_pointer (&snapshots->tree, snapshot_tree_free);
+  g_clear_pointer (&snapshots->lock, bundle_unlock);
+  cli_machine_clear (&snapshots->machine);
+}
+
+static bool
+find (const char *name, CliSnapshots *snapshots, GError **error)
+{
+  if (!cli_find_machine (name, &snapshots->machine, error))
+    return false;
+  if (snapshots->machine.vm == NULL)
+    {
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+                   "“%s” has no folder in which snapshots could be kept (bonsai run); make a machine of it "
+                   "(bonsai create)",
+                   name);
+      return false;
+    }
+  snapshots->name = bonsai_vm_get_name (snapshots->machine.vm);
+  snapshots->bundle = bonsai_vm_get_path (snapshots->machine.vm);
+  return true;
+}
+
+bool
+cli_open_snapshots (const char *machine, CliSnapshots *snapshots, GError **error)
+{
+  if (!find (machine, snapshots, error))
+    return false;
+  snapshots->tree = snapshot_tree_read (snapshots->bundle, error);
+  return snapshots->tree != NULL;
+}
+
+bool
+cli_open_snapshots_to_change (const char *machine, CliSnapshots *snapshots, GError **error)
+{
+  if (!find (machine, snapshots, error))
+    return false;
+  if (snapshots->machine.session == NULL
+      && (snapshots->lock = bundle_lock (snapshots->bundle, error)) == NULL)
+    return false;
+  snapshots->tree = snapshot_tree_read (snapshots->bundle, error);
+  return snapshots->tree != NULL;
+}
+
+GVariant *
+cli_ask_for_change (CliSnapshots *snapshots, const char *operation, GVariantDict *arguments, bool progress,
+                    GError **error)
+{
+  return cli_change_snapshots (snapshots->machine.session, operation, g_variant_dict_end (arguments),
+                               progress, error);
+}
+
+static bool
+run_collect (const ImageJob *job, gpointer data, GError **error)
+{
+  return snapshot_collect (data, false, job, error);
+}
+
+void
+cli_give_back (CliSnapshots *snapshots, bool progress)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!cli_run_task (run_collect, (gpointer)snapshots->bundle, progress, &error))
+    g_printerr ("bonsai: not all space is given back yet (“bonsai doctor --repair” goes on): %s\n",
+                error->message);
+}
+
+/* --- showing --- */
+
+char *
+cli_snapshot_time (const SnapshotNode *node)
+{
+  g_autoptr (GDateTime) time = g_date_time_new_from_unix_local (node->created);
+
+  return time != NULL && node->created != 0 ? g_date_time_format (time, "%Y-%m-%d %H:%M") : g_strdup ("?");
+}
+
+static void
+add_disks (JsonBuilder *builder, const SnapshotNode *node)
+{
+  json_builder_set_member_name (builder, "disks");
+  json_builder_begin_array (builder);
+  for (guint i = 0; i < node->disks->len; i++)
+    {
+      const SnapshotDisk *disk = g_ptr_array_index (node->disks, i);
+
+      json_builder_begin_object (builder);
+      cli_add_string (builder, "id", disk->id);
+      cli_add_string (builder, "layer", disk->layer);
+      cli_add_string (builder, "format", disk->format);
+      cli_add_int (builder, "size", (gint64)disk->size);
+      json_builder_end_object (builder);
+    }
+  json_builder_end_array (builder);
+}
+
+void
+cli_add_snapshot (JsonBuilder *builder, const SnapshotTree *tree, const SnapshotNode *node)
+{
+  g_autoptr (GDateTime) time = g_date_time_new_from_unix_utc (node->created);
+  g_autofree char *created = time != NULL ? g_date_time_format_iso8601 (time) : NULL;
+
+  json_builder_begin_object (builder);
+  cli_add_string (builder, "id", node->id);
+  cli_add_string (builder, "parent", node->parent != NULL ? node->parent->id : NULL);
+  cli_add_int (builder, "depth", node->depth);
+  cli_add_bool (builder, "current", node == tree->current);
+  if (node->trouble != NULL)
+    {
+      cli_add_string (builder, "broken", node->trouble);
+      json_builder_end_object (builder);
+      return;
+    }
+  cli_add_string (builder, "name", node->name);
+  cli_add_string (builder, "note", node->note);
+  cli_add_string (builder, "created", created);
+  cli_add_string (builder, "kind", snapshot_kind_names[node->kind]);
+  cli_add_bool (builder, "scheduled", node->scheduled);
+  cli_add_bool (builder, "disposable", g_strcmp0 (tree->disposable, node->id) == 0);
+  cli_add_int (builder, "own", (gint64)node->own);
+  cli_add_int (builder, "shared", (gint64)node->shared);
+  add_disks (builder, node);
+  json_builder_end_object (builder);
+}
