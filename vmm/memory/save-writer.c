@@ -236,7 +236,7 @@ stand_back (void)
       syscall (SYS_write, fd, "1000", 4ul);
       syscall (SYS_close, fd);
     }
-  syscall (SYS_setpriority, PRIO_PROCESS, 0, 10);
+  syscall (SYS_setpriority, PRIO_PROCESS, 0, 5);
 }
 
 _Noreturn static void

@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/*
+ * snapshot-bench ROM MIB FOLDER: what pictures of a running guest cost the engine: "name value unit" lines. ROM is
+ * bios-touch-MIB.bin, which the peer can run as well (`bench`'s rows do). FOLDER holds a file as large as the guest's
+ * memory for a while.
+ */
+#include "vmm/device/device.h"
+#include "vmm/machine/machine-snapshot.h"
+
+#include <fcntl.h>
+#include <glib/gstdio.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+#define SERIAL_PORT 0x3f8
+#define LOW_MOST    (UINT64_C (2) << 30)
+
+typedef struct {
+  const char *rom;
+  uint64_t size; /* of the guest's memory, bytes */
+  GMutex lock;
+  GCond changed;
+  bool touched;
+  uint64_t n_signs;
+  int64_t first_sign; /* ns */
+} Bench;
+
+typedef struct {
+  Device device;
+  Bench *bench;
+} BenchDevice;
+
+static int64_t
+now (void)
+{
+  struct timespec time;
+
+  clock_gettime (CLOCK_MONOTONIC, &time);
+  return (int64_t) time.tv_sec * NS_PER_SECOND + time.tv_nsec;
+}
+
+static uint64_t
+bench_read (Device *device, uint64_t offset, unsigned size)
+{
+  return 0;
+}
+
+static void
+bench_write (Device *device, uint64_t offset, uint64_t value, unsigned size)
+{
+  Bench *bench = ((BenchDevice *) device)->bench;
+
+  g_mutex_lock (&bench->lock);
+  if (bench->n_signs++ == 0)
+    bench->first_sign = now ();
+  bench->touched |= value == 't';
+  g_cond_signal (&bench->changed);
+  g_mutex_unlock (&bench->lock);
+}
+
+static const BusOps ops = { .read = bench_read, .write = bench_write };
+
+static bool
+bench_realize (Device *device, const void *config, GError **error)
+{
+  ((BenchDevice *) device)->bench = (Bench *) config;
+  return device_add_ports (device, &ops, SERIAL_PORT, 8);
+}
+
+static const DeviceClass bench_class = { .id = "bench", .size = sizeof (BenchDevice), .realize = bench_realize };
+
+static bool
+build (Board *board, void *data, GError **error)
+{
+  Bench *bench = data;
+  uint64_t low = MIN (bench->size, LOW_MOST);
+  g_autofree char *rom = NULL;
+  gsize rom_size;
+  MemoryBank *ram, *high, *bios;
+
+  if (!g_file_get_contents (bench->rom, &rom, &rom_size, error))
+    return false;
+  ram = guest_memory_add_bank (board->memory, "ram-low", low, BANK_RAM, error);
+  bios = guest_memory_add_bank (board->memory, "bios", rom_size, BANK_ROM, error);
+  if (!ram || !bios || !memory_bank_map (ram, 0) || !memory_bank_map (bios, HIGH_RAM_START - rom_size))
+    return false;
+  memcpy (memory_bank_data (bios), rom, rom_size);
+  if (bench->size > low)
+    {
+      high = guest_memory_add_bank (board->memory, "ram-high", bench->size - low, BANK_RAM, error);
+      if (!high || !memory_bank_map (high, HIGH_RAM_START))
+        return false;
+    }
+  return board_add (board, &bench_class, NULL, bench, error) != NULL;
+}
+
+static void
+must (bool ok, GError *error)
+{
+  if (!ok)
+    g_error ("%s", error ? error->message : "failed");
+}
+
+static Machine *
+make (Bench *bench)
+{
+  g_autoptr (GError) error = NULL;
+  Machine *machine = machine_new (
+    &(MachineConfig) { .name = "bench", .n_cpus = 1, .build = build, .build_data = bench }, &error);
+
+  must (machine != NULL, error);
+  return machine;
+}
+
+static void
+wait_signs (Bench *bench, uint64_t n)
+{
+  g_mutex_lock (&bench->lock);
+  while (bench->n_signs < n)
+    g_cond_wait (&bench->changed, &bench->lock);
+  g_mutex_unlock (&bench->lock);
+}
+
+static void
+wait_touched (Bench *bench)
+{
+  g_mutex_lock (&bench->lock);
+  while (!bench->touched)
+    g_cond_wait (&bench->changed, &bench->lock);
+  g_mutex_unlock (&bench->lock);
+}
+
+static char *
+node (const char *folder, const char *name)
+{
+  char *path = g_build_filename (folder, name, NULL);
+
+  g_mkdir_with_parents (path, 0700);
+  return path;
+}
+
+static void
+clear_node (const char *path)
+{
+  static const char *const names[] = { "memory", "memory.index", MACHINE_STATE_FILE };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (names); i++)
+    {
+      g_autofree char *file = g_build_filename (path, names[i], NULL);
+
+      g_unlink (file);
+    }
+  g_rmdir (path);
+}
+
+static uint64_t
+signs (Bench *bench)
+{
+  uint64_t n;
+
+  g_mutex_lock (&bench->lock);
+  n = bench->n_signs;
+  g_mutex_unlock (&bench->lock);
+  return n;
+}
+
+static void
+take (Bench *bench, Machine *machine, const char *folder, const char *parent, const char *name)
+{
+  g_autofree char *index = parent ? g_build_filename (parent, "memory.index", NULL) : NULL;
+  g_autoptr (GError) error = NULL;
+  const MachinePicture picture = { .folder = folder, .parent = index };
+  int64_t begin = now ();
+  g_autoptr (MachineSnapshot) snapshot = machine_snapshot_begin (machine, &picture, &error);
+  uint64_t before = signs (bench);
+
+  must (snapshot != NULL, error);
+  must (machine_snapshot_finish (snapshot, NULL, &error), error);
+  printf ("%s-pause %.2f ms\n", name, (double) machine_snapshot_pause (snapshot) / 1e6);
+  printf ("%s-whole %.0f ms\n", name, (double) (now () - begin) / 1e6);
+  printf ("%s-written %.0f MiB\n", name, (double) machine_snapshot_progress (snapshot).written / (1 << 20));
+  printf ("%s-guest-writes %" G_GUINT64_FORMAT " MiB\n", name, signs (bench) - before);
+}
+
+/* From the wish to go back, with @old running, to what the guest does first; then to its first 64 MiB. */
+static Machine *
+restore (Bench *bench, Machine *old, const char *folder)
+{
+  g_autoptr (GError) error = NULL;
+  int64_t begin = now (), paused, made, restored;
+  Machine *machine;
+
+  machine_pause (old);
+  machine_wait_while (old, MACHINE_RUNNING, -1);
+  paused = now ();
+  machine = make (bench);
+  made = now ();
+  must (machine_restore (machine, folder, &error), error);
+  restored = now ();
+  machine_run (machine);
+  wait_signs (bench, 1);
+  printf ("back-old-paused %.2f ms\n", (double) (paused - begin) / 1e6);
+  printf ("back-new-made %.2f ms\n", (double) (made - begin) / 1e6);
+  printf ("back-restored %.2f ms\n", (double) (restored - begin) / 1e6);
+  printf ("back-guest-runs %.2f ms\n", (double) (bench->first_sign - begin) / 1e6);
+  wait_signs (bench, 64);
+  printf ("back-64-mib-written %.2f ms\n", (double) (now () - begin) / 1e6);
+  return machine;
+}
+
+int
+main (int argc, char **argv)
+{
+  Bench bench = { 0 };
+  Bench bench_again = { 0 };
+  g_autofree char *first = NULL;
+  g_autofree char *second = NULL;
+  g_autofree char *third = NULL;
+  Machine *machine, *again;
+  int64_t begin;
+
+  if (argc != 4)
+    return 2;
+  bench.rom = argv[1];
+  bench.size = g_ascii_strtoull (argv[2], NULL, 10) << 20;
+  bench_again.rom = bench.rom;
+  bench_again.size = bench.size;
+  setvbuf (stdout, NULL, _IOLBF, 0);
+  first = node (argv[3], "first");
+  second = node (argv[3], "second");
+  third = node (argv[3], "third");
+
+  machine = make (&bench);
+  machine_run (machine);
+  wait_touched (&bench);
+  take (&bench, machine, first, NULL, "take");
+  take (&bench, machine, second, first, "take-again");
+  again = restore (&bench_again, machine, second); /* the old one goes afterwards */
+  begin = now ();
+  machine_free (machine);
+  printf ("free-old %.2f ms\n", (double) (now () - begin) / 1e6);
+  take (&bench_again, again, third, second, "take-restored");
+  machine_free (again);
+  clear_node (third);
+  clear_node (second);
+  clear_node (first);
+  return 0;
+}
