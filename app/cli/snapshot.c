@@ -12,6 +12,8 @@ cli_snapshots_clear (CliSnapshots *snapshots)
   g_clear_pointer (&snapshots->tree, snapshot_tree_free);
   g_clear_pointer (&snapshots->lock, bundle_unlock);
   cli_machine_clear (&snapshots->machine);
+  g_free (snapshots->name);
+  g_free (snapshots->bundle);
 }
 
 static bool
@@ -27,8 +29,8 @@ find (const char *name, CliSnapshots *snapshots, GError **error)
                    name);
       return false;
     }
-  snapshots->name = bonsai_vm_get_name (snapshots->machine.vm);
-  snapshots->bundle = bonsai_vm_get_path (snapshots->machine.vm);
+  snapshots->name = g_strdup (bonsai_vm_get_name (snapshots->machine.vm));
+  snapshots->bundle = g_strdup (bonsai_vm_get_path (snapshots->machine.vm));
   return true;
 }
 
@@ -72,7 +74,7 @@ cli_give_back (CliSnapshots *snapshots, bool progress)
 {
   g_autoptr (GError) error = NULL;
 
-  if (!cli_run_task (run_collect, (gpointer)snapshots->bundle, progress, &error))
+  if (!cli_run_task (run_collect, snapshots->bundle, progress, &error))
     g_printerr ("bonsai: not all space is given back yet (“bonsai doctor --repair” goes on): %s\n",
                 error->message);
 }
@@ -82,7 +84,7 @@ cli_give_back (CliSnapshots *snapshots, bool progress)
 char *
 cli_snapshot_time (const SnapshotNode *node)
 {
-  g_autoptr (GDateTime) time = g_date_time_new_from_unix_local (node->created);
+  g_autoptr (GDateTime) time = g_date_time_new_from_unix_local (node->created / G_USEC_PER_SEC);
 
   return time != NULL && node->created != 0 ? g_date_time_format (time, "%Y-%m-%d %H:%M") : g_strdup ("?");
 }
@@ -109,8 +111,7 @@ add_disks (JsonBuilder *builder, const SnapshotNode *node)
 void
 cli_add_snapshot (JsonBuilder *builder, const SnapshotTree *tree, const SnapshotNode *node)
 {
-  g_autoptr (GDateTime) time = g_date_time_new_from_unix_utc (node->created);
-  g_autofree char *created = time != NULL ? g_date_time_format_iso8601 (time) : NULL;
+  g_autofree char *created = snapshot_node_time (node);
 
   json_builder_begin_object (builder);
   cli_add_string (builder, "id", node->id);

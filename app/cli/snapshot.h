@@ -15,8 +15,8 @@ extern const Verb verb_snapshot_delete, verb_snapshot_diff, verb_snapshot_dispos
  * the lock then. */
 typedef struct {
   CliMachine machine;
-  const char *name;   /* of the machine */
-  const char *bundle; /* a path */
+  char *name;   /* of the machine */
+  char *bundle; /* a path */
   SnapshotTree *tree;
   BundleLock *lock;
 } CliSnapshots;

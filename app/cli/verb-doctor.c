@@ -93,15 +93,16 @@ typedef struct {
 static bool
 visit_one (Doctor *doctor, BonsaiVm *vm, GError **error)
 {
-  Visit visit = { .bundle = bonsai_vm_get_path (vm), .how = doctor->how };
+  g_autofree char *bundle = g_strdup (bonsai_vm_get_path (vm)), *name = g_strdup (bonsai_vm_get_name (vm));
+  Visit visit = { .bundle = bundle, .how = doctor->how };
 
   if (!cli_run_task (run_task, &visit, doctor->progress, error))
     return false;
   doctor->status = worst (doctor->status, visit.findings);
   if (doctor->json)
-    add_json (doctor->builder, bonsai_vm_get_name (vm), visit.findings);
+    add_json (doctor->builder, name, visit.findings);
   else
-    print_text (bonsai_vm_get_name (vm), visit.findings);
+    print_text (name, visit.findings);
   g_ptr_array_unref (visit.findings);
   return true;
 }

@@ -66,7 +66,7 @@ snapshot_node_new (const char *name, SnapshotKind kind)
     node->id[i] = digits[random[i] % 32];
   node->name = g_strdup (name);
   node->kind = kind;
-  node->created = g_get_real_time () / G_USEC_PER_SEC;
+  node->created = g_get_real_time ();
   return node;
 }
 
@@ -267,7 +267,7 @@ read_node (const JsonSection *section, SnapshotNode *node, const char *id)
       || !check (section, node, id, created))
     return false;
   time = g_date_time_new_from_iso8601 (created, NULL);
-  node->created = g_date_time_to_unix (time);
+  node->created = g_date_time_to_unix (time) * G_USEC_PER_SEC + g_date_time_get_microsecond (time);
   node->kind = kind;
   return true;
 }
@@ -355,10 +355,18 @@ add_files (JsonBuilder *builder, const SnapshotNode *node)
 }
 
 char *
+snapshot_node_time (const SnapshotNode *node)
+{
+  g_autoptr (GDateTime) whole = g_date_time_new_from_unix_utc (node->created / G_USEC_PER_SEC);
+  g_autoptr (GDateTime) time = whole != NULL ? g_date_time_add (whole, node->created % G_USEC_PER_SEC) : NULL;
+
+  return time != NULL ? g_date_time_format_iso8601 (time) : NULL;
+}
+
+char *
 snapshot_node_to_json (const SnapshotNode *node)
 {
-  g_autoptr (GDateTime) time = g_date_time_new_from_unix_utc (node->created);
-  g_autofree char *created = time != NULL ? g_date_time_format_iso8601 (time) : NULL;
+  g_autofree char *created = snapshot_node_time (node);
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   g_autoptr (JsonNode) root = NULL;
   g_autofree char *text = NULL;

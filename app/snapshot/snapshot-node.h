@@ -55,7 +55,7 @@ struct SnapshotNode {
   char *parent_id; /* (nullable): as the file says; it may be gone or deleted: see @parent */
   char *name;
   char *note;      /* (nullable) */
-  int64_t created; /* seconds since 1970, UTC */
+  int64_t created; /* µs since 1970, UTC; 0: not known */
   SnapshotKind kind;
   bool scheduled;   /* taken by the clock, not by a person */
   bool deleted;     /* a tombstone: keeps what others need of it, and isn't in the tree */
@@ -81,6 +81,9 @@ struct SnapshotNode {
 SnapshotNode *snapshot_node_parse (const char *text, gsize length, const char *id, GError **error);
 /* The JSON text, with a final newline. (transfer full) */
 char *snapshot_node_to_json (const SnapshotNode *node);
+
+/* When it was taken, as in "2026-05-04T12:00:00.250000Z". (nullable) (transfer full) */
+char *snapshot_node_time (const SnapshotNode *node);
 
 /* A new one with a random id, made now. */
 SnapshotNode *snapshot_node_new (const char *name, SnapshotKind kind);

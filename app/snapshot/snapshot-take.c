@@ -358,7 +358,7 @@ snapshot_draft_commit (SnapshotDraft *draft, GError **error)
     return false;
   /* The node is there: layers' names tell from which one the machine stems. */
   if (!set_current (draft, &failure))
-    g_warning ("%s", failure->message);
+    g_info ("%s", failure->message);
   return true;
 }
 
@@ -369,8 +369,9 @@ snapshot_draft_abort (SnapshotDraft *draft)
 {
   g_autoptr (GError) error = NULL;
 
+  /* Named they may stay: they are empty. */
   if (draft->named && !name_layers (draft, true, &error))
-    g_warning ("%s", error->message);
+    g_info ("%s", error->message);
   if (draft->folder != NULL)
     bundle_remove_tree (draft->folder);
   draft->committed = true;

@@ -29,7 +29,10 @@ typedef struct {
   char *current;    /* (nullable): id */
   ModelContent content;
   unsigned n_names;
-  bool allow_failure; /* steps that fail for want of room have changed nothing */
+  unsigned n_failures;
+  /* (nullable): the disk may be full. Steps that fail then have changed nothing; for writes room is made. */
+  void (*make_room) (void *data);
+  void *room_data;
 } Model;
 
 /* Makes the bundle in @folder: disk0 is raw, disk1 qcow2. */
@@ -44,7 +47,8 @@ void model_check (Model *model);
 
 /* What the disks hold: those of the machine as it is now (@node NULL) or of a node. */
 void model_read (const char *bundle, const SnapshotNode *node, ModelContent *content);
-void model_write (const char *bundle, unsigned disk, unsigned block, uint32_t number);
+/* False: it failed. */
+bool model_write (const char *bundle, unsigned disk, unsigned block, uint32_t number);
 
 /* Fails the test if doctor finds anything. */
 void model_check_sound (const char *bundle);
