@@ -48,19 +48,20 @@ keep_identity (VmConfig *config, const VmConfig *now)
 
 /* What is made, and what may become unneeded: layers that began with a snapshot, never the owner's images. */
 static bool
-announce (SnapshotReturn *back, GPtrArray *made, GError **error)
+announce (SnapshotReturn *back, const SnapshotTree *tree, GPtrArray *made, GError **error)
 {
+  g_autoptr (LayerGraph) graph = layer_graph_new (tree, back->now);
   g_autoptr (GPtrArray) paths = g_ptr_array_new_with_free_func (g_free);
 
   for (guint i = 0; i < made->len; i++)
     g_ptr_array_add (paths, g_strdup (g_ptr_array_index (made, i)));
-  for (guint i = 0; i < back->now->disks->len; i++)
+  for (guint i = 0; i < graph->files->len; i++)
     {
-      const VmDisk *disk = g_ptr_array_index (back->now->disks, i);
-      g_autofree char *id = disk->path != NULL ? snapshot_layer_id (disk->path) : NULL;
+      const LayerFile *file = g_ptr_array_index (graph->files, i);
+      g_autofree char *id = snapshot_layer_id (file->path);
 
-      if (id != NULL && !g_path_is_absolute (disk->path))
-        g_ptr_array_add (paths, g_strdup (disk->path));
+      if (file->in_use && file->inside && id != NULL)
+        g_ptr_array_add (paths, snapshot_relative (back->bundle, file->path));
     }
   if (back->config->nvram != NULL)
     {
@@ -132,7 +133,7 @@ prepare (SnapshotReturn *back, const SnapshotTree *tree, const SnapshotNode *nod
   vm_config_set (&back->config->nvram, NULL);
   if (back->config->firmware != FIRMWARE_BIOS)
     back->config->nvram = g_strdup_printf ("nvram-%s.fd", fresh->id);
-  return name_layers (back, node, fresh->id, made, error) && announce (back, made, error)
+  return name_layers (back, node, fresh->id, made, error) && announce (back, tree, made, error)
          && make_layers (back, node, made, error) && make_nvram (back, tree, node, error);
 }
 
