@@ -5,8 +5,8 @@
 # libraries that they need, in an initramfs.
 
 recipe_about="vmlinuz, initrd: an X session with spice-vdagent, xclip, xev and xrandr"
-recipe_packages="linux-image-amd64 busybox-static cpio xz-utils zstd xserver-xorg-core x11-xkb-utils xkb-data
- x11-utils x11-xserver-utils xclip spice-vdagent"
+recipe_packages="linux-image-amd64 busybox-static cpio xz-utils zstd"
+recipe_packages="$recipe_packages xserver-xorg-core x11-xkb-utils xkb-data x11-utils x11-xserver-utils xclip spice-vdagent"
 
 modules="virtio_pci virtio_console virtio-gpu uinput"
 programs="/usr/lib/xorg/Xorg /usr/lib/xorg/modules/drivers/modesetting_drv.so /usr/bin/xkbcomp /usr/bin/xrandr /usr/bin/xev
@@ -17,6 +17,7 @@ recipe_inputs() {
   version=$(newest_kernel) && [ -x /usr/bin/busybox ] || return 1
   # shellcheck disable=SC2086 # one file per word
   ls $programs > /dev/null 2>&1 || return 1
+  # shellcheck disable=SC2086
   echo "/boot/vmlinuz-$version" /usr/bin/busybox xsession/init xsession/xorg.conf $programs
 }
 
