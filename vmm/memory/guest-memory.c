@@ -2,6 +2,7 @@
 #include "vmm/memory/guest-memory.h"
 
 #include "vmm/base/error.h"
+#include "vmm/memory/memory-care.h"
 #include "vmm/memory/memory-private.h"
 
 #include <errno.h>
@@ -19,6 +20,7 @@ guest_memory_new (Hypervisor *hypervisor)
 
   memory->hypervisor = hypervisor;
   memory->banks = g_ptr_array_new ();
+  memory->care = memory_care_new ();
   memory->free_slots = g_array_new (FALSE, FALSE, sizeof (uint32_t));
   g_mutex_init (&memory->map_lock);
   g_mutex_init (&memory->backing_lock);
@@ -31,6 +33,8 @@ guest_memory_new (Hypervisor *hypervisor)
 void
 guest_memory_free (GuestMemory *memory)
 {
+  memory_care_stop (memory->care);
+  memory_care_unref (memory->care);
   for (unsigned i = memory->banks->len; i-- > 0;)
     {
       MemoryBank *bank = memory->banks->pdata[i];

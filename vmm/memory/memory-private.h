@@ -69,6 +69,7 @@ struct GuestMemory {
   GMutex map_lock;
   GMutex backing_lock; /* and the mappings themselves; nothing is called with it */
   GPtrArray *banks;
+  struct MemoryCare *care;
   Published table; /* of MemoryTable */
   GArray *free_slots;
   uint32_t n_slots;

@@ -2,6 +2,7 @@
 #include "vmm/memory/memory-restore.h"
 
 #include "vmm/base/error.h"
+#include "vmm/memory/memory-care.h"
 #include "vmm/memory/memory-private.h"
 
 #include <errno.h>
@@ -23,6 +24,7 @@ typedef struct {
   struct stat *files;
   MemoryBank **banks; /* of each bank of the image */
   uint16_t **pieces;  /* how many extents are in each block of a bank; NULL: the bank is no RAM */
+  GArray *ahead;      /* of CarePiece: what is mapped */
   unsigned limit;     /* of pieces in a block that is mapped */
 } Restore;
 
@@ -81,6 +83,7 @@ clear (Restore *restore)
   for (unsigned i = 0; restore->fds && i < restore->image->sources->len; i++)
     if (restore->fds[i] >= 0)
       close (restore->fds[i]);
+  g_clear_pointer (&restore->ahead, g_array_unref);
   for (unsigned i = 0; restore->pieces && i < restore->image->banks->len; i++)
     g_free (restore->pieces[i]);
   g_free (restore->pieces);
@@ -230,6 +233,7 @@ fill_piece (Restore *restore, const MemoryImageExtent *extent, uint64_t page, ui
   const struct stat *file = &restore->files[extent->source];
   BankBacking backing = { page, n, extent->file_page + (page - extent->first_page), file->st_dev,
                           file->st_ino };
+  CarePiece ahead = { extent->source, backing.file_page * GUEST_PAGE_SIZE, n * GUEST_PAGE_SIZE };
   void *mapped;
 
   if (!is_mapped (restore, extent->bank, page))
@@ -242,6 +246,7 @@ fill_piece (Restore *restore, const MemoryImageExtent *extent, uint64_t page, ui
   if (!bank->backing)
     bank->backing = g_array_new (FALSE, FALSE, sizeof (BankBacking));
   g_array_append_val (bank->backing, backing);
+  g_array_append_val (restore->ahead, ahead);
   return true;
 }
 
@@ -272,8 +277,12 @@ guest_memory_restore (GuestMemory *memory, const MemoryImage *image, GError **er
     {
       count_pieces (&restore);
       choose_limit (&restore);
+      restore.ahead = g_array_new (FALSE, FALSE, sizeof (CarePiece));
       ok = fill (&restore, error);
     }
+  if (ok)
+    memory_care_read_ahead (memory->care, g_steal_pointer (&restore.fds), image->sources->len,
+                            g_steal_pointer (&restore.ahead));
   clear (&restore);
   return ok;
 }

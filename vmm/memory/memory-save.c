@@ -2,6 +2,7 @@
 #include "vmm/memory/memory-save.h"
 
 #include "vmm/base/error.h"
+#include "vmm/memory/memory-care.h"
 #include "vmm/memory/save-image.h"
 #include "vmm/memory/save-writer.h"
 
@@ -25,6 +26,7 @@ struct MemorySave {
   bool taken;
 
   GPtrArray *memory_banks; /* of MemoryBank, a reference each */
+  MemoryCare *care;
   SaveBank *banks;
   unsigned n_banks;
   uint64_t n_pages;
@@ -161,6 +163,7 @@ memory_save_new (GuestMemory *memory, const MemorySaveConfig *config, GError **e
   save->folder = g_strdup (config->folder);
   save->path = g_build_filename (config->folder, MEMORY_IMAGE_FILE, NULL);
   save->without_fork = config->without_fork;
+  save->care = memory_care_ref (memory->care);
   save->memory_banks = g_ptr_array_new_with_free_func ((GDestroyNotify)memory_bank_unref);
   if (!prepare_banks (save, memory, error) || !make_file (save, error) || !prepare_shared (save, error))
     return NULL;
@@ -210,6 +213,7 @@ memory_save_free (MemorySave *save)
     close (save->fd);
   save_parent_free (save->parent);
   g_mutex_clear (&save->lock);
+  memory_care_unref (save->care);
   g_ptr_array_unref (save->memory_banks);
   g_free (save->banks);
   g_free (save->folder);
@@ -351,6 +355,12 @@ await_end (MemorySave *save, GCancellable *cancellable, GError **error)
   return refuse_end (save, &info, error);
 }
 
+static gpointer
+ref_bank (gconstpointer bank, gpointer data)
+{
+  return memory_bank_ref ((MemoryBank *)(uintptr_t)bank);
+}
+
 bool
 memory_save_finish (MemorySave *save, GCancellable *cancellable, GError **error)
 {
@@ -361,6 +371,8 @@ memory_save_finish (MemorySave *save, GCancellable *cancellable, GError **error)
 
   if (!await_end (save, cancellable, error))
     return false;
+  if (!save->was_standing)
+    memory_care_rejoin (save->care, g_ptr_array_copy (save->memory_banks, ref_bank, NULL));
   image =
     save_image (save->folder, save->banks, save->n_banks, save->fates, save->hashes, save->parent, error);
   return image && memory_image_write (image, index, error);
