@@ -87,6 +87,10 @@ bool cli_run_task (DiskTaskFunc func, gpointer data, bool progress, GError **err
 /* The same for work that the running machine does. @work->disk is filled in. */
 bool cli_work_on_disk (const CliDisk *disk, BonsaiDiskWork *work, bool progress, GError **error);
 
+/* The same for bonsai_session_change_snapshots_async, of whose arguments NULL are none. (transfer full) */
+GVariant *cli_change_snapshots (BonsaiSession *session, const char *operation, GVariant *arguments,
+                                bool progress, GError **error);
+
 /* --- odds and ends --- */
 
 /* The format that a file name's end speaks for: "qcow2" for "x.qcow2". (nullable) */

@@ -127,6 +127,35 @@ on_disk_progress (BonsaiSession *session, const char *disk, guint64 done, guint6
     on_progress (done, total, progress);
 }
 
+static void
+on_snapshot_progress (BonsaiSession *session, const char *operation, guint64 done, guint64 total,
+                      gpointer data)
+{
+  Progress *progress = data;
+
+  if (progress->terminal || progress->lines)
+    on_progress (done, total, progress);
+}
+
+GVariant *
+cli_change_snapshots (BonsaiSession *session, const char *operation, GVariant *arguments, bool show,
+                      GError **error)
+{
+  g_autoptr (GVariant) result = NULL;
+  Progress progress;
+  GError *failure = NULL;
+  gulong handler;
+
+  begin (&progress, show);
+  handler = g_signal_connect (session, "snapshot-progress", G_CALLBACK (on_snapshot_progress), &progress);
+  bonsai_session_change_snapshots_async (session, operation,
+                                         arguments != NULL ? arguments : g_variant_new ("a{sv}", NULL),
+                                         progress.cancellable, cli_wait_ready, &progress.wait);
+  result = bonsai_session_change_snapshots_finish (session, cli_wait (&progress.wait), &failure);
+  g_signal_handler_disconnect (session, handler);
+  return finish (&progress, failure, error) ? g_steal_pointer (&result) : NULL;
+}
+
 bool
 cli_work_on_disk (const CliDisk *disk, BonsaiDiskWork *work, bool show, GError **error)
 {

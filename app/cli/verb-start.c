@@ -216,7 +216,7 @@ unlock (BonsaiVm *vm, CliSecret *given, GError **error)
 static int
 run_start (const Verb *verb, int argc, char **argv)
 {
-  gboolean headless = false, foreground = false, boot_menu = false;
+  gboolean headless = false, foreground = false, boot_menu = false, discard_state = false;
   g_auto (CliSecret) secret = { 0 };
   g_auto (GStrv) disk_secrets = NULL;
   int status_fd = -1, status;
@@ -224,6 +224,8 @@ run_start (const Verb *verb, int argc, char **argv)
     { "headless", 0, 0, G_OPTION_ARG_NONE, &headless, "Without a console window", NULL },
     { "boot-menu", 0, 0, G_OPTION_ARG_NONE, &boot_menu,
       "Let the firmware wait 10 s for the key that opens its boot menu", NULL },
+    { "discard-state", 0, 0, G_OPTION_ARG_NONE, &discard_state,
+      "Boot a suspended machine anew: what its guest was doing is lost", NULL },
     { "foreground", 0, 0, G_OPTION_ARG_NONE, &foreground, "Run it in this process, and end as it ends",
       NULL },
     CLI_SECRET_OPTIONS (&secret, "", "its encrypted disks"),
@@ -241,6 +243,8 @@ run_start (const Verb *verb, int argc, char **argv)
   flags = headless ? BONSAI_START_HEADLESS : BONSAI_START_DEFAULT;
   if (boot_menu)
     flags |= BONSAI_START_BOOT_MENU;
+  if (discard_state)
+    flags |= BONSAI_START_DISCARD_STATE;
   library = cli_open_library (&error);
   vm = library != NULL ? cli_find_vm (library, argv[1], &error) : NULL;
   if (vm == NULL)

@@ -124,7 +124,7 @@ local_session_open_desktop (LocalSession *self)
   self->desktop_link =
     agent_link_new (machine_board (pc_machine (self->pc))->loop, channel, on_connected, self->relay, &error);
   if (self->desktop_link == NULL)
-    g_warning ("%s: %s", self->spec->name, error->message);
+    g_warning ("%s: %s", self->name, error->message);
 }
 
 void

@@ -68,7 +68,7 @@ run_work (LocalSession *self, Work *work, GError **error)
 
   if (self->pc == NULL)
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->spec->name);
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->name);
       return false;
     }
   image = pc_disk_image (self->pc, work->disk, error);
@@ -116,7 +116,7 @@ work_done (GObject *source, GAsyncResult *result, gpointer data)
     g_task_return_error (asked, error);
   else if (!done)
     {
-      g_warning ("%s: disk %s: %s", self->spec->name, work->disk, error->message);
+      g_warning ("%s: disk %s: %s", self->name, work->disk, error->message);
       g_error_free (error);
     }
 }
@@ -134,7 +134,7 @@ begin (LocalSession *self, Work *work, GTask *asked)
       if (asked != NULL)
         g_task_return_new_error (asked, BONSAI_ERROR, BONSAI_ERROR_BUSY,
                                  "Disk %s of %s is being worked on; wait until that is done, or cancel it",
-                                 work->disk, self->spec->name);
+                                 work->disk, self->name);
       g_clear_object (&asked);
       work_free (work);
       return;
@@ -172,8 +172,8 @@ local_session_work_on_disk (BonsaiSession *session, const BonsaiDiskWork *asked,
   GError *error = NULL;
 
   if (local_session_live_pc (self) == NULL)
-    g_set_error (&error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->spec->name);
-  else if (describe (asked, work, &error))
+    g_set_error (&error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->name);
+  else if (local_session_check_no_snapshot (self, &error) && describe (asked, work, &error))
     {
       begin (self, work, task);
       return;

@@ -41,7 +41,7 @@ change_live (LocalSession *self, ChangeFunc func, Change *change, GError **error
   if (self->pc != NULL)
     done = func (self->pc, change, error);
   else
-    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->spec->name);
+    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->name);
   g_rw_lock_reader_unlock (&self->pc_lock);
   return done;
 }
@@ -108,11 +108,12 @@ medium_changed (GObject *source, GAsyncResult *result, gpointer data)
   GError *error = NULL;
   bool done = g_task_propagate_boolean (G_TASK (result), &error);
 
-  if (done && self->keeper != NULL
-      && !self->keeper->medium_changed (change->id, change->path, self->keeper_data, &error))
+  if (done && local_session_begin_keeping (self))
     {
-      done = false;
-      error = unrecorded (error, change->path != NULL ? "has its disc" : "is empty", change->id);
+      done = self->keeper->medium_changed (change->id, change->path, self->keeper_data, &error);
+      local_session_end_keeping (self);
+      if (!done)
+        error = unrecorded (error, change->path != NULL ? "has its disc" : "is empty", change->id);
     }
   return_outcome (change->asked, done, error);
 }
@@ -128,6 +129,18 @@ local_session_change_medium (BonsaiSession *session, const char *drive, const ch
 }
 
 /* --- coming and going --- */
+
+static bool
+may_change (LocalSession *self, GTask *task)
+{
+  GError *error = NULL;
+
+  if (local_session_check_no_snapshot (self, &error))
+    return true;
+  g_task_return_error (task, error);
+  g_object_unref (task);
+  return false;
+}
 
 /* Its owner's order: what the image is by the look of it now is recorded, so that no guest can change it. */
 static bool
@@ -184,10 +197,12 @@ attached (GObject *source, GAsyncResult *result, gpointer data)
 
   if (done && !self->ended)
     local_session_resume_work_on (self, change->disk);
-  if (done && self->keeper != NULL && !self->keeper->attached (change->disk, self->keeper_data, &error))
+  if (done && local_session_begin_keeping (self))
     {
-      done = false;
-      error = unrecorded (error, "is attached", change->disk->id);
+      done = self->keeper->attached (change->disk, self->keeper_data, &error);
+      local_session_end_keeping (self);
+      if (!done)
+        error = unrecorded (error, "is attached", change->disk->id);
     }
   if (done)
     g_task_return_pointer (change->asked, disk_spec_copy (change->disk), (GDestroyNotify)disk_spec_free);
@@ -198,10 +213,14 @@ attached (GObject *source, GAsyncResult *result, gpointer data)
 void
 local_session_attach_disk (BonsaiSession *session, const DiskSpec *disk, bool any_bus, GTask *task)
 {
-  Change *change = g_new0 (Change, 1);
+  LocalSession *self = LOCAL_SESSION (session);
+  Change *change;
 
+  if (!may_change (self, task))
+    return;
+  change = g_new0 (Change, 1);
   *change = (Change){ .asked = task, .disk = disk_spec_copy (disk), .any_bus = any_bus };
-  run_change (LOCAL_SESSION (session), change, attach_in_thread, attached);
+  run_change (self, change, attach_in_thread, attached);
 }
 
 static bool
@@ -228,10 +247,12 @@ detached (GObject *source, GAsyncResult *result, gpointer data)
   bool done = g_task_propagate_boolean (G_TASK (result), &error);
 
   g_hash_table_remove (self->disk_work, change->id);
-  if (done && self->keeper != NULL && !self->keeper->detached (change->id, self->keeper_data, &error))
+  if (done && local_session_begin_keeping (self))
     {
-      done = false;
-      error = unrecorded (error, "is detached", change->id);
+      done = self->keeper->detached (change->id, self->keeper_data, &error);
+      local_session_end_keeping (self);
+      if (!done)
+        error = unrecorded (error, "is detached", change->id);
     }
   return_outcome (change->asked, done, error);
 }
@@ -243,13 +264,15 @@ local_session_detach_disk (BonsaiSession *session, const char *disk, bool force,
   LocalSession *self = LOCAL_SESSION (session);
   Change *change;
 
+  if (!may_change (self, task))
+    return;
   if (g_hash_table_contains (self->disk_work, disk))
     {
       g_task_return_new_error (
         task, BONSAI_ERROR, BONSAI_ERROR_BUSY,
         "Disk %s of %s is being worked on in the background; wait until that is done, or "
         "cancel it, and detach the disk then",
-        disk, self->spec->name);
+        disk, self->name);
       g_object_unref (task);
       return;
     }
@@ -290,7 +313,7 @@ change_disk_in_thread (GTask *task, gpointer source, gpointer data, GCancellable
     done = (change->size == 0 || pc_grow_disk (self->pc, change->disk, change->size, &error))
            && (!change->limited || pc_limit_disk (self->pc, change->disk, &change->limits, &error));
   else
-    g_set_error (&error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->spec->name);
+    g_set_error (&error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->name);
   g_rw_lock_reader_unlock (&self->pc_lock);
 
   if (done)
@@ -306,11 +329,12 @@ local_session_change_disk (BonsaiSession *session, const char *disk, uint64_t si
   LocalSession *self = LOCAL_SESSION (session);
   DiskChange *change;
 
+  if (size > 0 && !may_change (self, task))
+    return;
   if (size > 0 && g_hash_table_contains (self->disk_work, disk))
     {
       g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_BUSY,
-                               "Disk %s of %s is being worked on; wait until that is done", disk,
-                               self->spec->name);
+                               "Disk %s of %s is being worked on; wait until that is done", disk, self->name);
       g_object_unref (task);
       return;
     }

@@ -8,14 +8,27 @@
 
 /* --- its connections --- */
 
+/* A guest from a snapshot doesn't know how late it is, and its file systems may have been frozen for that. */
+static void
+catch_up (LocalSession *self)
+{
+  self->guest_is_late = false;
+  guest_service_ask_async (self->guest, "thaw", g_variant_new ("a{sv}", NULL), NULL, NULL, NULL);
+  if (self->spec->agents.set_time)
+    guest_service_ask_async (self->guest, "set-time", g_variant_new ("a{sv}", NULL), NULL, NULL, NULL);
+}
+
 static void
 handle_connection (gpointer object, gconstpointer content)
 {
   LocalSession *self = object;
   int *fd = (int *)content;
 
-  if (self->guest != NULL)
-    guest_agent_attach (guest_service_get_agent (self->guest), g_steal_fd (fd));
+  if (self->guest == NULL)
+    return;
+  guest_agent_attach (guest_service_get_agent (self->guest), g_steal_fd (fd));
+  if (self->guest_is_late)
+    catch_up (self);
 }
 
 /* The machine's loop thread. */
@@ -38,7 +51,7 @@ local_session_open_agent (LocalSession *self)
   self->agent_link =
     agent_link_new (machine_board (pc_machine (self->pc))->loop, channel, on_connected, self->relay, &error);
   if (self->agent_link == NULL)
-    g_warning ("%s: %s", self->spec->name, error->message);
+    g_warning ("%s: %s", self->name, error->message);
 }
 
 void
@@ -76,7 +89,7 @@ local_session_ask_guest (BonsaiSession *session, const char *operation, GVariant
 {
   LocalSession *self = LOCAL_SESSION (session);
   g_autoptr (GVariant) taken = g_variant_ref_sink (arguments);
-  const char *name = self->spec->name;
+  const char *name = self->name;
 
   if (local_session_live_pc (self) == NULL)
     g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", name);

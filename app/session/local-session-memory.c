@@ -49,7 +49,7 @@ describe (const PcMemory *memory)
 static GError *
 not_running (LocalSession *self)
 {
-  return g_error_new (BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->spec->name);
+  return g_error_new (BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->name);
 }
 
 static void

@@ -8,15 +8,21 @@ set_link (LocalSession *self, const char *nic, bool up, GError **error)
 {
   Pc *pc = local_session_live_pc (self);
   g_autoptr (GError) cause = NULL;
+  bool kept = true;
 
   if (pc == NULL)
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->spec->name);
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->name);
       return false;
     }
   if (!pc_set_link (pc, nic, up, error))
     return false;
-  if (self->keeper == NULL || self->keeper->link_changed (nic, up, self->keeper_data, &cause))
+  if (local_session_begin_keeping (self))
+    {
+      kept = self->keeper->link_changed (nic, up, self->keeper_data, &cause);
+      local_session_end_keeping (self);
+    }
+  if (kept)
     return true;
   g_set_error (
     error, BONSAI_ERROR, BONSAI_ERROR_FAILED,

@@ -13,6 +13,8 @@ G_BEGIN_DECLS
 
 #define SESSION_MAX_HEADS 4u
 
+typedef struct SnapshotWork SnapshotWork;
+
 /* The console window of a head. */
 typedef struct {
   ConsoleWindow *console; /* or NULL */
@@ -23,7 +25,8 @@ typedef struct {
 struct _LocalSession {
   GObject parent;
 
-  MachineSpec *spec;
+  char *name, *uuid;
+  MachineSpec *spec; /* another one after going back to a snapshot: other threads use it under pc_lock */
   Consoles *consoles;
   Relay *relay;
 
@@ -31,6 +34,8 @@ struct _LocalSession {
   Pc *pc;          /* NULL before the start and after the end */
   Surface *last_picture; /* under pc_lock as well */
   bool ended; /* pc is on its way out: only a reader of pc_lock may use it */
+  bool changing; /* another pc takes its place this moment: as above */
+  void *missed;  /* MachineEvent: the last that came meanwhile, or NULL */
 
   BonsaiState state;
   BonsaiReason reason;
@@ -42,8 +47,14 @@ struct _LocalSession {
 
   const LocalSessionKeeper *keeper; /* (nullable) */
   void *keeper_data;
+  GMutex description_lock; /* of vm.json and the tree of snapshots: who writes them */
+  char *resume;            /* the folder with the state that the start goes on from, or NULL */
+  SnapshotWork *snapshot;  /* what is done with the tree, or NULL */
+  GQueue snapshot_requests; /* what comes after it */
+  bool suspended;          /* to disk: it is about to end */
   GuestService *guest;   /* NULL: its agent is switched off, or the machine is not there */
   AgentLink *agent_link; /* (nullable) */
+  bool guest_is_late;    /* it comes from a snapshot: its clock is slow, its file systems may be frozen */
   DesktopAgent *desktop; /* as @guest */
   AgentLink *desktop_link;
   char *host_text; /* the host's clipboard as last seen or set, or NULL */
@@ -56,6 +67,19 @@ struct _LocalSession {
 
 /* NULL unless the machine is there to be used. The session's thread. */
 Pc *local_session_live_pc (LocalSession *self);
+
+/* The machine's loop thread: for pc_new; @data is the session's relay. */
+void local_session_on_machine_event (Machine *machine, const MachineEvent *event, void *data);
+/* @pc has taken the place of the one before: what was missed is another machine's. */
+void local_session_forget_events (LocalSession *self);
+/* It has not: what was missed is dealt with now. */
+void local_session_catch_up (LocalSession *self);
+void local_session_forget_trouble (LocalSession *self);
+void local_session_set_state (LocalSession *self, BonsaiState state, BonsaiReason reason,
+                              const char *message);
+/* Whether there is a keeper to tell: if so, the description is locked until local_session_end_keeping. */
+bool local_session_begin_keeping (LocalSession *self);
+void local_session_end_keeping (LocalSession *self);
 
 /* Pulls the plug if need be; waits for readers of pc_lock. Any thread. */
 void local_session_free_pc (LocalSession *self);
@@ -102,14 +126,30 @@ void local_session_resume_work_on (LocalSession *self, const DiskSpec *disk);
 /* The machine is about to go: its disks' work ends, and goes on at the next start. */
 void local_session_suspend_disk_work (LocalSession *self);
 
+/* local-session-snapshot.c */
+void local_session_change_snapshots (BonsaiSession *session, const char *operation, GVariant *arguments,
+                                     GTask *task);
+void local_session_cancel_snapshot (BonsaiSession *session);
+/* The machine has got into that state. */
+void local_session_tell_snapshot (LocalSession *self, MachineState state);
+/* A worker thread, before the first run: restores what the start is to go on from. */
+bool local_session_restore_state (LocalSession *self, Pc *pc, GError **error);
+bool local_session_is_suspending (LocalSession *self);
+void local_session_drop_snapshot_requests (LocalSession *self);
+/* BONSAI_ERROR_BUSY if disks must stay as they are for now. */
+bool local_session_check_no_snapshot (LocalSession *self, GError **error);
+
 /* local-session-screen.c */
 void local_session_grab (BonsaiSession *session, unsigned head, int max_width, int max_height, GTask *task);
 void local_session_watch (BonsaiSession *session, bool active);
 void local_session_stop_watching (LocalSession *self);
+void local_session_restart_watching (LocalSession *self); /* another Pc's screen, if somebody watches */
 void local_session_show_console (BonsaiSession *session, bool show, GTask *task);
 void local_session_update_window (LocalSession *self);
 void local_session_close_window (LocalSession *self);
 void local_session_free_windows (LocalSession *self); /* without telling */
+/* Another Pc has taken the place of the one that is shown: windows stay open and show that. */
+void local_session_attach_windows (LocalSession *self);
 static inline bool
 local_session_has_window (const LocalSession *self)
 {

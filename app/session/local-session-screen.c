@@ -22,8 +22,12 @@ grab_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
   const GrabSize *size = data;
   g_autoptr (Surface) surface = NULL;
   Screen *screen;
+  unsigned heads;
+  bool has_display;
 
   g_rw_lock_reader_lock (&self->pc_lock);
+  heads = self->spec->heads;
+  has_display = self->spec->video_memory != 0;
   screen = self->pc != NULL ? pc_screen (self->pc, size->head) : NULL;
   if (screen != NULL)
     surface = screen_grab (screen, GRAB_TIMEOUT_MS);
@@ -31,13 +35,12 @@ grab_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
     surface = surface_ref (self->last_picture);
   g_rw_lock_reader_unlock (&self->pc_lock);
 
-  if (surface == NULL && size->head >= self->spec->heads)
+  if (surface == NULL && size->head >= heads)
     g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_INVALID, "%s has no such screen: it has %u",
-                             self->spec->name, self->spec->heads);
+                             self->name, heads);
   else if (surface == NULL)
-    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_FAILED, "%s has shown no picture%s",
-                             self->spec->name,
-                             self->spec->video_memory == 0 ? ": it has no display" : " yet");
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_FAILED, "%s has shown no picture%s", self->name,
+                             has_display ? " yet" : ": it has no display");
   else if (size->max_width > 0 && size->max_height > 0)
     g_task_return_pointer (task, surface_thumbnail (surface, size->max_width, size->max_height),
                            (GDestroyNotify)surface_unref);
@@ -93,6 +96,15 @@ local_session_watch (BonsaiSession *session, bool active)
     self->viewer = screen_viewer_new (screen, THUMBNAIL_INTERVAL_MS, on_screen_change, self->relay);
   if (self->viewer != NULL)
     screen_viewer_set_active (self->viewer, self->n_watchers > 0);
+}
+
+void
+local_session_restart_watching (LocalSession *self)
+{
+  Screen *screen = pc_screen (self->pc, 0);
+
+  if (self->n_watchers > 0 && screen != NULL)
+    self->viewer = screen_viewer_new (screen, THUMBNAIL_INTERVAL_MS, on_screen_change, self->relay);
 }
 
 void
@@ -176,7 +188,7 @@ screenshot_path (LocalSession *self)
   const char *pictures = g_get_user_special_dir (G_USER_DIRECTORY_PICTURES);
   g_autoptr (GDateTime) now = g_date_time_new_now_local ();
   g_autofree char *time = g_date_time_format (now, "%Y-%m-%d %H-%M-%S");
-  g_autofree char *slug = bundle_slug (self->spec->name);
+  g_autofree char *slug = bundle_slug (self->name);
   g_autofree char *name = g_strdup_printf ("%s %s.png", slug, time);
 
   return g_build_filename (pictures != NULL ? pictures : g_get_home_dir (), name, NULL);
@@ -264,7 +276,7 @@ open_window (LocalSession *self, ConsoleHost *host, Pc *pc, unsigned head, GErro
 {
   SessionWindow *window = &self->windows[head];
   g_autofree char *title =
-    head == 0 ? g_strdup (self->spec->name) : g_strdup_printf ("%s (screen %u)", self->spec->name, head + 1);
+    head == 0 ? g_strdup (self->name) : g_strdup_printf ("%s (screen %u)", self->name, head + 1);
 
   window->relay = self->relay;
   window->head = head;
@@ -288,8 +300,7 @@ show_windows (LocalSession *self, GError **error)
     }
   if (self->consoles == NULL || pc == NULL || pc_screen (pc, 0) == NULL)
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s has no screen to show",
-                   self->spec->name);
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s has no screen to show", self->name);
       return false;
     }
   host = consoles_get_host (self->consoles, error);
@@ -305,6 +316,31 @@ show_windows (LocalSession *self, GError **error)
   local_session_update_window (self);
   g_signal_emit_by_name (self, "changed");
   return true;
+}
+
+/* The first window stays in any case; the others as far as there are heads for them. */
+void
+local_session_attach_windows (LocalSession *self)
+{
+  Pc *pc = self->pc;
+  g_autoptr (GError) error = NULL;
+
+  if (!local_session_has_window (self))
+    return;
+  for (unsigned i = 0; i < SESSION_MAX_HEADS; i++)
+    {
+      SessionWindow *window = &self->windows[i];
+
+      if (window->console != NULL && pc_screen (pc, i) != NULL)
+        console_window_attach (window->console, pc_screen (pc, i), pc_input (pc));
+      else if (window->console != NULL)
+        g_clear_pointer (&window->console, console_window_free);
+      else if (pc_screen (pc, i) != NULL && error == NULL
+               && !open_window (self, consoles_get_host (self->consoles, NULL), pc, i, &error))
+        g_warning ("%s: %s", self->name, error->message);
+    }
+  if (local_session_has_window (self))
+    console_window_set_sound (self->windows[0].console, pc_sound (pc));
 }
 
 void

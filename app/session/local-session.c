@@ -17,8 +17,8 @@ G_DEFINE_FINAL_TYPE_WITH_CODE (LocalSession, local_session, G_TYPE_OBJECT,
 
 /* --- state --- */
 
-static void
-set_state (LocalSession *self, BonsaiState state, BonsaiReason reason, const char *message)
+void
+local_session_set_state (LocalSession *self, BonsaiState state, BonsaiReason reason, const char *message)
 {
   g_autofree char *copy = g_strdup (message);
 
@@ -97,19 +97,35 @@ default_message (MachineState state, BonsaiReason reason)
     }
 }
 
-static void
-machine_event_free (gpointer data)
-{
-  MachineEvent *event = data;
+/* As it travels to the session's thread. */
+typedef struct {
+  MachineEvent event; /* message: its own */
+  Machine *machine;   /* to know it by, not to be used */
+} News;
 
-  g_free ((char *)event->message);
-  g_free (event);
+static void
+news_free (gpointer data)
+{
+  News *news = data;
+
+  g_free ((char *)news->event.message);
+  g_free (news);
+}
+
+static News *
+news_new (Machine *machine, const MachineEvent *event)
+{
+  News *news = g_new (News, 1);
+
+  *news = (News){ *event, machine };
+  news->event.message = g_strdup (event->message);
+  return news;
 }
 
 Pc *
 local_session_live_pc (LocalSession *self)
 {
-  return self->ended ? NULL : self->pc;
+  return self->ended || self->changing ? NULL : self->pc;
 }
 
 void
@@ -167,7 +183,7 @@ buried (GObject *source, GAsyncResult *result, gpointer data)
   LocalSession *self = LOCAL_SESSION (source);
   End *end = data;
 
-  set_state (self, end->state, end->reason, end->message);
+  local_session_set_state (self, end->state, end->reason, end->message);
   end_free (end);
 }
 
@@ -182,8 +198,11 @@ end (LocalSession *self, const MachineEvent *event)
 
   outcome->state = crashed ? BONSAI_STATE_CRASHED : BONSAI_STATE_STOPPED;
   outcome->reason = reason;
-  outcome->message =
-    g_strdup (event->message != NULL ? event->message : default_message (event->state, reason));
+  if (self->suspended)
+    outcome->message = g_strdup ("It was suspended: its next start goes on from there");
+  else
+    outcome->message =
+      g_strdup (event->message != NULL ? event->message : default_message (event->state, reason));
   self->exit_status = exit_status_of (event);
   self->ended = true;
   local_session_close_agent (self);
@@ -213,11 +232,16 @@ note_trouble (LocalSession *self, const MachineEvent *event)
   return in_trouble || had_any;
 }
 
-static void
-handle_machine_event (gpointer object, gconstpointer content)
+void
+local_session_forget_trouble (LocalSession *self)
 {
-  LocalSession *self = object;
-  const MachineEvent *event = content;
+  self->trouble = BONSAI_REASON_NONE;
+  g_clear_pointer (&self->trouble_text, g_free);
+}
+
+static void
+take_machine_event (LocalSession *self, const MachineEvent *event)
+{
   bool is_known = self->state == BONSAI_STATE_RUNNING || self->state == BONSAI_STATE_STOPPING;
   bool is_news = note_trouble (self, event);
 
@@ -227,11 +251,14 @@ handle_machine_event (gpointer object, gconstpointer content)
     {
     case MACHINE_RUNNING:
       if (!is_known || is_news)
-        set_state (self, is_known ? self->state : BONSAI_STATE_RUNNING, self->trouble, self->trouble_text);
+        local_session_set_state (self, is_known ? self->state : BONSAI_STATE_RUNNING, self->trouble,
+                                 self->trouble_text);
       break;
     case MACHINE_PAUSED:
-      set_state (self, BONSAI_STATE_PAUSED, reason_of (event->reason),
-                 event->message != NULL ? event->message : self->trouble_text);
+      local_session_set_state (self, BONSAI_STATE_PAUSED, reason_of (event->reason),
+                               event->message != NULL               ? event->message
+                               : local_session_is_suspending (self) ? "It is being suspended to disk"
+                                                                    : self->trouble_text);
       break;
     case MACHINE_ENDED:
       end (self, event);
@@ -239,16 +266,63 @@ handle_machine_event (gpointer object, gconstpointer content)
     default:
       break;
     }
+  local_session_tell_snapshot (self, event->state);
 }
 
-/* The machine's loop thread. */
+/* The machine may have been replaced by another since. */
 static void
-on_machine_event (Machine *machine, const MachineEvent *event, void *data)
+handle_machine_event (gpointer object, gconstpointer content)
 {
-  MachineEvent *copy = g_memdup2 (event, sizeof *event);
+  LocalSession *self = object;
+  const News *news = content;
 
-  copy->message = g_strdup (event->message);
-  relay_post (data, handle_machine_event, copy, machine_event_free);
+  if (self->changing)
+    {
+      g_clear_pointer (&self->missed, news_free);
+      self->missed = news_new (news->machine, &news->event);
+    }
+  else if (self->pc == NULL || news->machine == pc_machine (self->pc))
+    take_machine_event (self, &news->event);
+}
+
+void
+local_session_forget_events (LocalSession *self)
+{
+  g_clear_pointer (&self->missed, news_free);
+}
+
+void
+local_session_catch_up (LocalSession *self)
+{
+  News *news = g_steal_pointer (&self->missed);
+
+  if (news == NULL)
+    return;
+  handle_machine_event (self, news);
+  news_free (news);
+}
+
+void
+local_session_on_machine_event (Machine *machine, const MachineEvent *event, void *data)
+{
+  relay_post (data, handle_machine_event, news_new (machine, event), news_free);
+}
+
+/* --- the keeper --- */
+
+bool
+local_session_begin_keeping (LocalSession *self)
+{
+  if (self->keeper == NULL)
+    return false;
+  g_mutex_lock (&self->description_lock);
+  return true;
+}
+
+void
+local_session_end_keeping (LocalSession *self)
+{
+  g_mutex_unlock (&self->description_lock);
 }
 
 /* --- start --- */
@@ -258,8 +332,10 @@ build_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *canc
 {
   LocalSession *self = source;
   GError *error = NULL;
-  Pc *pc = pc_new (self->spec, on_machine_event, self->relay, &error);
+  Pc *pc = pc_new (self->spec, local_session_on_machine_event, self->relay, &error);
 
+  if (pc != NULL && self->resume != NULL && !local_session_restore_state (self, pc, &error))
+    g_clear_pointer (&pc, pc_free);
   if (pc == NULL)
     {
       g_task_return_error (task, error);
@@ -281,11 +357,14 @@ built (GObject *source, GAsyncResult *result, gpointer data)
   if (!g_task_propagate_boolean (G_TASK (result), &error))
     {
       self->exit_status = EXIT_STATUS_ERROR;
-      set_state (self, BONSAI_STATE_STOPPED, BONSAI_REASON_ENGINE_ERROR, error->message);
+      local_session_set_state (self, BONSAI_STATE_STOPPED, BONSAI_REASON_ENGINE_ERROR, error->message);
       g_task_return_error (task, error);
       return;
     }
   session_waiters_add (self->waiters, g_steal_pointer (&task), SESSION_WAIT_RUNNING, 0);
+  if (self->resume != NULL && self->keeper != NULL)
+    self->keeper->description_changed (self->keeper_data);
+  self->guest_is_late = self->resume != NULL;
   local_session_open_agent (self);
   machine_run (pc_machine (self->pc));
   local_session_resume_disk_work (self);
@@ -317,7 +396,7 @@ shutdown_timed_out (gpointer data)
   LocalSession *self = data;
 
   if (self->state == BONSAI_STATE_STOPPING)
-    set_state (self, BONSAI_STATE_RUNNING, self->trouble, self->trouble_text);
+    local_session_set_state (self, BONSAI_STATE_RUNNING, self->trouble, self->trouble_text);
 }
 
 static void
@@ -326,7 +405,8 @@ shut_down (LocalSession *self, unsigned timeout_ms, GTask *task)
   if (self->state == BONSAI_STATE_PAUSED)
     machine_run (pc_machine (self->pc));
   local_session_ask_to_shut_down (self);
-  set_state (self, BONSAI_STATE_STOPPING, BONSAI_REASON_USER, "Waiting for the guest to shut down");
+  local_session_set_state (self, BONSAI_STATE_STOPPING, BONSAI_REASON_USER,
+                           "Waiting for the guest to shut down");
   session_waiters_add (self->waiters, task, SESSION_WAIT_ENDED,
                        timeout_ms != 0 ? timeout_ms : SHUTDOWN_TIMEOUT_MS);
 }
@@ -338,10 +418,25 @@ local_session_control (BonsaiSession *session, BonsaiControl control, unsigned t
   Pc *pc = local_session_live_pc (self);
   Machine *machine = pc != NULL ? pc_machine (pc) : NULL;
 
+  if (self->changing)
+    {
+      g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_BUSY,
+                               "%s is going back to a snapshot this moment; try again", self->name);
+      g_object_unref (task);
+      return;
+    }
   if (machine == NULL || !bonsai_state_is_alive (self->state))
     {
-      g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running",
-                               self->spec->name);
+      g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->name);
+      g_object_unref (task);
+      return;
+    }
+  if (control == BONSAI_CONTROL_POWER_OFF)
+    local_session_cancel_snapshot (session);
+  else if (local_session_is_suspending (self))
+    {
+      g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_BUSY, "%s is being suspended to disk",
+                               self->name);
       g_object_unref (task);
       return;
     }
@@ -420,7 +515,7 @@ local_session_open_serial (BonsaiSession *session, unsigned port, bool force, GT
   if (pc != NULL)
     fd = pc_open_serial_console (pc, port, force, &error);
   else
-    g_set_error (&error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->spec->name);
+    g_set_error (&error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->name);
   if (fd >= 0)
     g_task_return_int (task, fd);
   else
@@ -433,13 +528,13 @@ local_session_open_serial (BonsaiSession *session, unsigned port, bool force, GT
 static const char *
 local_session_get_uuid (BonsaiSession *session)
 {
-  return LOCAL_SESSION (session)->spec->uuid;
+  return LOCAL_SESSION (session)->uuid;
 }
 
 static const char *
 local_session_get_name (BonsaiSession *session)
 {
-  return LOCAL_SESSION (session)->spec->name;
+  return LOCAL_SESSION (session)->name;
 }
 
 static BonsaiState
@@ -505,6 +600,8 @@ local_session_iface_init (BonsaiSessionInterface *iface)
   iface->ask_guest = local_session_ask_guest;
   iface->get_memory = local_session_get_memory;
   iface->set_memory = local_session_set_memory;
+  iface->change_snapshots = local_session_change_snapshots;
+  iface->cancel_snapshot = local_session_cancel_snapshot;
 }
 
 LocalSession *
@@ -513,6 +610,8 @@ local_session_new (MachineSpec *spec, Consoles *consoles)
   LocalSession *self = g_object_new (LOCAL_TYPE_SESSION, NULL);
 
   self->spec = machine_spec_ref (spec);
+  self->name = g_strdup (spec->name);
+  self->uuid = g_strdup (spec->uuid);
   self->consoles = consoles != NULL ? consoles_ref (consoles) : NULL;
   return self;
 }
@@ -522,6 +621,13 @@ local_session_set_keeper (LocalSession *self, const LocalSessionKeeper *keeper, 
 {
   self->keeper = keeper;
   self->keeper_data = data;
+}
+
+void
+local_session_set_resume (LocalSession *self, const char *folder)
+{
+  g_free (self->resume);
+  self->resume = g_strdup (folder);
 }
 
 Surface *
@@ -546,6 +652,7 @@ local_session_dispose (GObject *object)
   local_session_stop_watching (self);
   local_session_close_agent (self);
   local_session_suspend_disk_work (self);
+  local_session_cancel_snapshot (BONSAI_SESSION (self));
   local_session_free_windows (self);
   local_session_free_pc (self);
   G_OBJECT_CLASS (local_session_parent_class)->dispose (object);
@@ -561,8 +668,14 @@ local_session_finalize (GObject *object)
   g_clear_pointer (&self->spec, machine_spec_unref);
   g_clear_pointer (&self->last_picture, surface_unref);
   g_hash_table_unref (self->disk_work);
+  g_free (self->name);
+  g_free (self->uuid);
   g_free (self->message);
   g_free (self->trouble_text);
+  g_free (self->resume);
+  local_session_forget_events (self);
+  local_session_drop_snapshot_requests (self);
+  g_mutex_clear (&self->description_lock);
   g_rw_lock_clear (&self->pc_lock);
   relay_unref (self->relay);
   G_OBJECT_CLASS (local_session_parent_class)->finalize (object);
@@ -579,6 +692,7 @@ static void
 local_session_init (LocalSession *self)
 {
   g_rw_lock_init (&self->pc_lock);
+  g_mutex_init (&self->description_lock);
   self->disk_work = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_object_unref);
   self->state = BONSAI_STATE_STARTING;
   self->relay = relay_new (G_OBJECT (self));

@@ -14,6 +14,10 @@ G_DECLARE_FINAL_TYPE (LocalSession, local_session, LOCAL, SESSION, GObject)
 /* In state STARTING until local_session_start_finish. @consoles: (nullable): without, it has no window. */
 LocalSession *local_session_new (MachineSpec *spec, Consoles *consoles);
 
+/* Before the start: the machine goes on from the state in @folder, which vm.json of the keeper's bundle
+ * names, instead of booting. If that fails so does the start, and nothing is lost. */
+void local_session_set_resume (LocalSession *session, const char *folder);
+
 /* Builds the machine and lets it run. Once. */
 void local_session_start_async (LocalSession *session, GCancellable *cancellable,
                                 GAsyncReadyCallback callback, gpointer data);
@@ -26,6 +30,11 @@ typedef struct {
   bool (*detached) (const char *disk, void *data, GError **error);
   bool (*medium_changed) (const char *drive, const char *path, void *data, GError **error); /* @path: or NULL */
   bool (*link_changed) (const char *nic, bool up, void *data, GError **error);
+  /* (nullable): the bundle's folder, locked by this process; its tree of snapshots is the session's to
+   * change. */
+  const char *(*get_bundle) (void *data);
+  /* vm.json in it has been changed. */
+  void (*description_changed) (void *data);
 } LocalSessionKeeper;
 
 /* @keeper: (nullable): stays valid until it is replaced. */

@@ -74,16 +74,17 @@ on_properties_changed (RemoteSession *self)
 static void
 on_signal (RemoteSession *self, const char *sender, const char *signal, GVariant *parameters)
 {
-  const char *disk;
+  const char *what;
   guint64 done, total;
 
   if (g_str_equal (signal, "ThumbnailChanged"))
     g_signal_emit_by_name (self, "thumbnail-changed");
-  else if (g_str_equal (signal, "DiskProgress")
+  else if ((g_str_equal (signal, "DiskProgress") || g_str_equal (signal, "SnapshotProgress"))
            && g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(stt)")))
     {
-      g_variant_get (parameters, "(&stt)", &disk, &done, &total);
-      g_signal_emit_by_name (self, "disk-progress", disk, done, total);
+      g_variant_get (parameters, "(&stt)", &what, &done, &total);
+      g_signal_emit_by_name (self, signal[0] == 'D' ? "disk-progress" : "snapshot-progress", what, done,
+                             total);
     }
 }
 
@@ -508,6 +509,8 @@ remote_session_iface_init (BonsaiSessionInterface *iface)
   iface->ask_guest = remote_session_ask_guest;
   iface->get_memory = remote_session_get_memory;
   iface->set_memory = remote_session_set_memory;
+  iface->change_snapshots = remote_session_change_snapshots;
+  iface->cancel_snapshot = remote_session_cancel_snapshot;
 }
 
 static void

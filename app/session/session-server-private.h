@@ -40,3 +40,4 @@ void session_server_connect (SessionServer *server, const SessionMethod *methods
 void session_server_connect_disks (SessionServer *server);
 void session_server_connect_machine (SessionServer *server);
 void session_server_connect_screen (SessionServer *server);
+void session_server_connect_snapshots (SessionServer *server);

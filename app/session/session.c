@@ -11,6 +11,8 @@ bonsai_session_default_init (BonsaiSessionInterface *iface)
                 0);
   g_signal_new ("disk-progress", BONSAI_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 3,
                 G_TYPE_STRING, G_TYPE_UINT64, G_TYPE_UINT64);
+  g_signal_new ("snapshot-progress", BONSAI_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
+                3, G_TYPE_STRING, G_TYPE_UINT64, G_TYPE_UINT64);
 }
 
 const char *
@@ -299,4 +301,36 @@ gboolean
 bonsai_session_set_memory_finish (BonsaiSession *session, GAsyncResult *result, GError **error)
 {
   return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+/* Its owner may give up on the other side of a connection: what is under way there is told. */
+static void
+cancel_snapshot (GCancellable *cancellable, gpointer data)
+{
+  bonsai_session_cancel_snapshot (g_task_get_source_object (data));
+}
+
+void
+bonsai_session_change_snapshots_async (BonsaiSession *session, const char *operation, GVariant *arguments,
+                                       GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (session, cancellable, callback, data);
+
+  g_task_set_source_tag (task, bonsai_session_change_snapshots_async);
+  g_task_set_check_cancellable (task, FALSE); /* it is over when the machine says so */
+  if (cancellable != NULL)
+    g_signal_connect_object (cancellable, "cancelled", G_CALLBACK (cancel_snapshot), task, 0);
+  BONSAI_SESSION_GET_IFACE (session)->change_snapshots (session, operation, arguments, task);
+}
+
+GVariant *
+bonsai_session_change_snapshots_finish (BonsaiSession *session, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+void
+bonsai_session_cancel_snapshot (BonsaiSession *session)
+{
+  BONSAI_SESSION_GET_IFACE (session)->cancel_snapshot (session);
 }

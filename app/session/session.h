@@ -17,8 +17,9 @@ G_BEGIN_DECLS
  * (RemoteSession). Nothing above knows the difference.
  *
  * Signals: "changed" (state, reason or message), "thumbnail-changed", "disk-progress" (string: disk, guint64:
- * bytes of it that were dealt with, guint64: all).
- * Threading: the main context that was thread-default when the session was made.
+ * bytes of it that were dealt with, guint64: all), "snapshot-progress" (string: operation, guint64: bytes of
+ * memory that were dealt with, guint64: all). Threading: the main context that was thread-default when the
+ * session was made.
  */
 #define BONSAI_TYPE_SESSION (bonsai_session_get_type ())
 G_DECLARE_INTERFACE (BonsaiSession, bonsai_session, BONSAI, SESSION, GObject)
@@ -86,6 +87,8 @@ struct _BonsaiSessionInterface {
   void (*ask_guest) (BonsaiSession *session, const char *operation, GVariant *arguments, GTask *task);
   void (*get_memory) (BonsaiSession *session, GTask *task);
   void (*set_memory) (BonsaiSession *session, uint64_t size, GTask *task);
+  void (*change_snapshots) (BonsaiSession *session, const char *operation, GVariant *arguments, GTask *task);
+  void (*cancel_snapshot) (BonsaiSession *session);
 };
 
 const char *bonsai_session_get_uuid (BonsaiSession *session);
@@ -189,5 +192,18 @@ GVariant *bonsai_session_get_memory_finish (BonsaiSession *session, GAsyncResult
 void bonsai_session_set_memory_async (BonsaiSession *session, uint64_t size, GCancellable *cancellable,
                                       GAsyncReadyCallback callback, gpointer data);
 gboolean bonsai_session_set_memory_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
+
+/* Takes a snapshot, goes back to one, suspends the machine to disk, …: @operation, @arguments (a{sv}, a
+ * floating reference is taken) and the result are those of ChangeSnapshots in org.bonsaivm.Session1.xml. One
+ * at a time, else BONSAI_ERROR_BUSY. Cancelling @cancellable gives it up: the machine runs on, and its tree
+ * is as it was. */
+void bonsai_session_change_snapshots_async (BonsaiSession *session, const char *operation,
+                                            GVariant *arguments, GCancellable *cancellable,
+                                            GAsyncReadyCallback callback, gpointer data);
+GVariant *bonsai_session_change_snapshots_finish (BonsaiSession *session, GAsyncResult *result,
+                                                  GError **error);
+
+/* Gives up what is under way; whoever waits for it gets G_IO_ERROR_CANCELLED. */
+void bonsai_session_cancel_snapshot (BonsaiSession *session);
 
 G_END_DECLS

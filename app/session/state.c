@@ -7,7 +7,8 @@ G_DEFINE_ENUM_TYPE (BonsaiState, bonsai_state, G_DEFINE_ENUM_VALUE (BONSAI_STATE
                     G_DEFINE_ENUM_VALUE (BONSAI_STATE_PAUSED, "paused"),
                     G_DEFINE_ENUM_VALUE (BONSAI_STATE_STOPPING, "stopping"),
                     G_DEFINE_ENUM_VALUE (BONSAI_STATE_CRASHED, "crashed"),
-                    G_DEFINE_ENUM_VALUE (BONSAI_STATE_BROKEN, "broken"))
+                    G_DEFINE_ENUM_VALUE (BONSAI_STATE_BROKEN, "broken"),
+                    G_DEFINE_ENUM_VALUE (BONSAI_STATE_SUSPENDED, "suspended"))
 
 G_DEFINE_ENUM_TYPE (BonsaiReason, bonsai_reason, G_DEFINE_ENUM_VALUE (BONSAI_REASON_NONE, "none"),
                     G_DEFINE_ENUM_VALUE (BONSAI_REASON_USER, "user"),
@@ -73,6 +74,7 @@ bonsai_state_label (BonsaiState state)
     [BONSAI_STATE_STOPPING] = "Shutting down",
     [BONSAI_STATE_CRASHED] = "Crashed",
     [BONSAI_STATE_BROKEN] = "Broken",
+    [BONSAI_STATE_SUSPENDED] = "Suspended",
   };
 
   return (unsigned)state < G_N_ELEMENTS (labels) ? labels[state] : "Unknown";

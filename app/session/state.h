@@ -11,9 +11,10 @@ typedef enum {
   BONSAI_STATE_STARTING,
   BONSAI_STATE_RUNNING,
   BONSAI_STATE_PAUSED,
-  BONSAI_STATE_STOPPING, /* asked to shut down by ACPI, still running */
-  BONSAI_STATE_CRASHED,  /* stopped: the guest or the engine failed; state-text says how */
-  BONSAI_STATE_BROKEN,   /* the bundle can't be read; state-text says where */
+  BONSAI_STATE_STOPPING,  /* asked to shut down by ACPI, still running */
+  BONSAI_STATE_CRASHED,   /* stopped: the guest or the engine failed; state-text says how */
+  BONSAI_STATE_BROKEN,    /* the bundle can't be read; state-text says where */
+  BONSAI_STATE_SUSPENDED, /* stopped: the next start goes on from a state that is kept */
 } BonsaiState;
 
 #define BONSAI_TYPE_STATE (bonsai_state_get_type ())

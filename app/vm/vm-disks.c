@@ -94,11 +94,25 @@ keep_medium (const char *drive, const char *path, void *data, GError **error)
   return disk == NULL || disk->kind != DISK_KIND_CDROM || set_medium (self, config, disk, path, error);
 }
 
+static const char *
+get_bundle (void *data)
+{
+  return ((BonsaiVm *)data)->path;
+}
+
+static void
+description_changed (void *data)
+{
+  bonsai_vm_reload (data);
+}
+
 const LocalSessionKeeper bonsai_vm_keeper = {
   .attached = keep_attached,
   .detached = keep_detached,
   .medium_changed = keep_medium,
   .link_changed = bonsai_vm_keep_link,
+  .get_bundle = get_bundle,
+  .description_changed = description_changed,
 };
 
 /* --- while it doesn't run --- */

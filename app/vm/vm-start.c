@@ -6,6 +6,7 @@
 #include "app/bundle/vm-limits.h"
 #include "app/session/local-session.h"
 #include "app/session/remote-session.h"
+#include "app/snapshot/snapshot-restore.h"
 #include "app/vm/program-path.h"
 
 #include <errno.h>
@@ -19,15 +20,21 @@
 
 /* --- the end of a run --- */
 
+/* @data: the last picture, or NULL. A disposable machine goes back. */
 static void
-keep_picture_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+tidy_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  g_autofree char *path = g_build_filename (((BonsaiVm *)source)->path, "screenshot.png", NULL);
+  const char *bundle = ((BonsaiVm *)source)->path;
+  g_autofree char *path = g_build_filename (bundle, "screenshot.png", NULL);
   g_autoptr (GError) error = NULL;
 
-  if (!surface_save_png (data, path, &error))
+  if (!snapshot_dispose (bundle, &error))
+    g_warning ("%s", error->message);
+  g_clear_error (&error);
+  if (data != NULL && !surface_save_png (data, path, &error))
     g_info ("%s", error->message);
-  g_task_return_pointer (task, surface_thumbnail (data, 320, 180), (GDestroyNotify)surface_unref);
+  g_task_return_pointer (task, data != NULL ? surface_thumbnail (data, 320, 180) : NULL,
+                         (GDestroyNotify)surface_unref);
 }
 
 static void
@@ -43,7 +50,7 @@ release (BonsaiVm *self)
     self->session_ended = true;
   else
     bonsai_vm_drop_session (self);
-  bonsai_vm_update_state (self);
+  bonsai_vm_reload (self);
   /* The state may have been told before the lock went: bonsai_vm_is_hosted_here has changed now. */
   g_object_notify (G_OBJECT (self), "state");
 }
@@ -52,8 +59,10 @@ static void
 picture_kept (GObject *source, GAsyncResult *result, gpointer data)
 {
   BonsaiVm *self = BONSAI_VM (source);
+  Surface *picture = g_task_propagate_pointer (G_TASK (result), NULL);
 
-  bonsai_vm_set_thumbnail (self, g_task_propagate_pointer (G_TASK (result), NULL));
+  if (picture != NULL)
+    bonsai_vm_set_thumbnail (self, picture);
   release (self);
 }
 
@@ -61,6 +70,7 @@ void
 bonsai_vm_conclude_run (BonsaiVm *self)
 {
   Surface *picture = local_session_get_last_picture (LOCAL_SESSION (self->session));
+  g_autoptr (GTask) task = NULL;
 
   bundle_run_clear (&self->last_run);
   self->last_run = (BundleRun){
@@ -70,15 +80,10 @@ bonsai_vm_conclude_run (BonsaiVm *self)
     .message = g_strdup (bonsai_session_get_message (self->session)),
   };
   g_signal_handlers_disconnect_by_func (self->session, bonsai_vm_refresh_thumbnail, self);
+  task = g_task_new (self, NULL, picture_kept, NULL);
   if (picture != NULL)
-    {
-      g_autoptr (GTask) task = g_task_new (self, NULL, picture_kept, NULL);
-
-      g_task_set_task_data (task, surface_ref (picture), (GDestroyNotify)surface_unref);
-      g_task_run_in_thread (task, keep_picture_in_thread);
-    }
-  else
-    release (self);
+    g_task_set_task_data (task, surface_ref (picture), (GDestroyNotify)surface_unref);
+  g_task_run_in_thread (task, tidy_in_thread);
 }
 
 /* --- here --- */
@@ -113,6 +118,22 @@ console_shown (GObject *source, GAsyncResult *result, gpointer data)
     g_task_return_error (task, error);
 }
 
+/* (transfer full): also @error */
+static GError *
+explain_failed_resume (BonsaiVm *self, GError *error)
+{
+  GError *explained;
+
+  if (self->config == NULL || self->config->resume == NULL)
+    return error;
+  explained = g_error_new (error->domain, error->code,
+                           "%s. Nothing of it is lost: try again, or boot it without what its guest was doing "
+                           "(bonsai start --discard-state)",
+                           error->message);
+  g_error_free (error);
+  return explained;
+}
+
 static void
 started_here (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -126,6 +147,7 @@ started_here (GObject *source, GAsyncResult *result, gpointer data)
     self->server = session_server_new (BONSAI_SESSION (session), &error);
   if (error != NULL)
     {
+      error = explain_failed_resume (self, error);
       record_failed_start (self, error->message);
       fail_start (self, task, error);
       return;
@@ -139,6 +161,25 @@ started_here (GObject *source, GAsyncResult *result, gpointer data)
     bonsai_session_show_console_async (self->session, true, NULL, console_shown, g_steal_pointer (&task));
   else
     g_task_return_boolean (task, TRUE);
+}
+
+/* A machine that was suspended, or has gone back to a snapshot while it was off, goes on from there. */
+static bool
+prepare_resume (BonsaiVm *self, LocalSession *session, BonsaiStartFlags flags, GError **error)
+{
+  g_autofree char *folder = snapshot_resume_folder (self->path, self->config);
+
+  if (folder == NULL)
+    return true;
+  if ((flags & BONSAI_START_DISCARD_STATE) != 0)
+    {
+      bool dropped = snapshot_resume_drop (self->path, true, error);
+
+      bonsai_vm_reload (self);
+      return dropped;
+    }
+  local_session_set_resume (session, folder);
+  return true;
 }
 
 /* Everything that can be known before the machine is built. */
@@ -182,6 +223,13 @@ start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
   spec->boot_menu = (flags & BONSAI_START_BOOT_MENU) != 0;
   session = local_session_new (spec, self->consoles);
   local_session_set_keeper (session, &bonsai_vm_keeper, self);
+  if (!prepare_resume (self, session, flags, &error))
+    {
+      record_failed_start (self, error->message);
+      fail_start (self, task, error);
+      g_object_unref (task);
+      return;
+    }
   local_session_start_async (session, g_task_get_cancellable (task), started_here, task);
 }
 
@@ -281,6 +329,8 @@ host_arguments (BonsaiVm *self, const char *program, BonsaiStartFlags flags)
     g_ptr_array_add (argv, g_strdup ("--headless"));
   if ((flags & BONSAI_START_BOOT_MENU) != 0)
     g_ptr_array_add (argv, g_strdup ("--boot-menu"));
+  if ((flags & BONSAI_START_DISCARD_STATE) != 0)
+    g_ptr_array_add (argv, g_strdup ("--discard-state"));
   g_ptr_array_add (argv, g_strdup (self->config->uuid));
   return argv;
 }

@@ -65,6 +65,18 @@ outlook_of_bundle (BonsaiVm *self)
       if (!bonsai_state_is_alive (outlook.state))
         outlook.state = BONSAI_STATE_STOPPED;
     }
+  else if (self->config->resume != NULL && self->lock == NULL && self->meeting == NULL
+           && run->state != BONSAI_STATE_CRASHED)
+    {
+      outlook.state = BONSAI_STATE_SUSPENDED;
+      if (outlook.reason != BONSAI_REASON_ENGINE_ERROR)
+        {
+          g_free (outlook.text);
+          outlook.text = g_strdup (g_str_equal (self->config->resume, "suspended")
+                                     ? "It goes on from there when it is started"
+                                     : "It goes on from its snapshot when it is started");
+        }
+    }
   else if (bonsai_state_is_alive (run->state) && self->meeting == NULL)
     {
       g_free (outlook.text);

@@ -22,10 +22,11 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (BonsaiVm, bonsai_vm, BONSAI, VM, GObject)
 
 typedef enum {
-  BONSAI_START_DEFAULT = 0,          /* in this process, with a console window */
-  BONSAI_START_OWN_PROCESS = 1 << 0, /* in a process of its own, which outlives this one */
-  BONSAI_START_HEADLESS = 1 << 1,    /* without a window; one can be opened later */
-  BONSAI_START_BOOT_MENU = 1 << 2,   /* the firmware waits for the key that opens its boot menu */
+  BONSAI_START_DEFAULT = 0,            /* in this process, with a console window */
+  BONSAI_START_OWN_PROCESS = 1 << 0,   /* in a process of its own, which outlives this one */
+  BONSAI_START_HEADLESS = 1 << 1,      /* without a window; one can be opened later */
+  BONSAI_START_BOOT_MENU = 1 << 2,     /* the firmware waits for the key that opens its boot menu */
+  BONSAI_START_DISCARD_STATE = 1 << 3, /* it boots, though it was suspended: what its guest did is lost */
 } BonsaiStartFlags;
 
 const char *bonsai_vm_get_uuid (BonsaiVm *vm);

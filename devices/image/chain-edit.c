@@ -251,6 +251,19 @@ image_chain_make_writable (Image *image, unsigned layer, GError **error)
 /* --- commit --- */
 
 bool
+image_chain_make_read_only (Image *image, unsigned layer, GError **error)
+{
+  bool made;
+
+  image_hold (image);
+  made =
+    image_layer (image, layer)->read_only || (flush (image, error) && reopen (image, layer, true, error));
+  image_layers_changed (image);
+  image_release (image);
+  return made;
+}
+
+bool
 image_chain_begin_commit (Image *image, GError **error)
 {
   bool begun;

@@ -37,6 +37,9 @@ bool image_chain_push (Image *image, const char *path, const ImageOptions *optio
  * file. */
 bool image_chain_make_writable (Image *image, unsigned layer, GError **error);
 
+/* Layer @layer ≥ 1 is only read again: others may use the file. */
+bool image_chain_make_read_only (Image *image, unsigned layer, GError **error);
+
 /* Layer 1 becomes writable, and as large as the disk. What the guest writes from now on goes there, unless
  * the top holds what was there before: so that a commit of a busy disk comes to an end. */
 bool image_chain_begin_commit (Image *image, GError **error);

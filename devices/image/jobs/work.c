@@ -183,10 +183,14 @@ merge (Run *run, GError **error)
     {
       n = MIN (MERGE_STEP, image_size (run->image) - at);
       if (!step (run, IMAGE_DRAIN, layer, false, at, n, error))
-        return false;
+        {
+          image_chain_make_read_only (run->image, layer + 1, NULL);
+          return false;
+        }
       report (run, at + n);
     }
-  return image_chain_drop (run->image, layer, 1, error);
+  return image_chain_drop (run->image, layer, 1, error)
+         && image_chain_make_read_only (run->image, layer, error);
 }
 
 /* Pulls what the new backing holds differently. Both are read, by way of buffers, apart from the guest. */
