@@ -217,11 +217,11 @@ make_disks (const char *folder, const VmConfig *config, GError **error)
 }
 
 static bool
-fill_folder (const char *folder, const VmConfig *config, GError **error)
+fill_folder (const char *folder, const VmConfig *config, BundleFillFunc fill, void *data, GError **error)
 {
   return make_folder (folder, "disks", error) && make_folder (folder, "log", error)
          && bundle_make_lock (folder, error) && make_disks (folder, config, error)
-         && bundle_save (folder, config, error);
+         && (fill == NULL || fill (folder, data, error)) && bundle_save (folder, config, error);
 }
 
 /* Only what fill_folder makes; symbolic links are not followed. */
@@ -288,6 +288,13 @@ bundle_move_in (const char *from, const char *parent, const char *slug, GError *
 char *
 bundle_create (const char *parent, const VmConfig *config, GError **error)
 {
+  return bundle_create_with (parent, config, NULL, NULL, error);
+}
+
+char *
+bundle_create_with (const char *parent, const VmConfig *config, BundleFillFunc fill, void *data,
+                    GError **error)
+{
   g_autofree char *slug = NULL, *temporary = NULL, *path = NULL;
 
   if (!vm_config_check (config, error))
@@ -301,7 +308,7 @@ bundle_create (const char *parent, const VmConfig *config, GError **error)
       bonsai_set_errno_error (error, errno, "Can't create a folder in %s", parent);
       return NULL;
     }
-  if (fill_folder (temporary, config, error))
+  if (fill_folder (temporary, config, fill, data, error))
     path = bundle_move_in (temporary, parent, slug, error);
   if (path == NULL)
     bundle_remove_tree (temporary);

@@ -37,6 +37,13 @@ char *bundle_slug (const char *name);
  */
 char *bundle_create (const char *parent, const VmConfig *config, GError **error);
 
+/* Puts more into the folder of a coming bundle. */
+typedef bool (*BundleFillFunc) (const char *folder, void *data, GError **error);
+
+/* The same; @fill (nullable) runs before the bundle appears. */
+char *bundle_create_with (const char *parent, const VmConfig *config, BundleFillFunc fill, void *data,
+                          GError **error);
+
 /* Reads vm.json. (transfer full) */
 VmConfig *bundle_load (const char *path, GError **error);
 

@@ -264,7 +264,9 @@ read_snapshot_members (const JsonSection *section, VmConfig *config)
   return json_read_string (section, "nvram", &config->nvram)
          && json_read_string (section, "snapshot", &config->snapshot)
          && json_read_string (section, "resume", &config->resume)
-         && json_read_string (section, "disposable", &config->disposable);
+         && json_read_string (section, "disposable", &config->disposable)
+         && json_read_string (section, "clone-of", &config->clone_of)
+         && json_read_string (section, "clone-snapshot", &config->clone_snapshot);
 }
 
 static bool

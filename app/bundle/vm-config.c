@@ -163,6 +163,8 @@ vm_config_copy (const VmConfig *config)
   copy->snapshot = g_strdup (config->snapshot);
   copy->resume = g_strdup (config->resume);
   copy->disposable = g_strdup (config->disposable);
+  copy->clone_of = g_strdup (config->clone_of);
+  copy->clone_snapshot = g_strdup (config->clone_snapshot);
   copy->sound_extra = ref_extra (config->sound_extra);
   copy->extra = ref_extra (config->extra);
   copy->cpu_extra = ref_extra (config->cpu_extra);
@@ -187,6 +189,8 @@ vm_config_free (VmConfig *config)
   g_free (config->snapshot);
   g_free (config->resume);
   g_free (config->disposable);
+  g_free (config->clone_of);
+  g_free (config->clone_snapshot);
   g_clear_pointer (&config->sound_extra, json_object_unref);
   g_strfreev (config->boot_order);
   g_free (config->kernel);
@@ -549,6 +553,11 @@ check_snapshot_members (const VmConfig *config, VmComplaint *complaint)
       && !(g_str_has_prefix (resume, "snapshots/")
            && vm_snapshot_id_is_valid (resume + strlen ("snapshots/"))))
     return complain (complaint, g_strdup ("/resume"), "must be “suspended” or “snapshots/ID”");
+  if (config->clone_of != NULL && !g_uuid_string_is_valid (config->clone_of))
+    return complain (complaint, g_strdup ("/clone-of"), "must be a machine's UUID");
+  if (config->clone_snapshot != NULL && !vm_snapshot_id_is_valid (config->clone_snapshot))
+    return complain (complaint, g_strdup ("/clone-snapshot"), "“%s” is no snapshot's id",
+                     config->clone_snapshot);
   if (config->nvram != NULL && (g_path_is_absolute (config->nvram) || vm_path_is_uri (config->nvram)))
     return complain (complaint, g_strdup ("/nvram"), "must lie in the machine's folder");
   return check_path (config->nvram, "/nvram", complaint);

@@ -74,7 +74,9 @@ struct VmConfig {
   char *nvram;    /* (nullable): the file with the firmware's variables, in the bundle; NULL: BUNDLE_NVRAM */
   char *snapshot; /* (nullable): id of the snapshot that it stems from */
   char *resume;   /* (nullable): the folder in the bundle from whose state the next start goes on */
-  char *disposable; /* (nullable): id of the snapshot to which it goes back at each power-off */
+  char *clone_of; /* (nullable): UUID of the machine on whose layers it lies */
+  char *clone_snapshot; /* (nullable): id of the snapshot there */
+  char *disposable;     /* (nullable): id of the snapshot to which it goes back at each power-off */
   JsonObject *extra, *boot_extra, *cpu_extra, *sound_extra, *display_extra; /* private */
 };
 

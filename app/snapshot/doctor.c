@@ -177,9 +177,11 @@ find_clone (const char *bundle, const SnapshotClone *clone)
 {
   g_autoptr (VmConfig) config = bundle_load (clone->path, NULL);
   g_autofree char *library = g_path_get_dirname (bundle), *trash = NULL;
+  g_autofree char *folder = g_path_get_dirname (clone->path);
   char *found;
 
-  if (config != NULL && g_ascii_strcasecmp (config->uuid, clone->uuid) == 0)
+  if ((config != NULL && g_ascii_strcasecmp (config->uuid, clone->uuid) == 0)
+      || !g_file_test (folder, G_FILE_TEST_IS_DIR)) /* on a disk that isn't there now */
     return g_strdup (clone->path);
   found = find_machine (library, clone->uuid);
   if (found != NULL)

@@ -108,6 +108,8 @@ comparable (const VmConfig *config)
   vm_config_set (&copy->snapshot, NULL);
   vm_config_set (&copy->resume, NULL);
   vm_config_set (&copy->disposable, NULL);
+  vm_config_set (&copy->clone_of, NULL);
+  vm_config_set (&copy->clone_snapshot, NULL);
   vm_config_set (&copy->notes, NULL);
   vm_config_set (&copy->name, "");
   vm_config_set (&copy->uuid, "");

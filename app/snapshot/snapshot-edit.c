@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool
 check_sound (const SnapshotNode *node, GError **error)
@@ -186,8 +187,7 @@ remove_broken (const SnapshotTree *tree, const SnapshotNode *node, GError **erro
   return bundle_sync_folder (root, error);
 }
 
-bool
-snapshot_delete (const char *bundle, const char *key, SnapshotDeleteHow how, unsigned *n, GError **error)
+static bool delete (const char *bundle, const char *key, SnapshotDeleteHow how, unsigned *n, GError **error)
 {
   g_autoptr (SnapshotTree) tree = snapshot_tree_read (bundle, error);
   SnapshotNode *node = tree != NULL ? snapshot_tree_find (tree, key, error) : NULL;
@@ -210,4 +210,15 @@ snapshot_delete (const char *bundle, const char *key, SnapshotDeleteHow how, uns
         return false;
     }
   return true;
+}
+
+bool
+snapshot_delete (const char *bundle, const char *key, SnapshotDeleteHow how, unsigned *n, GError **error)
+{
+  int held = snapshot_hold_nodes (bundle, error);
+  bool done = held >= 0 && delete (bundle, key, how, n, error);
+
+  if (held >= 0)
+    close (held);
+  return done;
 }

@@ -169,6 +169,21 @@ snapshot_lock_folder (const char *path, GError **error)
   return -1;
 }
 
+int
+snapshot_hold_nodes (const char *bundle, GError **error)
+{
+  g_autofree char *root = snapshot_make_root (bundle, error);
+  int fd = root != NULL ? open (root, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+
+  if (fd >= 0 && flock (fd, LOCK_EX) == 0)
+    return fd;
+  if (root != NULL)
+    bonsai_set_errno_error (error, errno, "Can't lock %s", root);
+  if (fd >= 0)
+    close (fd);
+  return -1;
+}
+
 /* --- what may turn out to be unneeded --- */
 
 static char *

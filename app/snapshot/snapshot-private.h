@@ -34,6 +34,10 @@ bool snapshot_write_node (const char *bundle, const SnapshotNode *node, GError *
 /* A folder that is being filled is locked by whoever does that: others leave it alone. -1 with @error set. */
 int snapshot_lock_folder (const char *path, GError **error);
 
+/* As long as the descriptor is open nobody else makes a linked clone, or deletes a snapshot: waits for
+ * others. -1 with @error set. */
+int snapshot_hold_nodes (const char *bundle, GError **error);
+
 /* --- snapshot-files.c: what may turn out to be unneeded --- */
 
 /*

@@ -42,6 +42,8 @@ keep_identity (VmConfig *config, const VmConfig *now)
   vm_config_set (&config->name, now->name);
   vm_config_set (&config->notes, now->notes);
   vm_config_set (&config->disposable, now->disposable);
+  vm_config_set (&config->clone_of, now->clone_of);
+  vm_config_set (&config->clone_snapshot, now->clone_snapshot);
 }
 
 /* --- begin --- */

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/snapshot/clone.h"
+
+#include "app/base/error.h"
+#include "app/bundle/bundle.h"
+#include "app/snapshot/snapshot-private.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* A clone that is being made. */
+typedef struct {
+  const CloneHow *how;
+  SnapshotTree *tree;
+  const SnapshotNode *node; /* (nullable) */
+  VmConfig *from, *config;  /* the machine as it was then, and the new one */
+  char *nvram;              /* (nullable): of the firmware's variables, to be copied */
+} Clone;
+
+static void
+clone_clear (Clone *clone)
+{
+  g_clear_pointer (&clone->tree, snapshot_tree_free);
+  g_clear_pointer (&clone->from, vm_config_free);
+  g_clear_pointer (&clone->config, vm_config_free);
+  g_clear_pointer (&clone->nvram, g_free);
+}
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Clone, clone_clear)
+
+/* --- the description --- */
+
+/* What isn't copied is found where it is. */
+static void
+name_absolutely (const Clone *clone, char **path)
+{
+  if (*path != NULL && !g_path_is_absolute (*path) && !vm_path_is_uri (*path))
+    {
+      g_autofree char *full = snapshot_resolve (clone->tree->bundle, *path);
+
+      vm_config_set (path, full);
+    }
+}
+
+static void
+give_new_macs (VmConfig *config)
+{
+  g_autoptr (VmConfig) fresh = vm_config_new ("");
+
+  for (guint i = 0; i < config->nics->len; i++)
+    {
+      VmNic *nic = g_ptr_array_index (config->nics, i);
+
+      vm_config_set (&nic->mac, vm_config_add_nic (fresh, "nat")->mac);
+    }
+}
+
+/* Raw disks stay raw in copies. */
+static bool
+is_raw (const VmDisk *disk)
+{
+  return disk->options.format == NULL || g_str_equal (disk->options.format, "raw");
+}
+
+static bool
+describe_disk (const Clone *clone, VmDisk *disk, GError **error)
+{
+  bool raw = is_raw (disk) && !clone->how->linked;
+  g_autofree char *path = g_strdup_printf ("disks/%s.%s", disk->id, raw ? "img" : "qcow2");
+
+  name_absolutely (clone, &disk->options.secret_file);
+  if (disk->kind == DISK_KIND_SCSI_HOST)
+    {
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+                   "No clone is possible: %s is a device of the host; detach it first", disk->id);
+      return false;
+    }
+  if (!snapshot_disk_has_layers (disk))
+    {
+      name_absolutely (clone, &disk->path);
+      return true;
+    }
+  vm_config_set (&disk->path, path);
+  vm_config_set (&disk->options.format, raw ? "raw" : "qcow2");
+  return true;
+}
+
+static bool
+describe (Clone *clone, GError **error)
+{
+  VmConfig *config = vm_config_copy (clone->from);
+  g_autofree char *uuid = g_uuid_string_random ();
+
+  clone->config = config;
+  vm_config_set (&config->uuid, uuid);
+  vm_config_set (&config->name, clone->how->name);
+  vm_config_set (&config->nvram, NULL);
+  vm_config_set (&config->snapshot, NULL);
+  vm_config_set (&config->resume, NULL);
+  vm_config_set (&config->disposable, NULL);
+  vm_config_set (&config->clone_of, NULL);
+  vm_config_set (&config->clone_snapshot, clone->how->linked ? clone->node->id : NULL);
+  name_absolutely (clone, &config->kernel);
+  name_absolutely (clone, &config->initrd);
+  name_absolutely (clone, &config->sound_microphone);
+  give_new_macs (config);
+  for (guint i = 0; i < config->disks->len; i++)
+    if (!describe_disk (clone, g_ptr_array_index (config->disks, i), error))
+      return false;
+  return vm_config_check (config, error);
+}
+
+/* --- the content --- */
+
+static bool
+link_disk (const Clone *clone, const char *target, const SnapshotDisk *then, GError **error)
+{
+  g_autofree char *layer = snapshot_resolve (clone->tree->bundle, then->layer);
+  const ImageCreateOptions options = {
+    .format = "qcow2", .size = then->size, .backing_path = layer, .backing_format = then->format
+  };
+
+  return image_create (target, &options, error);
+}
+
+static bool
+copy_disk (const Clone *clone, const char *target, const char *layer, const char *layer_format,
+           const VmDisk *disk, GError **error)
+{
+  g_autofree char *path = snapshot_resolve (clone->tree->bundle, layer);
+  const ImageSource source = { .path = path, .format = layer_format };
+  const ImageConvert how = { .create = { .format = disk->options.format } };
+
+  return image_convert (&source, target, &how, clone->how->job, NULL, error);
+}
+
+static bool
+fill_disk (const Clone *clone, const char *folder, const VmDisk *disk, GError **error)
+{
+  g_autofree char *target = g_build_filename (folder, disk->path, NULL);
+  const VmDisk *was = vm_config_find_disk (clone->from, disk->id);
+  const SnapshotDisk *then = clone->node != NULL ? snapshot_node_find_disk (clone->node, disk->id) : NULL;
+
+  if (clone->node != NULL && then == NULL)
+    {
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "The snapshot “%s” lacks the disk “%s”",
+                   clone->node->name, disk->id);
+      return false;
+    }
+  if (clone->how->linked)
+    return link_disk (clone, target, then, error);
+  return copy_disk (clone, target, then != NULL ? then->layer : was->path,
+                    then != NULL   ? then->format
+                    : is_raw (was) ? "raw"
+                                   : was->options.format,
+                    disk, error);
+}
+
+static bool
+fill (const char *folder, void *data, GError **error)
+{
+  const Clone *clone = data;
+  g_autofree char *nvram = g_build_filename (folder, BUNDLE_NVRAM, NULL);
+
+  for (guint i = 0; i < clone->config->disks->len; i++)
+    {
+      const VmDisk *disk = g_ptr_array_index (clone->config->disks, i);
+
+      if (snapshot_disk_has_layers (disk) && !fill_disk (clone, folder, disk, error))
+        return false;
+    }
+  return clone->nvram == NULL || snapshot_copy_file (clone->nvram, nvram, error);
+}
+
+/* --- the record --- */
+
+/* Before the clone is there: should it never be, doctor finds that. */
+static bool
+record (const char *bundle, const VmConfig *config, const char *parent, GError **error)
+{
+  g_autoptr (GPtrArray) clones = snapshot_clones_read (bundle, error);
+  g_autofree char *slug = bundle_slug (config->name);
+  SnapshotClone *entry;
+
+  if (clones == NULL)
+    return false;
+  entry = g_new0 (SnapshotClone, 1);
+  *entry = (SnapshotClone){ g_strdup (config->uuid), g_strdup_printf ("%s/%s" BUNDLE_SUFFIX, parent, slug),
+                            g_strdup (config->clone_snapshot) };
+  g_ptr_array_add (clones, entry);
+  return snapshot_clones_write (bundle, clones, error);
+}
+
+/* @path: where it is; NULL: it is gone. */
+static bool
+change_record (const char *bundle, const char *uuid, const char *path, GError **error)
+{
+  int held = snapshot_hold_nodes (bundle, error);
+  g_autoptr (GPtrArray) clones = held >= 0 ? snapshot_clones_read (bundle, error) : NULL;
+  bool done = clones != NULL;
+
+  for (guint i = clones != NULL ? clones->len : 0; i-- > 0;)
+    {
+      SnapshotClone *entry = g_ptr_array_index (clones, i);
+
+      if (!g_str_equal (entry->uuid, uuid) || g_strcmp0 (entry->path, path) == 0)
+        continue;
+      if (path != NULL)
+        vm_config_set (&entry->path, path);
+      else
+        g_ptr_array_remove_index (clones, i);
+      done = snapshot_clones_write (bundle, clones, error);
+    }
+  if (held >= 0)
+    close (held);
+  return done;
+}
+
+bool
+clone_forget (const char *bundle, const char *uuid, GError **error)
+{
+  return change_record (bundle, uuid, NULL, error);
+}
+
+/* --- making one --- */
+
+static bool
+read_origin (Clone *clone, const char *bundle, GError **error)
+{
+  g_autoptr (VmConfig) now = NULL;
+  const char *nvram;
+
+  clone->tree = snapshot_tree_read (bundle, error);
+  now = clone->tree != NULL ? bundle_load (bundle, error) : NULL;
+  if (now == NULL)
+    return false;
+  if (clone->how->node == NULL)
+    {
+      nvram = now->nvram != NULL ? now->nvram : BUNDLE_NVRAM;
+      clone->nvram = g_build_filename (bundle, nvram, NULL);
+      clone->from = g_steal_pointer (&now);
+    }
+  else
+    {
+      clone->node = snapshot_tree_find (clone->tree, clone->how->node, error);
+      clone->from = clone->node != NULL ? snapshot_tree_load_config (clone->tree, clone->node, error) : NULL;
+      if (clone->from == NULL)
+        return false;
+      clone->nvram = snapshot_tree_path (clone->tree, clone->node, SNAPSHOT_NVRAM_FILE);
+    }
+  if (!g_file_test (clone->nvram, G_FILE_TEST_IS_REGULAR))
+    g_clear_pointer (&clone->nvram, g_free);
+  return true;
+}
+
+/* From now on the snapshot can't be deleted. */
+static bool
+claim (Clone *clone, const char *bundle, const char *parent, GError **error)
+{
+  int held = snapshot_hold_nodes (bundle, error);
+  g_autoptr (VmConfig) origin = held >= 0 ? bundle_load (bundle, error) : NULL;
+  bool done = origin != NULL && read_origin (clone, bundle, error) && describe (clone, error);
+
+  if (done)
+    {
+      vm_config_set (&clone->config->clone_of, origin->uuid);
+      done = record (bundle, clone->config, parent, error);
+    }
+  if (held >= 0)
+    close (held);
+  return done;
+}
+
+char *
+clone_make (const char *bundle, const char *parent, const CloneHow *how, GError **error)
+{
+  g_auto (Clone) clone = { .how = how };
+  char *path;
+
+  g_return_val_if_fail (!how->linked || how->node != NULL, NULL);
+  if (how->linked ? !claim (&clone, bundle, parent, error)
+                  : !read_origin (&clone, bundle, error) || !describe (&clone, error))
+    return NULL;
+  path = bundle_create_with (parent, clone.config, fill, &clone, error);
+  if (how->linked)
+    change_record (bundle, clone.config->uuid, path, NULL);
+  return path;
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "devices/image/jobs/jobs.h"
+
+#include <stdbool.h>
+
+G_BEGIN_DECLS
+
+/*
+ * Machines made from others.
+ *
+ * Threading: any thread; blocking.
+ */
+typedef struct {
+  const char *name; /* of the new machine */
+  const char *node; /* id of the snapshot as which it begins; NULL: as the machine is now, which must be off
+                       then, and its lock the caller's; full clones only */
+  bool linked;      /* its disks lie on the snapshot's layers, which stay as long as it does: it is there at
+                       once, and takes no room. False: it has a copy of all */
+  const ImageJob *job; /* (nullable) */
+} CloneHow;
+
+/**
+ * clone_make:
+ * @bundle: the machine
+ * @parent: the library's folder
+ *
+ * The new machine has a UUID and MAC addresses of its own, and boots: what the snapshot's guest was doing
+ * isn't taken along. It appears complete or not at all. Returns: (transfer full): its bundle, or NULL with
+ * @error set.
+ */
+char *clone_make (const char *bundle, const char *parent, const CloneHow *how, GError **error);
+
+/* The linked clone @uuid of @bundle is gone for good. */
+bool clone_forget (const char *bundle, const char *uuid, GError **error);
+
+G_END_DECLS
