@@ -179,12 +179,25 @@ next_command (Machine *machine)
   return command;
 }
 
+static bool
+hold_is_next (Machine *machine)
+{
+  const Command *next;
+  bool result;
+
+  g_mutex_lock (&machine->lock);
+  next = g_queue_peek_head (&machine->commands);
+  result = next && next->kind == COMMAND_HOLD;
+  g_mutex_unlock (&machine->lock);
+  return result;
+}
+
 /* A request parks the vCPUs before it is queued (see on_board_request): whatever became of it, those of a
- * running machine run afterwards. */
+ * running machine run afterwards. But a guest that is about to be held asks for nothing more before that. */
 static void
 settle (Machine *machine)
 {
-  if (machine->state == MACHINE_RUNNING && !machine->current)
+  if (machine->state == MACHINE_RUNNING && !machine->current && !hold_is_next (machine))
     vcpu_set_run (machine->vcpus);
 }
 
