@@ -254,7 +254,7 @@ class PageFlips(Row):
 
 class GuestDisk(Row):
     """Operations per second of a virtio disk whose guest does nothing but drive it; the image is in the host's cache."""
-    unit, goal, higher_is_better, size = "1/s", 1.2, True, 1 << 30
+    unit, goal, higher_is_better, size, bus = "1/s", 1.2, True, 1 << 30, "virtio"
 
     def __init__(self, name, work, count, image="raw", goal=1.2, depth=1):
         self.name, self.work, self.count, self.image, self.goal, self.depth = name, work, count, image, goal, depth
@@ -276,15 +276,22 @@ class GuestDisk(Row):
         return path, "qcow2"
 
     def measure(self, context, who):
-        rom = context.tiny_guest(f"bios-disk-{self.work}{'' if context.hardware else '-user'}.bin")
+        guest = "nvme" if self.bus == "nvme" else "disk"
+        rom = context.tiny_guest(f"bios-{guest}-{self.work}{'' if context.hardware else '-user'}.bin")
         with tempfile.TemporaryDirectory(prefix="bonsai-bench-", dir=context.disk_folder) as folder:
             path, image_format = self.make_image(folder)
             os.sync()  # what the host still has to write is not this row's
-            with run(context, who, firmware=rom, fast_disk={"path": path, "format": image_format}) as machine:
+            disk = {"path": path, "format": image_format, "bus": self.bus}
+            with run(context, who, firmware=rom, fast_disk=disk) as machine:
                 began = machine.wait_for(b"s")
                 before = machine.cpu()
                 ended = machine.wait_for(b"e")
                 return self.count / (ended - began), (machine.cpu() - before) / self.count * 1e6
+
+
+class NvmeDisk(GuestDisk):
+    """The same of an NVMe disk."""
+    bus = "nvme"
 
 
 class ImageLayer(Row):
@@ -484,6 +491,8 @@ ROWS = [Start(), StartKernel(), Firmware(), Uefi(), LinuxToInit(), PortRoundTrip
         GuestDisk("fresh-write-1", "write-1", 200000, "fresh"), GuestDisk("fresh-write-32", "write-32", 200000, "fresh"),
         GuestDisk("chain10-read-32", "read-32", 200000, "full", depth=10),
         GuestDisk("chain50-read-32", "read-32", 200000, "full", depth=50),
+        NvmeDisk("nvme-read-1", "read-1", 50000, goal=1), NvmeDisk("nvme-read-32", "read-32", 200000, goal=1),
+        NvmeDisk("nvme-write-1", "write-1", 50000, goal=1), NvmeDisk("nvme-write-32", "write-32", 200000, goal=1),
         ImageLayer("image-read-1", "read", 1, 4096, 100000, "raw"),
         ImageLayer("image-read-32", "read", 32, 4096, 300000, "raw"),
         ImageLayer("image-write-1", "write", 1, 4096, 30000, "raw"),

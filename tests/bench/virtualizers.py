@@ -42,7 +42,9 @@ def bonsai_command(context, folder, serial=None, memory="64M", window=False, fir
     command += ["--graphics", graphics]
     command += ["--serial", serial] if serial else []
     command += ["--disk", disk, "--disk-bus", "ahci"] if disk else []
-    command += ["--disk", f"{fast_disk['path']},format={fast_disk['format']}"] if fast_disk else []
+    if fast_disk:
+        command += ["--disk", f"{fast_disk['path']},format={fast_disk['format']}",
+                    "--disk-bus", fast_disk.get("bus", "virtio")]
     command += ["--firmware", "uefi", "--nvram", os.path.join(folder, "nvram.fd")] if uefi else []
     environment = {}
     if firmware:
@@ -68,10 +70,12 @@ def qemu_command(context, folder, serial=None, memory="64M", window=False, firmw
                     "-drive", "if=pflash,format=raw,file=" + variables]
     command += ["-drive", f"file={disk},format=raw,if=none,id=disk", "-device", "ide-hd,drive=disk"] if disk else []
     if fast_disk:
+        device = ("nvme,drive=disk,serial=1,ioeventfd=on" if fast_disk.get("bus") == "nvme"
+                  else "virtio-blk-pci,drive=disk,iothread=io,disable-legacy=on,packed=on")
         command += ["-object", "iothread,id=io",
                     "-blockdev", "driver=file,node-name=file,aio=io_uring,filename=" + fast_disk["path"],
                     "-blockdev", f"driver={fast_disk['format']},node-name=disk,file=file,discard=unmap",
-                    "-device", "virtio-blk-pci,drive=disk,iothread=io,disable-legacy=on,packed=on"]
+                    "-device", device]
     command += ["-nic", "user,model=virtio-net-pci"] if network else []
     for option, value in boot.items():
         command += ["-" + option, value]
