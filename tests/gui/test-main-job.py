@@ -150,6 +150,48 @@ def pause_and_resume():
     wait("the window's title to say so", lambda: "Paused" not in title_of(console()))
 
 
+def command(*words):
+    subprocess.run([bonsai, *words], check=True, stdout=subprocess.DEVNULL)
+
+
+def keys_move_the_ship(window):
+    activate(window)
+    start = wait("the ship", lambda: ship(app, window))
+    hold("Left", "the ship to move left", lambda: (ship(app, window) or start) < start)
+    left = wait("the ship", lambda: ship(app, window))
+    hold("Right", "the ship to move right", lambda: (ship(app, window) or left) > left)
+
+
+def goes_back_in_its_window():
+    """Gone back to a snapshot, the same window shows what was then, and takes keys."""
+    window = console()
+    activate(window)
+    place = wait("the ship", lambda: ship(app, window))
+    command("snapshot", "take", MACHINE, "Here")
+    hold("Left", "the ship to be elsewhere", lambda: abs((ship(app, window) or place) - place) > 60)
+    app.screenshot("elsewhere", window)
+    for _ in range(2):
+        command("snapshot", "restore", MACHINE, "Here")
+        wait("the ship to be back", lambda: abs((ship(app, window) or 0) - place) <= 2)
+        assert console() == window, "the window is another one"
+    app.screenshot("back", window)
+    keys_move_the_ship(window)
+    app.find("list item", f"{MACHINE}, Running")
+
+
+def suspend_and_start():
+    """Suspended to disk it is off, and its next start goes on from there."""
+    command("suspend", MACHINE)
+    app.find("list item", f"{MACHINE}, Suspended")
+    wait("the console window to go", lambda: not app.console(MACHINE))
+    app.screenshot("suspended")
+    app.click("push button", f"Start {MACHINE}")
+    app.find("list item", f"{MACHINE}, Running")
+    window = console()
+    wait("the game", lambda: drawn(app, window))
+    keys_move_the_ship(window)
+
+
 def power_off():
     """Power Off ends it, and its window goes."""
     app.click("push button", f"More Actions for {MACHINE}")
@@ -200,5 +242,5 @@ def wizard_takes_a_disk():
 
 
 run(app, [library_is_empty, wizard_checks_the_source, wizard_goes_back_and_forth, wizard_makes_a_machine,
-          console_shows_the_guest, keyboard_reaches_the_guest, thumbnail_is_live, pause_and_resume, power_off,
-          delete_and_undo, wizard_takes_a_disk, state_outlives_the_app])
+          console_shows_the_guest, keyboard_reaches_the_guest, thumbnail_is_live, pause_and_resume,
+          goes_back_in_its_window, suspend_and_start, power_off, delete_and_undo, wizard_takes_a_disk, state_outlives_the_app])
