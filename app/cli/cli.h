@@ -20,10 +20,10 @@ struct Verb {
   int (*run) (const Verb *verb, int argc, char **argv);
 };
 
-extern const Verb verb_cd, verb_console, verb_create, verb_delete, verb_disk, verb_doctor, verb_guest,
-  verb_host, verb_key, verb_link, verb_list, verb_memory, verb_mouse, verb_pause, verb_purge, verb_reset,
-  verb_resume, verb_run, verb_screenshot, verb_show, verb_shutdown, verb_snapshot, verb_start, verb_stop,
-  verb_suspend, verb_type, verb_undelete;
+extern const Verb verb_cd, verb_clone, verb_console, verb_create, verb_delete, verb_disk, verb_doctor,
+  verb_guest, verb_host, verb_key, verb_link, verb_list, verb_memory, verb_mouse, verb_pause, verb_purge,
+  verb_reset, verb_resume, verb_run, verb_screenshot, verb_show, verb_shutdown, verb_snapshot, verb_start,
+  verb_stop, verb_suspend, verb_type, verb_undelete;
 
 /**
  * cli_parse:

@@ -6,8 +6,9 @@
 #include "app/bundle/bundle-private.h"
 #include "app/bundle/bundle.h"
 #include "app/library/library-private.h"
-#include "app/vm/vm-private.h"
+#include "app/snapshot/clone.h"
 #include "app/snapshot/snapshot-guard.h"
+#include "app/vm/vm-private.h"
 
 #include <errno.h>
 #include <string.h>
@@ -254,16 +255,31 @@ bonsai_library_undelete (BonsaiLibrary *self, const char *key, GError **error)
   return bonsai_library_find_by_path (self, path);
 }
 
+/* The machine on whose layers a linked clone lay needs them for itself only. */
+static void
+forget_clone (BonsaiLibrary *self, const VmConfig *config)
+{
+  BonsaiVm *origin =
+    config != NULL && config->clone_of != NULL ? bonsai_library_find (self, config->clone_of) : NULL;
+
+  if (origin != NULL)
+    clone_forget (origin->path, config->uuid, NULL);
+}
+
 static bool
-purge_one (const char *path, GError **error)
+purge_one (BonsaiLibrary *self, const char *path, GError **error)
 {
   g_autoptr (BundleLock) lock = bundle_lock (path, error);
+  g_autoptr (VmConfig) config = bundle_load (path, NULL);
 
   if (lock == NULL || !snapshot_guard_bundle (path, error))
     return false;
   bundle_remove_tree (path);
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
-    return true;
+    {
+      forget_clone (self, config);
+      return true;
+    }
   g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_FAILED, "Can't remove all of %s; are its files yours?",
                path);
   return false;
@@ -280,14 +296,14 @@ bonsai_library_purge (BonsaiLibrary *self, const char *key, GError **error)
       g_autofree char *item = find_in_trash (self, key, error);
       g_autofree char *path = item != NULL ? g_build_filename (trash, item, NULL) : NULL;
 
-      return path != NULL && purge_one (path, error);
+      return path != NULL && purge_one (self, path, error);
     }
   items = bonsai_library_list_trash (self);
   for (unsigned i = 0; items[i] != NULL; i++)
     {
       g_autofree char *path = g_build_filename (trash, items[i], NULL);
 
-      if (!purge_one (path, error))
+      if (!purge_one (self, path, error))
         return FALSE;
     }
   return TRUE;

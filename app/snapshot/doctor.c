@@ -190,6 +190,22 @@ find_clone (const char *bundle, const SnapshotClone *clone)
   return find_machine (trash, clone->uuid);
 }
 
+/* Whether what the clone consists of lies partly in @bundle; true if that can't be known. */
+static bool
+lies_on (const char *clone, const char *bundle)
+{
+  g_autoptr (SnapshotTree) tree = snapshot_tree_read (clone, NULL);
+  g_autoptr (VmConfig) config = tree != NULL ? bundle_load (clone, NULL) : NULL;
+  g_autoptr (LayerGraph) graph = config != NULL ? layer_graph_new (tree, config) : NULL;
+
+  if (graph == NULL || !graph->complete)
+    return true;
+  for (guint i = 0; i < graph->files->len; i++)
+    if (snapshot_is_inside (bundle, ((LayerFile *)g_ptr_array_index (graph->files, i))->path))
+      return true;
+  return false;
+}
+
 static void
 look_at_clones (Patient *patient)
 {
@@ -208,15 +224,18 @@ look_at_clones (Patient *patient)
       SnapshotClone *clone = g_ptr_array_index (clones, i);
       g_autofree char *path = find_clone (patient->tree->bundle, clone);
 
-      if (path != NULL && g_str_equal (path, clone->path))
+      bool needed = path != NULL && lies_on (path, patient->tree->bundle);
+
+      if (needed && g_str_equal (path, clone->path))
         continue;
       changed = true;
-      if (path != NULL)
+      if (needed)
         vm_config_set (&clone->path, path);
       else
         {
           DoctorFinding *finding =
-            find (patient, DOCTOR_LEFTOVER, clone->node, file, "the linked clone in %s is gone", clone->path);
+            find (patient, DOCTOR_LEFTOVER, clone->node, file, "the linked clone in %s %s", clone->path,
+                  path != NULL ? "is independent now" : "is gone");
 
           finding->repaired = patient->how->repair;
           g_ptr_array_remove_index (clones, i);

@@ -320,6 +320,53 @@ def test_doctor():
     assert os.path.exists(top(bundle)[0])
 
 
+def test_linked_clone():
+    """A linked clone is there at once, goes its own way, and keeps what it needs of the other machine"""
+    bundle = make("Origin")
+    guest_writes(bundle, 1)
+    base = take("Origin", "Base")
+    guest_writes(bundle, 2)
+    clone = said("clone", "Origin", "Kid", "--linked", "--snapshot", "Base")["path"]
+    guest_reads(clone, 1)
+    guest_writes(clone, 3)
+    snapshot("restore", "Origin", base)
+    guest_reads(bundle, 1)
+    guest_reads(clone, 3)
+    with open(bundle + "/vm.json") as one, open(clone + "/vm.json") as two:
+        one, two = json.load(one), json.load(two)
+    assert one["uuid"] != two["uuid"] and one["networks"][0]["mac"] != two["networks"][0]["mac"]
+    assert two["clone-of"] == one["uuid"] and two["clone-snapshot"] == base
+    assert "is a linked clone that needs" in snapshot("delete", "Origin", base, status=ERROR)
+    assert "Linked clones need" in bonsai("delete", "Origin", status=ERROR)
+    assert "needs it" in bonsai("disk", "commit", "Kid:disk0", status=ERROR)
+    take("Kid", "Own")
+    snapshot("delete", "Kid", "Own")
+    assert "sound" in bonsai("doctor", "Origin") and "sound" in bonsai("doctor", "Kid")
+    bonsai("disk", "rebase", "--no-backing", "Kid:disk0")
+    assert "is independent now" in bonsai("doctor", "--repair", "Origin")
+    snapshot("delete", "Origin", base)
+    guest_reads(clone, 3)
+    second = said("clone", "Origin", "Second", "--linked")
+    bonsai("delete", "Second")
+    assert "is a linked clone" in snapshot("delete", "Origin", second["snapshot"], status=ERROR)
+    bonsai("purge", "Second")
+    snapshot("delete", "Origin", second["snapshot"])
+
+
+def test_full_clone():
+    """A full clone has a copy of all, of the machine as it is or of a snapshot"""
+    bundle = make("Whole")
+    guest_writes(bundle, 1)
+    take("Whole", "Then")
+    guest_writes(bundle, 2)
+    guest_reads(said("clone", "Whole", "Now")["path"], 2)
+    copy = said("clone", "Whole", "Past", "--snapshot", "Then")["path"]
+    guest_reads(copy, 1)
+    bonsai("delete", "Whole")
+    bonsai("purge", "Whole")
+    guest_reads(copy, 1)
+
+
 def test_interrupted():
     """Ctrl+C while layers are merged loses nothing"""
     bundle = make("Interrupt")
