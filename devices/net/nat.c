@@ -170,6 +170,20 @@ nat_clock (void *opaque)
   return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
 }
 
+/* The deadline moves a little with every frame: a timer that is due before it finds nothing to do, and costs
+ * less than setting it anew each time. */
+static void
+set_deadline (Nat *nat, uint32_t timeout)
+{
+  int64_t deadline = nat_clock (NULL) + (int64_t)MAX (timeout, 1) * NS_PER_MS;
+  int64_t armed = loop_timer_deadline (nat->timer);
+
+  if (timeout >= SLIRP_IDLE_TIMEOUT)
+    loop_timer_cancel (nat->timer);
+  else if (armed < 0 || armed > deadline)
+    loop_timer_arm (nat->timer, deadline);
+}
+
 /* Lets libslirp work on what is ready, then learns what it waits for next. */
 static void
 turn_locked (Nat *nat)
@@ -187,10 +201,7 @@ turn_locked (Nat *nat)
   g_array_set_size (nat->wanted, 0);
   slirp_pollfds_fill (nat->slirp, &timeout, nat_add_poll, nat);
   watch_wanted (nat);
-  if (timeout < SLIRP_IDLE_TIMEOUT)
-    loop_timer_arm (nat->timer, nat_clock (NULL) + (int64_t)MAX (timeout, 1) * NS_PER_MS);
-  else
-    loop_timer_cancel (nat->timer);
+  set_deadline (nat, timeout);
   nat_delivery_done (&nat->delivery);
 }
 

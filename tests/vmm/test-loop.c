@@ -192,6 +192,30 @@ test_calls (void)
 }
 
 static void
+call_later (void *data)
+{
+  Seen *seen = data;
+
+  loop_call (seen->loop, note_call, seen);
+}
+
+/* A loop that calls itself needs nobody to wake it, and nothing else happens. */
+static void
+test_calls_of_itself (void)
+{
+  g_autoptr (EventLoop) loop = new_loop ();
+  g_autoptr (LoopTimer) timer = NULL;
+  Seen seen;
+
+  seen_init (&seen, loop);
+  loop_call (loop, call_later, &seen);
+  seen_wait (&seen, 1);
+  timer = loop_timer_new (loop, NULL, call_later, &seen);
+  loop_timer_arm (timer, 0);
+  seen_wait (&seen, 2);
+}
+
+static void
 test_free_runs_calls (void)
 {
   EventLoop *loop = new_loop ();
@@ -486,6 +510,7 @@ main (int argc, char **argv)
   g_test_add_func ("/clock/never-goes-back", test_clock_never_goes_back);
   g_test_add_func ("/loop/calls", test_calls);
   g_test_add_func ("/loop/free-runs-calls", test_free_runs_calls);
+  g_test_add_func ("/loop/calls/of-itself", test_calls_of_itself);
   g_test_add_func ("/loop/watch/condition", test_watch);
   g_test_add_func ("/loop/watch/freed-in-callback", test_watch_freed_in_callback);
   g_test_add_func ("/loop/watch/free-waits", test_watch_free_waits);

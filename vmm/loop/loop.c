@@ -10,6 +10,11 @@ typedef struct {
 } LoopCall;
 
 typedef struct {
+  GSource source; /* first: GLib allocates and counts it */
+  EventLoop *loop;
+} CallSource;
+
+typedef struct {
   LoopFunc func;
   void *data;
   GMutex lock;
@@ -30,14 +35,37 @@ loop_source_new (EventLoop *loop, GSourceFuncs *funcs, void *data)
 
 /* --- calls --- */
 
+static bool
+has_calls (EventLoop *loop)
+{
+  bool result;
+
+  g_mutex_lock (&loop->call_lock);
+  result = loop->calls->len > 0;
+  g_mutex_unlock (&loop->call_lock);
+  return result;
+}
+
+static gboolean
+prepare_calls (GSource *source, int *timeout)
+{
+  *timeout = -1;
+  return has_calls (((CallSource *)source)->loop);
+}
+
+static gboolean
+check_calls (GSource *source)
+{
+  return has_calls (((CallSource *)source)->loop);
+}
+
 static gboolean
 dispatch_calls (GSource *source, GSourceFunc callback, gpointer user_data)
 {
-  EventLoop *loop = user_data;
+  EventLoop *loop = ((CallSource *)source)->loop;
   g_autoptr (GArray) calls = NULL;
 
   g_mutex_lock (&loop->call_lock);
-  g_source_set_ready_time (source, -1);
   calls = loop->calls;
   loop->calls = g_array_new (FALSE, FALSE, sizeof (LoopCall));
   g_mutex_unlock (&loop->call_lock);
@@ -51,18 +79,33 @@ dispatch_calls (GSource *source, GSourceFunc callback, gpointer user_data)
   return G_SOURCE_CONTINUE;
 }
 
-static GSourceFuncs call_source_funcs = { .dispatch = dispatch_calls };
+static GSourceFuncs call_source_funcs = { .prepare = prepare_calls,
+                                          .check = check_calls,
+                                          .dispatch = dispatch_calls };
+
+static GSource *
+call_source_new (EventLoop *loop)
+{
+  GSource *source = g_source_new (&call_source_funcs, sizeof (CallSource));
+
+  ((CallSource *)source)->loop = loop;
+  g_source_attach (source, loop->context);
+  return source;
+}
 
 void
 loop_call (EventLoop *loop, LoopFunc func, void *data)
 {
   LoopCall call = { func, data };
+  bool first;
 
   g_mutex_lock (&loop->call_lock);
   g_array_append_val (loop->calls, call);
-  if (loop->calls->len == 1)
-    g_source_set_ready_time (loop->call_source, 0);
+  first = loop->calls->len == 1;
   g_mutex_unlock (&loop->call_lock);
+  /* The loop itself is awake, and looks for calls before it sleeps. */
+  if (first && !loop_is_current (loop))
+    g_main_context_wakeup (loop->context);
 }
 
 static void
@@ -127,17 +170,6 @@ loop_callback_wait_locked (EventLoop *loop, const void *owner)
 
 /* --- the thread --- */
 
-static bool
-has_calls (EventLoop *loop)
-{
-  bool result;
-
-  g_mutex_lock (&loop->call_lock);
-  result = loop->calls->len > 0;
-  g_mutex_unlock (&loop->call_lock);
-  return result;
-}
-
 static gpointer
 loop_thread (gpointer data)
 {
@@ -200,7 +232,7 @@ loop_new_with_engine (const char *name, LoopIoEngineChoice choice, GError **erro
     }
   loop_io_init (loop, choice);
 
-  loop->call_source = loop_source_new (loop, &call_source_funcs, loop);
+  loop->call_source = call_source_new (loop);
 
   loop->thread = g_thread_try_new (thread_name, loop_thread, loop, &local_error);
   if (!loop->thread)
