@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <termios.h>
@@ -32,6 +33,7 @@ typedef struct {
   int in_fd; /* standard input; -1 once it ended */
   bool is_raw;
   bool is_terminal; /* standard input is one */
+  bool is_virtio;   /* the guest can be told its size */
   struct termios before;
   Way to_guest, from_guest;
 } Console;
@@ -70,7 +72,7 @@ say (const Console *console, const char *format, ...)
 
 /* --- signals: blocked, and read here, so that none leaves the terminal raw --- */
 
-static const int signals[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT };
+static const int signals[] = { SIGTERM, SIGHUP, SIGINT, SIGQUIT, SIGTSTP, SIGCONT, SIGWINCH };
 
 static int
 block_signals (void)
@@ -99,6 +101,22 @@ obey (int number)
   sigprocmask (SIG_BLOCK, &set, NULL);
 }
 
+/* To the one console whose guest can be told. */
+static void
+tell_size (const Console *console)
+{
+  GVariantDict arguments;
+  struct winsize size;
+
+  if (!console->is_virtio || ioctl (STDIN_FILENO, TIOCGWINSZ, &size) != 0)
+    return;
+  g_variant_dict_init (&arguments, NULL);
+  g_variant_dict_insert (&arguments, "columns", "u", (guint32)size.ws_col);
+  g_variant_dict_insert (&arguments, "rows", "u", (guint32)size.ws_row);
+  bonsai_session_ask_guest_async (console->session, "resize-console", g_variant_dict_end (&arguments), NULL,
+                                  NULL, NULL);
+}
+
 static void
 take_signal (Console *console)
 {
@@ -107,6 +125,12 @@ take_signal (Console *console)
 
   if (read (console->signal_fd, &info, sizeof info) != sizeof info)
     return;
+  if (info.ssi_signo == SIGWINCH)
+    {
+      if (console->session != NULL)
+        tell_size (console);
+      return;
+    }
   if (info.ssi_signo == SIGCONT)
     {
       /* Stopped without having been asked: others may have changed the terminal. */
@@ -278,6 +302,8 @@ converse (Console *console, unsigned port)
 
   say (console, "%s of “%s”%s; Ctrl+] leaves.", ports[port], name,
        state == BONSAI_STATE_PAUSED ? ", which is paused" : "");
+  console->is_virtio = port == G_N_ELEMENTS (ports) - 1;
+  tell_size (console);
   set_raw (console, true);
   do
     outcome = pump (console);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-/* The guest's spice-vdagent: a clipboard that both sides share, and the size of its screen. */
+/* The guest's spice-vdagent: a clipboard that both sides share, and the size of its screen; its terminal's,
+ * too. */
 #include "app/session/local-session-private.h"
 
 #include "app/base/error.h"
@@ -137,12 +138,23 @@ local_session_close_desktop (LocalSession *self)
 
 /* --- what it is asked --- */
 
-static void
-clipboard_got (GObject *source, GAsyncResult *result, gpointer data)
+#define CONTENT_MAX   (64u << 20)
+#define PNG_SIGNATURE "\x89PNG\r\n\x1a\n"
+
+/* Which kind @arguments name. 0: none that there is. */
+static ClipboardKind
+wanted_kind (GVariant *arguments)
 {
-  g_autoptr (GTask) task = data;
-  GError *error = NULL;
-  g_autoptr (GBytes) bytes = desktop_agent_request_finish (result, &error);
+  const char *type;
+
+  if (!g_variant_lookup (arguments, "type", "&s", &type) || g_str_equal (type, "text"))
+    return CLIPBOARD_TEXT;
+  return g_str_equal (type, "image/png") ? CLIPBOARD_PNG : 0;
+}
+
+static void
+return_content (GTask *task, GBytes *bytes, GError *error, ClipboardKind kind)
+{
   g_autofree char *text = NULL;
   GVariantDict answer;
 
@@ -151,11 +163,37 @@ clipboard_got (GObject *source, GAsyncResult *result, gpointer data)
       g_task_return_error (task, error);
       return;
     }
-  text = g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
   g_variant_dict_init (&answer, NULL);
-  g_variant_dict_insert (&answer, "text", "s", text);
+  if (kind == CLIPBOARD_TEXT)
+    {
+      text = g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+      g_variant_dict_insert (&answer, "text", "s", text);
+    }
+  else
+    g_variant_dict_insert_value (&answer, "image",
+                                 g_variant_new_from_bytes (G_VARIANT_TYPE_BYTESTRING, bytes, true));
   g_task_return_pointer (task, g_variant_ref_sink (g_variant_dict_end (&answer)),
                          (GDestroyNotify)g_variant_unref);
+}
+
+static void
+text_got (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  GError *error = NULL;
+  g_autoptr (GBytes) bytes = desktop_agent_request_finish (result, &error);
+
+  return_content (task, bytes, error, CLIPBOARD_TEXT);
+}
+
+static void
+image_got (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GTask) task = data;
+  GError *error = NULL;
+  g_autoptr (GBytes) bytes = desktop_agent_request_finish (result, &error);
+
+  return_content (task, bytes, error, CLIPBOARD_PNG);
 }
 
 static void
@@ -174,13 +212,49 @@ return_refusal (GTask *task, const char *why)
 }
 
 static void
+get_clipboard (LocalSession *self, GVariant *arguments, GTask *task)
+{
+  ClipboardKind kind = wanted_kind (arguments);
+
+  if (kind == 0)
+    return_refusal (task, "A clipboard gives “text” or “image/png”");
+  else
+    desktop_agent_request_async (self->desktop, kind, g_task_get_cancellable (task),
+                                 kind == CLIPBOARD_TEXT ? text_got : image_got, task);
+}
+
+/* Text, or an image in PNG, of no more than 64 MiB; NULL if there is neither. (transfer full) */
+static GBytes *
+given_content (GVariant *arguments, ClipboardKind *kind)
+{
+  g_autoptr (GVariant) image = g_variant_lookup_value (arguments, "image", G_VARIANT_TYPE_BYTESTRING);
+  g_autoptr (GBytes) bytes = NULL;
+  const char *text;
+  gsize size;
+
+  *kind = image != NULL ? CLIPBOARD_PNG : CLIPBOARD_TEXT;
+  if (image != NULL)
+    bytes = g_variant_get_data_as_bytes (image);
+  else if (g_variant_lookup (arguments, "text", "&s", &text))
+    bytes = g_bytes_new (text, strlen (text));
+  if (bytes == NULL || (size = g_bytes_get_size (bytes)) > CONTENT_MAX)
+    return NULL;
+  if (image != NULL
+      && (size < strlen (PNG_SIGNATURE)
+          || memcmp (g_bytes_get_data (bytes, NULL), PNG_SIGNATURE, strlen (PNG_SIGNATURE)) != 0))
+    return NULL;
+  return g_steal_pointer (&bytes);
+}
+
+static void
 set_clipboard (LocalSession *self, GVariant *arguments, GTask *task)
 {
   ClipboardPolicy policy = self->spec->agents.clipboard;
-  const char *text;
+  ClipboardKind kind;
+  g_autoptr (GBytes) content = given_content (arguments, &kind);
 
-  if (!g_variant_lookup (arguments, "text", "&s", &text) || strlen (text) > 64u << 20)
-    return_refusal (task, "There is no text, or more than 64 MiB");
+  if (content == NULL)
+    return_refusal (task, "There is no text and no image in PNG, or more than 64 MiB");
   else if (policy == CLIPBOARD_TO_HOST || policy == CLIPBOARD_OFF)
     return_refusal (
       task, "This machine's guest gets nothing of the clipboard: see “agents.clipboard” in its vm.json");
@@ -188,7 +262,7 @@ set_clipboard (LocalSession *self, GVariant *arguments, GTask *task)
     return_refusal (task, "No spice-vdagent runs in the guest; install it there, and log in");
   else
     {
-      offer_text (self, text);
+      desktop_agent_offer (self->desktop, kind, content);
       return_nothing (task);
     }
 }
@@ -212,6 +286,21 @@ resize (LocalSession *self, GVariant *arguments, GTask *task)
   return_nothing (task);
 }
 
+static void
+resize_console (LocalSession *self, GVariant *arguments, GTask *task)
+{
+  guint32 columns = 0, rows = 0;
+
+  if (!g_variant_lookup (arguments, "columns", "u", &columns)
+      || !g_variant_lookup (arguments, "rows", "u", &rows) || columns > UINT16_MAX || rows > UINT16_MAX)
+    {
+      return_refusal (task, "There is no terminal of that size");
+      return;
+    }
+  pc_resize_console (self->pc, (uint16_t)columns, (uint16_t)rows);
+  return_nothing (task);
+}
+
 bool
 local_session_ask_desktop (LocalSession *self, const char *operation, GVariant *arguments, GTask *task)
 {
@@ -219,6 +308,8 @@ local_session_ask_desktop (LocalSession *self, const char *operation, GVariant *
 
   if (g_str_equal (operation, "resize"))
     resize (self, arguments, task);
+  else if (g_str_equal (operation, "resize-console"))
+    resize_console (self, arguments, task);
   else if (!gets && !sets)
     return false;
   else if (self->desktop == NULL)
@@ -226,7 +317,6 @@ local_session_ask_desktop (LocalSession *self, const char *operation, GVariant *
   else if (sets)
     set_clipboard (self, arguments, task);
   else
-    desktop_agent_request_async (self->desktop, CLIPBOARD_TEXT, g_task_get_cancellable (task), clipboard_got,
-                                 task);
+    get_clipboard (self, arguments, task);
   return true;
 }

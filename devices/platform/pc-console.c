@@ -26,3 +26,9 @@ pc_channel (Pc *pc, const char *name)
 {
   return virtio_console_channel (pc->console, name);
 }
+
+void
+pc_resize_console (Pc *pc, uint16_t columns, uint16_t rows)
+{
+  virtio_console_resize (pc->console, columns, rows);
+}

@@ -61,6 +61,9 @@ int pc_open_serial_console (Pc *pc, unsigned port, bool force, GError **error);
 /* The channel @name (devices/virtio/channel.h), or NULL if the machine is to have none of that name. (transfer none) */
 Channel *pc_channel (Pc *pc, const char *name);
 
+/* The virtio console's terminal has that many characters; 0: that is unknown. */
+void pc_resize_console (Pc *pc, uint16_t columns, uint16_t rows);
+
 /* What there is of a guest's memory, in bytes. */
 typedef struct {
   uint64_t size;     /* the machine's */

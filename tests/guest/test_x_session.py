@@ -2,12 +2,18 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """An X session with spice-vdagent: its screen gets its window's size, and the clipboard goes both ways."""
 
+import fcntl
 import hashlib
+import io
 import json
 import pathlib
+import struct
 import subprocess
+import termios
 
 import tap
+from PIL import Image
+
 from console import Console
 from machine import BUILD, MachineStory, patience
 from windows import WindowMachine
@@ -131,6 +137,32 @@ class XSession(MachineStory):
         self.paste(text)
         expected = self.copy()
         self.machine.wait_until(lambda: digest(self.machine.clipboard()) == expected, "text of the guest", 30)
+
+    def test_images(self):
+        """Images go both ways by command."""
+        picture = io.BytesIO()
+        Image.effect_noise((640, 480), 90).save(picture, "PNG")
+        picture = picture.getvalue()
+        self.machine.clipboard("--type", "image/png", "--set", data=picture)
+        self.console.run("until xclip -selection clipboard -out -t TARGETS 2> /dev/null | grep -q image/png; do usleep 100000; done")
+        said = self.console.run("xclip -selection clipboard -out -t image/png > /tmp/picture; sha256sum < /tmp/picture")
+        assert said.split()[0] == digest(picture), said
+        self.console.run("xclip -selection clipboard -in < /dev/null > /dev/null 2>&1;"
+                         "xclip -selection clipboard -in -t image/png /tmp/picture > /dev/null 2>&1")
+        self.machine.wait_until(lambda: self.look_at_image() == picture, "image of the guest", 30)
+
+    def look_at_image(self):
+        try:
+            return self.machine.clipboard("--type", "image/png")
+        except subprocess.CalledProcessError:  # not yet
+            return None
+
+    def test_terminal(self):
+        """The virtio console has the size of the terminal that shows it."""
+        for rows, columns in ((40, 132), (25, 90)):
+            fcntl.ioctl(self.console.terminal, termios.TIOCSWINSZ, struct.pack("4H", rows, columns, 0, 0))
+            self.machine.wait_until(lambda r=rows, c=columns: self.console.run("stty size").split() == [str(r), str(c)],
+                                    f"terminal of {columns}x{rows}", 20)
 
 
 if __name__ == "__main__":
