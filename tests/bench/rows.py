@@ -477,10 +477,32 @@ class Blink(Console):
             return max(machine.cpu_percent(10), 0.01), None
 
 
+class IdleX(Console):
+    """CPU of a window that shows a stock Linux guest's X session, on virtio-gpu and with spice-vdagent, idle."""
+    name, unit, goal = "idle-x", "%", 0.5
+
+    def unavailable(self, context):
+        if not context.hardware:
+            return "stock kernels need hardware KVM (measure it in the rig)"
+        if not context.guest("xsession"):
+            return "the guest could not be built (tests/guest/build-guests xsession)"
+        return super().unavailable(context)
+
+    def measure(self, context, who):
+        folder = context.guest("xsession")
+        with Desktop() as desktop, run(context, who, window=True, memory="512M", graphics="virtio", agents=True,
+                                       kernel=os.path.join(folder, "vmlinuz"), initrd=os.path.join(folder, "initrd"),
+                                       append="quiet console=ttyS0") as machine:
+            machine.wait_for(b"x: ready")
+            desktop.window_of(machine, 1280)
+            time.sleep(15)  # the session's own start-up work ends
+            return max(machine.cpu_percent(20), 0.01), None
+
+
 idle_figures = {}
 ROWS = [Start(), StartKernel(), Firmware(), Uefi(), LinuxToInit(), PortRoundTrip(), MemoryRoundTrip(), MemoryOverhead(),
-        IdleCpu(idle_figures), IdleExits(idle_figures), IdleInterrupts(idle_figures), FullScreen(), FullScreenCpu(), Blink(),
-        PageFlips(), Stream("net-send", "send", STREAM_SIZE), Stream("net-receive", "receive", STREAM_SIZE),
+        IdleCpu(idle_figures), IdleExits(idle_figures), IdleInterrupts(idle_figures), IdleX(), FullScreen(), FullScreenCpu(),
+        Blink(), PageFlips(), Stream("net-send", "send", STREAM_SIZE), Stream("net-receive", "receive", STREAM_SIZE),
         GuestDisk("disk-read-1", "read-1", 50000), GuestDisk("disk-read-32", "read-32", 200000),
         GuestDisk("packed-read-1", "read-1-packed", 50000), GuestDisk("packed-read-32", "read-32-packed", 200000),
         GuestDisk("disk-write-1", "write-1", 200000), GuestDisk("disk-write-32", "write-32", 200000),

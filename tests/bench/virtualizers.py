@@ -36,7 +36,7 @@ class Context:
 
 
 def bonsai_command(context, folder, serial=None, memory="64M", window=False, firmware=None, disk=None, fast_disk=None,
-                   uefi=False, network=False, graphics="vga", **boot):
+                   uefi=False, network=False, graphics="vga", agents=True, **boot):
     command = [context.bonsai, "run", "--memory", memory, "--network", "nat" if network else "none"]
     command += [] if window else ["--headless"]
     command += ["--graphics", graphics]
@@ -56,7 +56,7 @@ def bonsai_command(context, folder, serial=None, memory="64M", window=False, fir
 
 
 def qemu_command(context, folder, serial=None, memory="64M", window=False, firmware=None, disk=None, fast_disk=None,
-                 uefi=False, network=False, graphics="vga", **boot):
+                 uefi=False, network=False, graphics="vga", agents=False, **boot):
     # What Bonsai's PC hasn't got is left out of QEMU's as well; what it has, SeaBIOS prints the UUID, is in it.
     command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine",
                "q35,accel=kvm,smm=off,hpet=off,vmport=off", "-cpu", "host" if context.hardware else "qemu64",
@@ -77,6 +77,10 @@ def qemu_command(context, folder, serial=None, memory="64M", window=False, firmw
                     "-blockdev", f"driver={fast_disk['format']},node-name=disk,file=file,discard=unmap",
                     "-device", device]
     command += ["-nic", "user,model=virtio-net-pci"] if network else []
+    if agents:
+        command += ["-device", "virtio-serial-pci", "-chardev", "ringbuf,id=console", "-device", "virtconsole,chardev=console",
+                    "-chardev", "qemu-vdagent,id=agent,clipboard=on",
+                    "-device", "virtserialport,chardev=agent,name=com.redhat.spice.0"]
     for option, value in boot.items():
         command += ["-" + option, value]
     return command, {}
