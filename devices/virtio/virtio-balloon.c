@@ -27,7 +27,8 @@
 #define STAT_SIZE 10u
 #define MAX_STATS 64u
 
-/* Section 5.5.3. */
+/* Section 5.5.3. Not VIRTIO_BALLOON_F_FREE_PAGE_HINT: it spares a copy of memory what the guest has free at
+ * that moment, and what is reported as free has no pages here to copy. */
 enum {
   BALLOON_F_STATS_VQ = 1,
   BALLOON_F_DEFLATE_ON_OOM = 2,
