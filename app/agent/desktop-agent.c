@@ -31,6 +31,9 @@ enum {
   CAP_CLIPBOARD_NO_RELEASE_ON_REGRAB = 16,
 };
 
+#define MONITOR_SIZE          20u
+#define MONITORS_USE_POSITION 1u /* VD_AGENT_CONFIG_MONITORS_FLAG_USE_POS */
+
 #define SELECTION_SIZE      4u
 #define SELECTION_CLIPBOARD 0u
 #define KIND_NONE           0u
@@ -51,7 +54,10 @@ struct DesktopAgent {
   ClipboardKind offer_kind;
   GBytes *offer;   /* the host's, or NULL */
   unsigned guests; /* kinds that the guest has */
-  unsigned width, height;
+  unsigned n_screens;
+  struct {
+    unsigned width, height; /* 0: unknown */
+  } screens[DESKTOP_AGENT_MAX_SCREENS];
 
   GTask *request; /* who waits for the guest's clipboard, or NULL */
   ClipboardKind request_kind;
@@ -209,29 +215,56 @@ announce (DesktopAgent *agent, bool request)
 
 /* --- the screen --- */
 
-/* VDAgentMonitorsConfig with one VDAgentMonConfig: height, width, depth, x, y. */
+/* VDAgentMonitorsConfig with a VDAgentMonConfig for each screen, side by side: height, width, depth, x, y.
+ * What isn't in it would be switched off. */
 static void
-tell_size (DesktopAgent *agent)
+tell_sizes (DesktopAgent *agent)
 {
-  uint8_t message[28] = { 0 };
+  uint8_t message[8 + DESKTOP_AGENT_MAX_SCREENS * MONITOR_SIZE] = { 0 };
+  uint32_t x = 0;
 
-  if (!agent->greeted || !has_cap (agent, CAP_MONITORS_CONFIG) || agent->width == 0)
+  if (!agent->greeted || !has_cap (agent, CAP_MONITORS_CONFIG) || agent->n_screens == 0)
     return;
-  store_le32 (message, 1);
-  store_le32 (message + 8, agent->height);
-  store_le32 (message + 12, agent->width);
-  store_le32 (message + 16, 32);
-  send_message (agent, VD_MONITORS_CONFIG, message, sizeof message);
+  store_le32 (message, agent->n_screens);
+  store_le32 (message + 4, agent->n_screens > 1 ? MONITORS_USE_POSITION : 0);
+  for (unsigned i = 0; i < agent->n_screens; i++)
+    {
+      uint8_t *monitor = message + 8 + (size_t)i * MONITOR_SIZE;
+
+      if (agent->screens[i].width == 0)
+        return;
+      store_le32 (monitor, agent->screens[i].height);
+      store_le32 (monitor + 4, agent->screens[i].width);
+      store_le32 (monitor + 8, 32);
+      store_le32 (monitor + 12, x);
+      x += agent->screens[i].width;
+    }
+  send_message (agent, VD_MONITORS_CONFIG, message, 8 + (size_t)agent->n_screens * MONITOR_SIZE);
+}
+
+bool
+desktop_agent_assume_size (DesktopAgent *agent, unsigned screen, unsigned width, unsigned height)
+{
+  if (screen >= DESKTOP_AGENT_MAX_SCREENS || agent->screens[screen].width != 0)
+    return false;
+  agent->screens[screen].width = width;
+  agent->screens[screen].height = height;
+  agent->n_screens = MAX (agent->n_screens, screen + 1);
+  return true;
 }
 
 void
-desktop_agent_set_size (DesktopAgent *agent, unsigned width, unsigned height)
+desktop_agent_set_size (DesktopAgent *agent, unsigned screen, unsigned width, unsigned height)
 {
-  if (width == agent->width && height == agent->height)
-    return;
-  agent->width = width;
-  agent->height = height;
-  tell_size (agent);
+  if (!desktop_agent_assume_size (agent, screen, width, height))
+    {
+      if (screen >= DESKTOP_AGENT_MAX_SCREENS
+          || (width == agent->screens[screen].width && height == agent->screens[screen].height))
+        return;
+      agent->screens[screen].width = width;
+      agent->screens[screen].height = height;
+    }
+  tell_sizes (agent);
 }
 
 /* --- the clipboard --- */
@@ -392,7 +425,7 @@ on_capabilities (DesktopAgent *agent, const uint8_t *p, size_t size)
       store_le32 (max, VD_CLIPBOARD_MAX);
       send_message (agent, VD_MAX_CLIPBOARD, max, sizeof max);
     }
-  tell_size (agent);
+  tell_sizes (agent);
   if (agent->offer != NULL)
     tell_offer (agent);
 }

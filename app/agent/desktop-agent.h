@@ -57,8 +57,14 @@ void desktop_agent_request_async (DesktopAgent *agent, ClipboardKind kind, GCanc
                                   GAsyncReadyCallback callback, gpointer data);
 GBytes *desktop_agent_request_finish (GAsyncResult *result, GError **error);
 
-/* A window of that many pixels shows the guest's screen, which might have its size. */
-void desktop_agent_set_size (DesktopAgent *agent, unsigned width, unsigned height);
+#define DESKTOP_AGENT_MAX_SCREENS 4u
+
+/* A window of that many pixels shows the guest's @screen (from 0), which might have its size. The guest is
+ * told once the sizes of all screens before it are known as well, and switches off those after the last one
+ * that is known. */
+void desktop_agent_set_size (DesktopAgent *agent, unsigned screen, unsigned width, unsigned height);
+/* The screen has that size, as long as nobody wants another one. Returns: whether that was news. */
+bool desktop_agent_assume_size (DesktopAgent *agent, unsigned screen, unsigned width, unsigned height);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (DesktopAgent, desktop_agent_free)
 

@@ -92,14 +92,28 @@ typedef struct {
   int width, height;
 } Size;
 
+/* Of one screen. The others keep what they have: the agent arranges all of them, or switches them off. */
+static void
+tell_size (LocalSession *self, unsigned head, unsigned width, unsigned height)
+{
+  for (unsigned i = 0; i < DESKTOP_AGENT_MAX_SCREENS && pc_screen (self->pc, i) != NULL; i++)
+    {
+      g_autoptr (Surface) shown = i == head ? NULL : screen_grab (pc_screen (self->pc, i), 0);
+
+      if (shown != NULL)
+        desktop_agent_assume_size (self->desktop, i, (unsigned)shown->width, (unsigned)shown->height);
+    }
+  desktop_agent_set_size (self->desktop, head, width, height);
+}
+
 static void
 handle_size (gpointer object, gconstpointer content)
 {
   LocalSession *self = object;
   const Size *size = content;
 
-  if (self->desktop != NULL && size->head == 0 && size->width > 0 && size->height > 0)
-    desktop_agent_set_size (self->desktop, (unsigned)size->width, (unsigned)size->height);
+  if (self->desktop != NULL && self->pc != NULL && size->width > 0 && size->height > 0)
+    tell_size (self, size->head, (unsigned)size->width, (unsigned)size->height);
 }
 
 void
@@ -282,7 +296,7 @@ resize (LocalSession *self, GVariant *arguments, GTask *task)
     }
   screen_wish (screen, (int)width, (int)height);
   if (self->desktop != NULL)
-    desktop_agent_set_size (self->desktop, width, height);
+    tell_size (self, 0, width, height);
   return_nothing (task);
 }
 

@@ -239,11 +239,11 @@ test_greeting (void)
   g_auto (Guest) guest = { 0 };
 
   guest_new (&guest, CLIPBOARD_BOTH);
-  desktop_agent_set_size (guest.agent, 800, 600);
+  desktop_agent_set_size (guest.agent, 0, 800, 600);
   greet (&guest, CAPS | 1u << 10);
   assert_words (&guest, VD_MAX_CLIPBOARD, 1, 64 * MIB);
   assert_words (&guest, VD_MONITORS_CONFIG, 7, 1, 0, 600, 800, 32, 0, 0);
-  desktop_agent_set_size (guest.agent, 800, 600);
+  desktop_agent_set_size (guest.agent, 0, 800, 600);
   assert_silence (&guest);
 
   /* One that asks is answered, and told everything anew. */
@@ -258,6 +258,27 @@ test_greeting (void)
   plug_in (&guest);
   greet (&guest, CAPS);
   assert_words (&guest, VD_MONITORS_CONFIG, 7, 1, 0, 600, 800, 32, 0, 0);
+}
+
+/* Screens that the message leaves out would be switched off. */
+static void
+test_screens (void)
+{
+  g_auto (Guest) guest = { 0 };
+
+  guest_new (&guest, CLIPBOARD_OFF);
+  greet (&guest, CAPS);
+  desktop_agent_set_size (guest.agent, 2, 640, 480);
+  assert_silence (&guest);
+  g_assert_true (desktop_agent_assume_size (guest.agent, 0, 1280, 800));
+  g_assert_true (desktop_agent_assume_size (guest.agent, 1, 720, 400));
+  assert_silence (&guest);
+  desktop_agent_set_size (guest.agent, 1, 800, 600);
+  assert_words (&guest, VD_MONITORS_CONFIG, 17, 3, 1, 800, 1280, 32, 0, 0, 600, 800, 32, 1280, 0, 480, 640,
+                32, 2080, 0);
+  g_assert_false (desktop_agent_assume_size (guest.agent, 1, 720, 400));
+  desktop_agent_set_size (guest.agent, DESKTOP_AGENT_MAX_SCREENS, 800, 600);
+  assert_silence (&guest);
 }
 
 /* A mebibyte to the guest, when it asks and not before. */
@@ -460,6 +481,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/desktop-agent/greeting", test_greeting);
+  g_test_add_func ("/desktop-agent/screens", test_screens);
   g_test_add_func ("/desktop-agent/to-guest", test_to_guest);
   g_test_add_func ("/desktop-agent/to-host", test_to_host);
   g_test_add_func ("/desktop-agent/no-loop", test_no_loop);
