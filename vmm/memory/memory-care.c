@@ -223,3 +223,11 @@ memory_care_rejoin (MemoryCare *care, GPtrArray *banks)
   work->banks = banks;
   begin_work (care, &care->rejoining, work, "rejoin", rejoin);
 }
+
+void
+memory_care_end_rejoining (MemoryCare *care)
+{
+  g_mutex_lock (&care->lock);
+  end_work (g_steal_pointer (&care->rejoining));
+  g_mutex_unlock (&care->lock);
+}

@@ -34,4 +34,7 @@ void memory_care_read_ahead (MemoryCare *care, int *fds, unsigned n_fds, GArray 
  * MemoryBank, a reference each; RAM only is looked at. */
 void memory_care_rejoin (MemoryCare *care, GPtrArray *banks);
 
+/* Ends that: a fork is to find the process's mappings unlocked. */
+void memory_care_end_rejoining (MemoryCare *care);
+
 G_END_DECLS

@@ -167,6 +167,7 @@ memory_save_new (GuestMemory *memory, const MemorySaveConfig *config, GError **e
   save->memory_banks = g_ptr_array_new_with_free_func ((GDestroyNotify)memory_bank_unref);
   if (!prepare_banks (save, memory, error) || !make_file (save, error) || !prepare_shared (save, error))
     return NULL;
+  memory_care_end_rejoining (save->care);
   if (config->parent)
     save->parent = save_parent_new (config->parent, save->banks, save->n_banks, save->n_pages);
   return g_steal_pointer (&save);
