@@ -13,6 +13,8 @@ set_content (BonsaiSession *session, bool image, GError **error)
 {
   g_autoptr (GBytes) bytes = guest_read_input (MAX_CONTENT, error);
   g_autofree char *text = NULL;
+  const char *data;
+  gsize size;
   GVariantDict arguments;
 
   if (bytes == NULL)
@@ -24,8 +26,9 @@ set_content (BonsaiSession *session, bool image, GError **error)
                                    g_variant_new_from_bytes (G_VARIANT_TYPE_BYTESTRING, bytes, true));
       return guest_ask (session, "set-clipboard", g_variant_dict_end (&arguments), error);
     }
-  text = g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
-  if (!g_utf8_validate (text, -1, NULL))
+  data = g_bytes_get_data (bytes, &size);
+  text = data != NULL ? g_strndup (data, size) : g_strdup ("");
+  if (!g_utf8_validate (text, (gssize)size, NULL))
     {
       g_variant_dict_clear (&arguments);
       g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "Standard input is not text in UTF-8");

@@ -28,6 +28,15 @@ on_connected (int fd, void *data)
 
 /* --- from the guest --- */
 
+/* A text ends at its first NUL; an empty one has no bytes to begin with. (transfer full) */
+static char *
+text_in (GBytes *bytes)
+{
+  const char *text = g_bytes_get_data (bytes, NULL);
+
+  return text != NULL ? g_strndup (text, g_bytes_get_size (bytes)) : g_strdup ("");
+}
+
 /* To the host's clipboard, if the user is looking at the guest. What comes back as the host's own is no news.
  */
 static void
@@ -36,14 +45,11 @@ text_arrived (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (LocalSession) self = data;
   g_autoptr (GError) error = NULL;
   g_autoptr (GBytes) bytes = desktop_agent_request_finish (result, &error);
-  gsize size;
-  const char *text;
 
   if (bytes == NULL)
     return;
-  text = g_bytes_get_data (bytes, &size);
   g_free (self->host_text);
-  self->host_text = g_strndup (text, size); /* a text ends at its first NUL */
+  self->host_text = text_in (bytes);
   for (unsigned i = 0; i < SESSION_MAX_HEADS; i++)
     if (self->windows[i].console != NULL)
       console_window_set_clipboard (self->windows[i].console, self->host_text);
@@ -180,7 +186,7 @@ return_content (GTask *task, GBytes *bytes, GError *error, ClipboardKind kind)
   g_variant_dict_init (&answer, NULL);
   if (kind == CLIPBOARD_TEXT)
     {
-      text = g_strndup (g_bytes_get_data (bytes, NULL), g_bytes_get_size (bytes));
+      text = text_in (bytes);
       g_variant_dict_insert (&answer, "text", "s", text);
     }
   else

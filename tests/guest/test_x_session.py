@@ -147,7 +147,8 @@ class XSession(MachineStory):
         self.console.run("until xclip -selection clipboard -out -t TARGETS 2> /dev/null | grep -q image/png; do usleep 100000; done")
         said = self.console.run("xclip -selection clipboard -out -t image/png > /tmp/picture; sha256sum < /tmp/picture")
         assert said.split()[0] == digest(picture), said
-        self.console.run("xclip -selection clipboard -in < /dev/null > /dev/null 2>&1;"
+        # Nothing at all first, which is a text as well.
+        self.console.run("xclip -selection clipboard -in < /dev/null > /dev/null 2>&1; sleep 1;"
                          "xclip -selection clipboard -in -t image/png /tmp/picture > /dev/null 2>&1")
         self.machine.wait_until(lambda: self.look_at_image() == picture, "image of the guest", 30)
 
