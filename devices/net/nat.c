@@ -20,13 +20,14 @@
 #define IP_PROTOCOL_UDP 17u
 #define UDP_PORT_DHCP   67u
 
-typedef struct {
-  int fd;
-  short events;
-  gpointer tag; /* in the source */
-} NatFd;
+typedef struct Nat Nat;
 
 typedef struct {
+  GSource source; /* first: GLib allocates and counts it */
+  Nat *nat;
+} NatSource;
+
+struct Nat {
   NetBackend backend;   /* first */
   gatomicrefcount refs; /* its owner and each queued call */
   EventLoop *loop;
@@ -35,8 +36,9 @@ typedef struct {
   LoopTimer *timer;
   unsigned max_sockets;
 
-  GArray *wanted;  /* of struct pollfd: what libslirp waits for, by its index */
-  GArray *watched; /* of NatFd: what the source polls */
+  GArray *wanted; /* of struct pollfd: what libslirp waits for, by its index */
+  GPtrArray
+    *watched; /* of GPollFD: what the source polls; some for nothing, as their turn comes again soon */
 
   NatDelivery delivery; /* loop's thread */
 
@@ -44,7 +46,7 @@ typedef struct {
   NetQueue from_guest;
   bool scheduled;    /* a call of run is queued */
   bool sender_waits; /* a send was refused */
-} Nat;
+};
 
 /* libslirp keeps its clock and the host's name server in variables of the process, so that machines, each
  * with a thread of its own, take turns. Taken before any card's lock; net_send and net_receive_ready never
@@ -61,7 +63,7 @@ nat_unref (Nat *nat)
   net_queue_clear (&nat->from_guest);
   nat_delivery_clear (&nat->delivery);
   g_array_unref (nat->wanted);
-  g_array_unref (nat->watched);
+  g_ptr_array_unref (nat->watched);
   g_mutex_clear (&nat->lock);
   g_free (nat);
 }
@@ -121,43 +123,60 @@ nat_get_revents (int index, void *opaque)
 }
 
 static void
-watch (Nat *nat, NatFd *watched, const struct pollfd *wanted)
+unwatch (Nat *nat, unsigned i)
 {
-  *watched = (NatFd){
-    .fd = wanted->fd,
-    .events = wanted->events,
-    .tag = g_source_add_unix_fd (nat->source, wanted->fd, (GIOCondition)wanted->events),
-  };
+  g_source_remove_poll (nat->source, nat->watched->pdata[i]);
+  g_ptr_array_remove_index_fast (nat->watched, i);
 }
 
-/* Makes the source poll what libslirp waits for. */
-static void
-watch_wanted (Nat *nat)
+/* The watch of @fd, which as a rule comes soon after the one that was looked for last. */
+static GPollFD *
+find_watch (Nat *nat, int fd, unsigned *at)
 {
-  unsigned n_before = nat->watched->len;
-  unsigned n = is_held_up (nat) ? 0 : nat->wanted->len;
-
-  for (unsigned i = n; i < n_before; i++)
-    g_source_remove_unix_fd (nat->source, g_array_index (nat->watched, NatFd, i).tag);
-  g_array_set_size (nat->watched, n);
+  unsigned n = nat->watched->len;
 
   for (unsigned i = 0; i < n; i++)
     {
-      const struct pollfd *wanted = &g_array_index (nat->wanted, struct pollfd, i);
-      NatFd *watched = &g_array_index (nat->watched, NatFd, i);
+      unsigned place = (*at + i) % n;
+      GPollFD *watch = nat->watched->pdata[place];
 
-      if (i >= n_before)
-        watch (nat, watched, wanted);
-      else if (watched->fd != wanted->fd)
-        {
-          g_source_remove_unix_fd (nat->source, watched->tag);
-          watch (nat, watched, wanted);
-        }
-      else if (watched->events != wanted->events)
-        {
-          watched->events = wanted->events;
-          g_source_modify_unix_fd (nat->source, watched->tag, (GIOCondition)wanted->events);
-        }
+      if (watch->fd != fd)
+        continue;
+      *at = place + 1;
+      return watch;
+    }
+  return NULL;
+}
+
+static void
+watch (Nat *nat, const struct pollfd *wanted)
+{
+  GPollFD *watch = g_new (GPollFD, 1);
+
+  *watch = (GPollFD){ .fd = wanted->fd, .events = (gushort)wanted->events };
+  g_ptr_array_add (nat->watched, watch);
+  g_source_add_poll (nat->source, watch);
+}
+
+/* Makes the source poll what libslirp waits for. That changes with every turn, so it must cost nothing:
+ * adding and removing descriptors wakes the loop once more. */
+static void
+watch_wanted (Nat *nat)
+{
+  unsigned n = is_held_up (nat) ? 0 : nat->wanted->len;
+  unsigned at = 0;
+
+  for (unsigned i = 0; i < nat->watched->len; i++)
+    ((GPollFD *)nat->watched->pdata[i])->events = 0;
+  for (unsigned i = 0; i < n; i++)
+    {
+      const struct pollfd *wanted = &g_array_index (nat->wanted, struct pollfd, i);
+      GPollFD *watched = find_watch (nat, wanted->fd, &at);
+
+      if (watched != NULL)
+        watched->events = (gushort)wanted->events;
+      else
+        watch (nat, wanted);
     }
 }
 
@@ -216,13 +235,34 @@ nat_turn (void *data)
 }
 
 static gboolean
+nat_check (GSource *source)
+{
+  const GPtrArray *watched = ((NatSource *)source)->nat->watched;
+
+  for (unsigned i = 0; i < watched->len; i++)
+    if (((GPollFD *)watched->pdata[i])->revents != 0)
+      return TRUE;
+  return FALSE;
+}
+
+static gboolean
 nat_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
 {
-  nat_turn (user_data);
+  Nat *nat = ((NatSource *)source)->nat;
+
+  /* Errors and hang-ups tell of themselves unasked, again and again. */
+  for (unsigned i = nat->watched->len; i-- > 0;)
+    {
+      const GPollFD *watch = nat->watched->pdata[i];
+
+      if (watch->revents != 0 && watch->events == 0)
+        unwatch (nat, i);
+    }
+  nat_turn (nat);
   return G_SOURCE_CONTINUE;
 }
 
-static GSourceFuncs nat_source_funcs = { .dispatch = nat_dispatch };
+static GSourceFuncs nat_source_funcs = { .check = nat_check, .dispatch = nat_dispatch };
 
 /* --- from the guest --- */
 
@@ -406,8 +446,18 @@ nat_timer_mod (void *data, int64_t expire_ms, void *opaque)
 }
 
 static void
-nat_ignore_fd (int fd, void *opaque)
+nat_fd_opened (int fd, void *opaque)
 {
+}
+
+static void
+nat_fd_closes (int fd, void *opaque)
+{
+  Nat *nat = opaque;
+
+  for (unsigned i = nat->watched->len; i-- > 0;)
+    if (((GPollFD *)nat->watched->pdata[i])->fd == fd)
+      unwatch (nat, i);
 }
 
 static void
@@ -423,8 +473,8 @@ static const SlirpCb nat_callbacks = {
   .timer_new_opaque = nat_timer_new,
   .timer_free = nat_timer_free,
   .timer_mod = nat_timer_mod,
-  .register_poll_fd = nat_ignore_fd,
-  .unregister_poll_fd = nat_ignore_fd,
+  .register_poll_fd = nat_fd_opened,
+  .unregister_poll_fd = nat_fd_closes,
   .notify = nat_notify,
 };
 
@@ -492,7 +542,7 @@ net_nat_new (EventLoop *loop, GError **error)
   nat->max_sockets = socket_limit ();
   nat_delivery_init (&nat->delivery, &nat->backend);
   nat->wanted = g_array_new (FALSE, FALSE, sizeof (struct pollfd));
-  nat->watched = g_array_new (FALSE, FALSE, sizeof (NatFd));
+  nat->watched = g_ptr_array_new_with_free_func (g_free);
   g_mutex_init (&nat->lock);
   nat->slirp = start_slirp (nat);
   if (!nat->slirp)
@@ -505,8 +555,9 @@ net_nat_new (EventLoop *loop, GError **error)
       return NULL;
     }
   nat->timer = loop_timer_new (loop, NULL, nat_turn, nat);
-  nat->source = g_source_new (&nat_source_funcs, sizeof (GSource));
-  g_source_set_callback (nat->source, NULL, nat, NULL);
+  nat->source = g_source_new (&nat_source_funcs, sizeof (NatSource));
+  ((NatSource *)nat->source)->nat = nat;
+  g_source_set_can_recurse (nat->source, TRUE); /* else GLib wakes the loop twice for each dispatch */
   g_source_attach (nat->source, loop_context (loop));
   return &nat->backend;
 }

@@ -74,11 +74,13 @@ struct EventLoop {
   GSource *timer_source;
   GSource *io_source; /* submissions of other threads */
   int timer_fd;
-  bool ending; /* loop's thread */
+  bool ending;         /* loop's thread */
+  bool timers_running; /* loop's thread */
 
   /* Watches and timers: guards all of their members; callbacks run without it. */
   GMutex lock;
   GCond callback_ended;
+  unsigned n_waiting;    /* threads, for that */
   const void *running;   /* the watch or timer whose callback runs now */
   GPtrArray *timers;     /* armed */
   GPtrArray *lookers;    /* watches with a look function; changed on the loop's thread only */
@@ -115,6 +117,10 @@ void loop_callback_wait_locked (EventLoop *loop, const void *owner);
 
 /* A source of the loop whose dispatch gets @data. (transfer full) */
 GSource *loop_source_new (EventLoop *loop, GSourceFuncs *funcs, void *data);
+
+/* For sources with descriptors: GLib stops polling those of one that may not recurse while it is dispatched,
+ * and wakes the loop for that, twice. A callback that waits for others must not be called in there again. */
+void loop_source_spare_wakeups (GSource *source);
 
 bool loop_timers_init (EventLoop *loop, GError **error);
 void loop_timers_clear (EventLoop *loop);

@@ -33,6 +33,12 @@ loop_source_new (EventLoop *loop, GSourceFuncs *funcs, void *data)
   return source;
 }
 
+void
+loop_source_spare_wakeups (GSource *source)
+{
+  g_source_set_can_recurse (source, TRUE);
+}
+
 /* --- calls --- */
 
 static bool
@@ -156,7 +162,8 @@ loop_callback_end_locked (EventLoop *loop)
 {
   g_mutex_lock (&loop->lock);
   loop->running = NULL;
-  g_cond_broadcast (&loop->callback_ended);
+  if (loop->n_waiting > 0) /* GLib makes a system call of it whether somebody waits or not */
+    g_cond_broadcast (&loop->callback_ended);
 }
 
 void
@@ -164,8 +171,10 @@ loop_callback_wait_locked (EventLoop *loop, const void *owner)
 {
   if (loop_is_current (loop))
     return;
+  loop->n_waiting++;
   while (loop->running == owner)
     g_cond_wait (&loop->callback_ended, &loop->lock);
+  loop->n_waiting--;
 }
 
 /* --- the thread --- */

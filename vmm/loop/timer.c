@@ -104,9 +104,12 @@ timer_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
   int64_t now = monotonic_now ();
   uint64_t expirations;
 
+  if (loop->timers_running)
+    return G_SOURCE_CONTINUE;
   if (read (loop->timer_fd, &expirations, sizeof expirations) < 0 && errno != EAGAIN)
     return G_SOURCE_CONTINUE;
 
+  loop->timers_running = true;
   g_mutex_lock (&loop->lock);
   for (unsigned n = 0; n < MAX_FIRED; n++)
     {
@@ -123,6 +126,7 @@ timer_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
   loop->timer_fd_time = -1; /* it has expired: what stands there is no longer armed */
   set_timer_fd_locked (loop);
   g_mutex_unlock (&loop->lock);
+  loop->timers_running = false;
   return G_SOURCE_CONTINUE;
 }
 
@@ -137,6 +141,7 @@ loop_timers_init (EventLoop *loop, GError **error)
   if (loop->timer_fd < 0)
     return vmm_set_errno_error (error, errno, "Can't make a timer; raise the limit of open files");
   loop->timer_source = loop_source_new (loop, &timer_source_funcs, loop);
+  loop_source_spare_wakeups (loop->timer_source);
   g_source_add_unix_fd (loop->timer_source, loop->timer_fd, G_IO_IN);
   return true;
 }
@@ -302,6 +307,7 @@ loop_fire_due_timers (EventLoop *loop, VmClock *clock)
 
   g_return_if_fail (loop_is_current (loop));
 
+  loop->timers_running = true;
   g_mutex_lock (&loop->lock);
   for (unsigned n = 0; n < MAX_FIRED; n++)
     {

@@ -7,6 +7,7 @@ struct LoopWatch {
   int fd;
   gpointer tag; /* NULL: silenced */
   bool freed;
+  bool running; /* its callback; loop's thread */
   LoopFdFunc func;
   LoopLookFunc look; /* or NULL */
   void *data;
@@ -21,13 +22,15 @@ watch_dispatch (GSource *source, GSourceFunc callback, gpointer user_data)
   GIOCondition condition = 0;
 
   g_mutex_lock (&loop->lock);
-  if (!watch->freed && watch->tag)
+  if (!watch->freed && watch->tag && !watch->running)
     condition = g_source_query_unix_fd (source, watch->tag);
   if (condition != 0)
     {
+      watch->running = true;
       loop_callback_begin_locked (loop, watch);
       watch->func (watch->data, watch->fd, condition);
       loop_callback_end_locked (loop);
+      watch->running = false;
     }
   g_mutex_unlock (&loop->lock);
   return G_SOURCE_CONTINUE;
@@ -106,6 +109,7 @@ loop_watch_fd_full (EventLoop *loop, int fd, GIOCondition condition, LoopFdFunc 
   watch->destroy = destroy;
   if (condition != 0)
     watch->tag = g_source_add_unix_fd (&watch->source, fd, condition);
+  loop_source_spare_wakeups (&watch->source);
   g_source_attach (&watch->source, loop->context);
   return watch;
 }
