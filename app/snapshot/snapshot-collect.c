@@ -296,6 +296,12 @@ collect_tombstones (const char *bundle, bool running, GError **error)
 /* --- all of it --- */
 
 bool
+snapshot_settle (const char *bundle, GError **error)
+{
+  return snapshot_review_pending (bundle, error);
+}
+
+bool
 snapshot_collect (const char *bundle, bool running, const ImageJob *job, GError **error)
 {
   g_autofree char *root = g_build_filename (bundle, SNAPSHOT_FOLDER, NULL);

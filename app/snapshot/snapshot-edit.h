@@ -44,6 +44,10 @@ bool snapshot_set_disposable (const char *bundle, const char *node, GError **err
  */
 bool snapshot_collect (const char *bundle, bool running, const ImageJob *job, GError **error);
 
+/* What an operation that was interrupted has left in doubt is decided: before a disk is detached, before a
+ * start. Quick. */
+bool snapshot_settle (const char *bundle, GError **error);
+
 /* Two layers of a running machine's disk that are to become one. */
 typedef struct {
   char *disk;  /* its id */

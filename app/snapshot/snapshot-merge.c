@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * Two layers become one where nothing needs the lower but the upper. What the smaller holds goes to the
- * larger:
+ * larger.
  *
- *   down  the upper's content is committed to the lower, which then reads as the upper does; whatever names
- * the upper is made to name the lower, one by one; the upper goes up    the upper is put on what the lower
- * lies on, and gets what it lacks then; the lower goes
+ * Down: the upper's content is committed to the lower, which then reads as the upper does. Whatever names the
+ * upper is made to name the lower, one by one, and the upper goes. An upper that the machine writes to has
+ * one name only, in vm.json: that changes at once, or the merge begins anew.
+ *
+ * Up: the upper is put on what the lower lies on, and gets what it lacks then; the lower goes.
  */
 #include "app/base/error.h"
 #include "app/bundle/bundle.h"
@@ -147,28 +149,6 @@ rename_in_nodes (const SnapshotTree *tree, const char *upper, const char *lower,
 }
 
 static bool
-rename_in_config (const char *bundle, const char *upper, const char *lower, const char *format,
-                  GError **error)
-{
-  g_autoptr (VmConfig) config = bundle_load (bundle, error);
-  g_autofree char *name = snapshot_relative (bundle, lower);
-  bool changed = false;
-
-  for (guint i = 0; config != NULL && i < config->disks->len; i++)
-    {
-      VmDisk *disk = g_ptr_array_index (config->disks, i);
-      g_autofree char *path = disk->path != NULL ? snapshot_resolve (bundle, disk->path) : NULL;
-
-      if (g_strcmp0 (path, upper) != 0)
-        continue;
-      vm_config_set (&disk->path, name);
-      vm_config_set (&disk->options.format, format);
-      changed = true;
-    }
-  return config != NULL && (!changed || bundle_save (bundle, config, error));
-}
-
-static bool
 forget_record (const char *bundle, GError **error)
 {
   g_autofree char *file = record_path (bundle);
@@ -186,7 +166,7 @@ finish_down (const char *bundle, GError **error)
   g_autoptr (VmConfig) config = NULL;
   g_autoptr (LayerGraph) graph = NULL;
   g_autoptr (GPtrArray) gone = NULL;
-  LayerFile *file;
+  const LayerFile *file;
 
   if (!read_record (bundle, &upper_name, &lower_name, &format))
     return true;
@@ -203,8 +183,7 @@ finish_down (const char *bundle, GError **error)
   if (file != NULL
       && (!snapshot_pending_add (bundle, gone, error)
           || !rename_in_headers (graph, tree->bundle, file, lower, format, error)
-          || !rename_in_nodes (tree, upper, lower, format, error)
-          || !rename_in_config (tree->bundle, upper, lower, format, error)))
+          || !rename_in_nodes (tree, upper, lower, format, error)))
     return false;
   return snapshot_review_pending (bundle, error) && forget_record (bundle, error);
 }
@@ -222,15 +201,45 @@ measure (const LayerFile *file, uint64_t *size, GError **error)
   return true;
 }
 
+/* The machine's disk at @upper is at @lower from now on. *@found: whether it has one. */
+static bool
+rename_in_config (const char *bundle, const LayerFile *upper, const LayerFile *lower, bool *found,
+                  GError **error)
+{
+  g_autoptr (VmConfig) config = bundle_load (bundle, error);
+  g_autofree char *name = snapshot_relative (bundle, lower->path);
+
+  *found = false;
+  for (guint i = 0; config != NULL && i < config->disks->len; i++)
+    {
+      VmDisk *disk = g_ptr_array_index (config->disks, i);
+      g_autofree char *path = disk->path != NULL ? snapshot_resolve (bundle, disk->path) : NULL;
+
+      if (g_strcmp0 (path, upper->path) != 0)
+        continue;
+      vm_config_set (&disk->path, name);
+      vm_config_set (&disk->options.format, lower->format);
+      *found = true;
+    }
+  return config != NULL && (!*found || bundle_save (bundle, config, error));
+}
+
 static bool
 merge_down (const char *bundle, const LayerFile *lower, const ImageJob *job, GError **error)
 {
   const LayerFile *upper = lower->above;
   const ImageSource source = { .path = upper->path, .format = upper->format };
+  g_autofree char *gone = snapshot_relative (bundle, upper->path);
+  g_autoptr (GPtrArray) paths = g_ptr_array_new ();
+  bool is_top;
 
-  return image_commit (&source, true, job, error)
-         && write_record (bundle, upper->path, lower->path, lower->format, error)
-         && finish_down (bundle, error);
+  g_ptr_array_add (paths, gone);
+  if (!snapshot_pending_add (bundle, paths, error) || !image_commit (&source, true, job, error)
+      || !rename_in_config (bundle, upper, lower, &is_top, error))
+    return false;
+  if (is_top)
+    return snapshot_review_pending (bundle, error);
+  return write_record (bundle, upper->path, lower->path, lower->format, error) && finish_down (bundle, error);
 }
 
 static bool
@@ -271,7 +280,7 @@ merge (const char *bundle, const LayerFile *lower, const ImageJob *job, GError *
 bool
 snapshot_merge_layers (const char *bundle, bool running, const ImageJob *job, GError **error)
 {
-  if (!finish_down (bundle, error))
+  if (!running && !finish_down (bundle, error))
     return false;
   for (;;)
     {

@@ -3,6 +3,7 @@
  * doesn't run are only there. */
 #include "app/base/error.h"
 #include "app/disk/disk-look.h"
+#include "app/snapshot/snapshot-edit.h"
 #include "app/vm/vm-private.h"
 
 #include <string.h>
@@ -128,7 +129,9 @@ bonsai_vm_open_stopped (BonsaiVm *self, BundleLock **lock, GError **error)
       return NULL;
     }
   *lock = bundle_lock (self->path, error);
-  return *lock != NULL ? bonsai_vm_description (self, error) : NULL;
+  if (*lock == NULL || !snapshot_settle (self->path, error))
+    return NULL;
+  return bonsai_vm_description (self, error);
 }
 
 static bool

@@ -6,6 +6,7 @@
 #include "app/bundle/vm-limits.h"
 #include "app/session/local-session.h"
 #include "app/session/remote-session.h"
+#include "app/snapshot/snapshot-edit.h"
 #include "app/snapshot/snapshot-restore.h"
 #include "app/vm/program-path.h"
 
@@ -199,7 +200,7 @@ prepare (BonsaiVm *self, BonsaiStartFlags flags, GError **error)
   if ((flags & BONSAI_START_HEADLESS) == 0 && consoles_get_host (self->consoles, error) == NULL)
     return false;
   self->lock = bundle_lock (self->path, error);
-  return self->lock != NULL;
+  return self->lock != NULL && snapshot_settle (self->path, error);
 }
 
 static void

@@ -176,15 +176,16 @@ any_node (Model *model)
            : NULL;
 }
 
-/* False: it failed, which is allowed. */
+/* False: it failed, which is allowed. @failure is looked at in here: arguments are evaluated in any order. */
 static bool
-went_well (Model *model, bool done, GError *error)
+went_well (Model *model, bool done, GError **failure)
 {
+  g_autoptr (GError) error = *failure;
+
   if (model->make_room == NULL)
     g_assert_no_error (error);
   g_assert_true (done || error != NULL);
   model->n_failures += !done;
-  g_clear_error (&error);
   return done;
 }
 
@@ -227,7 +228,7 @@ take (Model *model)
   GError *error = NULL;
   g_autofree char *id = snapshot_take (model->bundle, &(SnapshotTake){ .name = name }, &error);
 
-  if (went_well (model, id != NULL, error))
+  if (went_well (model, id != NULL, &error))
     add_node (model, id, name);
 }
 
@@ -244,7 +245,7 @@ go_back (Model *model, bool take_first)
   if (node == NULL)
     return;
   done = snapshot_restore (model->bundle, wanted, false, take_first ? &what : NULL, &id, &error);
-  if (!went_well (model, done, error))
+  if (!went_well (model, done, &error))
     return;
   if (take_first)
     add_node (model, id, name);
@@ -299,7 +300,7 @@ static void delete (Model *model, SnapshotDeleteHow how)
                 || (how == SNAPSHOT_DELETE_BELOW && stems_from (model, other->id, id)))
         g_ptr_array_add (gone, g_strdup (other->id));
     }
-  if (!went_well (model, snapshot_delete (model->bundle, id, how, &n, &error), error))
+  if (!went_well (model, snapshot_delete (model->bundle, id, how, &n, &error), &error))
     return;
   g_assert_cmpuint (n, ==, gone->len);
   for (guint i = 0; i < gone->len; i++)
@@ -314,7 +315,7 @@ rename_one (Model *model)
   GError *error = NULL;
 
   if (node != NULL
-      && went_well (model, snapshot_rename (model->bundle, node->id, name, "A note", &error), error))
+      && went_well (model, snapshot_rename (model->bundle, node->id, name, "A note", &error), &error))
     vm_config_set (&node->name, name);
 }
 
@@ -323,7 +324,7 @@ collect (Model *model)
 {
   GError *error = NULL;
 
-  went_well (model, snapshot_collect (model->bundle, false, NULL, &error), error);
+  went_well (model, snapshot_collect (model->bundle, false, NULL, &error), &error);
 }
 
 const char *

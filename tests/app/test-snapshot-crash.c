@@ -47,7 +47,7 @@ play_step (const char *bundle, GRand *random)
 {
   g_autofree char *before = name_of_content (bundle, NULL), *after = g_strdup (before), *taken = NULL;
   g_autoptr (SnapshotTree) tree = snapshot_tree_read (bundle, NULL);
-  guint n = tree->nodes->len, step = g_rand_int_range (random, 0, 12);
+  guint n = tree->nodes->len, step = g_rand_int_range (random, 0, 14);
   const SnapshotNode *node = n > 0 ? g_ptr_array_index (tree->nodes, g_rand_int_range (random, 0, n)) : NULL;
   const SnapshotTake what = { .name = before };
   GError *error = NULL;
@@ -60,7 +60,8 @@ play_step (const char *bundle, GRand *random)
     }
   else if (step < 6)
     {
-      printf ("return %s %s -\n", before, node->name);
+      vm_config_set (&after, node->name);
+      printf ("return %s %s -\n", before, after);
       must (snapshot_restore (bundle, node->id, false, step == 5 ? &what : NULL, &taken, &error), error);
     }
   else if (step < 9)
@@ -79,6 +80,12 @@ play_step (const char *bundle, GRand *random)
       for (unsigned i = 0; i < 4; i++)
         model_write (bundle, g_rand_int_range (random, 0, MODEL_DISKS),
                      g_rand_int_range (random, 0, MODEL_BLOCKS), g_rand_int (random));
+    }
+  if (n < 2 || step < 11)
+    {
+      g_autofree char *now = name_of_content (bundle, NULL);
+
+      g_assert_cmpstr (now, ==, after);
     }
   printf ("done %s\n", taken != NULL ? taken : "-");
 }
