@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Rows about snapshots of a running guest whose memory was all touched. Bonsai's side is the engine alone (snapshot-bench),
-the peer's savevm and loadvm with a qcow2 disk; both run the same guest (guests/touch.S)."""
+"""Rows about snapshots of a running guest whose memory was all touched. Bonsai's side is the engine alone
+(snapshot-bench), the peer's savevm and loadvm with a qcow2 disk; both run the same guest (guests/touch.S)."""
 import json
 import os
 import shutil

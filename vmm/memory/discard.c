@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "vmm/memory/memory-private.h"
 
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 /* Pages whose residence is asked for in one go. */
 #define PIECE 16384u
@@ -149,29 +151,42 @@ guest_memory_discard_host (GuestMemory *memory, void *host, uint64_t size)
   return found != NULL ? discard (found, offset, size) : 0;
 }
 
+/* Linux Documentation/admin-guide/mm/pagemap.rst: present, or swapped. */
+#define PAGEMAP_TAKEN (UINT64_C (3) << 62)
+
+typedef struct {
+  int pagemap;
+  uint64_t bytes;
+} Resident;
+
+/* A file's pages that the guest didn't touch are the file's, cached or not. */
 static void
 add_resident (MemoryBank *bank, void *data)
 {
-  uint64_t *resident = data;
-  unsigned char pages[PIECE];
+  Resident *resident = data;
+  g_autofree uint64_t *entries = g_new (uint64_t, PIECE);
 
-  for (uint64_t offset = 0; bank_is_ram (bank) && offset < bank->size;)
+  for (uint64_t page = 0, n; bank_is_ram (bank) && page < bank->size / GUEST_PAGE_SIZE; page += n)
     {
-      uint64_t size = MIN (bank->size - offset, (uint64_t)PIECE * GUEST_PAGE_SIZE);
+      uint64_t at = ((uintptr_t)bank->data / GUEST_PAGE_SIZE + page) * sizeof *entries;
 
-      if (mincore (bank->data + offset, size, pages) < 0)
+      n = MIN (bank->size / GUEST_PAGE_SIZE - page, PIECE);
+      if (pread (resident->pagemap, entries, n * sizeof *entries, (off_t)at)
+          != (ssize_t)(n * sizeof *entries))
         return;
-      for (unsigned i = 0; i < size / GUEST_PAGE_SIZE; i++)
-        *resident += pages[i] & 1 ? GUEST_PAGE_SIZE : 0;
-      offset += size;
+      for (uint64_t i = 0; i < n; i++)
+        resident->bytes += entries[i] & PAGEMAP_TAKEN ? GUEST_PAGE_SIZE : 0;
     }
 }
 
 uint64_t
 guest_memory_resident (GuestMemory *memory)
 {
-  uint64_t resident = 0;
+  Resident resident = { .pagemap = open ("/proc/self/pagemap", O_RDONLY | O_CLOEXEC) };
 
+  if (resident.pagemap < 0)
+    return 0;
   guest_memory_foreach (memory, add_resident, &resident);
-  return resident;
+  close (resident.pagemap);
+  return resident.bytes;
 }
