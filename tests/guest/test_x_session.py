@@ -141,7 +141,7 @@ class XSession(MachineStory):
     def test_images(self):
         """Images go both ways by command."""
         picture = io.BytesIO()
-        Image.effect_noise((640, 480), 90).save(picture, "PNG")
+        Image.effect_noise((320, 240), 90).save(picture, "PNG")
         picture = picture.getvalue()
         self.machine.clipboard("--type", "image/png", "--set", data=picture)
         self.console.run("until xclip -selection clipboard -out -t TARGETS 2> /dev/null | grep -q image/png; do usleep 100000; done")
