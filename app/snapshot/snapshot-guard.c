@@ -97,6 +97,25 @@ snapshot_guard_change (const char *path, unsigned first, unsigned last, GError *
 }
 
 bool
+snapshot_guard_config (const char *bundle, const VmConfig *config, GError **error)
+{
+  for (guint i = 0; i < config->disks->len; i++)
+    {
+      const VmDisk *disk = g_ptr_array_index (config->disks, i);
+      bool is_file = snapshot_disk_has_layers (disk) && !vm_path_is_uri (disk->path);
+      g_autofree char *path = is_file ? snapshot_resolve (bundle, disk->path) : NULL;
+      g_autofree char *real = path != NULL ? realpath (path, NULL) : NULL;
+
+      if (real == NULL || check_layer (real, error))
+        continue;
+      g_prefix_error (error,
+                      "The disk %s is an old one, perhaps from before a snapshot was taken: ", disk->id);
+      return false;
+    }
+  return true;
+}
+
+bool
 snapshot_guard_bundle (const char *bundle, GError **error)
 {
   g_autoptr (GPtrArray) clones = snapshot_clones_read (bundle, error);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "app/bundle/vm-config.h"
+
 #include <glib.h>
 #include <stdbool.h>
 
@@ -22,6 +24,10 @@ G_BEGIN_DECLS
  * snapshot needs what it holds. Images outside, and layers that machines write to, are fine.
  */
 bool snapshot_guard_change (const char *path, unsigned first, unsigned last, GError **error);
+
+/* Refuses a description of the machine in @bundle by which it would write to what a snapshot needs: an old
+ * one that somebody kept in memory or in an editor. */
+bool snapshot_guard_config (const char *bundle, const VmConfig *config, GError **error);
 
 /* Refuses if linked clones elsewhere need layers of the bundle: it can't be deleted, nor moved to another
  * folder. */

@@ -29,14 +29,16 @@ snapshot_merge_clear (SnapshotMerge *merge)
   g_clear_pointer (&merge->lower, g_free);
 }
 
-/* Only where a layer of ours is the upper: chains that the owner has made stay. */
+/* Only where a layer of ours is the upper: chains that the owner has made stay, and so do detached disks,
+ * under the name that their owner knows. */
 static bool
 can_merge (const LayerFile *lower)
 {
   const LayerFile *upper = lower->above;
   g_autofree char *id = upper != NULL ? snapshot_layer_id (upper->path) : NULL;
 
-  return id != NULL && lower->inside && upper->inside && lower->n_named == 0 && lower->n_above == 1;
+  return id != NULL && upper->n_users > 0 && lower->inside && upper->inside && lower->n_named == 0
+         && lower->n_above == 1;
 }
 
 LayerFile *

@@ -7,6 +7,7 @@
 #include "app/session/local-session.h"
 #include "app/session/remote-session.h"
 #include "app/snapshot/snapshot-edit.h"
+#include "app/snapshot/snapshot-guard.h"
 #include "app/snapshot/snapshot-restore.h"
 #include "app/vm/program-path.h"
 
@@ -127,10 +128,11 @@ explain_failed_resume (BonsaiVm *self, GError *error)
 
   if (self->config == NULL || self->config->resume == NULL)
     return error;
-  explained = g_error_new (error->domain, error->code,
-                           "%s. Nothing of it is lost: try again, or boot it without what its guest was doing "
-                           "(bonsai start --discard-state)",
-                           error->message);
+  explained =
+    g_error_new (error->domain, error->code,
+                 "%s. Nothing of it is lost: try again, or boot it without what its guest was doing "
+                 "(bonsai start --discard-state)",
+                 error->message);
   g_error_free (error);
   return explained;
 }
@@ -200,7 +202,8 @@ prepare (BonsaiVm *self, BonsaiStartFlags flags, GError **error)
   if ((flags & BONSAI_START_HEADLESS) == 0 && consoles_get_host (self->consoles, error) == NULL)
     return false;
   self->lock = bundle_lock (self->path, error);
-  return self->lock != NULL && snapshot_settle (self->path, error);
+  return self->lock != NULL && snapshot_settle (self->path, error)
+         && snapshot_guard_config (self->path, self->config, error);
 }
 
 static void

@@ -241,6 +241,7 @@ def test_guards():
                   ["convert", "--replace", "other.img", base]):
         said_so = bonsai("disk", *words, status=ERROR)
         assert "“Kept” of “Guard” needs it" in said_so, said_so
+    assert "needs it" in bonsai("disk", "attach", "Guard", base, status=ERROR)
     bonsai("disk", "resize", "Guard:disk0", "128M")
     bonsai("disk", "rebase", "--no-backing", "Guard:disk0")
     guest_reads(bundle, 2)
