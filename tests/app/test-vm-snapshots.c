@@ -37,7 +37,7 @@ set_up (Fixture *fixture, gconstpointer data)
                                       counting_guest_end - counting_guest, NULL));
   config->memory = 64 * MIB;
   disk = vm_config_add_disk (config, "disks/disk0.img", 16 * MIB);
-  disk->options.format = g_strdup ("raw");
+  vm_config_set (&disk->options.format, "raw");
   vm_config_add_serial (config, fixture->output);
   fixture->vm = bonsai_library_create (fixture->library, config, &error);
   g_assert_no_error (error);
