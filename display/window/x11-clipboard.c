@@ -232,18 +232,21 @@ hand_over (X11Clipboard *clipboard, const xcb_selection_request_event_t *request
 static void
 on_request (X11Clipboard *clipboard, const xcb_selection_request_event_t *request)
 {
-  xcb_selection_notify_event_t answer = {
-    .response_type = XCB_SELECTION_NOTIFY,
-    .time = request->time,
-    .requestor = request->requestor,
-    .selection = request->selection,
-    .target = request->target,
-    .property = request->property != XCB_NONE ? request->property : request->target,
-  };
+  /* Events have 32 bytes on the wire, whatever their kind. */
+  union {
+    xcb_selection_notify_event_t answer;
+    char bytes[32];
+  } event = { .bytes = { 0 } };
 
-  if (!hand_over (clipboard, request, answer.property))
-    answer.property = XCB_NONE;
-  xcb_send_event (clipboard->xcb, false, request->requestor, XCB_EVENT_MASK_NO_EVENT, (const char *)&answer);
+  event.answer.response_type = XCB_SELECTION_NOTIFY;
+  event.answer.time = request->time;
+  event.answer.requestor = request->requestor;
+  event.answer.selection = request->selection;
+  event.answer.target = request->target;
+  event.answer.property = request->property != XCB_NONE ? request->property : request->target;
+  if (!hand_over (clipboard, request, event.answer.property))
+    event.answer.property = XCB_NONE;
+  xcb_send_event (clipboard->xcb, false, request->requestor, XCB_EVENT_MASK_NO_EVENT, event.bytes);
 }
 
 static void
