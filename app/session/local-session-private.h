@@ -84,6 +84,11 @@ void local_session_end_keeping (LocalSession *self);
 /* Pulls the plug if need be; waits for readers of pc_lock. Any thread. */
 void local_session_free_pc (LocalSession *self);
 
+/* local-session-control.c */
+void local_session_control (BonsaiSession *session, BonsaiControl control, unsigned timeout_ms, GTask *task);
+void local_session_input (BonsaiSession *session, const BonsaiInput *input);
+void local_session_open_serial (BonsaiSession *session, unsigned port, bool force, GTask *task);
+
 /* local-session-drives.c */
 void local_session_change_medium (BonsaiSession *session, const char *drive, const char *path, bool force,
                                   GTask *task);
