@@ -5,11 +5,13 @@
 
 G_BEGIN_DECLS
 
-/* What the network is said to carry, and what passes through libslirp at a time: it says that it has room
- * again only when that is two of its largest segments, of 64 KiB at most. */
+/* What the network is said to carry, and what passes through libslirp at a time. While there is more to come
+ * libslirp sends whole segments only, or waits for seconds: one must fit into the window of a guest that is
+ * short of memory, of which Linux leaves four ordinary segments. libslirp makes its own as large as the MTU
+ * allows. */
 #define NAT_MTU           1500u
-#define NAT_LARGE_SEGMENT (16u << 10)
-#define NAT_LARGE_MTU     (NAT_LARGE_SEGMENT + 120u) /* with the longest headers */
+#define NAT_LARGE_SEGMENT (4u * 1460u)
+#define NAT_LARGE_MTU     (NAT_LARGE_SEGMENT + 40u)
 
 /* The NAT's way to the guest: whole or cut, as the card takes it, and a queue for what it refuses. On the
  * loop's thread. */
