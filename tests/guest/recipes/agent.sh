@@ -6,7 +6,7 @@
 recipe_about="vmlinuz, initrd (busybox, drivers, qemu-ga; a test adds its /agent-init)"
 recipe_packages="linux-image-amd64 busybox-static cpio xz-utils zstd qemu-guest-agent"
 
-modules="crc32c_generic virtio_pci virtio_blk virtio_console ext4"
+modules="crc32c_generic virtio_pci virtio_blk virtio_console virtio_net nvme ext4"
 agent=/usr/sbin/qemu-ga
 
 recipe_inputs() {
