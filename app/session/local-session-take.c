@@ -105,22 +105,6 @@ at_instant (void *data, GError **error)
   return false;
 }
 
-/* So that there is little to flush when the guest stands. */
-static void
-flush_disks (SnapshotWork *work)
-{
-  GPtrArray *layers = snapshot_draft_get_layers (work->draft);
-
-  for (unsigned i = 0; i < layers->len; i++)
-    {
-      Image *image =
-        pc_disk_image (work->session->pc, ((SnapshotLayer *)g_ptr_array_index (layers, i))->disk, NULL);
-
-      if (image != NULL)
-        image_run (image, IMAGE_FLUSH, 0, NULL, 0);
-    }
-}
-
 static bool
 begin_picture (SnapshotWork *work, const MachinePicture *picture, GError **error)
 {
@@ -246,7 +230,8 @@ begin_take (SnapshotWork *work, GError **error)
                                    .at_instant = at_instant,
                                    .data = work };
 
-  flush_disks (work);
+  /* So that there is little to flush when the guest stands, where a failure counts. */
+  pc_flush_disks (work->session->pc, NULL);
   return begin_picture (work, &picture, error);
 }
 
@@ -414,7 +399,7 @@ make_folder (SnapshotWork *work, GError **error)
          || bonsai_set_errno_error (error, errno, "Can't create the folder %s", work->folder);
 }
 
-/* The guest stands from now on. */
+/* The guest stands from now on. Its memory takes for written what it was told to be: so it must be. */
 static bool
 write_picture (SnapshotWork *work, GError **error)
 {
@@ -423,7 +408,8 @@ write_picture (SnapshotWork *work, GError **error)
   bool done;
 
   g_rw_lock_reader_lock (&self->pc_lock);
-  done = is_there (self, error) && begin_picture (work, &picture, error) && finish_picture (work, error);
+  done = is_there (self, error) && begin_picture (work, &picture, error) && finish_picture (work, error)
+         && pc_flush_disks (self->pc, error);
   g_rw_lock_reader_unlock (&self->pc_lock);
   return done;
 }

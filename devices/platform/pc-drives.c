@@ -309,6 +309,26 @@ pc_disk_image (Pc *pc, const char *disk, GError **error)
   return image;
 }
 
+bool
+pc_flush_disks (Pc *pc, GError **error)
+{
+  int result = 0;
+
+  g_rw_lock_reader_lock (&pc->drives_lock);
+  for (guint i = 0; i < pc->drives->len && result == 0; i++)
+    {
+      const PcDrive *drive = pc->drives->pdata[i];
+
+      if (drive->image == NULL || image_is_read_only (drive->image))
+        continue;
+      result = image_run (drive->image, IMAGE_FLUSH, 0, NULL, 0);
+      if (result < 0)
+        vmm_set_errno_error (error, -result, "Can't flush disk image “%s”", image_path (drive->image));
+    }
+  g_rw_lock_reader_unlock (&pc->drives_lock);
+  return result == 0;
+}
+
 static bool
 grow (Image *image, const char *disk, uint64_t size, GError **error)
 {

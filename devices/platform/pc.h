@@ -107,6 +107,9 @@ bool pc_grow_disk (Pc *pc, const char *disk, uint64_t size, GError **error);
  * none) */
 Image *pc_disk_image (Pc *pc, const char *disk, GError **error);
 
+/* Everything that the guest wrote to its disks, and was told to be written, is stable. */
+bool pc_flush_disks (Pc *pc, GError **error);
+
 /* From now on; all zero: none. */
 bool pc_limit_disk (Pc *pc, const char *disk, const ImageLimits *limits, GError **error);
 
