@@ -168,3 +168,29 @@ json_read_strings (const JsonSection *section, const char *name, GStrv *value)
   *value = g_strv_builder_end (builder);
   return true;
 }
+
+bool
+json_read_objects (const JsonSection *section, const char *name, JsonObjectFunc read, void *data)
+{
+  JsonNode *node = json_section_member (section, name);
+  JsonArray *array;
+
+  if (node == NULL)
+    return true;
+  if (!JSON_NODE_HOLDS_ARRAY (node))
+    return json_section_fail (section, name, "must be a list, [ … ]");
+  array = json_node_get_array (node);
+  for (unsigned i = 0; i < json_array_get_length (array); i++)
+    {
+      JsonNode *element = json_array_get_element (array, i);
+      g_autofree char *pointer = g_strdup_printf ("%s/%s/%u", section->pointer, name, i);
+      JsonSection inner = { section->text, NULL, pointer, section->error };
+
+      if (!JSON_NODE_HOLDS_OBJECT (element))
+        return json_text_set_error (section->text, pointer, section->error, "must be an object, { … }");
+      inner.object = json_node_get_object (element);
+      if (!read (&inner, data))
+        return false;
+    }
+  return true;
+}

@@ -43,4 +43,8 @@ bool json_read_choice (const JsonSection *section, const char *name, const char 
 bool json_read_object (const JsonSection *section, const char *name, JsonObject **value);
 bool json_read_strings (const JsonSection *section, const char *name, GStrv *value);
 
+/* Reads one object of a list; false with the error set ends the reading. */
+typedef bool (*JsonObjectFunc) (const JsonSection *section, void *data);
+bool json_read_objects (const JsonSection *section, const char *name, JsonObjectFunc read, void *data);
+
 G_END_DECLS

@@ -6,35 +6,6 @@
 #include "app/bundle/json-section.h"
 #include "app/bundle/vm-config-private.h"
 
-typedef bool (*ReadElementFunc) (const JsonSection *section, VmConfig *config);
-
-/* Reads each object of the array @name. */
-static bool
-read_objects (const JsonSection *section, const char *name, ReadElementFunc read_element, VmConfig *config)
-{
-  JsonNode *node = json_section_member (section, name);
-  JsonArray *array;
-
-  if (node == NULL)
-    return true;
-  if (!JSON_NODE_HOLDS_ARRAY (node))
-    return json_section_fail (section, name, "must be a list, [ … ]");
-  array = json_node_get_array (node);
-  for (unsigned i = 0; i < json_array_get_length (array); i++)
-    {
-      JsonNode *element = json_array_get_element (array, i);
-      g_autofree char *pointer = g_strdup_printf ("%s/%s/%u", section->pointer, name, i);
-      JsonSection inner = { section->text, NULL, pointer, section->error };
-
-      if (!JSON_NODE_HOLDS_OBJECT (element))
-        return json_text_set_error (section->text, pointer, section->error, "must be an object, { … }");
-      inner.object = json_node_get_object (element);
-      if (!read_element (&inner, config))
-        return false;
-    }
-  return true;
-}
-
 /* "limits" : { "iops", "iops-burst", "bytes-per-second", "bytes-burst" } */
 static bool
 read_limits (const JsonSection *section, ImageLimits *limits)
@@ -74,8 +45,9 @@ read_disk_options (const JsonSection *section, DiskOptions *options)
 }
 
 static bool
-read_disk (const JsonSection *section, VmConfig *config)
+read_disk (const JsonSection *section, void *data)
 {
+  VmConfig *config = data;
   VmDisk *disk;
   unsigned kind = DISK_KIND_DISK, bus;
 
@@ -98,8 +70,9 @@ read_disk (const JsonSection *section, VmConfig *config)
 }
 
 static bool
-read_nic (const JsonSection *section, VmConfig *config)
+read_nic (const JsonSection *section, void *data)
 {
+  VmConfig *config = data;
   VmNic *nic = vm_config_add_nic (config, "nat");
   unsigned model = NIC_MODEL_VIRTIO, link = LINK_UP;
 
@@ -117,8 +90,9 @@ read_nic (const JsonSection *section, VmConfig *config)
 }
 
 static bool
-read_serial (const JsonSection *section, VmConfig *config)
+read_serial (const JsonSection *section, void *data)
 {
+  VmConfig *config = data;
   VmSerial *serial = vm_config_add_serial (config, NULL);
 
   unsigned kind;
@@ -301,9 +275,9 @@ read_config (const JsonSection *section, VmConfig *config)
          && json_read_size (section, "memory", &config->memory)
          && json_read_unsigned (section, "cpus", &config->cpus) && read_cpu (section, config)
          && read_firmware (section, config) && read_boot (section, config)
-         && read_objects (section, "disks", read_disk, config)
-         && read_objects (section, "networks", read_nic, config)
-         && read_objects (section, "serial", read_serial, config) && read_trouble (section, config)
+         && json_read_objects (section, "disks", read_disk, config)
+         && json_read_objects (section, "networks", read_nic, config)
+         && json_read_objects (section, "serial", read_serial, config) && read_trouble (section, config)
          && json_read_bool (section, "hpet", &config->hpet)
          && json_read_bool (section, "balloon", &config->balloon)
          && json_read_bool (section, "virtio-input", &config->virtio_input) && read_sound (section, config)

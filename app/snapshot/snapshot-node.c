@@ -148,8 +148,9 @@ path_stays_inside (const char *path)
 }
 
 static bool
-read_disk (const JsonSection *section, SnapshotNode *node)
+read_disk (const JsonSection *section, void *data)
 {
+  SnapshotNode *node = data;
   g_autofree char *id = NULL, *layer = NULL, *format = NULL;
   uint64_t size = 0;
 
@@ -167,8 +168,9 @@ read_disk (const JsonSection *section, SnapshotNode *node)
 }
 
 static bool
-read_file (const JsonSection *section, SnapshotNode *node)
+read_file (const JsonSection *section, void *data)
 {
+  SnapshotNode *node = data;
   SnapshotFile *file = g_new0 (SnapshotFile, 1);
   bool known = false;
 
@@ -181,33 +183,6 @@ read_file (const JsonSection *section, SnapshotNode *node)
   for (unsigned i = 0; i < G_N_ELEMENTS (node_files); i++)
     known = known || g_str_equal (node_files[i], file->name);
   return known || json_section_fail (section, "name", "“%s” is no file of a snapshot", file->name);
-}
-
-static bool
-read_list (const JsonSection *section, const char *name,
-           bool (*read) (const JsonSection *section, SnapshotNode *node), SnapshotNode *node)
-{
-  JsonNode *list = json_section_member (section, name);
-  JsonArray *array;
-
-  if (list == NULL)
-    return true;
-  if (!JSON_NODE_HOLDS_ARRAY (list))
-    return json_section_fail (section, name, "must be a list, [ … ]");
-  array = json_node_get_array (list);
-  for (guint i = 0; i < json_array_get_length (array); i++)
-    {
-      JsonNode *element = json_array_get_element (array, i);
-      g_autofree char *pointer = g_strdup_printf ("%s/%s/%u", section->pointer, name, i);
-      JsonSection inner = { section->text, NULL, pointer, section->error };
-
-      if (!JSON_NODE_HOLDS_OBJECT (element))
-        return json_text_set_error (section->text, pointer, section->error, "must be an object, { … }");
-      inner.object = json_node_get_object (element);
-      if (!read (&inner, node))
-        return false;
-    }
-  return true;
 }
 
 static bool
@@ -263,8 +238,8 @@ read_node (const JsonSection *section, SnapshotNode *node, const char *id)
       || !json_read_choice (section, "kind", snapshot_kind_names, &kind)
       || !json_read_bool (section, "scheduled", &node->scheduled)
       || !json_read_bool (section, "deleted", &node->deleted)
-      || !read_list (section, "disks", read_disk, node) || !read_list (section, "files", read_file, node)
-      || !check (section, node, id, created))
+      || !json_read_objects (section, "disks", read_disk, node)
+      || !json_read_objects (section, "files", read_file, node) || !check (section, node, id, created))
     return false;
   time = g_date_time_new_from_iso8601 (created, NULL);
   node->created = g_date_time_to_unix (time) * G_USEC_PER_SEC + g_date_time_get_microsecond (time);

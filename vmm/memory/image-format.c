@@ -3,6 +3,7 @@
 
 #include "vmm/base/bytes.h"
 #include "vmm/base/error.h"
+#include "vmm/base/new-file.h"
 #include "vmm/memory/page-hash.h"
 
 #include <errno.h>
@@ -450,33 +451,12 @@ memory_image_format (const MemoryImage *image)
   return out;
 }
 
-static bool
-write_fully (int fd, const uint8_t *data, size_t size)
-{
-  while (size > 0)
-    {
-      ssize_t n = write (fd, data, size);
-
-      if (n < 0 && errno == EINTR)
-        continue;
-      if (n < 0)
-        return false;
-      data += n;
-      size -= (size_t)n;
-    }
-  return true;
-}
-
 bool
 memory_image_write (const MemoryImage *image, const char *path, GError **error)
 {
   g_autoptr (GByteArray) data = memory_image_format (image);
-  int fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  bool ok = fd >= 0 && write_fully (fd, data->data, data->len) && fsync (fd) == 0;
+  const struct iovec piece = { data->data, data->len };
 
-  if (!ok)
-    vmm_set_errno_error (error, errno, "Can't write the memory index \"%s\"", path);
-  if (fd >= 0)
-    close (fd);
-  return ok;
+  return new_file_write (path, &piece, 1)
+         || vmm_set_errno_error (error, errno, "Can't write the memory index \"%s\"", path);
 }

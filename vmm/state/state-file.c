@@ -3,6 +3,7 @@
 
 #include "vmm/base/bytes.h"
 #include "vmm/base/error.h"
+#include "vmm/base/new-file.h"
 #include "vmm/memory/page-hash.h"
 
 #include <errno.h>
@@ -33,23 +34,6 @@ damaged (GError **error, const char *path, const char *cause)
   return false;
 }
 
-static bool
-write_fully (int fd, const uint8_t *data, size_t size)
-{
-  while (size > 0)
-    {
-      ssize_t n = write (fd, data, size);
-
-      if (n < 0 && errno == EINTR)
-        continue;
-      if (n < 0)
-        return false;
-      data += n;
-      size -= (size_t)n;
-    }
-  return true;
-}
-
 bool
 state_file_write (const char *path, GBytes *state, GError **error)
 {
@@ -57,20 +41,15 @@ state_file_write (const char *path, GBytes *state, GError **error)
   size_t size;
   const uint8_t *data = g_bytes_get_data (state, &size);
   MemoryPageHash check;
-  int fd = open (path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-  bool ok;
+  const struct iovec pieces[] = { { head, sizeof head }, { (void *)(uintptr_t)data, size } };
 
   memcpy (head, magic, sizeof magic);
   store_le32 (head + 8, VERSION);
   store_le64 (head + 16, size);
   page_hash (data, size, &check);
   memcpy (head + 24, &check, sizeof check);
-  ok = fd >= 0 && write_fully (fd, head, sizeof head) && write_fully (fd, data, size) && fsync (fd) == 0;
-  if (!ok)
-    vmm_set_errno_error (error, errno, "Can't write the state file \"%s\"", path);
-  if (fd >= 0)
-    close (fd);
-  return ok;
+  return new_file_write (path, pieces, G_N_ELEMENTS (pieces))
+         || vmm_set_errno_error (error, errno, "Can't write the state file \"%s\"", path);
 }
 
 /* Everything but the checksum. */
