@@ -2,6 +2,7 @@
 #include "app/session/local-session-private.h"
 
 #include "app/base/error.h"
+#include "app/snapshot/snapshot-guard.h"
 #include "devices/image/jobs/jobs.h"
 
 /* --- the work itself, in a thread of its own --- */
@@ -60,6 +61,26 @@ on_progress (uint64_t done, uint64_t total, void *data)
   relay_post (work->relay, tell_step, step, step_free);
 }
 
+/* Whether no snapshot needs what would be written to or leave the chain. The merges of what deleted snapshots
+ * left don't come by here. */
+static bool
+is_allowed (const Work *work, GError **error)
+{
+  const ImageWork *what = &work->work;
+
+  switch (what->kind)
+    {
+    case IMAGE_WORK_COMMIT:
+      return snapshot_guard_change (work->path, 1, 1, error);
+    case IMAGE_WORK_MERGE:
+      return snapshot_guard_change (work->path, what->layer, what->layer + 1, error);
+    case IMAGE_WORK_FLATTEN:
+    case IMAGE_WORK_REBASE:
+    default:
+      return snapshot_guard_change (work->path, 0, 0, error);
+    }
+}
+
 static bool
 run_work (LocalSession *self, Work *work, GError **error)
 {
@@ -75,7 +96,7 @@ run_work (LocalSession *self, Work *work, GError **error)
   if (image == NULL)
     return false;
   work->path = g_strdup (image_path (image));
-  return image_work_run (image, &work->work, &job, error);
+  return is_allowed (work, error) && image_work_run (image, &work->work, &job, error);
 }
 
 static void

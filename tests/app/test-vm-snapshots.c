@@ -426,6 +426,58 @@ test_edits (Fixture *fixture, gconstpointer data)
   power_off (fixture);
 }
 
+/* As a user asks for it, as soon as the session has tidied up after a snapshot. */
+static bool
+work_on_disk (Fixture *fixture, const char *what, guint layer, GError **error)
+{
+  const BonsaiDiskWork work = { .disk = "disk0", .work = what, .layer = layer };
+
+  for (;;)
+    {
+      g_autoptr (GAsyncResult) result = NULL;
+      g_autoptr (GError) failure = NULL;
+
+      bonsai_session_work_on_disk_async (bonsai_vm_get_session (fixture->vm), &work, NULL, keep_result,
+                                         &result);
+      wait_until (result != NULL);
+      if (bonsai_session_work_on_disk_finish (bonsai_vm_get_session (fixture->vm), result, &failure))
+        return true;
+      if (strstr (failure->message, "busy with a snapshot") != NULL)
+        continue;
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return false;
+    }
+}
+
+/* What snapshots need can't be written to by work on the running machine's disk; what they don't need can. */
+static void
+test_guarded_layers (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *first = NULL, *second = NULL;
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (start (fixture, 0, &error));
+  first = take (fixture, "first");
+  g_assert_false (work_on_disk (fixture, "commit", 0, &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY);
+  g_assert_nonnull (strstr (error->message, "“first”"));
+  g_clear_error (&error);
+  second = take (fixture, "second");
+  g_assert_false (work_on_disk (fixture, "merge", 1, &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY);
+  g_clear_error (&error);
+  g_assert_false (work_on_disk (fixture, "merge", G_MAXUINT, &error));
+  g_assert_nonnull (error);
+  g_clear_error (&error);
+  g_assert_true (work_on_disk (fixture, "flatten", 0, &error));
+  g_assert_no_error (error);
+  count (fixture);
+  restore (fixture, first);
+  count (fixture);
+  power_off (fixture);
+  assert_sound (fixture);
+}
+
 /* It runs on, and its tree is as it was. */
 static void
 test_cancel (Fixture *fixture, gconstpointer data)
@@ -471,6 +523,7 @@ main (int argc, char **argv)
     { "/vm-snapshots/take-first", test_take_first },
     { "/vm-snapshots/back-to-off", test_back_to_off },
     { "/vm-snapshots/edits", test_edits },
+    { "/vm-snapshots/guarded-layers", test_guarded_layers },
     { "/vm-snapshots/cancel", test_cancel },
   };
   g_autoptr (Scratch) scratch = scratch_new ();

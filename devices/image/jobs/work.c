@@ -170,7 +170,7 @@ merge (Run *run, GError **error)
 
   if (is_merged (run))
     return true;
-  if (layer == 0 || layer + 1 >= image_n_layers (run->image))
+  if (layer == 0 || layer >= image_n_layers (run->image) - 1)
     {
       g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
                    "“%s” has no layer %u that has one below it; “bonsai disk info --chain” shows them",
