@@ -750,6 +750,109 @@ test_punch (void)
   check_restores_to (b, &copy);
 }
 
+typedef struct {
+  char *bank;
+  uint64_t first, n;
+  unsigned n_runs;
+  uint64_t n_bytes;
+} Damage;
+
+static void
+on_damage (const char *bank, uint64_t first_page, uint64_t n_pages, void *data)
+{
+  Damage *damage = data;
+
+  g_free (damage->bank);
+  *damage = (Damage){ g_strdup (bank), first_page, n_pages, damage->n_runs + 1, damage->n_bytes };
+}
+
+static void
+on_verified (uint64_t n_bytes, void *data)
+{
+  ((Damage *)data)->n_bytes += n_bytes;
+}
+
+/* Runs of damaged pages; the last of them is *@damage. */
+static unsigned
+verify (const MemoryImage *image, MemoryImage *const *users, unsigned n_users, Damage *damage)
+{
+  const MemoryImageVerify how = { .progress = on_verified, .damaged = on_damage, .data = damage };
+  g_autoptr (GError) error = NULL;
+
+  damage->n_runs = 0;
+  damage->n_bytes = 0;
+  g_assert_true (memory_image_verify (image, users, n_users, &how, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (damage->n_bytes, ==, memory_image_bytes_from (image, 0));
+  return damage->n_runs;
+}
+
+static void
+flip_byte (const MemoryImage *image, uint64_t at)
+{
+  g_autofree char *path = memory_image_source_path (image, 0);
+  int fd = open (path, O_RDWR | O_CLOEXEC);
+  uint8_t byte;
+
+  g_assert_cmpint (pread (fd, &byte, 1, (off_t)at), ==, 1);
+  byte ^= 1;
+  g_assert_cmpint (pwrite (fd, &byte, 1, (off_t)at), ==, 1);
+  close (fd);
+}
+
+/* Each changed byte is found, and told by bank and page; of a file that others use, those pages alone. */
+static void
+test_verify (void)
+{
+  g_autoptr (Folder) folder = folder_new ();
+  g_autofree char *a = node (folder, "a");
+  g_autofree char *b = node (folder, "b");
+  g_autoptr (MemoryImage) image_a = NULL;
+  g_autoptr (MemoryImage) image_b = NULL;
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+  g_auto (Guest) guest = { 0 };
+  Damage damage = { 0 };
+  uint64_t place;
+
+  guest_init (&guest);
+  fill (&guest, 1);
+  take (&guest, a, NULL);
+  fill_pages (guest.ram, 100, 500, 5);
+  take (&guest, b, a);
+  image_a = image_in (a);
+  image_b = image_in (b);
+  g_assert_cmpuint (verify (image_a, NULL, 0, &damage), ==, 0);
+  g_assert_cmpuint (verify (image_b, NULL, 0, &damage), ==, 0);
+  place = g_array_index (image_a->banks, MemoryImageBank, 0).place;
+
+  flip_byte (image_a, place + 50 * PAGE + 4095);
+  flip_byte (image_a, place + 51 * PAGE);
+  g_assert_cmpuint (verify (image_a, NULL, 0, &damage), ==, 1);
+  g_assert_cmpstr (damage.bank, ==, g_array_index (image_a->banks, MemoryImageBank, 0).name);
+  g_assert_cmpuint (damage.first, ==, 50);
+  g_assert_cmpuint (damage.n, ==, 2);
+  flip_byte (image_a, place + 300 * PAGE);
+  g_assert_cmpuint (verify (image_a, NULL, 0, &damage), ==, 2);
+  g_assert_cmpuint (damage.first, ==, 300);
+  g_assert_cmpuint (damage.n, ==, 1);
+  g_assert_cmpuint (verify (image_b, NULL, 0, &damage), ==, 0);
+
+  /* b has page 300 itself. */
+  g_assert_cmpuint (verify (image_a, &image_b, 1, &damage), ==, 1);
+  g_assert_cmpuint (damage.first, ==, 50);
+  flip_byte (image_a, place + 50 * PAGE + 4095);
+  flip_byte (image_a, place + 51 * PAGE);
+  memory_image_punch (image_a, &image_b, 1);
+  g_assert_cmpuint (verify (image_a, &image_b, 1, &damage), ==, 0);
+  g_free (damage.bank);
+
+  g_cancellable_cancel (cancellable);
+  g_assert_false (
+    memory_image_verify (image_a, NULL, 0, &(MemoryImageVerify){ .cancellable = cancellable }, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -774,5 +877,6 @@ main (int argc, char **argv)
   g_test_add_func ("/memory-save/parent-is-damaged", test_parent_is_damaged);
   g_test_add_func ("/memory-save/file-is-there", test_file_is_there);
   g_test_add_func ("/memory-save/punch", test_punch);
+  g_test_add_func ("/memory-save/verify", test_verify);
   return g_test_run ();
 }

@@ -3,6 +3,7 @@
 
 #include "vmm/base/error.h"
 #include "vmm/memory/image-format.h"
+#include "vmm/memory/page-hash.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -327,4 +328,156 @@ memory_image_punch (const MemoryImage *image, MemoryImage *const *users, unsigne
   after = allocated_bytes (fd);
   close (fd);
   return before > after ? before - after : 0;
+}
+
+/* --- verifying --- */
+
+#define PIECE_PAGES UINT64_C (256)
+
+typedef struct {
+  const MemoryImage *image;
+  const MemoryImageVerify *how;
+  const GArray *ranges; /* (nullable): of PageRange, by their first: the pages to be looked at */
+  const MemoryPageHash *hashes;
+  uint8_t *piece;
+  int fd;
+  const char *bank; /* of the run of damaged pages that is growing */
+  uint64_t first, n;
+} Verifier;
+
+static void
+end_run (Verifier *verifier)
+{
+  if (verifier->n > 0 && verifier->how->damaged)
+    verifier->how->damaged (verifier->bank, verifier->first, verifier->n, verifier->how->data);
+  verifier->n = 0;
+}
+
+static void
+note_damage (Verifier *verifier, const char *bank, uint64_t page)
+{
+  if (verifier->n > 0 && (verifier->bank != bank || verifier->first + verifier->n != page))
+    end_run (verifier);
+  if (verifier->n == 0)
+    {
+      verifier->bank = bank;
+      verifier->first = page;
+    }
+  verifier->n++;
+}
+
+/* Makes ranges that touch or overlap one. @ranges: by their first. */
+static void
+merge_ranges (GArray *ranges)
+{
+  unsigned n = 0;
+
+  for (unsigned i = 0; i < ranges->len; i++)
+    {
+      PageRange range = g_array_index (ranges, PageRange, i);
+      PageRange *last = n > 0 ? &g_array_index (ranges, PageRange, n - 1) : NULL;
+
+      if (last && range.first <= last->end)
+        last->end = MAX (last->end, range.end);
+      else
+        g_array_index (ranges, PageRange, n++) = range;
+    }
+  g_array_set_size (ranges, n);
+}
+
+static int
+compare_with_page (gconstpointer range, gconstpointer page)
+{
+  const PageRange *wanted = range;
+  uint64_t number = *(const uint64_t *)page;
+
+  return number >= wanted->end ? -1 : number < wanted->first;
+}
+
+static bool
+is_wanted (const Verifier *verifier, uint64_t page)
+{
+  return !verifier->ranges
+         || g_array_binary_search ((GArray *)verifier->ranges, &page, compare_with_page, NULL);
+}
+
+static bool
+read_piece (const Verifier *verifier, uint64_t page, uint64_t n, GError **error)
+{
+  uint64_t at = 0;
+
+  while (at < n * MEMORY_IMAGE_PAGE)
+    {
+      ssize_t got = pread (verifier->fd, verifier->piece + at, n * MEMORY_IMAGE_PAGE - at,
+                           (off_t)(page * MEMORY_IMAGE_PAGE + at));
+
+      if (got < 0 && errno == EINTR)
+        continue;
+      if (got <= 0)
+        {
+          g_autofree char *path = memory_image_source_path (verifier->image, 0);
+
+          vmm_set_errno_error (error, got < 0 ? errno : EIO, "Can't read the memory file \"%s\"", path);
+          return false;
+        }
+      at += (uint64_t)got;
+    }
+  return true;
+}
+
+static bool
+verify_extent (Verifier *verifier, const MemoryImageExtent *extent, GError **error)
+{
+  const char *bank = g_array_index (verifier->image->banks, MemoryImageBank, extent->bank).name;
+
+  for (uint64_t at = 0; at < extent->n_pages; at += PIECE_PAGES)
+    {
+      uint64_t n = MIN (PIECE_PAGES, extent->n_pages - at);
+
+      if (g_cancellable_set_error_if_cancelled (verifier->how->cancellable, error)
+          || !read_piece (verifier, extent->file_page + at, n, error))
+        return false;
+      for (uint64_t i = 0; i < n; i++)
+        {
+          MemoryPageHash hash;
+
+          page_hash (verifier->piece + i * MEMORY_IMAGE_PAGE, MEMORY_IMAGE_PAGE, &hash);
+          if (memcmp (&hash, verifier->hashes++, sizeof hash) != 0
+              && is_wanted (verifier, extent->file_page + at + i))
+            note_damage (verifier, bank, extent->first_page + at + i);
+        }
+      if (verifier->how->progress)
+        verifier->how->progress (n * MEMORY_IMAGE_PAGE, verifier->how->data);
+    }
+  return true;
+}
+
+bool
+memory_image_verify (const MemoryImage *image, MemoryImage *const *users, unsigned n_users,
+                     const MemoryImageVerify *how, GError **error)
+{
+  g_autoptr (GArray) ranges = n_users > 0 ? ranges_in_use (memory_image_id (image), users, n_users) : NULL;
+  g_autofree uint8_t *piece = NULL;
+  Verifier verifier = { .image = image, .how = how, .ranges = ranges };
+  bool ok = true;
+
+  if (!image->hashes || image->hashes->len == 0)
+    return true;
+  if (ranges)
+    merge_ranges (ranges);
+  verifier.fd = memory_image_open_source (image, 0, error);
+  if (verifier.fd < 0)
+    return false;
+  verifier.piece = piece = g_malloc (PIECE_PAGES * MEMORY_IMAGE_PAGE);
+  verifier.hashes = (const MemoryPageHash *)(const void *)image->hashes->data;
+  for (unsigned i = 0; i < image->extents->len && ok; i++)
+    {
+      const MemoryImageExtent *extent = &g_array_index (image->extents, MemoryImageExtent, i);
+
+      if (extent->source == 0)
+        ok = verify_extent (&verifier, extent, error);
+    }
+  end_run (&verifier);
+  close (verifier.fd);
+  return ok;
 }

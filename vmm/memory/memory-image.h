@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include <glib.h>
+#include <gio/gio.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -130,6 +130,27 @@ const MemoryImageId *memory_image_id (const MemoryImage *image);
  * Returns: bytes given back; 0 where the file system can't (no error: it costs space only).
  */
 uint64_t memory_image_punch (const MemoryImage *image, MemoryImage *const *users, unsigned n_users);
+
+/* How whoever verifies a memory file follows it. All members may be NULL. */
+typedef struct {
+  GCancellable *cancellable;
+  void (*progress) (uint64_t n_bytes, void *data); /* so many more have been read */
+  /* These pages of a bank aren't what they were; runs come in their order. */
+  void (*damaged) (const char *bank, uint64_t first_page, uint64_t n_pages, void *data);
+  void *data;
+} MemoryImageVerify;
+
+/**
+ * memory_image_verify:
+ * @image: read with its hashes; one that was made without has none to verify by, and is taken as sound
+ * @users: (array length=n_users): with any, only the pages of @image's own file that they refer to are
+ * looked at: parts of the others may have been punched out
+ *
+ * Compares the pages in @image's own file with their hashes: reads them all, in pieces. False with @error
+ * set: the file can't be read, or G_IO_ERROR_CANCELLED.
+ */
+bool memory_image_verify (const MemoryImage *image, MemoryImage *const *users, unsigned n_users,
+                          const MemoryImageVerify *how, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MemoryImage, memory_image_free)
 
