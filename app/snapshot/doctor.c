@@ -3,8 +3,8 @@
 
 #include "app/base/error.h"
 #include "app/bundle/bundle.h"
+#include "app/snapshot/doctor-private.h"
 #include "app/snapshot/snapshot-edit.h"
-#include "app/snapshot/snapshot-private.h"
 #include "vmm/base/error.h"
 #include "vmm/memory/memory-image.h"
 
@@ -16,16 +16,6 @@
 const char *const doctor_kind_names[] = { "leftover", "unused", "broken", NULL };
 G_STATIC_ASSERT (G_N_ELEMENTS (doctor_kind_names) == DOCTOR_N_KINDS + 1);
 
-/* A bundle being examined. */
-typedef struct {
-  const DoctorHow *how;
-  GPtrArray *findings;
-  SnapshotTree *tree;
-  VmConfig *config;
-  LayerGraph *graph;
-  bool running; /* what looks left over may be under way */
-} Patient;
-
 static void
 finding_free (DoctorFinding *finding)
 {
@@ -35,9 +25,8 @@ finding_free (DoctorFinding *finding)
   g_free (finding);
 }
 
-/* @path: (nullable): as in the file system. */
-static DoctorFinding *G_GNUC_PRINTF (5, 6)
-  find (Patient *patient, DoctorKind kind, const char *node, const char *path, const char *format, ...)
+DoctorFinding *
+doctor_find (Patient *patient, DoctorKind kind, const char *node, const char *path, const char *format, ...)
 {
   DoctorFinding *finding = g_new0 (DoctorFinding, 1);
   va_list args;
@@ -99,7 +88,7 @@ on_leftover (const char *path, void *data)
   Patient *patient = data;
   g_autofree char *full = snapshot_resolve (patient->tree->bundle, path);
 
-  find (patient, DOCTOR_LEFTOVER, NULL, full, "left by something that was interrupted")->bytes =
+  doctor_find (patient, DOCTOR_LEFTOVER, NULL, full, "left by something that was interrupted")->bytes =
     room_of_tree (full);
 }
 
@@ -116,7 +105,7 @@ look_for_pending (Patient *patient)
 
       if (layer_graph_find (patient->graph, path) == NULL && !g_str_equal (nvram, name)
           && g_file_test (path, G_FILE_TEST_EXISTS))
-        find (patient, DOCTOR_LEFTOVER, NULL, path, "no snapshot needs it any more");
+        doctor_find (patient, DOCTOR_LEFTOVER, NULL, path, "no snapshot needs it any more");
     }
 }
 
@@ -132,14 +121,15 @@ look_for_work (Patient *patient)
       g_autofree char *path = snapshot_tree_path (patient->tree, node, NULL);
 
       if (!snapshot_memory_is_needed (patient->tree, node))
-        find (patient, DOCTOR_LEFTOVER, node->id, path, "the snapshot “%s” was deleted", node->name)->bytes =
-          room_of_tree (path);
+        doctor_find (patient, DOCTOR_LEFTOVER, node->id, path, "the snapshot “%s” was deleted", node->name)
+          ->bytes = room_of_tree (path);
     }
   if (g_file_test (record, G_FILE_TEST_EXISTS))
-    find (patient, DOCTOR_LEFTOVER, NULL, record, "two layers have been merged, but not all know it yet");
+    doctor_find (patient, DOCTOR_LEFTOVER, NULL, record,
+                 "two layers have been merged, but not all know it yet");
   else if (lower != NULL)
-    find (patient, DOCTOR_LEFTOVER, NULL, lower->path, "only %s needs it: they can be merged",
-          lower->above->path);
+    doctor_find (patient, DOCTOR_LEFTOVER, NULL, lower->path, "only %s needs it: they can be merged",
+                 lower->above->path);
 }
 
 static void
@@ -216,7 +206,7 @@ look_at_clones (Patient *patient)
 
   if (clones == NULL)
     {
-      find (patient, DOCTOR_BROKEN, NULL, file, "%s", error->message);
+      doctor_find (patient, DOCTOR_BROKEN, NULL, file, "%s", error->message);
       return;
     }
   for (guint i = clones->len; i-- > 0;)
@@ -234,21 +224,21 @@ look_at_clones (Patient *patient)
       else
         {
           DoctorFinding *finding =
-            find (patient, DOCTOR_LEFTOVER, clone->node, file, "the linked clone in %s %s", clone->path,
-                  path != NULL ? "is independent now" : "is gone");
+            doctor_find (patient, DOCTOR_LEFTOVER, clone->node, file, "the linked clone in %s %s",
+                         clone->path, path != NULL ? "is independent now" : "is gone");
 
           finding->repaired = patient->how->repair;
           g_ptr_array_remove_index (clones, i);
         }
     }
   if (changed && patient->how->repair && !snapshot_clones_write (patient->tree->bundle, clones, &error))
-    find (patient, DOCTOR_BROKEN, NULL, file, "%s", error->message);
+    doctor_find (patient, DOCTOR_BROKEN, NULL, file, "%s", error->message);
 }
 
 /* --- nodes --- */
 
-static bool
-is_cancelled (const Patient *patient)
+bool
+doctor_is_cancelled (const Patient *patient)
 {
   return patient->how->job != NULL && g_cancellable_is_cancelled (patient->how->job->cancellable);
 }
@@ -262,19 +252,20 @@ look_at_file (Patient *patient, const SnapshotNode *node, const SnapshotFile *fi
   struct stat st;
 
   if (lstat (path, &st) < 0)
-    find (patient, DOCTOR_BROKEN, node->id, path, "is missing: delete the snapshot “%s”", node->name);
+    doctor_find (patient, DOCTOR_BROKEN, node->id, path, "is missing: delete the snapshot “%s”", node->name);
   else if ((uint64_t)st.st_size != file->length)
-    find (patient, DOCTOR_BROKEN, node->id, path,
-          "has %" G_GUINT64_FORMAT " bytes instead of %" G_GUINT64_FORMAT ": delete the snapshot “%s”",
-          (guint64)st.st_size, file->length, node->name);
+    doctor_find (patient, DOCTOR_BROKEN, node->id, path,
+                 "has %" G_GUINT64_FORMAT " bytes instead of %" G_GUINT64_FORMAT ": delete the snapshot “%s”",
+                 (guint64)st.st_size, file->length, node->name);
   else if (patient->how->thorough && file->sha256 != NULL
            && (sum = snapshot_sum_file (path, &length, patient->how->job, &error)) == NULL)
     {
       if (!g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-        find (patient, DOCTOR_BROKEN, node->id, path, "%s", error->message);
+        doctor_find (patient, DOCTOR_BROKEN, node->id, path, "%s", error->message);
     }
   else if (sum != NULL && g_ascii_strcasecmp (sum, file->sha256) != 0)
-    find (patient, DOCTOR_BROKEN, node->id, path, "has changed since: delete the snapshot “%s”", node->name);
+    doctor_find (patient, DOCTOR_BROKEN, node->id, path, "has changed since: delete the snapshot “%s”",
+                 node->name);
 }
 
 static void
@@ -282,12 +273,12 @@ look_at_memory (Patient *patient, const SnapshotNode *node)
 {
   g_autofree char *path = snapshot_tree_path (patient->tree, node, SNAPSHOT_INDEX_FILE);
   g_autoptr (GError) error = NULL;
-  g_autoptr (MemoryImage) image = memory_image_read (path, false, &error);
+  g_autoptr (MemoryImage) image = memory_image_read (path, patient->how->thorough, &error);
 
   if (image == NULL)
     {
-      find (patient, DOCTOR_BROKEN, node->id, path, "%s: delete the snapshot “%s”", error->message,
-            node->name);
+      doctor_find (patient, DOCTOR_BROKEN, node->id, path, "%s: delete the snapshot “%s”", error->message,
+                   node->name);
       return;
     }
   for (guint i = 0; i < image->sources->len; i++)
@@ -299,8 +290,8 @@ look_at_memory (Patient *patient, const SnapshotNode *node)
       if (fd >= 0)
         close (fd);
       if (failure != NULL)
-        find (patient, DOCTOR_BROKEN, node->id, source, "%s: delete the snapshot “%s”", failure->message,
-              node->name);
+        doctor_find (patient, DOCTOR_BROKEN, node->id, source, "%s: delete the snapshot “%s”",
+                     failure->message, node->name);
     }
 }
 
@@ -321,19 +312,19 @@ look_at_node (Patient *patient, const SnapshotNode *node)
 
   if (node->trouble != NULL)
     {
-      find (patient, DOCTOR_BROKEN, node->id, folder,
-            "%s; nothing is given back while it is there: delete it", node->trouble);
+      doctor_find (patient, DOCTOR_BROKEN, node->id, folder,
+                   "%s; nothing is given back while it is there: delete it", node->trouble);
       return;
     }
   if (node->parent_id != NULL && !is_there (patient->tree, node->parent_id))
-    find (patient, DOCTOR_BROKEN, node->id, folder,
-          "the snapshot %s, from which “%s” stems, is missing; that one can still be gone back to",
-          node->parent_id, node->name);
-  for (guint i = 0; i < node->files->len && !is_cancelled (patient); i++)
+    doctor_find (patient, DOCTOR_BROKEN, node->id, folder,
+                 "the snapshot %s, from which “%s” stems, is missing; that one can still be gone back to",
+                 node->parent_id, node->name);
+  for (guint i = 0; i < node->files->len && !doctor_is_cancelled (patient); i++)
     look_at_file (patient, node, g_ptr_array_index (node->files, i));
   config = snapshot_tree_load_config (patient->tree, node, &error);
   if (config == NULL && !g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND))
-    find (patient, DOCTOR_BROKEN, node->id, folder, "%s", error->message);
+    doctor_find (patient, DOCTOR_BROKEN, node->id, folder, "%s", error->message);
   if (node->kind == SNAPSHOT_LIVE)
     look_at_memory (patient, node);
 }
@@ -356,23 +347,23 @@ check_format (Patient *patient, const LayerFile *file)
     {
       if (!g_error_matches (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED)
           && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-        find (patient, DOCTOR_BROKEN, NULL, file->path, "%s", error->message);
+        doctor_find (patient, DOCTOR_BROKEN, NULL, file->path, "%s", error->message);
     }
   else if (check.corruptions > 0)
-    find (patient, DOCTOR_BROKEN, NULL, file->path,
-          "the image is damaged in %" G_GUINT64_FORMAT " places: see “bonsai disk check”",
-          (guint64)check.corruptions);
+    doctor_find (patient, DOCTOR_BROKEN, NULL, file->path,
+                 "the image is damaged in %" G_GUINT64_FORMAT " places: see “bonsai disk check”",
+                 (guint64)check.corruptions);
 }
 
 static void
 look_at_layers (Patient *patient)
 {
-  for (guint i = 0; i < patient->graph->files->len && !is_cancelled (patient); i++)
+  for (guint i = 0; i < patient->graph->files->len && !doctor_is_cancelled (patient); i++)
     {
       const LayerFile *file = g_ptr_array_index (patient->graph->files, i);
 
       if (file->trouble != NULL)
-        find (patient, DOCTOR_BROKEN, NULL, file->path, "%s", file->trouble);
+        doctor_find (patient, DOCTOR_BROKEN, NULL, file->path, "%s", file->trouble);
       else if (patient->how->thorough && file->inside && file->n_users > 0 && !patient->running)
         check_format (patient, file);
     }
@@ -394,8 +385,8 @@ look_for_unused (Patient *patient)
 
       if (name[0] != '.' && (file == NULL || file->n_users == 0) && g_file_test (path, G_FILE_TEST_IS_REGULAR)
           && !g_ptr_array_find_with_equal_func (pending, relative, g_str_equal, NULL))
-        find (patient, DOCTOR_UNUSED, NULL, path,
-              "is of no disk and no snapshot; attach it (bonsai disk attach), or remove it yourself");
+        doctor_find (patient, DOCTOR_UNUSED, NULL, path,
+                     "is of no disk and no snapshot; attach it (bonsai disk attach), or remove it yourself");
     }
 }
 
@@ -406,8 +397,9 @@ examine (Patient *patient)
 {
   look_for_leftovers (patient);
   look_at_clones (patient);
-  for (guint i = 0; i < patient->tree->nodes->len && !is_cancelled (patient); i++)
+  for (guint i = 0; i < patient->tree->nodes->len && !doctor_is_cancelled (patient); i++)
     look_at_node (patient, g_ptr_array_index (patient->tree->nodes, i));
+  doctor_look_at_pages (patient);
   look_at_layers (patient);
   look_for_unused (patient);
 }

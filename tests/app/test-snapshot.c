@@ -3,11 +3,13 @@
 
 #include "app/base/error.h"
 #include "app/bundle/bundle.h"
+#include "app/snapshot/doctor.h"
 #include "app/snapshot/snapshot-edit.h"
 #include "app/snapshot/snapshot-restore.h"
 #include "app/snapshot/snapshot-take.h"
 #include "tests/app/scratch.h"
 #include "vmm/memory/memory-image.h"
+#include "vmm/memory/page-hash.h"
 
 #include <string.h>
 
@@ -91,10 +93,15 @@ write_memory (const char *folder, const char *parent_index)
 {
   g_autoptr (MemoryImage) image = memory_image_new (folder);
   g_autofree char *index = g_build_filename (folder, SNAPSHOT_INDEX_FILE, NULL);
+  g_autofree char *zeroes = g_malloc0 (PAGE);
   g_autoptr (GError) error = NULL;
+  MemoryPageHash hash;
 
   write_file (folder, SNAPSHOT_STATE_FILE, 100);
   write_file (folder, SNAPSHOT_MEMORY_FILE, PAGE);
+  page_hash (zeroes, PAGE, &hash);
+  image->hashes = g_array_new (FALSE, FALSE, sizeof hash);
+  g_array_append_val (image->hashes, hash);
   memory_image_add_bank (image, "ram", 2 * PAGE, 0);
   g_array_index (image->sources, MemoryImageSource, 0).size = PAGE;
   memory_image_add_extent (image, &(MemoryImageExtent){ .n_pages = 1 });
@@ -192,6 +199,60 @@ test_memory (void)
   g_assert_false (has_memory (bundle, b) || has_memory (bundle, c));
   model_check_sound (bundle);
   g_assert_cmpuint (count_files (bundle), ==, MODEL_DISKS);
+}
+
+static void
+flip_byte (const char *bundle, const char *id, gsize at)
+{
+  g_autofree char *path = g_build_filename (bundle, SNAPSHOT_FOLDER, id, SNAPSHOT_MEMORY_FILE, NULL);
+  g_autofree char *content = NULL;
+  gsize length;
+
+  g_assert_true (g_file_get_contents (path, &content, &length, NULL));
+  content[at] ^= 1;
+  g_assert_true (g_file_set_contents (path, content, (gssize)length, NULL));
+}
+
+/* Which nodes it says are damaged; (transfer full): ids in the order of the findings, in one text. */
+static char *
+damaged_nodes (const char *bundle, bool thorough)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) findings = doctor_examine (bundle, &(DoctorHow){ .thorough = thorough }, &error);
+  GString *text = g_string_new (NULL);
+
+  g_assert_no_error (error);
+  for (guint i = 0; i < findings->len; i++)
+    {
+      const DoctorFinding *finding = g_ptr_array_index (findings, i);
+
+      g_assert_cmpint (finding->kind, ==, DOCTOR_BROKEN);
+      g_assert_nonnull (strstr (finding->message, "the pages 0 to 0 of “ram” have changed"));
+      g_string_append_printf (text, "%s ", finding->node);
+    }
+  return g_string_free (text, FALSE);
+}
+
+/* A changed page is found where it lies, and told of each snapshot that takes it from there. */
+static void
+test_damaged_pages (void)
+{
+  g_autoptr (Scratch) scratch = scratch_new ();
+  g_autoptr (Model) model = model_new (scratch, 1);
+  const char *bundle = model->bundle;
+  g_autofree char *a = take_live (bundle, "A"), *b = take_live (bundle, "B"), *c = take_live (bundle, "C");
+  g_autofree char *none = damaged_nodes (bundle, true), *quick = NULL, *two = NULL, *one = NULL;
+  g_autofree char *both = g_strdup_printf ("%s %s ", b, c), *last = g_strdup_printf ("%s ", c);
+
+  g_assert_cmpstr (none, ==, "");
+  flip_byte (bundle, b, PAGE / 2);
+  quick = damaged_nodes (bundle, false);
+  g_assert_cmpstr (quick, ==, "");
+  two = damaged_nodes (bundle, true);
+  g_assert_cmpstr (two, ==, both);
+  delete_and_collect (bundle, b, false);
+  one = damaged_nodes (bundle, true);
+  g_assert_cmpstr (one, ==, last);
 }
 
 /* Given up at any point, the machine goes on with the layers that it has. */
@@ -310,6 +371,7 @@ main (int argc, char **argv)
   g_test_add_func ("/snapshot/random", test_random);
   g_test_add_func ("/snapshot/all-deleted", test_all_deleted);
   g_test_add_func ("/snapshot/memory", test_memory);
+  g_test_add_func ("/snapshot/damaged-pages", test_damaged_pages);
   g_test_add_func ("/snapshot/aborted", test_aborted);
   g_test_add_func ("/snapshot/resume", test_resume);
   g_test_add_func ("/snapshot/nvram", test_nvram);

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "app/snapshot/doctor.h"
+#include "app/snapshot/snapshot-private.h"
+
+G_BEGIN_DECLS
+
+/* A bundle being examined. */
+typedef struct {
+  const DoctorHow *how;
+  GPtrArray *findings;
+  SnapshotTree *tree;
+  VmConfig *config;
+  LayerGraph *graph;
+  bool running;                 /* what looks left over may be under way */
+  uint64_t verified, to_verify; /* bytes of memory files */
+} Patient;
+
+/* A new finding. @node: (nullable); @path: (nullable): as in the file system. (transfer none) */
+DoctorFinding *doctor_find (Patient *patient, DoctorKind kind, const char *node, const char *path,
+                            const char *format, ...) G_GNUC_PRINTF (5, 6);
+
+bool doctor_is_cancelled (const Patient *patient);
+
+/* Compares all saved memory with its hashes if that is wished: doctor-memory.c. */
+void doctor_look_at_pages (Patient *patient);
+
+G_END_DECLS
