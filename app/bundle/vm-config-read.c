@@ -235,6 +235,11 @@ read_agents (const JsonSection *section, VmConfig *config)
 static bool
 read_snapshot_members (const JsonSection *section, VmConfig *config)
 {
+  unsigned state = config->template_state;
+
+  if (!json_read_choice (section, "template", vm_template_names, &state))
+    return false;
+  config->template_state = state;
   return json_read_string (section, "nvram", &config->nvram)
          && json_read_string (section, "snapshot", &config->snapshot)
          && json_read_string (section, "resume", &config->resume)

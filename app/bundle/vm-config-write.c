@@ -284,6 +284,9 @@ vm_config_to_json (const VmConfig *config)
   write_string (root, "disposable", config->disposable);
   write_string (root, "clone-of", config->clone_of);
   write_string (root, "clone-snapshot", config->clone_snapshot);
+  write_string (root, "template",
+                config->template_state != VM_TEMPLATE_NONE ? vm_template_names[config->template_state]
+                                                           : NULL);
   write_string (root, "memory", memory);
   json_object_set_int_member (root, "cpus", config->cpus);
   write_cpu (root, config);

@@ -19,6 +19,7 @@
 #define MAX_SERIALS          4
 #define MAX_NAME             200
 
+const char *const vm_template_names[] = { "none", "open", "sealed", NULL };
 const char *const vm_watchdog_names[] = { "none", "notify", "pause", "reset", "power-off", NULL };
 
 G_DEFINE_BOXED_TYPE (VmConfig, vm_config, vm_config_copy, vm_config_free)
@@ -165,6 +166,7 @@ vm_config_copy (const VmConfig *config)
   copy->disposable = g_strdup (config->disposable);
   copy->clone_of = g_strdup (config->clone_of);
   copy->clone_snapshot = g_strdup (config->clone_snapshot);
+  copy->template_state = config->template_state;
   copy->sound_extra = ref_extra (config->sound_extra);
   copy->extra = ref_extra (config->extra);
   copy->cpu_extra = ref_extra (config->cpu_extra);

@@ -18,6 +18,13 @@ G_BEGIN_DECLS
  */
 typedef struct VmConfig VmConfig;
 
+/* Whether a machine is a template. */
+typedef enum {
+  VM_TEMPLATE_NONE,   /* an ordinary machine */
+  VM_TEMPLATE_OPEN,   /* its next version is being made */
+  VM_TEMPLATE_SEALED, /* it can't be started or changed */
+} VmTemplate;
+
 typedef struct {
   char *id; /* "disk0", "cd0": unique, stays when others are removed */
   DiskKind kind;
@@ -77,8 +84,12 @@ struct VmConfig {
   char *clone_of; /* (nullable): UUID of the machine on whose layers it lies */
   char *clone_snapshot; /* (nullable): id of the snapshot there */
   char *disposable;     /* (nullable): id of the snapshot to which it goes back at each power-off */
+  VmTemplate template_state;
   JsonObject *extra, *boot_extra, *cpu_extra, *sound_extra, *display_extra; /* private */
 };
+
+/* How "template" is written; number n is VmTemplate n, the first stands for its absence. NULL ends. */
+extern const char *const vm_template_names[];
 
 /* How "watchdog" is written: "none", or an action; number n + 1 is BoardAction n. NULL ends. */
 extern const char *const vm_watchdog_names[];

@@ -2,6 +2,7 @@
 #include "app/cli/snapshot.h"
 #include "app/snapshot/clone.h"
 #include "app/snapshot/snapshot-take.h"
+#include "app/snapshot/template.h"
 
 typedef struct {
   CliSnapshots *snapshots;
@@ -48,6 +49,11 @@ choose_node (CliSnapshots *snapshots, const char *wanted, const CloneHow *how, b
 
   if (wanted != NULL)
     *id = node != NULL ? g_strdup (node->id) : NULL;
+  else if (snapshots->tree->template_state == VM_TEMPLATE_SEALED)
+    {
+      node = template_find_version (snapshots->tree, 0, error);
+      *id = node != NULL ? g_strdup (node->id) : NULL;
+    }
   else if (how->linked || snapshots->machine.session != NULL)
     *id = take_base (snapshots, how->name, progress, error);
   else

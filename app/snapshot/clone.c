@@ -99,6 +99,7 @@ describe (Clone *clone, GError **error)
   vm_config_set (&config->resume, NULL);
   vm_config_set (&config->disposable, NULL);
   vm_config_set (&config->clone_of, NULL);
+  config->template_state = VM_TEMPLATE_NONE;
   vm_config_set (&config->clone_snapshot, clone->how->linked ? clone->node->id : NULL);
   name_absolutely (clone, &config->kernel);
   name_absolutely (clone, &config->initrd);
@@ -108,6 +109,21 @@ describe (Clone *clone, GError **error)
     if (!describe_disk (clone, g_ptr_array_index (config->disks, i), error))
       return false;
   return vm_config_check (config, error);
+}
+
+VmConfig *
+clone_describe (SnapshotTree *tree, const SnapshotNode *node, const char *name, GError **error)
+{
+  const CloneHow how = { .name = name, .node = node->id, .linked = true };
+  Clone clone = { .how = &how, .tree = tree, .node = node };
+  bool done;
+
+  clone.from = snapshot_tree_load_config (tree, node, error);
+  done = clone.from != NULL && describe (&clone, error);
+  g_clear_pointer (&clone.from, vm_config_free);
+  if (!done)
+    g_clear_pointer (&clone.config, vm_config_free);
+  return clone.config;
 }
 
 /* --- the content --- */

@@ -110,6 +110,7 @@ comparable (const VmConfig *config)
   vm_config_set (&copy->disposable, NULL);
   vm_config_set (&copy->clone_of, NULL);
   vm_config_set (&copy->clone_snapshot, NULL);
+  copy->template_state = VM_TEMPLATE_NONE;
   vm_config_set (&copy->notes, NULL);
   vm_config_set (&copy->name, "");
   vm_config_set (&copy->uuid, "");

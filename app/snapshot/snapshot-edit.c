@@ -5,6 +5,7 @@
 #include "app/bundle/bundle-private.h"
 #include "app/bundle/bundle.h"
 #include "app/snapshot/snapshot-private.h"
+#include "app/snapshot/template.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -50,7 +51,7 @@ snapshot_set_disposable (const char *bundle, const char *key, GError **error)
   if (tree == NULL || (key != NULL && (node == NULL || !check_sound (node, error))))
     return false;
   config = bundle_load (bundle, error);
-  if (config == NULL)
+  if (config == NULL || !template_check_open (config, error))
     return false;
   vm_config_set (&config->disposable, node != NULL ? node->id : NULL);
   return bundle_save (bundle, config, error);
@@ -98,6 +99,11 @@ check_unneeded (const SnapshotTree *tree, const SnapshotNode *node, GPtrArray *c
                  "The machine goes back to the snapshot “%s” at each power-off; change that first "
                  "(bonsai snapshot disposable)",
                  node->name);
+  else if (tree->template_state != VM_TEMPLATE_NONE && node->template_version > 0)
+    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
+                 "The snapshot “%s” is version %u of a template; make an ordinary machine of that first "
+                 "(bonsai template undo)",
+                 node->name, node->template_version);
   else
     {
       for (guint i = 0; i < clones->len; i++)

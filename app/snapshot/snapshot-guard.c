@@ -4,6 +4,7 @@
 #include "app/base/error.h"
 #include "app/bundle/bundle.h"
 #include "app/snapshot/snapshot-private.h"
+#include "app/snapshot/template.h"
 
 #include <stdlib.h>
 
@@ -53,19 +54,21 @@ find_user (const SnapshotTree *tree, LayerGraph *graph, const LayerFile *wanted)
 }
 
 static bool
-check_layer (const char *path, GError **error)
+check_layer (const char *path, bool by_hand, GError **error)
 {
   g_autofree char *bundle = find_bundle (path);
   g_autoptr (SnapshotTree) tree = bundle != NULL ? snapshot_tree_read (bundle, NULL) : NULL;
   g_autoptr (VmConfig) config = tree != NULL ? bundle_load (bundle, NULL) : NULL;
   g_autoptr (LayerGraph) graph = NULL;
-  const LayerFile *file;
+  LayerFile *file;
   const SnapshotNode *node;
 
   if (config == NULL || tree->nodes->len == 0)
     return true;
   graph = layer_graph_new (tree, config);
   file = layer_graph_find (graph, path);
+  if (by_hand && file != NULL && file->in_use && !template_check_open (config, error))
+    return false;
   node = file != NULL ? find_user (tree, graph, file) : NULL;
   if (node == NULL)
     return true;
@@ -85,7 +88,7 @@ snapshot_guard_change (const char *path, unsigned first, unsigned last, GError *
     {
       g_autofree char *backing = NULL, *format = NULL, *folder = g_path_get_dirname (at), *below = NULL;
 
-      if (n >= first && !check_layer (at, error))
+      if (n >= first && !check_layer (at, true, error))
         return false;
       if (n == last || !layer_read_backing (at, &backing, &format, NULL) || backing == NULL)
         return true;
@@ -106,7 +109,7 @@ snapshot_guard_config (const char *bundle, const VmConfig *config, GError **erro
       g_autofree char *path = is_file ? snapshot_resolve (bundle, disk->path) : NULL;
       g_autofree char *real = path != NULL ? realpath (path, NULL) : NULL;
 
-      if (real == NULL || check_layer (real, error))
+      if (real == NULL || check_layer (real, false, error))
         continue;
       g_prefix_error (error,
                       "The disk %s is an old one, perhaps from before a snapshot was taken: ", disk->id);

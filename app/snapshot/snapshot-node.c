@@ -237,6 +237,7 @@ read_node (const JsonSection *section, SnapshotNode *node, const char *id)
       || !json_read_string (section, "created", &created)
       || !json_read_choice (section, "kind", snapshot_kind_names, &kind)
       || !json_read_bool (section, "scheduled", &node->scheduled)
+      || !json_read_unsigned (section, "template-version", &node->template_version)
       || !json_read_bool (section, "deleted", &node->deleted)
       || !json_read_objects (section, "disks", read_disk, node)
       || !json_read_objects (section, "files", read_file, node) || !check (section, node, id, created))
@@ -355,6 +356,8 @@ snapshot_node_to_json (const SnapshotNode *node)
   add_string (builder, "created", created);
   add_string (builder, "kind", snapshot_kind_names[node->kind]);
   add_flag (builder, "scheduled", node->scheduled);
+  if (node->template_version > 0)
+    add_count (builder, "template-version", node->template_version);
   add_flag (builder, "deleted", node->deleted);
   add_disks (builder, node);
   add_files (builder, node);

@@ -57,11 +57,12 @@ struct SnapshotNode {
   char *note;      /* (nullable) */
   int64_t created; /* µs since 1970, UTC; 0: not known */
   SnapshotKind kind;
-  bool scheduled;   /* taken by the clock, not by a person */
-  bool deleted;     /* a tombstone: keeps what others need of it, and isn't in the tree */
-  GPtrArray *disks; /* of SnapshotDisk */
-  GPtrArray *files; /* of SnapshotFile */
-  char *trouble;    /* (nullable): why it can't be used; id (and perhaps name) are all that is known then */
+  bool scheduled;            /* taken by the clock, not by a person */
+  unsigned template_version; /* of the template that the machine is; 0: it is none of them */
+  bool deleted;              /* a tombstone: keeps what others need of it, and isn't in the tree */
+  GPtrArray *disks;          /* of SnapshotDisk */
+  GPtrArray *files;          /* of SnapshotFile */
+  char *trouble; /* (nullable): why it can't be used; id (and perhaps name) are all that is known then */
 
   /* In a SnapshotTree. */
   SnapshotNode *parent; /* (nullable): the nearest that isn't deleted; NULL: a root */

@@ -128,6 +128,11 @@ bool snapshot_merge_layers (const char *bundle, bool running, const ImageJob *jo
 /* Two layers that are to become one; NULL: none. */
 LayerFile *snapshot_merge_candidate (LayerGraph *graph, bool running);
 
+/* --- clone.c --- */
+
+/* What a linked clone of @node, called @name, would be. (transfer full), or NULL with @error set. */
+VmConfig *clone_describe (SnapshotTree *tree, const SnapshotNode *node, const char *name, GError **error);
+
 /* --- snapshot-clones.c --- */
 
 typedef struct {

@@ -6,6 +6,7 @@
 #include "app/bundle/bundle.h"
 #include "app/snapshot/snapshot-edit.h"
 #include "app/snapshot/snapshot-private.h"
+#include "app/snapshot/template.h"
 
 #include <string.h>
 
@@ -44,6 +45,7 @@ keep_identity (VmConfig *config, const VmConfig *now)
   vm_config_set (&config->disposable, now->disposable);
   vm_config_set (&config->clone_of, now->clone_of);
   vm_config_set (&config->clone_snapshot, now->clone_snapshot);
+  config->template_state = now->template_state;
 }
 
 /* --- begin --- */
@@ -153,8 +155,8 @@ snapshot_return_begin (const char *bundle, const char *id, bool discard_suspende
   back->node = g_strdup (node->id);
   back->config = snapshot_tree_load_config (tree, node, error);
   back->now = back->config != NULL ? bundle_load (bundle, error) : NULL;
-  if (back->now == NULL || !check_suspended (back->now, discard_suspended, error)
-      || !prepare (back, tree, node, error))
+  if (back->now == NULL || !template_check_open (back->now, error)
+      || !check_suspended (back->now, discard_suspended, error) || !prepare (back, tree, node, error))
     return NULL;
   back->discards_suspended = is_suspended (back->now);
   if (node->kind == SNAPSHOT_LIVE)

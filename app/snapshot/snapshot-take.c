@@ -7,6 +7,7 @@
 #include "app/disk/disk-look.h"
 #include "app/snapshot/snapshot-edit.h"
 #include "app/snapshot/snapshot-private.h"
+#include "app/snapshot/template.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -125,6 +126,7 @@ describe (SnapshotDraft *draft, const SnapshotTake *what, const SnapshotTree *tr
     return false;
   draft->node = snapshot_node_new (name, what->kind);
   draft->node->scheduled = what->scheduled;
+  draft->node->template_version = what->template_version;
   draft->node->note = what->note != NULL && what->note[0] != '\0' ? g_strdup (what->note) : NULL;
   if (tree->current != NULL)
     {
@@ -200,7 +202,8 @@ snapshot_draft_begin (const char *bundle, const SnapshotTake *what, GError **err
     return NULL;
   draft->bundle = g_strdup (tree->bundle);
   draft->config = bundle_load (bundle, error);
-  if (draft->config == NULL || !check_resume (draft->config, error) || !describe (draft, what, tree, error)
+  if (draft->config == NULL || !template_check_open (draft->config, error)
+      || !check_resume (draft->config, error) || !describe (draft, what, tree, error)
       || !look_at_disks (draft, error) || !announce (draft, error) || !make_folder (draft, error)
       || !make_layers (draft, error))
     return NULL;

@@ -226,6 +226,7 @@ snapshot_tree_read (const char *bundle, GError **error)
     return NULL;
   tree->resume = g_strdup (config->resume);
   tree->disposable = g_strdup (config->disposable);
+  tree->template_state = config->template_state;
   dir = g_dir_open (root, 0, &failure);
   if (dir == NULL && !g_error_matches (failure, G_FILE_ERROR, G_FILE_ERROR_NOENT))
     {

@@ -20,6 +20,7 @@ typedef struct {
   SnapshotNode *current; /* (nullable): the machine as it is now stems from it */
   char *resume;          /* (nullable): vm.json's "resume" */
   char *disposable;      /* (nullable): vm.json's "disposable" */
+  VmTemplate template_state;
 } SnapshotTree;
 
 /* A bundle without snapshots has an empty tree. Fails only if vm.json or the folder can't be read. */

@@ -9,6 +9,7 @@
 #include "app/snapshot/snapshot-edit.h"
 #include "app/snapshot/snapshot-guard.h"
 #include "app/snapshot/snapshot-restore.h"
+#include "app/snapshot/template.h"
 #include "app/vm/program-path.h"
 
 #include <errno.h>
@@ -192,6 +193,8 @@ prepare (BonsaiVm *self, BonsaiStartFlags flags, GError **error)
   g_autoptr (HostReport) host = host_check (NULL);
   g_autofree char *blocker = host_report_blocker (host);
 
+  if (!template_check_change (self->path, NULL, error))
+    return false;
   if (blocker != NULL)
     {
       g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED, "%s", blocker);
@@ -202,8 +205,8 @@ prepare (BonsaiVm *self, BonsaiStartFlags flags, GError **error)
   if ((flags & BONSAI_START_HEADLESS) == 0 && consoles_get_host (self->consoles, error) == NULL)
     return false;
   self->lock = bundle_lock (self->path, error);
-  return self->lock != NULL && snapshot_settle (self->path, error)
-         && snapshot_guard_config (self->path, self->config, error);
+  return self->lock != NULL && template_check_change (self->path, NULL, error)
+         && snapshot_settle (self->path, error) && snapshot_guard_config (self->path, self->config, error);
 }
 
 static void

@@ -4,6 +4,7 @@
 #include "app/base/error.h"
 #include "app/session/remote-session.h"
 #include "app/snapshot/snapshot-guard.h"
+#include "app/snapshot/template.h"
 
 #include <string.h>
 
@@ -282,7 +283,8 @@ bonsai_vm_save_config (BonsaiVm *self, const VmConfig *config, GError **error)
 {
   g_autoptr (VmConfig) copy = vm_config_copy (config);
 
-  if (!snapshot_guard_config (self->path, copy, error) || !bundle_save (self->path, copy, error))
+  if (!template_check_change (self->path, copy, error) || !snapshot_guard_config (self->path, copy, error)
+      || !bundle_save (self->path, copy, error))
     return FALSE;
   g_clear_pointer (&self->trouble, g_free);
   take_config (self, g_steal_pointer (&copy));

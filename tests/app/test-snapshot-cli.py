@@ -368,6 +368,105 @@ def test_full_clone():
     guest_reads(copy, 1)
 
 
+def versions(template):
+    shown = said("template", "show", template)
+    return shown["state"], [(version["version"], version["name"], sorted(each["name"] for each in version["machines"]))
+                            for version in shown["versions"]]
+
+
+def test_template():
+    """A template has versions, and can't be started or changed; machines of it know theirs"""
+    bundle = make("Gold")
+    assert "is no template" in bonsai("template", "show", "Gold", status=ERROR)
+    assert "is no template" in bonsai("template", "clone", "Gold", "None", status=ERROR)
+    bonsai("template", status=USAGE)
+    bonsai("template", "frobnicate", status=USAGE)
+    for verb in ("make", "list", "show", "new-version", "clone", "move", "undo"):
+        assert "bonsai template" in bonsai("template", verb, "--help")
+        assert f"  {verb} " in bonsai("template", "--help")
+    guest_writes(bundle, 1)
+    first = said("template", "make", "Gold", "Image 1")
+    assert first["version"] == 1
+    bonsai("disk", "create", "more.img", "1M")
+    for words in (["start", "--headless", "Gold"], ["template", "make", "Gold"], ["snapshot", "take", "Gold"],
+                  ["snapshot", "restore", "Gold", "Image 1"], ["snapshot", "disposable", "Gold", "Image 1"],
+                  ["disk", "resize", "Gold:disk0", "128M"], ["disk", "attach", "Gold", "more.img"],
+                  ["disk", "detach", "Gold:disk0"]):
+        refusal = bonsai(*words, status=ERROR)
+        assert "is a template: make a machine of it (bonsai template clone)" in refusal, (words, refusal)
+    assert "is version 1 of a template" in snapshot("delete", "Gold", "Image 1", status=ERROR)
+    one = said("template", "clone", "Gold", "One")
+    assert one["version"] == 1 and one["snapshot"] == first["snapshot"]
+    guest_reads(one["path"], 1)
+    with open(one["path"] + "/vm.json") as file:
+        assert "template" not in json.load(file)
+    bonsai("clone", "--linked", "Gold", "Two")
+    assert versions("Gold") == ("sealed", [(1, "Image 1", ["One", "Two"])])
+
+    bonsai("template", "new-version", "Gold")
+    guest_reads(bundle, 1)
+    guest_writes(bundle, 2)
+    assert said("template", "make", "Gold")["version"] == 2
+    three = said("template", "clone", "Gold", "Three")["path"]
+    guest_reads(three, 2)
+    guest_reads(said("template", "clone", "Gold", "Old", "--version", "1")["path"], 1)
+    guest_reads(said("template", "clone", "Gold", "Whole", "--full")["path"], 2)
+    assert "has no version 3" in bonsai("template", "clone", "Gold", "No", "--version", "3", status=ERROR)
+    assert "is no version" in bonsai("template", "clone", "Gold", "No", "--version", "x", status=ERROR)
+    assert versions("Gold") == ("sealed", [(1, "Image 1", ["Old", "One", "Two"]), (2, "Version 2", ["Three"])])
+    assert said("template", "list") == [{"name": "Gold", "state": "sealed", "version": 2, "machines": 4}]
+    assert "Three" in bonsai("template", "show", "Gold") and "Gold" in bonsai("template", "list")
+    assert "sound" in bonsai("doctor", "Gold", "--thorough")
+    bonsai("template", "undo", "Gold")
+    assert "is a linked clone that needs" in snapshot("delete", "Gold", "Image 1", status=ERROR)
+    assert said("template", "list") == []
+    assert said("template", "make", "Gold")["version"] == 3
+
+
+def test_template_move():
+    """Stateless machines get the next version of their template, and keep who they are"""
+    bundle = make("Mould")
+    guest_writes(bundle, 1)
+    first = said("template", "make", "Mould")["snapshot"]
+    cast = said("template", "clone", "Mould", "Cast")["path"]
+    guest_writes(cast, 7, "2M")
+    take("Cast", "Clean")
+    guest_writes(cast, 8, "2M")
+    bonsai("template", "new-version", "Mould")
+    guest_writes(bundle, 2)
+    assert said("template", "make", "Mould")["version"] == 2
+    with open(cast + "/vm.json") as file:
+        before = json.load(file)
+    assert "isn't disposable" in bonsai("template", "move", "Cast", status=ERROR)
+    assert "has snapshots of its own" in bonsai("template", "move", "Cast", "--discard", status=ERROR)
+    snapshot("disposable", "Cast", "Clean")
+    assert said("template", "move", "Cast") == {"name": "Cast", "version": 2}
+    with open(cast + "/vm.json") as file:
+        after = json.load(file)
+    for member in ("uuid", "name", "clone-of"):
+        assert after[member] == before[member]
+    assert after["networks"][0]["mac"] == before["networks"][0]["mac"]
+    assert [node["name"] for node in said("snapshot", "list", "Cast")] == ["Clean"]
+    assert names("Cast")["Clean"]["disposable"]
+    guest_reads(cast, 2)
+    guest_reads(cast, 0, "2M")
+    guest_writes(cast, 9)
+    snapshot("restore", "Cast", "Clean")
+    guest_reads(cast, 2)
+    assert [machines for *_, machines in versions("Mould")[1]] == [[], ["Cast"]]
+    assert "sound" in bonsai("doctor", "Cast", "--thorough") and "sound" in bonsai("doctor", "Mould")
+    assert len([name for name in os.listdir(cast + "/disks") if not name.startswith(".")]) == 2
+
+    assert said("template", "move", "Cast", "--version", "1")["version"] == 1
+    guest_reads(cast, 1)
+    bonsai("template", "undo", "Mould")
+    assert "is a linked clone" in snapshot("delete", "Mould", first, status=ERROR)
+    snapshot("delete", "Mould", "Version 2")
+    assert "is no template" in bonsai("template", "move", "Cast", status=ERROR)
+    make("Loner")
+    assert "was not made of a template" in bonsai("template", "move", "Loner", status=ERROR)
+
+
 def test_interrupted():
     """Ctrl+C while layers are merged loses nothing"""
     bundle = make("Interrupt")
