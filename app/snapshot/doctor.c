@@ -180,10 +180,25 @@ find_clone (const char *bundle, const SnapshotClone *clone)
   return find_machine (trash, clone->uuid);
 }
 
-/* Whether what the clone consists of lies partly in @bundle; true if that can't be known. */
 static bool
-lies_on (const char *clone, const char *bundle)
+is_layer_of (const SnapshotTree *tree, const SnapshotNode *node, const char *path)
 {
+  for (guint i = 0; i < node->disks->len; i++)
+    {
+      const SnapshotDisk *disk = g_ptr_array_index (node->disks, i);
+      g_autofree char *layer = snapshot_resolve (tree->bundle, disk->layer);
+
+      if (g_str_equal (layer, path))
+        return true;
+    }
+  return false;
+}
+
+/* Whether what the clone consists of lies directly on a layer of @id; true if that can't be known. */
+static bool
+lies_on (const SnapshotTree *origin, const char *id, const char *clone)
+{
+  const SnapshotNode *node = snapshot_tree_find (origin, id, NULL);
   g_autoptr (SnapshotTree) tree = snapshot_tree_read (clone, NULL);
   g_autoptr (VmConfig) config = tree != NULL ? bundle_load (clone, NULL) : NULL;
   g_autoptr (LayerGraph) graph = config != NULL ? layer_graph_new (tree, config) : NULL;
@@ -191,8 +206,14 @@ lies_on (const char *clone, const char *bundle)
   if (graph == NULL || !graph->complete)
     return true;
   for (guint i = 0; i < graph->files->len; i++)
-    if (snapshot_is_inside (bundle, ((LayerFile *)g_ptr_array_index (graph->files, i))->path))
-      return true;
+    {
+      const LayerFile *file = g_ptr_array_index (graph->files, i), *below = file->below;
+
+      if (below != NULL && !snapshot_is_inside (origin->bundle, file->path)
+          && snapshot_is_inside (origin->bundle, below->path)
+          && (node == NULL || is_layer_of (origin, node, below->path)))
+        return true;
+    }
   return false;
 }
 
@@ -214,7 +235,7 @@ look_at_clones (Patient *patient)
       SnapshotClone *clone = g_ptr_array_index (clones, i);
       g_autofree char *path = find_clone (patient->tree->bundle, clone);
 
-      bool needed = path != NULL && lies_on (path, patient->tree->bundle);
+      bool needed = path != NULL && lies_on (patient->tree, clone->node, path);
 
       if (needed && g_str_equal (path, clone->path))
         continue;
@@ -225,7 +246,7 @@ look_at_clones (Patient *patient)
         {
           DoctorFinding *finding =
             doctor_find (patient, DOCTOR_LEFTOVER, clone->node, file, "the linked clone in %s %s",
-                         clone->path, path != NULL ? "is independent now" : "is gone");
+                         clone->path, path != NULL ? "is independent of the snapshot now" : "is gone");
 
           finding->repaired = patient->how->repair;
           g_ptr_array_remove_index (clones, i);

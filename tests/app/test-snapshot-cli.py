@@ -344,7 +344,7 @@ def test_linked_clone():
     snapshot("delete", "Kid", "Own")
     assert "sound" in bonsai("doctor", "Origin") and "sound" in bonsai("doctor", "Kid")
     bonsai("disk", "rebase", "--no-backing", "Kid:disk0")
-    assert "is independent now" in bonsai("doctor", "--repair", "Origin")
+    assert "is independent of the snapshot now" in bonsai("doctor", "--repair", "Origin")
     snapshot("delete", "Origin", base)
     guest_reads(clone, 3)
     second = said("clone", "Origin", "Second", "--linked")
@@ -456,6 +456,15 @@ def test_template_move():
     assert [machines for *_, machines in versions("Mould")[1]] == [[], ["Cast"]]
     assert "sound" in bonsai("doctor", "Cast", "--thorough") and "sound" in bonsai("doctor", "Mould")
     assert len([name for name in os.listdir(cast + "/disks") if not name.startswith(".")]) == 2
+
+    with open(bundle + "/clones.json") as file:
+        clones = json.load(file)
+    clones["clones"].append(dict(clones["clones"][0], node=first))
+    with open(bundle + "/clones.json", "w") as file:
+        json.dump(clones, file)
+    assert "is independent of the snapshot" in bonsai("doctor", "Mould", status=LEFTOVERS)
+    assert "put right" in bonsai("doctor", "--repair", "Mould")
+    assert "sound" in bonsai("doctor", "Mould")
 
     assert said("template", "move", "Cast", "--version", "1")["version"] == 1
     guest_reads(cast, 1)
