@@ -266,6 +266,30 @@ add_strays (LayerGraph *graph, const char *bundle)
   graph->complete = complete;
 }
 
+static void
+pin_layers (LayerGraph *graph, const SnapshotTree *tree)
+{
+  g_autoptr (GPtrArray) clones = snapshot_clones_read (tree->bundle, NULL);
+
+  if (clones == NULL)
+    graph->complete = false;
+  for (guint i = 0; clones != NULL && i < clones->len; i++)
+    {
+      const SnapshotClone *clone = g_ptr_array_index (clones, i);
+      const SnapshotNode *node = snapshot_tree_find (tree, clone->node, NULL);
+
+      for (guint j = 0; node != NULL && j < node->disks->len; j++)
+        {
+          const SnapshotDisk *disk = g_ptr_array_index (node->disks, j);
+          g_autofree char *path = snapshot_resolve (tree->bundle, disk->layer);
+          LayerFile *file = layer_graph_find (graph, path);
+
+          if (file != NULL)
+            file->pinned = true;
+        }
+    }
+}
+
 LayerGraph *
 layer_graph_new (const SnapshotTree *tree, const VmConfig *config)
 {
@@ -278,6 +302,7 @@ layer_graph_new (const SnapshotTree *tree, const VmConfig *config)
     add_node (graph, tree->bundle, g_ptr_array_index (tree->nodes, i));
   add_config (graph, tree->bundle, config);
   add_strays (graph, tree->bundle);
+  pin_layers (graph, tree);
   return graph;
 }
 

@@ -30,15 +30,15 @@ snapshot_merge_clear (SnapshotMerge *merge)
 }
 
 /* Only where a layer of ours is the upper: chains that the owner has made stay, and so do detached disks,
- * under the name that their owner knows. */
+ * under the name that their owner knows, and what linked clones elsewhere lie on. */
 static bool
 can_merge (const LayerFile *lower)
 {
   const LayerFile *upper = lower->above;
   g_autofree char *id = upper != NULL ? snapshot_layer_id (upper->path) : NULL;
 
-  return id != NULL && upper->n_users > 0 && lower->inside && upper->inside && lower->n_named == 0
-         && lower->n_above == 1;
+  return id != NULL && upper->n_users > 0 && !upper->pinned && lower->inside && upper->inside
+         && lower->n_named == 0 && lower->n_above == 1;
 }
 
 LayerFile *
@@ -159,9 +159,9 @@ forget_record (const char *bundle, GError **error)
          || bonsai_set_errno_error (error, errno, "Can't remove %s", file);
 }
 
-/* What the record says is still to be done; nothing if there is none. */
+/* Nobody makes a linked clone meanwhile. */
 static bool
-finish_down (const char *bundle, GError **error)
+finish_held (const char *bundle, GError **error)
 {
   g_autofree char *upper_name = NULL, *lower_name = NULL, *format = NULL, *upper = NULL, *lower = NULL;
   g_autoptr (SnapshotTree) tree = NULL;
@@ -182,12 +182,30 @@ finish_down (const char *bundle, GError **error)
   file = layer_graph_find (graph, upper);
   gone = g_ptr_array_new ();
   g_ptr_array_add (gone, upper_name);
-  if (file != NULL
+  /* A linked clone was made since the merge began: both stay, as they read the same. */
+  if (file != NULL && !file->pinned
       && (!snapshot_pending_add (bundle, gone, error)
           || !rename_in_headers (graph, tree->bundle, file, lower, format, error)
           || !rename_in_nodes (tree, upper, lower, format, error)))
     return false;
   return snapshot_review_pending (bundle, error) && forget_record (bundle, error);
+}
+
+/* What the record says is still to be done; nothing if there is none. */
+static bool
+finish_down (const char *bundle, GError **error)
+{
+  g_autofree char *record = record_path (bundle);
+  bool done;
+  int held;
+
+  if (!g_file_test (record, G_FILE_TEST_EXISTS))
+    return true;
+  held = snapshot_hold_nodes (bundle, error);
+  done = held >= 0 && finish_held (bundle, error);
+  if (held >= 0)
+    close (held);
+  return done;
 }
 
 /* --- the content --- */

@@ -61,6 +61,7 @@ struct LayerFile {
   LayerFile *below; /* (nullable) */
   bool inside;      /* in the bundle */
   bool in_use;      /* of the machine as it is now, or below that */
+  bool pinned;      /* linked clones elsewhere lie on it, and know it by this name */
   unsigned n_named; /* how often vm.json, nodes and images that nobody refers to name it */
   unsigned n_above; /* layers on it */
   LayerFile *above; /* one of them */

@@ -354,6 +354,31 @@ def test_linked_clone():
     snapshot("delete", "Origin", second["snapshot"])
 
 
+def test_layers_of_clones():
+    """What a linked clone lies on keeps its name, whatever is deleted around it"""
+    bundle = make("Below")
+    qemu_io(*top(bundle), "write -P 1 0 32M")
+    take("Below", "First")
+    guest_writes(bundle, 2, "40M")
+    take("Below", "Second")
+    clone = said("clone", "Below", "Above", "--linked", "--snapshot", "Second")["path"]
+    guest_writes(bundle, 3)
+    take("Below", "Third")
+    for name in ("First", "Third"):
+        snapshot("delete", "Below", name)
+        guest_reads(clone, 1)
+        guest_reads(clone, 2, "40M")
+        guest_reads(bundle, 3)
+    bonsai("doctor", "--repair", "Below")
+    assert "sound" in bonsai("doctor", "Above", "--thorough") and "sound" in bonsai("doctor", "Below")
+    bonsai("delete", "Above")
+    bonsai("purge", "Above")
+    snapshot("delete", "Below", "Second")
+    assert len(os.listdir(bundle + "/disks")) == 1
+    guest_reads(bundle, 3)
+    guest_reads(bundle, 2, "40M")
+
+
 def test_full_clone():
     """A full clone has a copy of all, of the machine as it is or of a snapshot"""
     bundle = make("Whole")
