@@ -356,24 +356,24 @@ def test_linked_clone():
 
 def test_layers_of_clones():
     """What a linked clone lies on keeps its name, whatever is deleted around it"""
-    bundle = make("Below")
+    bundle = make("Ground")
     qemu_io(*top(bundle), "write -P 1 0 32M")
-    take("Below", "First")
+    take("Ground", "First")
     guest_writes(bundle, 2, "40M")
-    take("Below", "Second")
-    clone = said("clone", "Below", "Above", "--linked", "--snapshot", "Second")["path"]
+    take("Ground", "Second")
+    clone = said("clone", "Ground", "Storey", "--linked", "--snapshot", "Second")["path"]
     guest_writes(bundle, 3)
-    take("Below", "Third")
+    take("Ground", "Third")
     for name in ("First", "Third"):
-        snapshot("delete", "Below", name)
+        snapshot("delete", "Ground", name)
         guest_reads(clone, 1)
         guest_reads(clone, 2, "40M")
         guest_reads(bundle, 3)
-    bonsai("doctor", "--repair", "Below")
-    assert "sound" in bonsai("doctor", "Above", "--thorough") and "sound" in bonsai("doctor", "Below")
-    bonsai("delete", "Above")
-    bonsai("purge", "Above")
-    snapshot("delete", "Below", "Second")
+    bonsai("doctor", "--repair", "Ground")
+    assert "sound" in bonsai("doctor", "Storey", "--thorough") and "sound" in bonsai("doctor", "Ground")
+    bonsai("delete", "Storey")
+    bonsai("purge", "Storey")
+    snapshot("delete", "Ground", "Second")
     assert len(os.listdir(bundle + "/disks")) == 1
     guest_reads(bundle, 3)
     guest_reads(bundle, 2, "40M")
