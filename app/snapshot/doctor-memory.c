@@ -93,18 +93,21 @@ static void
 tell_damage (Patient *patient, const Memory *whose, const MemoryImage *file, const PageDamage *damage)
 {
   g_autofree char *path = memory_image_source_path (file, 0);
+  g_autofree char *pages =
+    damage->n > 1 ? g_strdup_printf ("the pages %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT,
+                                     (guint64)damage->first, (guint64)(damage->first + damage->n - 1))
+                  : g_strdup_printf ("the page %" G_GUINT64_FORMAT, (guint64)damage->first);
   g_autofree char *more =
     damage->n_pages > damage->n
-      ? g_strdup_printf (", and %" G_GUINT64_FORMAT " more,", (guint64)(damage->n_pages - damage->n))
-      : g_strdup ("");
+      ? g_strdup_printf (", and %" G_GUINT64_FORMAT " more, have", (guint64)(damage->n_pages - damage->n))
+      : g_strdup (damage->n > 1 ? " have" : " has");
   g_autofree char *remedy =
     whose->node != NULL
       ? g_strdup_printf ("delete the snapshot “%s”", whose->node->name)
       : g_strdup ("the machine can't go on; let it boot instead (bonsai start --discard-state)");
 
   doctor_find (patient, DOCTOR_BROKEN, whose->node != NULL ? whose->node->id : NULL, path,
-               "the pages %" G_GUINT64_FORMAT " to %" G_GUINT64_FORMAT " of “%s”%s have changed since: %s",
-               (guint64)damage->first, (guint64)(damage->first + damage->n - 1), damage->bank, more, remedy);
+               "%s of “%s”%s changed since: %s", pages, damage->bank, more, remedy);
 }
 
 /* Whether any page that @users (nullable: all) refer to has changed; tells it of @whose. */

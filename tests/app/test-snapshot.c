@@ -227,7 +227,7 @@ damaged_nodes (const char *bundle, bool thorough)
       const DoctorFinding *finding = g_ptr_array_index (findings, i);
 
       g_assert_cmpint (finding->kind, ==, DOCTOR_BROKEN);
-      g_assert_nonnull (strstr (finding->message, "the pages 0 to 0 of “ram” have changed"));
+      g_assert_nonnull (strstr (finding->message, "the page 0 of “ram” has changed"));
       g_string_append_printf (text, "%s ", finding->node);
     }
   return g_string_free (text, FALSE);
