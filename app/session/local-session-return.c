@@ -9,15 +9,6 @@
 #include "app/base/error.h"
 #include "app/snapshot/snapshot-tree.h"
 
-static void
-return_step (GTask *task, GError *error)
-{
-  if (error != NULL)
-    g_task_return_error (task, error);
-  else
-    g_task_return_boolean (task, TRUE);
-}
-
 /* --- the new machine --- */
 
 static bool
@@ -50,7 +41,7 @@ prepare_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *ca
   else if (work->back != NULL && !work->to_be_off)
     build_machine (work, &error);
   g_rw_lock_reader_unlock (&self->pc_lock);
-  return_step (task, error);
+  snapshot_work_end_step (task, error);
 }
 
 /* --- the exchange --- */
@@ -79,7 +70,7 @@ exchange_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *c
       work->spec = spec;
       pc_take_over (self->pc, before);
     }
-  return_step (task, error);
+  snapshot_work_end_step (task, error);
 }
 
 /* What is left of the machine before: the window shows the new one by now. */

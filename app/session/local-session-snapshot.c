@@ -26,6 +26,15 @@ step_done (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 void
+snapshot_work_end_step (GTask *task, GError *error)
+{
+  if (error != NULL)
+    g_task_return_error (task, error);
+  else
+    g_task_return_boolean (task, TRUE);
+}
+
+void
 snapshot_work_run (SnapshotWork *work, GTaskThreadFunc thread,
                    void (*done) (SnapshotWork *work, GError *error))
 {

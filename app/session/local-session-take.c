@@ -236,21 +236,12 @@ begin_take (SnapshotWork *work, GError **error)
 }
 
 static void
-return_step (GTask *task, GError *error)
-{
-  if (error != NULL)
-    g_task_return_error (task, error);
-  else
-    g_task_return_boolean (task, TRUE);
-}
-
-static void
 make_draft_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
   GError *error = NULL;
 
   make_draft (data, &error);
-  return_step (task, error);
+  snapshot_work_end_step (task, error);
 }
 
 static void
@@ -264,7 +255,7 @@ begin_take_in_thread (GTask *task, gpointer source, gpointer data, GCancellable 
   if (is_there (self, &error))
     begin_take (work, &error);
   g_rw_lock_reader_unlock (&self->pc_lock);
-  return_step (task, error);
+  snapshot_work_end_step (task, error);
 }
 
 static void
@@ -285,7 +276,7 @@ finish_take_in_thread (GTask *task, gpointer source, gpointer data, GCancellable
     g_variant_dict_insert (&work->result, "id", "s", snapshot_draft_get_id (work->draft));
   g_clear_pointer (&work->draft, snapshot_draft_free);
   g_mutex_unlock (&self->description_lock);
-  return_step (task, error);
+  snapshot_work_end_step (task, error);
 }
 
 static void
@@ -446,7 +437,7 @@ suspend_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *ca
     }
   if (error != NULL)
     bundle_remove_tree (work->folder);
-  return_step (task, error);
+  snapshot_work_end_step (task, error);
 }
 
 static void

@@ -50,6 +50,9 @@ struct SnapshotWork {
 void snapshot_work_run (SnapshotWork *work, GTaskThreadFunc thread,
                         void (*done) (SnapshotWork *work, GError *error));
 
+/* The end of @thread, with @error (transfer full) or NULL. */
+void snapshot_work_end_step (GTask *task, GError *error);
+
 /* Answers whoever waits: with the result, or with @error (transfer full). Frees @work. */
 void snapshot_work_done (SnapshotWork *work, GError *error);
 
