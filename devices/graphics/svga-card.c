@@ -3,7 +3,7 @@
 
 #include "devices/graphics/svga-private.h"
 
-#define SVGA_ROM "/usr/share/seabios/vgabios-stdvga.bin"
+#define SVGA_ROM "vgabios-stdvga.bin"
 
 /* The card 1234:1111: the VGA and nothing else. */
 typedef struct {

@@ -2,6 +2,7 @@
 #include "devices/graphics/svga-private.h"
 
 #include "devices/graphics/edid.h"
+#include "devices/platform/firmware.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/error.h"
 
@@ -112,11 +113,9 @@ add_banks (Svga *svga, unsigned mib, GError **error)
 static bool
 add_rom (Svga *svga, const char *rom, GError **error)
 {
-  if (g_file_test (rom, G_FILE_TEST_IS_REGULAR))
-    return pci_add_rom (svga->pci, rom, error);
-  g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
-               "%s has no BIOS: %s is missing. Install the package \"seabios\".", svga->device->name, rom);
-  return false;
+  g_autofree char *path = firmware_find (rom, "seabios", error);
+
+  return path && pci_add_rom (svga->pci, path, error);
 }
 
 bool

@@ -4,7 +4,7 @@
 #include "devices/graphics/svga-private.h"
 #include "devices/virtio/virtio-gpu-private.h"
 
-#define VIRTIO_VGA_ROM "/usr/share/seabios/vgabios-virtio.bin"
+#define VIRTIO_VGA_ROM "vgabios-virtio.bin"
 
 typedef struct {
   VirtioGpu gpu;

@@ -104,6 +104,7 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "BONSAI", "BNSIDSDT", 1)
                 Name (_CRS, ResourceTemplate ()
                 {
                     Memory32Fixed (ReadWrite, 0xB0000000, 0x10000000) /* ECAM */
+                    Memory32Fixed (ReadOnly, 0xFED18000, 0x00001000)  /* the machine's generation */
                     Memory32Fixed (ReadWrite, 0xFED1C000, 0x00004000) /* RCBA */
                     IO (Decode16, 0x0092, 0x0092, 0, 0x01)
                     IO (Decode16, 0x00B2, 0x00B2, 0, 0x02)
@@ -380,6 +381,26 @@ DefinitionBlock ("dsdt.aml", "DSDT", 2, "BONSAI", "BNSIDSDT", 1)
             Method (_CRS, 0, NotSerialized) { Return (LCRS (\_SB.PCI0.ISA.PRQH)) }
             Method (_SRS, 1, NotSerialized) { \_SB.PCI0.ISA.PRQH = LSRS (Arg0) }
             Method (_DIS, 0, NotSerialized) { \_SB.PCI0.ISA.PRQH |= 0x80 }
+        }
+
+        /* "Virtual Machine Generation ID", Microsoft: where the number is (vm-generation.h). */
+        Device (VGEN)
+        {
+            Name (_HID, "BNSI0001")
+            Name (_CID, "VM_Gen_Counter")
+            Name (_DDN, "VM_Gen_Counter")
+            Method (ADDR, 0, NotSerialized)
+            {
+                Return (Package (2) { 0xFED18000, 0 })
+            }
+        }
+    }
+
+    Scope (_GPE)
+    {
+        Method (_E05, 0, NotSerialized)
+        {
+            Notify (\_SB.VGEN, 0x80)
         }
     }
 }

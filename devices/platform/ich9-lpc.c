@@ -2,6 +2,7 @@
 #include "devices/platform/ich9-lpc.h"
 
 #include "devices/platform/ich9-pm.h"
+#include "devices/platform/vm-generation.h"
 #include "vmm/base/bytes.h"
 
 #define RCBA_SIZE     0x4000u
@@ -17,6 +18,7 @@
 typedef struct {
   PciDevice pci;
   Ich9Pm pm;
+  VmGeneration generation;
 
   /* PIRQ lines: their "interrupt controller" is this bridge. route_lock comes after the lines' own. */
   Hypervisor router;
@@ -262,6 +264,22 @@ ich9_lpc_press_power_button (Device *lpc)
   device_unlock (lpc);
 }
 
+/* --- the machine's generation --- */
+
+static uint64_t
+generation_read (Device *device, uint64_t offset, unsigned size)
+{
+  return vm_generation_read (&ICH9_LPC (device)->generation, offset, size);
+}
+
+static void
+generation_write (Device *device, uint64_t offset, uint64_t value, unsigned size)
+{
+  GUEST_ERROR (device, "the generation is not to be written");
+}
+
+static const BusOps generation_ops = { .read = generation_read, .write = generation_write };
+
 /* --- life --- */
 
 static bool
@@ -278,7 +296,8 @@ lpc_realize (Device *device, const void *config, GError **error)
   ich9_pm_init (&self->pm, device, irq_line_connect (device->board->irq[ICH9_SCI_GSI]));
   device_add_ports (device, &apm_ops, ICH9_APM_PORT, 2);
   device_add_ports (device, &port92_ops, 0x92, 1);
-  return true;
+  vm_generation_init (&self->generation, cfg->generation);
+  return device_add_mmio (device, &generation_ops, VM_GENERATION_BASE, VM_GENERATION_SIZE, 0) != NULL;
 }
 
 static void
@@ -318,18 +337,29 @@ lpc_after_load (void *object)
   lpc_update_bases (object);
 }
 
+/* Now interrupt controllers have their state, too. */
+static void
+lpc_started (Device *device)
+{
+  Ich9Lpc *self = ICH9_LPC (device);
+
+  if (vm_generation_is_news (&self->generation))
+    ich9_pm_raise_event (&self->pm, VM_GENERATION_GPE);
+}
+
 static const StateField lpc_fields[] = {
   STATE_STRUCT (Ich9Lpc, pci, &pci_device_state, 1),
   STATE_STRUCT (Ich9Lpc, pm, &ich9_pm_state, 1),
   STATE_U8 (Ich9Lpc, apm_control, 1),
   STATE_U8 (Ich9Lpc, apm_status, 1),
   STATE_U8 (Ich9Lpc, port92, 1),
+  STATE_STRUCT (Ich9Lpc, generation, &vm_generation_state, 2),
   STATE_END,
 };
 
 static const StateTable lpc_state = {
   .name = "ich9-lpc",
-  .version = 1,
+  .version = 2,
   .fields = lpc_fields,
   .object_size = sizeof (Ich9Lpc),
   .after_load = lpc_after_load,
@@ -341,5 +371,6 @@ const DeviceClass ich9_lpc_class = {
   .realize = lpc_realize,
   .unrealize = lpc_unrealize,
   .reset = lpc_reset,
+  .started = lpc_started,
   .state = &lpc_state,
 };

@@ -7,7 +7,8 @@ G_BEGIN_DECLS
 
 /*
  * The LPC bridge of an Intel ICH9 (data sheet 316972, section 13): PCI interrupt routing, ACPI
- * power management with its timer and the power button, APM ports, port 0x92, reset.
+ * power management with its timer and the power button, the machine's generation (vm-generation.h), APM
+ * ports, port 0x92, reset.
  *
  * PIRQ A..H drive IOAPIC pins 16..23 and, where their routing register says so, an ISA
  * interrupt as well.
@@ -48,7 +49,8 @@ enum {
 };
 
 typedef struct {
-  PciPlace place; /* 00:1f.0 */
+  PciPlace place;         /* 00:1f.0 */
+  const char *generation; /* (nullable): vm-generation.h */
 } Ich9LpcConfig;
 
 extern const DeviceClass ich9_lpc_class;

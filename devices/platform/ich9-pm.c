@@ -104,6 +104,16 @@ ich9_pm_press_power_button (Ich9Pm *pm)
   pm_update_sci (pm);
 }
 
+void
+ich9_pm_raise_event (Ich9Pm *pm, unsigned event)
+{
+  bool enabled = pm->gpe_enable[event / 8] >> event % 8 & 1;
+
+  TRACE (pm->device, "event", "event=%u enabled=%d", event, enabled);
+  pm->gpe_status[event / 8] |= (uint8_t)(1u << event % 8);
+  pm_update_sci (pm);
+}
+
 static void
 pm_sleep (Ich9Pm *pm, unsigned type)
 {

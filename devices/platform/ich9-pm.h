@@ -35,6 +35,8 @@ void ich9_pm_write (Ich9Pm *pm, unsigned offset, uint32_t value, unsigned size);
 /* What system management mode would do on a write to the APM port. */
 void ich9_pm_set_acpi_mode (Ich9Pm *pm, bool acpi);
 void ich9_pm_press_power_button (Ich9Pm *pm);
+/* General purpose event @event (0..63), which the DSDT has a method for. */
+void ich9_pm_raise_event (Ich9Pm *pm, unsigned event);
 
 /* The bridge that the block belongs to knows it by its device. */
 Ich9Pm *ich9_lpc_pm (Device *lpc);

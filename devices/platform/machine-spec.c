@@ -153,6 +153,7 @@ machine_spec_unref (MachineSpec *spec)
     return;
   g_free (spec->name);
   g_free (spec->uuid);
+  g_free (spec->generation);
   g_free (spec->cpu_model);
   g_free (spec->nvram);
   g_free (spec->sound_record);
@@ -461,6 +462,10 @@ machine_spec_check (const MachineSpec *spec, GError **error)
     return refuse (error,
                    "The machine's UUID \"%s\" is none: write it as xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx.",
                    spec->uuid ? spec->uuid : "");
+  if (spec->generation && !g_uuid_string_is_valid (spec->generation))
+    return refuse (error,
+                   "The machine's generation \"%s\" is no UUID: write it as xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx.",
+                   spec->generation);
   if (spec->memory < 2 * MIB || spec->memory % MIB || spec->memory > (UINT64_C (1) << 40))
     return refuse (error,
                    "A memory of %" G_GUINT64_FORMAT " bytes can't be: choose 2 MiB to 1 TiB in whole MiB.",

@@ -113,6 +113,7 @@ struct MachineSpec {
   gatomicrefcount refs;
   char *name;
   char *uuid;       /* "xxxxxxxx-xxxx-..." */
+  char *generation; /* another such whenever it was set back or copied (platform/vm-generation.h); NULL: the uuid */
   uint64_t memory;  /* bytes, a multiple of 1 MiB */
   unsigned n_cpus;
   char *cpu_model;      /* NULL: the host's; or a name of vmm/kvm/cpu-model.h */
@@ -127,6 +128,7 @@ struct MachineSpec {
   SerialSpec serial[4];
   char *debugcon;   /* file that takes port 0x402's output, or NULL */
   bool debug_exit;  /* ISA debug-exit at port 0xf4 */
+  bool ends_at_reset; /* when the guest resets it, for who runs it to start it anew */
   AgentsSpec agents;
   bool hpet;
   bool balloon;      /* a virtio memory balloon */

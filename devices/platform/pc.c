@@ -46,7 +46,8 @@ pc_build (Board *board, void *data, GError **error)
     return false;
 
   /* ICH9: 1f.0 with PIRQs A..H on GSI 16..23, power management at 0x600, SCI on GSI 9, reset at 0xcf9. */
-  const Ich9LpcConfig lpc = { pc_place (pc, PC_SLOT_CHIPS, PC_FUNCTION_LPC) };
+  const Ich9LpcConfig lpc = { pc_place (pc, PC_SLOT_CHIPS, PC_FUNCTION_LPC),
+                              spec->generation != NULL ? spec->generation : spec->uuid };
   if (!(pc->lpc = board_add (board, &ich9_lpc_class, NULL, &lpc, error)))
     return false;
 

@@ -78,6 +78,7 @@ typedef struct {
   VirtioDevice virtio;
   NetBackend *backend; /* NULL: no network */
   unsigned max_pairs;
+  uint8_t own_mac[NET_MAC_SIZE];
   bool link_up;       /* the cable is in */
   bool announce_due;  /* a state was loaded: others should hear where the guest is now */
   bool rx_waiting;    /* the backend holds a frame back until there are buffers */

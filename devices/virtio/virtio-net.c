@@ -76,6 +76,8 @@ net_virtio_reset (VirtioDevice *vdev)
 
   net->n_pairs = 1;
   net->guest_offloads = 0;
+  memcpy (net->mac, net->own_mac, NET_MAC_SIZE);
+  memcpy (net->virtio.config + NET_CONFIG_MAC, net->mac, NET_MAC_SIZE);
   net->announce_due = false;
   virtio_net_filter_reset (&net->filter);
   memset (net->steering, 0, sizeof net->steering);
@@ -135,7 +137,7 @@ net_realize (Device *device, const void *config, GError **error)
   net->link_up = !net_config->link_down;
   if (net->max_pairs > 1)
     features |= VIRTIO_FEATURE (NET_F_MQ);
-  if (!net_card_connect (device->board->loop, net_config->id, net_config->mac, net_config->network, net->mac,
+  if (!net_card_connect (device->board->loop, net_config->id, net_config->mac, net_config->network, net->own_mac,
                          &net->backend, error)
       || !virtio_realize (vdev, &net_virtio, &net_config->place, features, error))
     return false;

@@ -109,7 +109,7 @@ frame_tcp (uint8_t *frame, uint32_t to, const TcpSegment *segment, const void *d
   store_be32 (tcp + 8, segment->acknowledged);
   tcp[12] = 5 << 4;
   tcp[13] = segment->flags;
-  store_be16 (tcp + 14, 32768);
+  store_be16 (tcp + 14, segment->window != 0 ? segment->window : 32768);
   if (size > 0)
     memcpy (tcp + 20, data, size);
   total = sum (PROTOCOL_TCP + 20 + (uint32_t)size, frame + 26, 8);
@@ -155,8 +155,8 @@ frame_read_tcp (const uint8_t *frame, size_t size, uint16_t port, TcpSegment *se
   if (size < TCP_HEADER_END || frame_type (frame) != TYPE_IPV4 || frame[23] != PROTOCOL_TCP
       || load_be16 (tcp + 2) != port)
     return false;
-  *segment =
-    (TcpSegment){ load_be16 (tcp), load_be16 (tcp + 2), load_be32 (tcp + 4), load_be32 (tcp + 8), tcp[13] };
+  *segment = (TcpSegment){ load_be16 (tcp), load_be16 (tcp + 2), load_be32 (tcp + 4), load_be32 (tcp + 8),
+                           tcp[13],         load_be16 (tcp + 14) };
   header = 34 + (size_t)(tcp[12] >> 4) * 4;
   end = 14 + (size_t)load_be16 (frame + 16); /* short frames are padded */
   g_assert_cmpuint (header, <=, end);

@@ -22,6 +22,7 @@ typedef struct {
   uint16_t port, peer_port;
   uint32_t sequence, acknowledged;
   uint8_t flags;
+  uint16_t window; /* that we offer; 0: 32 KiB */
 } TcpSegment;
 
 size_t frame_arp_request (uint8_t *frame, uint32_t target);

@@ -3,6 +3,7 @@
 #include "devices/platform/ich9-lpc.h"
 #include "devices/platform/pci-config.h"
 #include "devices/platform/q35-host.h"
+#include "devices/platform/vm-generation.h"
 
 #include "devices/pci/pci-registers.h"
 #include "tests/bench-device/bench.h"
@@ -28,7 +29,7 @@ setup (Bench *bench, void *data)
   Board *board = bench_board (bench);
   PciBus *bus = bench_own (bench, pci_bus_new (board, NULL, NULL), (GDestroyNotify)pci_bus_free);
   const PciConfigConfig access = { .bus = bus };
-  const Ich9LpcConfig lpc = { { bus, LPC } };
+  const Ich9LpcConfig lpc = { { bus, LPC }, data };
   Q35HostConfig host = { .place = { bus, HOST } };
   uint8_t *rom;
 
@@ -326,6 +327,54 @@ test_rcba (void)
   g_assert_cmphex (bench_read32 (bench, ICH9_RCBA + 0x3410), ==, 0xffffffff);
 }
 
+/* "Virtual Machine Generation ID": "a 128-bit, cryptographically random integer value identifier", a GUID in
+ * memory; the guest is notified when it has changed, and not otherwise. */
+static void
+test_generation (void)
+{
+  static char first[] = "00112233-4455-6677-8899-aabbccddeeff",
+              second[] = "10112233-4455-6677-8899-aabbccddeeff";
+  const unsigned event = 1u << VM_GENERATION_GPE;
+  g_autoptr (Bench) bench = bench_new_with (setup, first), twin = bench_new_with (setup, second);
+  g_autoptr (GByteArray) state = g_byte_array_new ();
+  g_autoptr (GError) error = NULL;
+
+  g_assert_cmphex (bench_read64 (bench, VM_GENERATION_BASE), ==, 0x6677445500112233);
+  g_assert_cmphex (bench_read64 (bench, VM_GENERATION_BASE + 8), ==, 0xffeeddccbbaa9988);
+  bench_write32 (bench, VM_GENERATION_BASE, 0);
+  g_assert_cmphex (bench_read32 (bench, VM_GENERATION_BASE), ==, 0x00112233);
+  g_assert_cmphex (bench_read8 (twin, VM_GENERATION_BASE + 3), ==, 0x10);
+
+  config_write32 (bench, LPC, ICH9_LPC_PMBASE, ICH9_PM_BASE | 1);
+  config_write8 (bench, LPC, ICH9_LPC_ACPI_CNTL, ICH9_ACPI_EN);
+  bench_out8 (bench, ICH9_APM_PORT, ICH9_APM_ENABLE_ACPI);
+  bench_out8 (bench, PM (ICH9_GPE0_ENABLE), event);
+  state_save (ich9_lpc_class.state, bench_find (bench, "ich9-lpc"), state);
+  g_assert_true (
+    state_load (ich9_lpc_class.state, bench_find (bench, "ich9-lpc"), state->data, state->len, &error));
+  g_assert_no_error (error);
+  g_assert_false (bench_irq (bench, ICH9_SCI_GSI));
+  g_assert_true (
+    state_load (ich9_lpc_class.state, bench_find (twin, "ich9-lpc"), state->data, state->len, &error));
+  g_assert_no_error (error);
+  board_started (bench_board (bench));
+  g_assert_false (bench_irq (bench, ICH9_SCI_GSI));
+  board_started (bench_board (twin));
+  g_assert_true (bench_irq (twin, ICH9_SCI_GSI));
+  g_assert_cmphex (bench_in8 (twin, PM (ICH9_GPE0_STATUS)), ==, event);
+  g_assert_cmphex (bench_read32 (twin, VM_GENERATION_BASE), ==, 0x10112233);
+  bench_out8 (twin, PM (ICH9_GPE0_STATUS), event);
+  g_assert_false (bench_irq (twin, ICH9_SCI_GSI));
+
+  /* From then on that is the one that it knows. */
+  g_byte_array_set_size (state, 0);
+  state_save (ich9_lpc_class.state, bench_find (twin, "ich9-lpc"), state);
+  g_assert_true (
+    state_load (ich9_lpc_class.state, bench_find (twin, "ich9-lpc"), state->data, state->len, &error));
+  board_started (bench_board (twin));
+  g_assert_false (bench_irq (twin, ICH9_SCI_GSI));
+}
+
 /* --- all --- */
 
 static void
@@ -373,6 +422,7 @@ main (int argc, char **argv)
   g_test_add_func ("/chipset/soft-off", test_soft_off);
   g_test_add_func ("/chipset/smi", test_smi_is_set_up);
   g_test_add_func ("/chipset/rcba", test_rcba);
+  g_test_add_func ("/chipset/generation", test_generation);
   g_test_add_func ("/chipset/state", test_state);
   g_test_add_func ("/chipset/fuzz", test_fuzz);
   return g_test_run ();

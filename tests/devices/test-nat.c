@@ -10,12 +10,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define WAIT_SECONDS  20
-#define DOWNLOAD_SIZE (3u << 20)
-#define N_RANDOM      20000u
-#define SEGMENT_SIZE  1400u
-#define UPLOAD_SIZE   (1u << 20)
-#define UPLOAD_PIECE  20000u
+#define WAIT_SECONDS      20
+#define DOWNLOAD_SIZE     (3u << 20)
+#define N_RANDOM          20000u
+#define SEGMENT_SIZE      1400u
+#define SMALL_WINDOW      8000u
+#define SMALL_WINDOW_SIZE (512u << 10)
+#define UPLOAD_SIZE       (1u << 20)
+#define UPLOAD_PIECE      20000u
 
 typedef struct {
   EventLoop *loop;
@@ -210,6 +212,7 @@ test_udp (void)
 typedef struct {
   uint16_t port, peer_port;
   uint32_t sent, expected;
+  uint16_t window; /* as TcpSegment's */
   size_t n_received;
   bool ended;
 } Connection;
@@ -217,8 +220,9 @@ typedef struct {
 static void
 send_segment (Card *card, const Connection *connection, uint8_t flags)
 {
-  TcpSegment segment = { connection->port, connection->peer_port, connection->sent, connection->expected,
-                         flags };
+  TcpSegment segment = {
+    connection->port, connection->peer_port, connection->sent, connection->expected, flags, connection->window
+  };
   uint8_t frame[FRAME_MAX];
 
   card_send (card, frame, frame_tcp (frame, GATEWAY_ADDRESS, &segment, NULL, 0));
@@ -308,7 +312,7 @@ static void
 send_syn (Card *card, const Connection *connection)
 {
   static const uint8_t option[] = { 2, 4, SEGMENT_SIZE >> 8, SEGMENT_SIZE & 0xff };
-  TcpSegment segment = { connection->port, connection->peer_port, connection->sent, 0, TCP_SYN };
+  TcpSegment segment = { connection->port, connection->peer_port, connection->sent, 0, TCP_SYN, 0 };
   uint8_t frame[FRAME_MAX];
   size_t size = frame_tcp (frame, GATEWAY_ADDRESS, &segment, option, sizeof option);
   const struct iovec iov = { frame, size };
@@ -356,6 +360,33 @@ test_large_segments (void)
   download (NET_CARD_CHECKSUM, false);
 }
 
+/* A guest whose window shrinks after it took large segments isn't left to wait for one that no longer fits.
+ */
+static void
+test_small_window (void)
+{
+  Card *card = card_new ();
+  GThread *server;
+  Connection connection = { .port = 5002,
+                            .peer_port = server_start (SMALL_WINDOW_SIZE, &server),
+                            .sent = 1000 };
+  gint64 end = g_get_monotonic_time () + WAIT_SECONDS * G_TIME_SPAN_SECOND;
+
+  net_set_card_abilities (card->net, NET_CARD_CHECKSUM | NET_CARD_TSO4);
+  send_syn (card, &connection);
+  while (!connection.ended)
+    {
+      take_segment (card, &connection);
+      if (connection.n_received > SMALL_WINDOW_SIZE / 4)
+        connection.window = SMALL_WINDOW;
+      /* It would be probed each five seconds for some KiB (RFC 9293, section 3.8.6.1). */
+      g_assert_cmpint (g_get_monotonic_time (), <, end);
+    }
+  g_assert_cmpuint (connection.n_received, ==, SMALL_WINDOW_SIZE);
+  g_thread_join (server);
+  card_free (card);
+}
+
 static gpointer
 take_upload (gpointer data)
 {
@@ -400,8 +431,9 @@ test_upload (void)
     {
       uint32_t done = connection.sent - start;
       size_t part = MIN (UPLOAD_PIECE, UPLOAD_SIZE - done);
-      TcpSegment segment = { connection.port, connection.peer_port, connection.sent, connection.expected,
-                             TCP_ACK };
+      TcpSegment segment = { connection.port, connection.peer_port,
+                             connection.sent, connection.expected,
+                             TCP_ACK,         0 };
       struct iovec iov = { frame, 0 };
 
       for (size_t i = 0; i < part; i++)
@@ -548,7 +580,7 @@ test_random (void)
 
   for (unsigned i = 0; i < N_RANDOM; i++)
     {
-      TcpSegment segment = { 1, 2, 3, 4, (uint8_t)g_rand_int (rand) };
+      TcpSegment segment = { 1, 2, 3, 4, (uint8_t)g_rand_int (rand), 0 };
       size_t size = (size_t)g_rand_int_range (rand, 0, 200);
       struct iovec iov = { frame, 0 };
 
@@ -618,6 +650,7 @@ main (int argc, char **argv)
   g_test_add_func ("/nat/udp", test_udp);
   g_test_add_func ("/nat/tcp-with-back-pressure", test_tcp_with_back_pressure);
   g_test_add_func ("/nat/large-segments", test_large_segments);
+  g_test_add_func ("/nat/small-window", test_small_window);
   g_test_add_func ("/nat/upload", test_upload);
   g_test_add_func ("/nat/large-datagram", test_large_datagram);
   g_test_add_func ("/nat/send-is-bounded", test_send_is_bounded);
