@@ -14,9 +14,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Deleted bundles lie here, in the library's folder, so that moving them is one rename. */
-#define TRASH ".trash"
-
 static bool
 name_is_taken (BonsaiLibrary *self, const char *name)
 {
@@ -50,19 +47,41 @@ bonsai_library_unused_name (BonsaiLibrary *self, const char *name)
     }
 }
 
+/* What was done is done: an entry that is missing comes with the next change. */
+static void
+update_desktop (BonsaiLibrary *self)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!bonsai_library_update_desktop (self, &error))
+    g_message ("%s", error->message);
+}
+
+BonsaiVm *
+bonsai_library_adopt (BonsaiLibrary *self, const char *path)
+{
+  bonsai_library_refresh (self);
+  update_desktop (self);
+  return bonsai_library_find_by_path (self, path);
+}
+
 BonsaiVm *
 bonsai_library_create (BonsaiLibrary *self, const VmConfig *config, GError **error)
+{
+  return bonsai_library_create_with (self, config, NULL, NULL, error);
+}
+
+BonsaiVm *
+bonsai_library_create_with (BonsaiLibrary *self, const VmConfig *config, BundleFillFunc fill, void *data,
+                            GError **error)
 {
   g_autofree char *path = NULL;
 
   bonsai_library_refresh (self);
   if (config->name != NULL && !check_name_is_free (self, config->name, error))
     return NULL;
-  path = bundle_create (self->folder, config, error);
-  if (path == NULL)
-    return NULL;
-  bonsai_library_refresh (self);
-  return bonsai_library_find_by_path (self, path);
+  path = bundle_create_with (self->folder, config, fill, data, error);
+  return path != NULL ? bonsai_library_adopt (self, path) : NULL;
 }
 
 /* Whether it may be moved; locks it meanwhile. */
@@ -108,32 +127,18 @@ bonsai_library_rename (BonsaiLibrary *self, BonsaiVm *vm, const char *name, GErr
       bonsai_vm_set_path (vm, path);
       bonsai_library_watch (self, vm);
     }
+  update_desktop (self);
   return TRUE;
 }
 
 /* --- trash --- */
 
-static char *
-trash_folder (BonsaiLibrary *self)
-{
-  return g_build_filename (self->folder, TRASH, NULL);
-}
-
-static char *
-slug_of_folder (const char *path)
-{
-  char *name = g_path_get_basename (path);
-
-  if (g_str_has_suffix (name, BUNDLE_SUFFIX))
-    name[strlen (name) - strlen (BUNDLE_SUFFIX)] = '\0';
-  return name;
-}
-
 char *
 bonsai_library_delete (BonsaiLibrary *self, BonsaiVm *vm, GError **error)
 {
   g_autoptr (BundleLock) lock = lock_stopped (vm, error);
-  g_autofree char *trash = trash_folder (self), *slug = slug_of_folder (vm->path), *path = NULL;
+  g_autofree char *trash = library_trash_folder (self->folder), *slug = library_slug_of_folder (vm->path),
+                  *path = NULL;
 
   if (lock == NULL || !snapshot_guard_bundle (vm->path, error))
     return NULL;
@@ -147,90 +152,15 @@ bonsai_library_delete (BonsaiLibrary *self, BonsaiVm *vm, GError **error)
     return NULL;
   bonsai_vm_drop_session (vm);
   bonsai_library_forget (self, vm);
+  update_desktop (self);
   return g_path_get_basename (path);
-}
-
-typedef struct {
-  char *name;
-  struct timespec when;
-} TrashItem;
-
-static void
-trash_item_free (gpointer data)
-{
-  TrashItem *item = data;
-
-  g_free (item->name);
-  g_free (item);
-}
-
-static int
-compare_newest_first (gconstpointer a, gconstpointer b)
-{
-  const TrashItem *left = *(TrashItem *const *)a, *right = *(TrashItem *const *)b;
-
-  if (left->when.tv_sec != right->when.tv_sec)
-    return left->when.tv_sec < right->when.tv_sec ? 1 : -1;
-  if (left->when.tv_nsec != right->when.tv_nsec)
-    return left->when.tv_nsec < right->when.tv_nsec ? 1 : -1;
-  return strcmp (left->name, right->name);
-}
-
-/* A folder's inode changes when it is renamed: that is when it was deleted. */
-char **
-bonsai_library_list_trash (BonsaiLibrary *self)
-{
-  g_autofree char *trash = trash_folder (self);
-  g_autoptr (GPtrArray) items = g_ptr_array_new_with_free_func (trash_item_free);
-  g_autoptr (GStrvBuilder) names = g_strv_builder_new ();
-  g_autoptr (GDir) dir = g_dir_open (trash, 0, NULL);
-  const char *name;
-
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *path = g_build_filename (trash, name, NULL);
-      TrashItem *item;
-      struct stat st;
-
-      if (!g_str_has_suffix (name, BUNDLE_SUFFIX) || lstat (path, &st) < 0 || !S_ISDIR (st.st_mode))
-        continue;
-      item = g_new (TrashItem, 1);
-      *item = (TrashItem){ g_strdup (name), st.st_ctim };
-      g_ptr_array_add (items, item);
-    }
-  g_ptr_array_sort (items, compare_newest_first);
-  for (guint i = 0; i < items->len; i++)
-    g_strv_builder_add (names, ((TrashItem *)g_ptr_array_index (items, i))->name);
-  return g_strv_builder_end (names);
-}
-
-/* The trash item that @key means: itself, or the newest machine of that name, UUID or folder. */
-static char *
-find_in_trash (BonsaiLibrary *self, const char *key, GError **error)
-{
-  g_autofree char *trash = trash_folder (self);
-  g_auto (GStrv) items = bonsai_library_list_trash (self);
-
-  if (g_strv_contains ((const char *const *)items, key))
-    return g_strdup (key);
-  for (unsigned i = 0; items[i] != NULL; i++)
-    {
-      g_autofree char *path = g_build_filename (trash, items[i], NULL);
-      g_autofree char *slug = slug_of_folder (path);
-      g_autoptr (VmConfig) config = bundle_load (path, NULL);
-
-      if (g_str_equal (slug, key)
-          || (config != NULL && (g_str_equal (config->name, key) || g_str_equal (config->uuid, key))))
-        return g_strdup (items[i]);
-    }
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "No deleted machine is named “%s”", key);
-  return NULL;
 }
 
 BonsaiVm *
 bonsai_library_undelete (BonsaiLibrary *self, const char *key, GError **error)
 {
-  g_autofree char *trash = trash_folder (self), *item = find_in_trash (self, key, error), *from = NULL;
+  g_autofree char *trash = library_trash_folder (self->folder),
+                  *item = library_find_in_trash (self->folder, key, error), *from = NULL;
   g_autofree char *slug = NULL, *path = NULL;
   g_autoptr (VmConfig) config = NULL;
 
@@ -247,64 +177,11 @@ bonsai_library_undelete (BonsaiLibrary *self, const char *key, GError **error)
       if (!bundle_save (from, config, error))
         return NULL;
     }
-  slug = config != NULL ? bundle_slug (config->name) : slug_of_folder (from);
+  slug = config != NULL ? bundle_slug (config->name) : library_slug_of_folder (from);
   path = bundle_move_in (from, self->folder, slug, error);
   if (path == NULL)
     return NULL;
   bonsai_library_refresh (self);
+  update_desktop (self);
   return bonsai_library_find_by_path (self, path);
-}
-
-/* The machine on whose layers a linked clone lay needs them for itself only. */
-static void
-forget_clone (BonsaiLibrary *self, const VmConfig *config)
-{
-  BonsaiVm *origin =
-    config != NULL && config->clone_of != NULL ? bonsai_library_find (self, config->clone_of) : NULL;
-
-  if (origin != NULL)
-    clone_forget (origin->path, config->uuid, NULL);
-}
-
-static bool
-purge_one (BonsaiLibrary *self, const char *path, GError **error)
-{
-  g_autoptr (BundleLock) lock = bundle_lock (path, error);
-  g_autoptr (VmConfig) config = bundle_load (path, NULL);
-
-  if (lock == NULL || !snapshot_guard_bundle (path, error))
-    return false;
-  bundle_remove_tree (path);
-  if (!g_file_test (path, G_FILE_TEST_EXISTS))
-    {
-      forget_clone (self, config);
-      return true;
-    }
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_FAILED, "Can't remove all of %s; are its files yours?",
-               path);
-  return false;
-}
-
-gboolean
-bonsai_library_purge (BonsaiLibrary *self, const char *key, GError **error)
-{
-  g_autofree char *trash = trash_folder (self);
-  g_auto (GStrv) items = NULL;
-
-  if (key != NULL)
-    {
-      g_autofree char *item = find_in_trash (self, key, error);
-      g_autofree char *path = item != NULL ? g_build_filename (trash, item, NULL) : NULL;
-
-      return path != NULL && purge_one (self, path, error);
-    }
-  items = bonsai_library_list_trash (self);
-  for (unsigned i = 0; items[i] != NULL; i++)
-    {
-      g_autofree char *path = g_build_filename (trash, items[i], NULL);
-
-      if (!purge_one (self, path, error))
-        return FALSE;
-    }
-  return TRUE;
 }

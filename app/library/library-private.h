@@ -15,6 +15,7 @@ struct _BonsaiLibrary {
   GHashTable *monitors;  /* BonsaiVm → GFileMonitor of its bundle */
   GFileMonitor *monitor; /* of the folder */
   guint refresh_id;
+  guint desktop_id; /* a look at the desktop's entries is due */
 };
 
 /* Follows what happens in its bundle, at its present path. */
@@ -26,5 +27,13 @@ BonsaiVm *bonsai_library_find_by_path (BonsaiLibrary *library, const char *path)
 
 /* Whether it is known of each machine what it does (others are asked over their sockets). */
 bool bonsai_library_is_settled (BonsaiLibrary *library);
+
+/* Of the library in @folder. Any thread. (transfer full) */
+char *library_trash_folder (const char *folder);
+char **library_list_trash (const char *folder);
+/* The item that @key means: itself, or the newest machine of that name, UUID or folder. */
+char *library_find_in_trash (const char *folder, const char *key, GError **error);
+/* "…/web.bonsai" → "web" */
+char *library_slug_of_folder (const char *path);
 
 G_END_DECLS
