@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "app/library/library-search.h"
+#include "app/library/library.h"
+
+#include <adwaita.h>
+
+G_BEGIN_DECLS
+
+/*
+ * BonsaiLibraryView: machines as a grid or a list, those of a place that a search finds, in some order; with
+ * what can be done with several at once. It has a header bar of its own, whose back button (action
+ * "win.back") shows while the property "show-back" is set.
+ *
+ * Signals: "opened" (BonsaiVm): with a double click or Enter; "changed": mode or order.
+ * Main thread.
+ */
+#define BONSAI_TYPE_LIBRARY_VIEW (bonsai_library_view_get_type ())
+G_DECLARE_FINAL_TYPE (BonsaiLibraryView, bonsai_library_view, BONSAI, LIBRARY_VIEW, AdwBin)
+
+void bonsai_library_view_set_library (BonsaiLibraryView *self, BonsaiLibrary *library);
+
+/* Whose machines: a group's and those of the groups in it; NULL: all. Or the templates. */
+void bonsai_library_view_set_group (BonsaiLibraryView *self, const char *group);
+void bonsai_library_view_set_templates (BonsaiLibraryView *self);
+
+/* "grid" or "list". */
+const char *bonsai_library_view_get_mode (BonsaiLibraryView *self);
+void bonsai_library_view_set_mode (BonsaiLibraryView *self, const char *mode);
+/* One of library_sort_names. */
+const char *bonsai_library_view_get_sort (BonsaiLibraryView *self);
+void bonsai_library_view_set_sort (BonsaiLibraryView *self, const char *sort);
+
+/* Typing anywhere in @window searches. */
+void bonsai_library_view_capture_keys (BonsaiLibraryView *self, GtkWidget *window);
+void bonsai_library_view_search (BonsaiLibraryView *self);
+
+/* What is wrong with the host: (nullable): nothing. */
+void bonsai_library_view_show_trouble (BonsaiLibraryView *self, const char *text, bool serious);
+
+/* Opens the menu of @vm at @at, which lies in the view. There is one for all: a library has hundreds of
+ * machines. */
+void bonsai_library_view_popup (BonsaiLibraryView *self, BonsaiVm *vm, GtkWidget *at);
+
+/* Names an item of a list for assistive technologies. */
+void library_name_item (GtkListItem *item, const char *name);
+
+G_END_DECLS
