@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ui/machine/machine-page.h"
+
+#include "ui/base/i18n.h"
+#include "ui/base/resource.h"
+#include "ui/machine/machine-actions.h"
+#include "ui/machine/overview-page.h"
+#include "ui/machine/settings-page.h"
+#include "ui/snapshot/snapshot-page.h"
+
+struct _BonsaiMachinePage {
+  AdwBin parent;
+  BonsaiLibrary *library;
+  BonsaiVm *vm; /* or NULL */
+  bool show_back;
+
+  AdwViewSwitcherTitle *switcher_title;
+  AdwViewStack *stack;
+  BonsaiOverviewPage *overview;
+  BonsaiSnapshotPage *snapshots;
+  BonsaiSettingsPage *settings;
+};
+
+G_DEFINE_FINAL_TYPE (BonsaiMachinePage, bonsai_machine_page, ADW_TYPE_BIN)
+
+enum { PROP_0, PROP_SHOW_BACK, N_PROPS };
+static GParamSpec *properties[N_PROPS];
+
+static void
+update_title (BonsaiMachinePage *self)
+{
+  adw_view_switcher_title_set_title (self->switcher_title, bonsai_vm_get_name (self->vm));
+}
+
+void
+bonsai_machine_page_set_vm (BonsaiMachinePage *self, BonsaiVm *vm)
+{
+  if (self->vm == vm)
+    return;
+  if (self->vm)
+    g_signal_handlers_disconnect_by_data (self->vm, self);
+  g_set_object (&self->vm, vm);
+  gtk_widget_insert_action_group (GTK_WIDGET (self), "vm", vm ? bonsai_machine_actions_get (vm) : NULL);
+  bonsai_overview_page_set_vm (self->overview, vm);
+  bonsai_snapshot_page_set_vm (self->snapshots, self->library, vm);
+  bonsai_settings_page_set_vm (self->settings, vm);
+  if (!vm)
+    return;
+  g_signal_connect_swapped (vm, "notify::name", G_CALLBACK (update_title), self);
+  update_title (self);
+}
+
+BonsaiVm *
+bonsai_machine_page_get_vm (BonsaiMachinePage *self)
+{
+  return self->vm;
+}
+
+void
+bonsai_machine_page_show_tab (BonsaiMachinePage *self, const char *name)
+{
+  adw_view_stack_set_visible_child_name (self->stack, name);
+}
+
+static void
+on_show_tab (GtkWidget *widget, const char *action, GVariant *parameter)
+{
+  bonsai_machine_page_show_tab (BONSAI_MACHINE_PAGE (widget), g_variant_get_string (parameter, NULL));
+}
+
+/* --- the object --- */
+
+static void
+bonsai_machine_page_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
+{
+  if (id == PROP_SHOW_BACK)
+    g_value_set_boolean (value, BONSAI_MACHINE_PAGE (object)->show_back);
+  else
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+}
+
+static void
+bonsai_machine_page_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
+{
+  BonsaiMachinePage *self = BONSAI_MACHINE_PAGE (object);
+
+  if (id != PROP_SHOW_BACK)
+    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
+  else if (self->show_back != g_value_get_boolean (value))
+    {
+      self->show_back = g_value_get_boolean (value);
+      g_object_notify_by_pspec (object, pspec);
+    }
+}
+
+static void
+bonsai_machine_page_dispose (GObject *object)
+{
+  BonsaiMachinePage *self = BONSAI_MACHINE_PAGE (object);
+
+  if (self->vm)
+    bonsai_machine_page_set_vm (self, NULL);
+  g_clear_object (&self->library);
+  G_OBJECT_CLASS (bonsai_machine_page_parent_class)->dispose (object);
+}
+
+static void
+bonsai_machine_page_class_init (BonsaiMachinePageClass *klass)
+{
+  GObjectClass *object_class = G_OBJECT_CLASS (klass);
+  GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
+
+  object_class->get_property = bonsai_machine_page_get_property;
+  object_class->set_property = bonsai_machine_page_set_property;
+  object_class->dispose = bonsai_machine_page_dispose;
+  properties[PROP_SHOW_BACK] = g_param_spec_boolean (
+    "show-back", NULL, NULL, FALSE, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
+  g_object_class_install_properties (object_class, N_PROPS, properties);
+
+  g_type_ensure (BONSAI_TYPE_OVERVIEW_PAGE);
+  g_type_ensure (BONSAI_TYPE_SETTINGS_PAGE);
+  g_type_ensure (BONSAI_TYPE_SNAPSHOT_PAGE);
+  gtk_widget_class_set_template_from_resource (widget_class, UI_RESOURCE "machine/machine-page.ui");
+  gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, switcher_title);
+  gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, stack);
+  gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, overview);
+  gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, snapshots);
+  gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, settings);
+  gtk_widget_class_install_action (widget_class, "page.show", "s", on_show_tab);
+}
+
+static void
+bonsai_machine_page_init (BonsaiMachinePage *self)
+{
+  gtk_widget_init_template (GTK_WIDGET (self));
+}
+
+GtkWidget *
+bonsai_machine_page_new (BonsaiLibrary *library)
+{
+  BonsaiMachinePage *self = g_object_new (BONSAI_TYPE_MACHINE_PAGE, NULL);
+
+  self->library = g_object_ref (library);
+  return GTK_WIDGET (self);
+}

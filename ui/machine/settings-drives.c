@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ui/base/i18n.h"
+#include "ui/base/rows.h"
+#include "ui/machine/settings-section.h"
+
+/* --- the disc --- */
+
+static void
+on_medium_changed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  SettingsSection *section = settings_handle_release (data);
+  g_autoptr (GError) error = NULL;
+
+  if (!bonsai_vm_change_medium_finish (BONSAI_VM (source), result, &error) && section)
+    settings_section_show_error (section, _ ("Can’t Change the CD"), error);
+}
+
+/* What is asked for while a file is being chosen. */
+typedef struct {
+  SettingsHandle *handle;
+  char *drive;
+} Question;
+
+static void
+on_chosen (GtkNativeDialog *dialog, int response, gpointer data)
+{
+  Question *question = data;
+  SettingsSection *section = settings_handle_release (question->handle);
+  g_autoptr (GFile) file =
+    response == GTK_RESPONSE_ACCEPT ? gtk_file_chooser_get_file (GTK_FILE_CHOOSER (dialog)) : NULL;
+  g_autofree char *path = file ? g_file_get_path (file) : NULL;
+
+  if (path && section)
+    bonsai_vm_change_medium_async (settings_section_get_vm (section), question->drive, path, FALSE, NULL,
+                                   on_medium_changed, settings_section_hold (section));
+  g_free (question->drive);
+  g_free (question);
+  g_object_unref (dialog);
+}
+
+static void
+on_insert (GtkButton *button, SettingsSection *section)
+{
+  GtkFileChooserNative *chooser =
+    gtk_file_chooser_native_new (_ ("Insert a CD"), settings_section_get_window (section),
+                                 GTK_FILE_CHOOSER_ACTION_OPEN, _ ("_Insert"), _ ("_Cancel"));
+  g_autoptr (GtkFileFilter) filter = gtk_file_filter_new ();
+  Question *question = g_new0 (Question, 1);
+
+  *question = (Question){ settings_section_hold (section), g_strdup (settings_button_id (button)) };
+  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (chooser), TRUE);
+  gtk_file_filter_set_name (filter, _ ("CD images"));
+  gtk_file_filter_add_suffix (filter, "iso");
+  gtk_file_chooser_add_filter (GTK_FILE_CHOOSER (chooser), filter);
+  g_signal_connect (chooser, "response", G_CALLBACK (on_chosen), question);
+  gtk_native_dialog_show (GTK_NATIVE_DIALOG (chooser));
+}
+
+static void
+on_eject (GtkButton *button, SettingsSection *section)
+{
+  bonsai_vm_change_medium_async (settings_section_get_vm (section), settings_button_id (button), NULL, FALSE,
+                                 NULL, on_medium_changed, settings_section_hold (section));
+}
+
+/* --- the drive --- */
+
+static void
+on_removed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  SettingsSection *section = settings_handle_release (data);
+  g_autoptr (GError) error = NULL;
+
+  if (!bonsai_vm_detach_disk_finish (BONSAI_VM (source), result, &error) && section)
+    settings_section_show_error (section, _ ("Can’t Remove the Drive"), error);
+}
+
+static void
+on_remove (GtkButton *button, SettingsSection *section)
+{
+  bonsai_vm_detach_disk_async (settings_section_get_vm (section), settings_button_id (button), FALSE, NULL,
+                               on_removed, settings_section_hold (section));
+}
+
+static void
+on_added (GObject *source, GAsyncResult *result, gpointer data)
+{
+  SettingsSection *section = settings_handle_release (data);
+  g_autoptr (GError) error = NULL;
+  DiskSpec *disk = bonsai_vm_attach_disk_finish (BONSAI_VM (source), result, &error);
+
+  if (disk)
+    disk_spec_free (disk);
+  else if (section)
+    settings_section_show_error (section, _ ("Can’t Add a Drive"), error);
+}
+
+static void
+on_add (GtkButton *button, SettingsSection *section)
+{
+  const DiskSpec drive = { .kind = DISK_KIND_CDROM, .bus = DISK_BUS_AHCI, .read_only = true };
+
+  bonsai_vm_attach_disk_async (settings_section_get_vm (section), &drive, TRUE, NULL, on_added,
+                               settings_section_hold (section));
+}
+
+/* --- the section --- */
+
+static bool
+is_drive (const VmDisk *disk)
+{
+  return disk->kind == DISK_KIND_CDROM;
+}
+
+static char *
+shape (SettingsSection *section, const VmConfig *config)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+
+  for (guint i = 0; i < config->disks->len; i++)
+    {
+      const VmDisk *disk = g_ptr_array_index (config->disks, i);
+      if (is_drive (disk))
+        g_string_append_printf (text, "%s=%s ", disk->id, disk->path ? disk->path : "");
+    }
+  return g_strdup (text->str);
+}
+
+static void
+add_drive (SettingsSection *section, const VmDisk *drive)
+{
+  GtkWidget *row =
+    settings_section_add_expander (section, drive->id, drive->path ? drive->path : _ ("Empty"));
+
+  settings_section_add_button (section, row, _ ("CD"), drive->path ? drive->path : _ ("None is in"),
+                               _ ("_Insert…"), G_CALLBACK (on_insert), drive->id);
+  if (drive->path)
+    settings_section_add_button (section, row, _ ("Eject the CD"), NULL, _ ("_Eject"), G_CALLBACK (on_eject),
+                                 drive->id);
+  settings_section_add_button (section, row, _ ("Remove the Drive"), NULL, _ ("_Remove"),
+                               G_CALLBACK (on_remove), drive->id);
+}
+
+static void
+fill (SettingsSection *section)
+{
+  const VmConfig *config = bonsai_vm_get_config (settings_section_get_vm (section));
+
+  for (guint i = 0; i < config->disks->len; i++)
+    if (is_drive (g_ptr_array_index (config->disks, i)))
+      add_drive (section, g_ptr_array_index (config->disks, i));
+  settings_section_add_button (section, NULL, _ ("CD Drive"), NULL, _ ("_Add CD Drive"), G_CALLBACK (on_add),
+                               NULL);
+}
+
+const SettingsSectionClass settings_drives = { .title = N_ ("CD Drives"), .fill = fill, .shape = shape };

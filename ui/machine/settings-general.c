@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ui/base/i18n.h"
+#include "ui/machine/settings-section.h"
+
+static const Setting settings[] = {
+  { .owner = SETTING_OF_MACHINE,
+    .type = SETTING_TEXT,
+    .offset = offsetof (VmConfig, name),
+    .needed = true,
+    .live = true,
+    .title = N_ ("Name"),
+    .subtitle = N_ ("How the machine is called here") },
+};
+
+static void
+fill (SettingsSection *section)
+{
+  for (guint i = 0; i < G_N_ELEMENTS (settings); i++)
+    settings_section_add (section, NULL, &settings[i], NULL);
+}
+
+const SettingsSectionClass settings_general = { .title = N_ ("General"), .fill = fill };
