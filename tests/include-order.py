@@ -29,8 +29,8 @@ HOMES = {
 }
 
 TOP_LEVEL = {
-    "vmm", "display", "devices", "app", "ui", "icons", "tests", "dev", "meson.build", "meson_options.txt",
-    "LICENSE", "README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md",
+    "vmm", "display", "devices", "app", "ui", "icons", "po", "packaging", "debian", "tests", "dev", "meson.build",
+    "meson_options.txt", "LICENSE", "README.md", "CONTRIBUTING.md", "ARCHITECTURE.md", "CHANGELOG.md",
 }
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]', re.MULTILINE)

@@ -41,8 +41,9 @@ static void
 closed_after_error (GObject *source, GAsyncResult *result, gpointer data)
 {
   GuestJob *job = data;
-  g_autoptr (JsonNode) node = guest_agent_call_finish (result, NULL);
+  JsonNode *answer = guest_agent_call_finish (result, NULL);
 
+  g_clear_pointer (&answer, json_node_unref);
   guest_job_fail (job, g_steal_pointer (&job->error));
 }
 

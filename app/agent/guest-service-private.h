@@ -16,6 +16,8 @@ struct GuestService {
 
   bool frozen;       /* or may be: from the request on until it is known that it isn't */
   bool confirmed;    /* it is frozen for certain */
+  bool restored;     /* it is from a snapshot: perhaps frozen, and late */
+  bool late;         /* then it is to be told the time as well */
   guint32 freeze_id; /* of the last freeze */
   bool thawing;      /* a request is under way */
   GSource *thaw;     /* when to */

@@ -127,6 +127,39 @@ thaw_in (GuestService *service, unsigned ms)
   g_source_attach (service->thaw, service->context);
 }
 
+static JsonObject *
+time_now (void)
+{
+  JsonObject *arguments = json_object_new ();
+
+  json_object_set_int_member (arguments, "time", g_get_real_time () * 1000);
+  return arguments;
+}
+
+/* A guest that can't save its time in its clock chip has set it nevertheless. */
+static void
+caught_up (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GuestService *service = data;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (JsonNode) node = guest_agent_call_finish (result, &error);
+
+  if (node != NULL || g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED))
+    service->late = false;
+  else if (service->agent != NULL && guest_agent_is_there (service->agent))
+    thaw_in (service, THAW_AGAIN_MS);
+  guest_service_unref (service);
+}
+
+static void
+tell_time (GuestService *service)
+{
+  service->restored = false;
+  if (service->late && service->agent != NULL)
+    guest_agent_call_async (service->agent, "guest-set-time", time_now (), GUEST_AGENT_TIMEOUT_MS,
+                            GUEST_AGENT_URGENT, NULL, caught_up, guest_service_ref (service));
+}
+
 /* An agent that went is waited for (agent_came), one that failed is asked again. */
 static void
 released (GObject *source, GAsyncResult *result, gpointer data)
@@ -140,6 +173,7 @@ released (GObject *source, GAsyncResult *result, gpointer data)
     {
       service->frozen = false;
       stop_thaw_timer (service);
+      tell_time (service);
     }
   else if (service->agent != NULL && guest_agent_is_there (service->agent))
     thaw_in (service, THAW_AGAIN_MS);
@@ -149,12 +183,20 @@ released (GObject *source, GAsyncResult *result, gpointer data)
 void
 guest_service_release (GuestService *service)
 {
-  if (!service->frozen || service->thawing || service->agent == NULL
+  if ((!service->frozen && !service->restored && !service->late) || service->thawing || service->agent == NULL
       || !guest_agent_is_there (service->agent))
     return;
   service->thawing = true;
   guest_agent_call_async (service->agent, "guest-fsfreeze-thaw", NULL, THAW_TIMEOUT_MS, GUEST_AGENT_URGENT,
                           NULL, released, guest_service_ref (service));
+}
+
+void
+guest_service_catch_up (GuestService *service, bool set_time)
+{
+  service->restored = true;
+  service->late = set_time;
+  guest_service_release (service);
 }
 
 static void
@@ -163,8 +205,7 @@ agent_came (gpointer data)
   GuestService *service = data;
 
   /* It was killed, maybe, and whoever froze it may still want that; but what it froze it must thaw itself. */
-  if (service->frozen)
-    guest_service_release (service);
+  guest_service_release (service);
 }
 
 static void
@@ -269,15 +310,6 @@ job_freeze_status (GuestJob *job)
 
 /* --- time --- */
 
-static JsonObject *
-time_now (void)
-{
-  JsonObject *arguments = json_object_new ();
-
-  json_object_set_int_member (arguments, "time", g_get_real_time () * 1000);
-  return arguments;
-}
-
 static void
 answered (GuestJob *job, JsonNode *node)
 {
@@ -315,8 +347,9 @@ job_time (GuestJob *job)
 static void
 time_was_set (GObject *source, GAsyncResult *result, gpointer data)
 {
-  g_autoptr (JsonNode) node = guest_agent_call_finish (result, NULL);
+  JsonNode *answer = guest_agent_call_finish (result, NULL);
 
+  g_clear_pointer (&answer, json_node_unref);
   guest_service_unref (data);
 }
 

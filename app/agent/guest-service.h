@@ -31,6 +31,10 @@ GuestAgent *guest_service_get_agent (GuestService *service);
 /* The machine stands still, or goes on. @set_time: the guest's clock is then set to the host's. */
 void guest_service_set_running (GuestService *service, bool running, bool set_time);
 
+/* The guest goes on from a snapshot: it is thawed, and told the time if @set_time, as soon as its agent does
+ * that, however often it has to be asked. */
+void guest_service_catch_up (GuestService *service, bool set_time);
+
 /* @arguments: a{sv}; a floating reference is taken. Cancelling ends the wait; what was begun in the guest
  * goes on, but for file systems, which are thawed. */
 void guest_service_ask_async (GuestService *service, const char *operation, GVariant *arguments,

@@ -9,10 +9,12 @@
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAX_SLUG 60
+#define MAX_SLUG         60
+#define TEMPORARY_PREFIX ".new-"
 
 char *
 bundle_slug (const char *name)
@@ -285,6 +287,55 @@ bundle_move_in (const char *from, const char *parent, const char *slug, GError *
   return NULL;
 }
 
+/* Others leave alone what is locked. -1: it can't be, or is gone. */
+static int
+lock_folder (const char *path)
+{
+  int fd = open (path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+  if (fd >= 0 && flock (fd, LOCK_EX | LOCK_NB) == 0 && g_file_test (path, G_FILE_TEST_IS_DIR))
+    return fd;
+  if (fd >= 0)
+    close (fd);
+  return -1;
+}
+
+char *
+bundle_make_temporary (const char *parent, int *fd, GError **error)
+{
+  for (unsigned i = 0; i < 8; i++)
+    {
+      g_autofree char *path = g_build_filename (parent, TEMPORARY_PREFIX "XXXXXX", NULL);
+
+      if (g_mkdtemp_full (path, 0755) == NULL)
+        break;
+      *fd = lock_folder (path);
+      if (*fd >= 0)
+        return g_steal_pointer (&path);
+      rmdir (path); /* taken for a left-over in between */
+    }
+  bonsai_set_errno_error (error, errno, "Can't create a folder in %s", parent);
+  return NULL;
+}
+
+void
+bundle_for_leftovers (const char *parent, void (*func) (const char *path, void *data), void *data)
+{
+  g_autoptr (GDir) dir = g_dir_open (parent, 0, NULL);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = g_build_filename (parent, name, NULL);
+      int fd = g_str_has_prefix (name, TEMPORARY_PREFIX) ? lock_folder (path) : -1;
+
+      if (fd < 0)
+        continue;
+      func (path, data);
+      close (fd);
+    }
+}
+
 char *
 bundle_create (const char *parent, const VmConfig *config, GError **error)
 {
@@ -296,21 +347,20 @@ bundle_create_with (const char *parent, const VmConfig *config, BundleFillFunc f
                     GError **error)
 {
   g_autofree char *slug = NULL, *temporary = NULL, *path = NULL;
+  int fd;
 
   if (!vm_config_check (config, error))
     return NULL;
   if (!make_folder (parent, ".", error))
     return NULL;
   slug = bundle_slug (config->name);
-  temporary = g_build_filename (parent, ".new-XXXXXX", NULL);
-  if (g_mkdtemp_full (temporary, 0755) == NULL)
-    {
-      bonsai_set_errno_error (error, errno, "Can't create a folder in %s", parent);
-      return NULL;
-    }
+  temporary = bundle_make_temporary (parent, &fd, error);
+  if (temporary == NULL)
+    return NULL;
   if (fill_folder (temporary, config, fill, data, error))
     path = bundle_move_in (temporary, parent, slug, error);
   if (path == NULL)
     bundle_remove_tree (temporary);
+  close (fd);
   return g_steal_pointer (&path);
 }

@@ -81,6 +81,7 @@ read_nic (const JsonSection *section, void *data)
   if (!json_section_require (section, "mac") || !json_read_string (section, "id", &nic->id)
       || !json_read_string (section, "network", &nic->network)
       || !json_read_string (section, "mac", &nic->mac)
+      || !json_read_string (section, "guest-mac", &nic->guest_mac)
       || !json_read_choice (section, "model", nic_model_names, &model)
       || !json_read_choice (section, "link", vm_config_link_names, &link))
     return false;
@@ -235,17 +236,32 @@ read_agents (const JsonSection *section, VmConfig *config)
 static bool
 read_snapshot_members (const JsonSection *section, VmConfig *config)
 {
-  unsigned state = config->template_state;
+  unsigned state = config->template_state, end = config->at_host_shutdown;
 
-  if (!json_read_choice (section, "template", vm_template_names, &state))
+  if (!json_read_choice (section, "template", vm_template_names, &state)
+      || !json_read_choice (section, "at-host-shutdown", vm_at_shutdown_names, &end)
+      || !vm_schedule_read (section, &config->schedule))
     return false;
   config->template_state = state;
+  config->at_host_shutdown = end;
   return json_read_string (section, "nvram", &config->nvram)
+         && json_read_string (section, "generation", &config->generation)
          && json_read_string (section, "snapshot", &config->snapshot)
          && json_read_string (section, "resume", &config->resume)
          && json_read_string (section, "disposable", &config->disposable)
+         && json_read_string (section, "completes", &config->completes)
          && json_read_string (section, "clone-of", &config->clone_of)
-         && json_read_string (section, "clone-snapshot", &config->clone_snapshot);
+         && json_read_string (section, "clone-snapshot", &config->clone_snapshot)
+         && json_read_string (section, "clone-hook", &config->clone_hook);
+}
+
+/* What the desktop does with it. */
+static bool
+read_desktop (const JsonSection *section, VmConfig *config)
+{
+  return json_read_bool (section, "launcher", &config->launcher)
+         && json_read_bool (section, "autostart", &config->autostart)
+         && json_read_unsigned (section, "autostart-order", &config->autostart_order);
 }
 
 static bool
@@ -276,8 +292,11 @@ read_config (const JsonSection *section, VmConfig *config)
       return false;
   return json_read_string (section, "uuid", &config->uuid)
          && json_read_string (section, "name", &config->name)
-         && json_read_string (section, "notes", &config->notes) && read_snapshot_members (section, config)
-         && json_read_size (section, "memory", &config->memory)
+         && json_read_string (section, "notes", &config->notes)
+         && json_read_string (section, "os", &config->os) && vm_install_read (section, &config->install)
+         && json_read_string (section, "group", &config->group)
+         && json_read_strings (section, "tags", &config->tags) && read_snapshot_members (section, config)
+         && read_desktop (section, config) && json_read_size (section, "memory", &config->memory)
          && json_read_unsigned (section, "cpus", &config->cpus) && read_cpu (section, config)
          && read_firmware (section, config) && read_boot (section, config)
          && json_read_objects (section, "disks", read_disk, config)

@@ -58,7 +58,9 @@ vm_config_to_spec (const VmConfig *config, const char *folder)
 
   set (&spec->name, g_strdup (config->name));
   set (&spec->uuid, g_strdup (config->uuid));
+  set (&spec->generation, g_strdup (config->generation));
   spec->memory = config->memory;
+  spec->ends_at_reset = config->install.system != NULL;
   spec->n_cpus = config->cpus;
   set (&spec->cpu_model, g_strdup (config->cpu_model));
   spec->topology = config->topology;

@@ -130,6 +130,7 @@ write_nics (JsonObject *root, const VmConfig *config)
       write_string (object, "id", nic->id);
       write_string (object, "network", nic->network);
       write_string (object, "mac", nic->mac);
+      write_string (object, "guest-mac", nic->guest_mac);
       write_string (object, "model", nic->model != NIC_MODEL_VIRTIO ? nic_model_names[nic->model] : NULL);
       write_string (object, "link", nic->link_down ? vm_config_link_names[LINK_DOWN] : NULL);
       json_array_add_object_element (array, object);
@@ -176,6 +177,20 @@ write_trouble (JsonObject *root, const VmConfig *config)
   write_presence (root, "hpet", config->hpet);
   write_presence (root, "balloon", config->balloon);
   write_presence (root, "virtio-input", config->virtio_input);
+}
+
+static void
+write_desktop (JsonObject *root, const VmConfig *config)
+{
+  write_presence (root, "launcher", config->launcher);
+  if (config->autostart)
+    json_object_set_boolean_member (root, "autostart", true);
+  else
+    json_object_remove_member (root, "autostart");
+  if (config->autostart_order != 0)
+    json_object_set_int_member (root, "autostart-order", config->autostart_order);
+  else
+    json_object_remove_member (root, "autostart-order");
 }
 
 static void
@@ -278,15 +293,28 @@ vm_config_to_json (const VmConfig *config)
   write_string (root, "uuid", config->uuid);
   write_string (root, "name", config->name);
   write_string (root, "notes", config->notes);
+  write_string (root, "os", config->os);
+  vm_install_write (root, &config->install);
+  write_string (root, "group", config->group);
+  write_strings (root, "tags", config->tags);
   write_string (root, "nvram", config->nvram);
+  write_string (root, "generation", config->generation);
   write_string (root, "snapshot", config->snapshot);
   write_string (root, "resume", config->resume);
   write_string (root, "disposable", config->disposable);
+  write_string (root, "completes", config->completes);
   write_string (root, "clone-of", config->clone_of);
   write_string (root, "clone-snapshot", config->clone_snapshot);
+  write_string (root, "clone-hook", config->clone_hook);
   write_string (root, "template",
                 config->template_state != VM_TEMPLATE_NONE ? vm_template_names[config->template_state]
                                                            : NULL);
+  vm_schedule_write (root, &config->schedule);
+  write_string (root, "at-host-shutdown",
+                config->at_host_shutdown != VM_AT_SHUTDOWN_SUSPEND
+                  ? vm_at_shutdown_names[config->at_host_shutdown]
+                  : NULL);
+  write_desktop (root, config);
   write_string (root, "memory", memory);
   json_object_set_int_member (root, "cpus", config->cpus);
   write_cpu (root, config);

@@ -3,6 +3,7 @@
 
 #include "app/base/error.h"
 #include "app/bundle/vm-config-private.h"
+#include "app/bundle/vm-labels.h"
 #include "vmm/kvm/cpu-model.h"
 
 #include <stdarg.h>
@@ -18,8 +19,10 @@
 #define MAX_NICS             8
 #define MAX_SERIALS          4
 #define MAX_NAME             200
+#define MAX_AUTOSTART_ORDER  1000
 
 const char *const vm_template_names[] = { "none", "open", "sealed", NULL };
+const char *const vm_at_shutdown_names[] = { "suspend", "shutdown", "power-off", NULL };
 const char *const vm_watchdog_names[] = { "none", "notify", "pause", "reset", "power-off", NULL };
 
 G_DEFINE_BOXED_TYPE (VmConfig, vm_config, vm_config_copy, vm_config_free)
@@ -47,6 +50,7 @@ vm_nic_free (VmNic *nic)
   g_free (nic->id);
   g_free (nic->network);
   g_free (nic->mac);
+  g_free (nic->guest_mac);
   g_free (nic);
 }
 
@@ -73,6 +77,7 @@ vm_config_new_empty (void)
   config->balloon = true;
   config->virtio_input = true;
   config->sound = true;
+  config->launcher = true;
   return config;
 }
 
@@ -112,6 +117,7 @@ copy_devices (VmConfig *copy, const VmConfig *config)
       to->id = g_strdup (from->id);
       to->network = g_strdup (from->network);
       to->mac = g_strdup (from->mac);
+      to->guest_mac = g_strdup (from->guest_mac);
       to->model = from->model;
       to->link_down = from->link_down;
       to->extra = ref_extra (from->extra);
@@ -129,6 +135,17 @@ copy_devices (VmConfig *copy, const VmConfig *config)
     }
 }
 
+void
+vm_config_copy_labels (VmConfig *config, const VmConfig *from)
+{
+  GStrv tags = from != NULL ? g_strdupv (from->tags) : NULL;
+
+  vm_config_set (&config->notes, from != NULL ? from->notes : NULL);
+  vm_config_set (&config->group, from != NULL ? from->group : NULL);
+  g_strfreev (config->tags);
+  config->tags = tags;
+}
+
 VmConfig *
 vm_config_copy (const VmConfig *config)
 {
@@ -136,7 +153,7 @@ vm_config_copy (const VmConfig *config)
 
   copy->uuid = g_strdup (config->uuid);
   copy->name = g_strdup (config->name);
-  copy->notes = g_strdup (config->notes);
+  vm_config_copy_labels (copy, config);
   copy->memory = config->memory;
   copy->cpus = config->cpus;
   copy->cpu_model = g_strdup (config->cpu_model);
@@ -162,11 +179,21 @@ vm_config_copy (const VmConfig *config)
   copy->sound_microphone = g_strdup (config->sound_microphone);
   copy->nvram = g_strdup (config->nvram);
   copy->snapshot = g_strdup (config->snapshot);
+  copy->generation = g_strdup (config->generation);
   copy->resume = g_strdup (config->resume);
+  copy->clone_hook = g_strdup (config->clone_hook);
   copy->disposable = g_strdup (config->disposable);
   copy->clone_of = g_strdup (config->clone_of);
   copy->clone_snapshot = g_strdup (config->clone_snapshot);
+  copy->completes = g_strdup (config->completes);
   copy->template_state = config->template_state;
+  copy->schedule = config->schedule;
+  copy->os = g_strdup (config->os);
+  vm_install_copy (&copy->install, &config->install);
+  copy->at_host_shutdown = config->at_host_shutdown;
+  copy->launcher = config->launcher;
+  copy->autostart = config->autostart;
+  copy->autostart_order = config->autostart_order;
   copy->sound_extra = ref_extra (config->sound_extra);
   copy->extra = ref_extra (config->extra);
   copy->cpu_extra = ref_extra (config->cpu_extra);
@@ -184,13 +211,20 @@ vm_config_free (VmConfig *config)
   g_free (config->uuid);
   g_free (config->name);
   g_free (config->notes);
+  g_free (config->group);
+  g_strfreev (config->tags);
   g_free (config->cpu_model);
   g_free (config->sound_record);
   g_free (config->sound_microphone);
   g_free (config->nvram);
   g_free (config->snapshot);
+  g_free (config->generation);
   g_free (config->resume);
+  g_free (config->clone_hook);
   g_free (config->disposable);
+  g_free (config->os);
+  vm_install_clear (&config->install);
+  g_free (config->completes);
   g_free (config->clone_of);
   g_free (config->clone_snapshot);
   g_clear_pointer (&config->sound_extra, json_object_unref);
@@ -511,6 +545,9 @@ check_nics (const VmConfig *config, VmComplaint *complaint)
       if (nic->mac == NULL || !mac_is_valid (nic->mac))
         return complain (complaint, g_strdup_printf ("/networks/%u/mac", i),
                          "must be the address of one card, such as 52:54:00:12:34:56");
+      if (nic->guest_mac != NULL && !mac_is_valid (nic->guest_mac))
+        return complain (complaint, g_strdup_printf ("/networks/%u/guest-mac", i),
+                         "must be the address of one card, such as 52:54:00:12:34:56");
     }
   return true;
 }
@@ -542,19 +579,33 @@ vm_snapshot_id_is_valid (const char *id)
   return strlen (id) == 10 && strspn (id, "abcdefghijklmnopqrstuvwxyz234567") == 10;
 }
 
+/* "snapshots/ID", or that in another machine's folder. */
+static bool
+is_snapshot_folder (const char *path)
+{
+  g_autofree char *id = g_path_get_basename (path), *folder = g_path_get_dirname (path);
+
+  return vm_snapshot_id_is_valid (id)
+         && (g_str_equal (folder, "snapshots")
+             || (g_path_is_absolute (path) && g_str_has_suffix (folder, "/snapshots")));
+}
+
 static bool
 check_snapshot_members (const VmConfig *config, VmComplaint *complaint)
 {
   const char *resume = config->resume;
 
+  if (config->generation != NULL && !g_uuid_string_is_valid (config->generation))
+    return complain (complaint, g_strdup ("/generation"), "must be a UUID");
   if (config->snapshot != NULL && !vm_snapshot_id_is_valid (config->snapshot))
     return complain (complaint, g_strdup ("/snapshot"), "“%s” is no snapshot's id", config->snapshot);
   if (config->disposable != NULL && !vm_snapshot_id_is_valid (config->disposable))
     return complain (complaint, g_strdup ("/disposable"), "“%s” is no snapshot's id", config->disposable);
-  if (resume != NULL && !g_str_equal (resume, "suspended")
-      && !(g_str_has_prefix (resume, "snapshots/")
-           && vm_snapshot_id_is_valid (resume + strlen ("snapshots/"))))
-    return complain (complaint, g_strdup ("/resume"), "must be “suspended” or “snapshots/ID”");
+  if (resume != NULL && !g_str_equal (resume, "suspended") && !is_snapshot_folder (resume))
+    return complain (complaint, g_strdup ("/resume"),
+                     "must be “suspended”, “snapshots/ID”, or a path that ends so");
+  if (config->completes != NULL && !vm_snapshot_id_is_valid (config->completes))
+    return complain (complaint, g_strdup ("/completes"), "“%s” is no snapshot's id", config->completes);
   if (config->clone_of != NULL && !g_uuid_string_is_valid (config->clone_of))
     return complain (complaint, g_strdup ("/clone-of"), "must be a machine's UUID");
   if (config->clone_snapshot != NULL && !vm_snapshot_id_is_valid (config->clone_snapshot))
@@ -565,18 +616,31 @@ check_snapshot_members (const VmConfig *config, VmComplaint *complaint)
   return check_path (config->nvram, "/nvram", complaint);
 }
 
+static bool
+check_labels (const VmConfig *config, VmComplaint *complaint)
+{
+  g_autofree char *why = NULL;
+
+  if (config->group != NULL && !vm_group_is_valid (config->group, &why))
+    return complain (complaint, g_strdup ("/group"), "%s", why);
+  return vm_tags_are_valid ((const char *const *)config->tags, &why)
+         || complain (complaint, g_strdup ("/tags"), "%s", why);
+}
+
 bool
 vm_config_check_at (const VmConfig *config, VmComplaint *complaint)
 {
   if (config->uuid == NULL || !g_uuid_string_is_valid (config->uuid))
     return complain (complaint, g_strdup ("/uuid"), "must be a UUID, such as the command uuidgen prints");
-  if (!check_name (config->name, complaint) || !check_size (config, complaint)
-      || !check_path (config->kernel, "/boot/kernel", complaint)
+  if (!check_name (config->name, complaint) || !check_labels (config, complaint)
+      || !check_size (config, complaint) || !check_path (config->kernel, "/boot/kernel", complaint)
       || !check_path (config->initrd, "/boot/initrd", complaint) || !check_disks (config, complaint)
       || !check_nics (config, complaint))
     return false;
   if (config->kernel == NULL && (config->initrd != NULL || config->append != NULL))
     return complain (complaint, g_strdup ("/boot/kernel"), "missing; “initrd” and “append” go with a kernel");
+  if (config->autostart_order > MAX_AUTOSTART_ORDER)
+    return complain (complaint, g_strdup ("/autostart-order"), "must be 0 to %d", MAX_AUTOSTART_ORDER);
   return check_serials (config, complaint) && check_snapshot_members (config, complaint);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "app/bundle/vm-install.h"
+#include "app/bundle/vm-schedule.h"
 #include "devices/platform/machine-spec.h"
 
 #include <glib-object.h>
@@ -25,6 +27,13 @@ typedef enum {
   VM_TEMPLATE_SEALED, /* it can't be started or changed */
 } VmTemplate;
 
+/* What becomes of a machine that runs when its owner logs out or the host shuts down. */
+typedef enum {
+  VM_AT_SHUTDOWN_SUSPEND,   /* to disk; its next start goes on from there */
+  VM_AT_SHUTDOWN_SHUTDOWN,  /* its guest is asked to; one that takes too long is suspended */
+  VM_AT_SHUTDOWN_POWER_OFF, /* the plug is pulled */
+} VmAtShutdown;
+
 typedef struct {
   char *id; /* "disk0", "cd0": unique, stays when others are removed */
   DiskKind kind;
@@ -41,6 +50,7 @@ typedef struct {
   char *id;      /* "net0" */
   char *network; /* "nat" or "none" */
   char *mac;
+  char *guest_mac; /* (nullable): the one that its guest still has, until the clone's hook has run */
   NicModel model;
   bool link_down;    /* the cable is out */
   JsonObject *extra; /* private */
@@ -57,6 +67,8 @@ struct VmConfig {
   char *uuid;
   char *name;
   char *notes;     /* (nullable) */
+  char *group;     /* (nullable): vm-labels.h */
+  GStrv tags;      /* (nullable): vm-labels.h */
   uint64_t memory; /* bytes, a multiple of 1 MiB */
   unsigned cpus;
   char *cpu_model;       /* (nullable): NULL: the host's processor */
@@ -79,17 +91,33 @@ struct VmConfig {
   GraphicsKind graphics;
   unsigned heads; /* 1..4 screens; GRAPHICS_VGA has one */
   char *nvram;    /* (nullable): the file with the firmware's variables, in the bundle; NULL: BUNDLE_NVRAM */
-  char *snapshot; /* (nullable): id of the snapshot that it stems from */
-  char *resume;   /* (nullable): the folder in the bundle from whose state the next start goes on */
-  char *clone_of; /* (nullable): UUID of the machine on whose layers it lies */
+  char *generation; /* (nullable): a UUID, a new one whenever it went back or was copied; NULL: @uuid is it */
+  char *snapshot;   /* (nullable): id of the snapshot that it stems from */
+  char *resume; /* (nullable): the folder from whose state the next start goes on: in the bundle; absolute: of
+                   the snapshot that an instant clone is of */
+  char *clone_of;       /* (nullable): UUID of the machine on whose layers it lies */
   char *clone_snapshot; /* (nullable): id of the snapshot there */
-  char *disposable;     /* (nullable): id of the snapshot to which it goes back at each power-off */
+  char *clone_hook; /* (nullable): an instant clone's guest is still to be told who it is: by this command as
+                       well, if it isn't "" */
+  char *disposable; /* (nullable): id of the snapshot to which it goes back at each power-off */
+  char *completes;  /* (nullable): id of the snapshot that was taken by the change that wrote this */
   VmTemplate template_state;
+  VmSchedule schedule;
+  char
+    *os; /* (nullable): id of its operating system (app/os), as far as its owner said or it was recognised */
+  VmInstall install;
+  VmAtShutdown at_host_shutdown;
+  bool launcher;            /* the desktop's menu of applications has an entry for it */
+  bool autostart;           /* it starts when its owner logs in */
+  unsigned autostart_order; /* 0..1000: machines with a lower number start earlier */
   JsonObject *extra, *boot_extra, *cpu_extra, *sound_extra, *display_extra; /* private */
 };
 
 /* How "template" is written; number n is VmTemplate n, the first stands for its absence. NULL ends. */
 extern const char *const vm_template_names[];
+
+/* How "at-host-shutdown" is written, by VmAtShutdown. NULL ends. */
+extern const char *const vm_at_shutdown_names[];
 
 /* How "watchdog" is written: "none", or an action; number n + 1 is BoardAction n. NULL ends. */
 extern const char *const vm_watchdog_names[];
@@ -111,6 +139,9 @@ VmDisk *vm_config_add_scsi_host (VmConfig *config, const char *path); /* /dev/sg
 VmNic *vm_config_add_nic (VmConfig *config, const char *network);
 /* @path: (nullable): a file; NULL: a console. */
 VmSerial *vm_config_add_serial (VmConfig *config, const char *path);
+
+/* What its owner keeps beside it, notes, group and tags, becomes that of @from (nullable: none). */
+void vm_config_copy_labels (VmConfig *config, const VmConfig *from);
 
 /* Replaces a string member: vm_config_set (&config->name, "Web server"). */
 void vm_config_set (char **member, const char *value);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 /* A host that does not answer (stopped in a debugger, say) must not hold up the others. */
-#define SETTLE_TIMEOUT_MS 3000
+#define SETTLE_TIMEOUT_MS 10000
 
 /* --- options --- */
 
@@ -207,6 +207,34 @@ cli_find_vm (BonsaiLibrary *library, const char *key, GError **error)
                  "There is no machine named “%s” in %s; see “bonsai list”", key,
                  bonsai_library_get_folder (library));
   return vm;
+}
+
+void
+cli_tell_desktop (BonsaiLibrary *library)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (BonsaiLibrary) now = bonsai_library_new (bonsai_library_get_folder (library), &error);
+
+  if (now == NULL || !bonsai_library_update_desktop (now, &error))
+    g_printerr ("bonsai: %s\n", error->message);
+}
+
+VmConfig *
+cli_copy_config (BonsaiVm *vm, GError **error)
+{
+  const VmConfig *config = bonsai_vm_get_config (vm);
+
+  if (config == NULL)
+    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "“%s” is broken: %s", bonsai_vm_get_name (vm),
+                 bonsai_vm_get_state_text (vm));
+  return config != NULL ? vm_config_copy (config) : NULL;
+}
+
+bool
+cli_parse_switch (const char *text, gboolean *on)
+{
+  *on = g_str_equal (text, "on");
+  return *on || g_str_equal (text, "off");
 }
 
 static BonsaiSession *

@@ -20,10 +20,10 @@ struct Verb {
   int (*run) (const Verb *verb, int argc, char **argv);
 };
 
-extern const Verb verb_cd, verb_clone, verb_console, verb_create, verb_delete, verb_disk, verb_doctor,
-  verb_guest, verb_host, verb_key, verb_link, verb_list, verb_memory, verb_mouse, verb_pause, verb_purge,
-  verb_reset, verb_resume, verb_run, verb_screenshot, verb_show, verb_shutdown, verb_snapshot, verb_start,
-  verb_stop, verb_suspend, verb_template, verb_type, verb_undelete;
+extern const Verb verb_autostart, verb_cd, verb_clone, verb_console, verb_create, verb_delete, verb_disk,
+  verb_doctor, verb_guest, verb_host, verb_key, verb_label, verb_launcher, verb_link, verb_list, verb_memory,
+  verb_mouse, verb_pause, verb_purge, verb_reset, verb_resume, verb_run, verb_screenshot, verb_show,
+  verb_shutdown, verb_snapshot, verb_start, verb_stop, verb_suspend, verb_template, verb_type, verb_undelete;
 
 /**
  * cli_parse:
@@ -71,6 +71,15 @@ BonsaiLibrary *cli_open_library (GError **error);
 
 /* The machine @key of the library, or an error that says what there is. (transfer none) */
 BonsaiVm *cli_find_vm (BonsaiLibrary *library, const char *key, GError **error);
+
+/* The desktop's menu shows what was made or changed beside @library. */
+void cli_tell_desktop (BonsaiLibrary *library);
+
+/* A copy of its description to change and save. (transfer full), or NULL with @error set: it is broken. */
+VmConfig *cli_copy_config (BonsaiVm *vm, GError **error);
+
+/* "on" and "off". Returns: whether @text is one of them. */
+bool cli_parse_switch (const char *text, gboolean *on);
 
 /* The machine @key that runs: of the library, or one without a bundle (bonsai run). */
 BonsaiSession *cli_find_session (const char *key, GError **error);

@@ -89,6 +89,14 @@ cli_snapshot_time (const SnapshotNode *node)
   return time != NULL && node->created != 0 ? g_date_time_format (time, "%Y-%m-%d %H:%M") : g_strdup ("?");
 }
 
+char *
+cli_time_iso8601 (gint64 time)
+{
+  g_autoptr (GDateTime) utc = time != 0 ? g_date_time_new_from_unix_utc (time / G_USEC_PER_SEC) : NULL;
+
+  return utc != NULL ? g_date_time_format_iso8601 (utc) : NULL;
+}
+
 static void
 add_disks (JsonBuilder *builder, const SnapshotNode *node)
 {

@@ -9,7 +9,8 @@ G_BEGIN_DECLS
 
 /* The verbs of “bonsai snapshot”. */
 extern const Verb verb_snapshot_delete, verb_snapshot_diff, verb_snapshot_disposable, verb_snapshot_list,
-  verb_snapshot_rename, verb_snapshot_restore, verb_snapshot_show, verb_snapshot_take, verb_snapshot_tree;
+  verb_snapshot_rename, verb_snapshot_restore, verb_snapshot_schedule, verb_snapshot_show, verb_snapshot_take,
+  verb_snapshot_tree;
 
 /* A machine and its snapshots. Its running process changes them, if there is one; else this one, which holds
  * the lock then. */
@@ -41,6 +42,8 @@ void cli_give_back (CliSnapshots *snapshots, bool progress);
 void cli_add_snapshot (JsonBuilder *builder, const SnapshotTree *tree, const SnapshotNode *node);
 /* "2026-05-04 12:30", in local time. (transfer full) */
 char *cli_snapshot_time (const SnapshotNode *node);
+/* "2026-05-04T12:30:00Z" of µs since 1970; NULL for 0. (nullable) (transfer full) */
+char *cli_time_iso8601 (gint64 time);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliSnapshots, cli_snapshots_clear)
 

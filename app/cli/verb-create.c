@@ -6,24 +6,27 @@
 #include "app/cli/chip-options.h"
 #include "app/cli/cpu-options.h"
 #include "app/cli/disk-argument.h"
+#include "app/cli/install-options.h"
 #include "app/disk/disk-look.h"
 #include "app/guests/guests.h"
 
 typedef struct {
   char *memory, *disk, *cdrom, *kernel, *initrd, *append, *network, *nic, *notes, *ready, *disk_bus,
-    *firmware;
+    *firmware, *at_shutdown;
   char **existing, **scsi_hosts;
   ChipOptions chips;
   CpuOptions cpus;
+  InstallOptions install;
   gboolean json, list_ready;
 } Options;
 
 static void
 options_clear (Options *options)
 {
-  char **strings[] = { &options->memory, &options->disk,   &options->cdrom,    &options->kernel,
-                       &options->initrd, &options->append, &options->network,  &options->nic,
-                       &options->notes,  &options->ready,  &options->disk_bus, &options->firmware };
+  char **strings[] = { &options->memory,     &options->disk,   &options->cdrom,    &options->kernel,
+                       &options->initrd,     &options->append, &options->network,  &options->nic,
+                       &options->notes,      &options->ready,  &options->disk_bus, &options->firmware,
+                       &options->at_shutdown };
 
   for (unsigned i = 0; i < G_N_ELEMENTS (strings); i++)
     g_free (*strings[i]);
@@ -31,6 +34,7 @@ options_clear (Options *options)
   g_strfreev (options->scsi_hosts);
   chip_options_clear (&options->chips);
   cpu_options_clear (&options->cpus);
+  install_options_clear (&options->install);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
@@ -161,6 +165,9 @@ apply (VmConfig *config, const Options *options, GError **error)
   for (unsigned i = 0; options->firmware != NULL && firmware_names[i] != NULL; i++)
     if (g_str_equal (firmware_names[i], options->firmware))
       config->firmware = i;
+  for (unsigned i = 0; options->at_shutdown != NULL && vm_at_shutdown_names[i] != NULL; i++)
+    if (g_str_equal (vm_at_shutdown_names[i], options->at_shutdown))
+      config->at_host_shutdown = i;
   if (options->notes != NULL)
     vm_config_set (&config->notes, options->notes);
   set_absolute (&config->kernel, options->kernel);
@@ -232,6 +239,47 @@ list_ready (const HostReport *host, bool json)
   return EXIT_STATUS_OK;
 }
 
+/* What the system does well with, for what was not said. */
+static void
+recommend (VmConfig *config, const Options *options)
+{
+  const VmDraft *draft = options->install.draft;
+
+  config->memory = draft->memory;
+  config->cpus = draft->cpus;
+  config->graphics = draft->graphics;
+  if (draft->uefi)
+    config->firmware = FIRMWARE_UEFI;
+  if (draft->os != NULL)
+    vm_config_set (&config->os, draft->os->id);
+  for (unsigned i = 0; i < config->nics->len; i++)
+    ((VmNic *)g_ptr_array_index (config->nics, i))->model = draft->nic;
+}
+
+/* A disk that nothing was said about sits where the system has a driver, and one that it installs itself on
+ * is made. */
+static void
+recommend_disks (VmConfig *config, const Options *options)
+{
+  const VmDraft *draft = options->install.draft;
+
+  if (vm_draft_is_express (draft) && options->disk == NULL && options->existing == NULL)
+    {
+      VmDisk *disk = vm_config_add_disk (config, "disks/disk0.qcow2", draft->disk);
+
+      vm_config_set (&disk->options.format, "qcow2");
+      g_ptr_array_steal_index (config->disks, config->disks->len - 1); /* it is tried before the installer */
+      g_ptr_array_insert (config->disks, 0, disk);
+    }
+  for (unsigned i = 0; options->disk_bus == NULL && i < config->disks->len; i++)
+    {
+      VmDisk *disk = g_ptr_array_index (config->disks, i);
+
+      if (disk->kind == DISK_KIND_DISK && disk->bus == DISK_BUS_VIRTIO)
+        disk->bus = draft->bus;
+    }
+}
+
 static VmConfig *
 make_config (const Options *options, const char *name, const HostReport *host, GError **error)
 {
@@ -242,14 +290,37 @@ make_config (const Options *options, const char *name, const HostReport *host, G
     return NULL;
   if (name != NULL)
     vm_config_set (&config->name, name);
-  if (!apply (config, options, error) || !vm_limits_check (host, config->memory, config->cpus, error))
+  if (options->install.draft != NULL)
+    recommend (config, options);
+  if (!apply (config, options, error))
+    return NULL;
+  if (options->install.draft != NULL)
+    recommend_disks (config, options);
+  if (!vm_limits_check (host, config->memory, config->cpus, error))
     return NULL;
   return g_steal_pointer (&config);
 }
 
-static int
-create (const Options *options, const char *name)
+static bool
+look_at_system (Options *options, OsCatalog *catalog, const char *name, const HostReport *host,
+                GError **error)
 {
+  g_auto (DiskArgument) argument = { 0 };
+  g_autofree char *path = NULL;
+
+  if (!install_options_given (&options->install))
+    return true;
+  if (options->cdrom != NULL && !disk_argument_parse (&argument, "--cdrom", options->cdrom, error))
+    return false;
+  if (argument.what != NULL && argument.what[0] != '\0')
+    path = g_canonicalize_filename (argument.what, NULL);
+  return install_options_look (&options->install, catalog, name, path, host, error);
+}
+
+static int
+create (Options *options, const char *name)
+{
+  g_autoptr (OsCatalog) catalog = os_catalog_new ();
   g_autoptr (HostReport) host = host_check (NULL);
   g_autoptr (BonsaiLibrary) library = NULL;
   g_autoptr (VmConfig) config = NULL;
@@ -259,9 +330,13 @@ create (const Options *options, const char *name)
 
   if (options->list_ready)
     return list_ready (host, options->json);
+  if (options->install.list_os || options->install.list_media)
+    return install_options_list (&options->install, options->json);
+  if (!look_at_system (options, catalog, name, host, &error))
+    return cli_fail (error);
   config = make_config (options, name, host, &error);
   library = config != NULL ? cli_open_library (&error) : NULL;
-  vm = library != NULL ? bonsai_library_create (library, config, &error) : NULL;
+  vm = library != NULL ? install_options_create (&options->install, catalog, library, config, &error) : NULL;
   if (vm == NULL)
     return cli_fail (error);
   if (options->json)
@@ -304,17 +379,21 @@ run_create (const Verb *verb, int argc, char **argv)
     { "nic", 0, 0, G_OPTION_ARG_STRING, &options.nic, "The network card: virtio or e1000e (virtio)",
       "MODEL" },
     CHIP_OPTION_ENTRIES (&options.chips),
+    { "at-host-shutdown", 0, 0, G_OPTION_ARG_STRING, &options.at_shutdown,
+      "What becomes of it when the host shuts down: suspend, shutdown or power-off (suspend)", "ACTION" },
     { "notes", 0, 0, G_OPTION_ARG_STRING, &options.notes, "Whatever its owner wants to remember", "TEXT" },
     { "ready", 0, 0, G_OPTION_ARG_STRING, &options.ready,
       "A guest from this host's packages; best: the best one", "ID" },
     { "list-ready", 0, 0, G_OPTION_ARG_NONE, &options.list_ready, "List those guests", NULL },
+    INSTALL_OPTION_ENTRIES (&options.install),
     { "json", 0, 0, G_OPTION_ARG_NONE, &options.json, "Print JSON", NULL },
     G_OPTION_ENTRY_NULL,
   };
 
   if (!cli_parse (verb, entries, &argc, &argv, 0, 1, &status))
     return status;
-  if (argc < 2 && options.ready == NULL && !options.list_ready)
+  if (argc < 2 && options.ready == NULL && !options.list_ready && !options.install.list_os
+      && !options.install.list_media)
     return cli_usage (verb, "the machine needs a name");
   if (options.cpus.cpus < 0)
     return cli_usage (verb, "--cpus must be 1 or more");
@@ -324,6 +403,8 @@ run_create (const Verb *verb, int argc, char **argv)
     return cli_usage (verb, "--nic must be virtio or e1000e");
   if (options.firmware != NULL && !g_strv_contains (firmware_names, options.firmware))
     return cli_usage (verb, "--firmware must be bios, uefi or uefi-secure");
+  if (options.at_shutdown != NULL && !g_strv_contains (vm_at_shutdown_names, options.at_shutdown))
+    return cli_usage (verb, "--at-host-shutdown must be suspend, shutdown or power-off");
   return create (&options, argc > 1 ? argv[1] : NULL);
 }
 

@@ -90,6 +90,18 @@ typedef struct {
   int status;
 } Doctor;
 
+/* @name: (nullable): a machine's */
+static void
+report (Doctor *doctor, const char *name, GPtrArray *findings)
+{
+  doctor->status = worst (doctor->status, findings);
+  if (doctor->json)
+    add_json (doctor->builder, name, findings);
+  else
+    print_text (name != NULL ? name : "The library", findings);
+  g_ptr_array_unref (findings);
+}
+
 static bool
 visit_one (Doctor *doctor, BonsaiVm *vm, GError **error)
 {
@@ -98,22 +110,60 @@ visit_one (Doctor *doctor, BonsaiVm *vm, GError **error)
 
   if (!cli_run_task (run_task, &visit, doctor->progress, error))
     return false;
-  doctor->status = worst (doctor->status, visit.findings);
-  if (doctor->json)
-    add_json (doctor->builder, name, visit.findings);
-  else
-    print_text (name, visit.findings);
-  g_ptr_array_unref (visit.findings);
+  report (doctor, name, visit.findings);
   return true;
+}
+
+/* How many machines it is a clone of a clone of. */
+static guint
+depth_of (BonsaiLibrary *library, BonsaiVm *vm)
+{
+  guint depth = 0, most = g_list_model_get_n_items (G_LIST_MODEL (library));
+
+  while (vm != NULL && depth < most)
+    {
+      const VmConfig *config = bonsai_vm_get_config (vm);
+
+      vm =
+        config != NULL && config->clone_of != NULL ? bonsai_library_find (library, config->clone_of) : NULL;
+      depth += vm != NULL;
+    }
+  return depth;
+}
+
+static int
+compare_depths (gconstpointer a, gconstpointer b, gpointer library)
+{
+  return (int)depth_of (library, *(BonsaiVm *const *)b) - (int)depth_of (library, *(BonsaiVm *const *)a);
+}
+
+/* Clones first: what is finished there, their origins need no longer. (transfer full): of BonsaiVm */
+static GPtrArray *
+machines_by_depth (BonsaiLibrary *library)
+{
+  GPtrArray *machines = g_ptr_array_new_with_free_func (g_object_unref);
+
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (library)); i++)
+    g_ptr_array_add (machines, g_list_model_get_item (G_LIST_MODEL (library), i));
+  g_ptr_array_sort_with_data (machines, compare_depths, library);
+  return machines;
 }
 
 /* All that can be; who runs, or can't be read, doesn't keep the others waiting. */
 static void
 visit_all (Doctor *doctor, BonsaiLibrary *library)
 {
-  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (library)); i++)
+  g_autoptr (GPtrArray) machines = NULL;
+  GPtrArray *unfinished = doctor_examine_library (bonsai_library_get_folder (library), &doctor->how);
+
+  if (unfinished->len > 0)
+    report (doctor, NULL, unfinished);
+  else
+    g_ptr_array_unref (unfinished);
+  machines = machines_by_depth (library);
+  for (guint i = 0; i < machines->len; i++)
     {
-      g_autoptr (BonsaiVm) vm = g_list_model_get_item (G_LIST_MODEL (library), i);
+      BonsaiVm *vm = g_ptr_array_index (machines, i);
       g_autoptr (GError) error = NULL;
 
       if (visit_one (doctor, vm, &error))

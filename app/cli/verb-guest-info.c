@@ -138,10 +138,12 @@ const Verb verb_guest_addresses = { "guest addresses", "NAME", "Show a guest's n
 
 /* --- time --- */
 
+/* @asked: when, by this computer's clock: the guest looked at its own between then and now. */
 static int
-print_time (gint64 ns, bool json)
+print_time (gint64 ns, gint64 asked, bool json)
 {
-  double behind = (double)(g_get_real_time () - ns / 1000) / G_TIME_SPAN_SECOND;
+  gint64 now = g_get_real_time ();
+  double behind = (double)(now - ns / 1000) / G_TIME_SPAN_SECOND;
   g_autoptr (GDateTime) time = g_date_time_new_from_unix_local (ns / 1000000000);
   g_autofree char *text = time != NULL ? g_date_time_format (time, "%F %T %Z") : NULL;
   g_autoptr (JsonBuilder) builder = json_builder_new ();
@@ -157,6 +159,8 @@ print_time (gint64 ns, bool json)
   json_builder_add_double_value (builder, (double)ns / 1e9);
   json_builder_set_member_name (builder, "behind");
   json_builder_add_double_value (builder, behind);
+  json_builder_set_member_name (builder, "took");
+  json_builder_add_double_value (builder, (double)(now - asked) / G_TIME_SPAN_SECOND);
   json_builder_end_object (builder);
   cli_print_json (builder);
   return EXIT_STATUS_OK;
@@ -173,18 +177,19 @@ run_time (const Verb *verb, int argc, char **argv)
   };
   g_autoptr (GVariant) answer = NULL;
   GError *error = NULL;
-  gint64 ns = 0;
+  gint64 ns = 0, asked;
   int status;
 
   if (!cli_parse (verb, entries, &argc, &argv, 1, 1, &status))
     return status;
+  asked = g_get_real_time ();
   answer = guest_ask_simply (argv[1], set ? "set-time" : "time", &error);
   if (answer == NULL)
     return cli_fail (error);
   if (set)
     return EXIT_STATUS_OK;
   g_variant_lookup (answer, "time", "x", &ns);
-  return print_time (ns, json);
+  return print_time (ns, asked, json);
 }
 
 const Verb verb_guest_time = { "guest time", "NAME", "Show a guest's time, or set it", run_time };

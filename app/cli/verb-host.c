@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli/cli.h"
 
+#include "app/host/host-session.h"
 #include "vmm/kvm/cpuid.h"
 #include "vmm/kvm/host-check.h"
 
@@ -143,6 +144,7 @@ run_host (const Verb *verb, int argc, char **argv)
   if (cpus)
     return list_models (json);
   report = host_check (NULL);
+  host_session_check (report);
   if (json)
     print_json (report);
   else

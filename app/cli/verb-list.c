@@ -1,6 +1,18 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli/cli.h"
 
+#include "app/library/library-search.h"
+
+static void
+add_tags (JsonBuilder *builder, const VmConfig *config)
+{
+  json_builder_set_member_name (builder, "tags");
+  json_builder_begin_array (builder);
+  for (unsigned i = 0; config->tags != NULL && config->tags[i] != NULL; i++)
+    json_builder_add_string_value (builder, config->tags[i]);
+  json_builder_end_array (builder);
+}
+
 static void
 add_vm (JsonBuilder *builder, BonsaiVm *vm)
 {
@@ -17,6 +29,8 @@ add_vm (JsonBuilder *builder, BonsaiVm *vm)
     {
       cli_add_int (builder, "memory", (gint64)config->memory);
       cli_add_int (builder, "cpus", config->cpus);
+      cli_add_string (builder, "group", config->group);
+      add_tags (builder, config);
     }
   json_builder_end_object (builder);
 }
@@ -35,7 +49,7 @@ add_stray (JsonBuilder *builder, BonsaiSession *session)
 }
 
 static void
-print_json (BonsaiLibrary *library, GPtrArray *strays)
+print_json (BonsaiLibrary *library, const LibraryQuery *query, GPtrArray *strays)
 {
   g_autoptr (JsonBuilder) builder = json_builder_new ();
 
@@ -44,7 +58,8 @@ print_json (BonsaiLibrary *library, GPtrArray *strays)
     {
       g_autoptr (BonsaiVm) vm = g_list_model_get_item (G_LIST_MODEL (library), i);
 
-      add_vm (builder, vm);
+      if (library_query_matches (query, vm))
+        add_vm (builder, vm);
     }
   for (guint i = 0; i < strays->len; i++)
     add_stray (builder, g_ptr_array_index (strays, i));
@@ -62,7 +77,7 @@ print_line (const char *name, BonsaiState state, const char *memory, const char 
 }
 
 static void
-print_table (BonsaiLibrary *library, GPtrArray *strays)
+print_table (BonsaiLibrary *library, const LibraryQuery *query, GPtrArray *strays)
 {
   g_print ("%-24s %-9s %7s %4s\n", "NAME", "STATE", "MEMORY", "CPUS");
   for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (library)); i++)
@@ -72,8 +87,9 @@ print_table (BonsaiLibrary *library, GPtrArray *strays)
       g_autofree char *memory = config != NULL ? vm_format_size (config->memory) : g_strdup ("");
       g_autofree char *cpus = config != NULL ? g_strdup_printf ("%u", config->cpus) : g_strdup ("");
 
-      print_line (bonsai_vm_get_name (vm), bonsai_vm_get_state (vm), memory, cpus,
-                  bonsai_vm_get_state_text (vm));
+      if (library_query_matches (query, vm))
+        print_line (bonsai_vm_get_name (vm), bonsai_vm_get_state (vm), memory, cpus,
+                    bonsai_vm_get_state_text (vm));
     }
   for (guint i = 0; i < strays->len; i++)
     {
@@ -102,17 +118,38 @@ print_trash (BonsaiLibrary *library, bool json)
     cli_print_json (builder);
 }
 
+/* What is asked for, as people would type it. */
+static LibraryQuery *
+make_query (const char *words, const char *group, char **tags)
+{
+  g_autoptr (GString) text = g_string_new (words);
+
+  if (group != NULL)
+    g_string_append_printf (text, " group:\"%s\"", group);
+  for (unsigned i = 0; tags != NULL && tags[i] != NULL; i++)
+    g_string_append_printf (text, " tag:\"%s\"", tags[i]);
+  return library_query_new (text->str);
+}
+
 static int
 run_list (const Verb *verb, int argc, char **argv)
 {
   gboolean json = false, deleted = false;
+  g_autofree char *group = NULL, *words = NULL;
+  g_auto (GStrv) tags = NULL;
   int status;
   const GOptionEntry entries[] = {
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL },
     { "deleted", 0, 0, G_OPTION_ARG_NONE, &deleted, "List what “bonsai undelete” can bring back", NULL },
+    { "group", 0, 0, G_OPTION_ARG_STRING, &group, "Only what is in this group, and the groups in it",
+      "GROUP" },
+    { "tag", 0, 0, G_OPTION_ARG_STRING_ARRAY, &tags, "Only what has this tag", "TAG" },
+    { "search", 0, 0, G_OPTION_ARG_STRING, &words,
+      "Only what has these words in its name, tags, notes or group", "WORDS" },
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (BonsaiLibrary) library = NULL;
+  g_autoptr (LibraryQuery) query = NULL;
   g_autoptr (GPtrArray) strays = NULL;
   GError *error = NULL;
 
@@ -126,13 +163,15 @@ run_list (const Verb *verb, int argc, char **argv)
       print_trash (library, json);
       return EXIT_STATUS_OK;
     }
-  strays = cli_list_strays (library);
+  query = make_query (words, group, tags);
+  /* What has no bundle has no labels. */
+  strays = library_query_is_empty (query) ? cli_list_strays (library) : g_ptr_array_new ();
   if (json)
-    print_json (library, strays);
+    print_json (library, query, strays);
   else if (g_list_model_get_n_items (G_LIST_MODEL (library)) == 0 && strays->len == 0)
     g_print ("There are no machines yet; “bonsai create” makes one.\n");
   else
-    print_table (library, strays);
+    print_table (library, query, strays);
   return EXIT_STATUS_OK;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli/cli.h"
 
+#include "app/bundle/vm-labels.h"
 static void
 print_json (BonsaiVm *vm)
 {
@@ -76,10 +77,20 @@ print_config (const VmConfig *config)
       g_print ("%s   %-8u %s%s%s\n", i == 0 ? "Serial:" : "       ", i + 1, serial_kind_names[serial->kind],
                serial->path != NULL ? " " : "", serial->path != NULL ? serial->path : "");
     }
+  if (config->at_host_shutdown != VM_AT_SHUTDOWN_SUSPEND)
+    g_print ("At the host's shutdown: %s\n", vm_at_shutdown_names[config->at_host_shutdown]);
   if (config->on_panic != BOARD_ACTION_NOTIFY)
     g_print ("On panic: %s\n", board_action_names[config->on_panic]);
   if (config->watchdog)
     g_print ("Watchdog: %s\n", board_action_names[config->watchdog_action]);
+  if (config->group != NULL)
+    g_print ("Group:    %s\n", config->group);
+  if (config->tags != NULL && config->tags[0] != NULL)
+    {
+      g_autofree char *tags = vm_tags_format ((const char *const *)config->tags);
+
+      g_print ("Tags:     %s\n", tags);
+    }
   if (config->notes != NULL && config->notes[0] != '\0')
     g_print ("Notes:    %s\n", config->notes);
 }

@@ -5,7 +5,7 @@
 typedef struct {
   CliSnapshots *snapshots;
   SnapshotTake what;
-  bool progress;
+  bool progress, disks_only;
   char *id;
   guint64 pause; /* ns; of a machine that runs */
 } Take;
@@ -29,6 +29,8 @@ take_running (Take *take, GError **error)
     g_variant_dict_insert (&arguments, "name", "s", take->what.name);
   if (take->what.note != NULL)
     g_variant_dict_insert (&arguments, "note", "s", take->what.note);
+  if (take->disks_only)
+    g_variant_dict_insert (&arguments, "disks-only", "b", TRUE);
   result = cli_ask_for_change (take->snapshots, "take", &arguments, take->progress, error);
   if (result == NULL)
     return false;
@@ -62,10 +64,12 @@ print (const Take *take, bool json)
 static int
 run_take (const Verb *verb, int argc, char **argv)
 {
-  gboolean json = false, progress = false;
+  gboolean json = false, progress = false, disks_only = false;
   g_autofree char *note = NULL, *id = NULL;
   const GOptionEntry entries[] = {
     { "note", 'n', 0, G_OPTION_ARG_STRING, &note, "What is to be remembered of it", "TEXT" },
+    { "disks-only", 0, 0, G_OPTION_ARG_NONE, &disks_only,
+      "Without the memory of a machine that runs: going back there is as after a power failure", NULL },
     { "progress", 'p', 0, G_OPTION_ARG_NONE, &progress, "Show progress always", NULL },
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL },
     G_OPTION_ENTRY_NULL,
@@ -82,6 +86,7 @@ run_take (const Verb *verb, int argc, char **argv)
     return cli_fail (error);
   take.what = (SnapshotTake){ .name = argc > 2 ? argv[2] : NULL, .note = note };
   take.progress = progress;
+  take.disks_only = disks_only;
   done = snapshots.machine.session != NULL ? take_running (&take, &error)
                                            : cli_run_task (run_task, &take, progress, &error);
   id = take.id;

@@ -2,9 +2,9 @@
 #include "app/cli/snapshot.h"
 
 static const Verb *const verbs[] = {
-  &verb_snapshot_take,   &verb_snapshot_list,   &verb_snapshot_tree,
-  &verb_snapshot_show,   &verb_snapshot_diff,   &verb_snapshot_restore,
-  &verb_snapshot_delete, &verb_snapshot_rename, &verb_snapshot_disposable,
+  &verb_snapshot_take,       &verb_snapshot_list,     &verb_snapshot_tree,   &verb_snapshot_show,
+  &verb_snapshot_diff,       &verb_snapshot_restore,  &verb_snapshot_delete, &verb_snapshot_rename,
+  &verb_snapshot_disposable, &verb_snapshot_schedule,
 };
 
 static void

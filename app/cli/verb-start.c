@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/base/error.h"
 #include "app/cli/disk.h"
+#include "app/host/host-session.h"
 #include "vmm/base/number.h"
 
 #include <glib-unix.h>
@@ -14,7 +15,8 @@
 /* Of a process that does nothing else: its signal sources stay to the end. */
 typedef struct {
   BonsaiVm *vm;
-  bool leaving;
+  HostSession *host;
+  bool leaving, interrupted;
 } Foreground;
 
 static void
@@ -23,15 +25,32 @@ ignore_control (GObject *source, GAsyncResult *result, gpointer data)
   bonsai_vm_control_finish (BONSAI_VM (source), result, NULL);
 }
 
-/* A second one does what signals do by default: end the process at once. */
+/* Ctrl+C. A second one does what signals do by default: end the process at once. */
 static gboolean
-on_signal (gpointer data)
+on_interrupt (gpointer data)
+{
+  Foreground *foreground = data;
+
+  foreground->leaving = foreground->interrupted = true;
+  if (bonsai_vm_get_session (foreground->vm) != NULL)
+    bonsai_vm_control_async (foreground->vm, BONSAI_CONTROL_POWER_OFF, 0, NULL, ignore_control, NULL);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+ended (GObject *source, GAsyncResult *result, gpointer data)
+{
+  host_session_end_finish (result);
+}
+
+/* The session or the host ends, or somebody wants this process to. */
+static gboolean
+on_end (gpointer data)
 {
   Foreground *foreground = data;
 
   foreground->leaving = true;
-  if (bonsai_vm_get_session (foreground->vm) != NULL)
-    bonsai_vm_control_async (foreground->vm, BONSAI_CONTROL_POWER_OFF, 0, NULL, ignore_control, NULL);
+  host_session_end_async (foreground->host, ended, NULL);
   return G_SOURCE_REMOVE;
 }
 
@@ -64,15 +83,16 @@ on_state_text (BonsaiVm *vm)
 }
 
 static int
-run_in_foreground (BonsaiVm *vm, BonsaiStartFlags flags, int status_fd)
+run_in_foreground (BonsaiLibrary *library, BonsaiVm *vm, BonsaiStartFlags flags, int status_fd)
 {
-  Foreground foreground = { .vm = vm };
+  g_autoptr (HostSession) host = host_session_new (library, NULL);
+  Foreground foreground = { .vm = vm, .host = host };
   g_auto (CliWait) wait = { 0 };
   GError *error = NULL;
 
-  g_unix_signal_add (SIGINT, on_signal, &foreground);
-  g_unix_signal_add (SIGTERM, on_signal, &foreground);
-  g_unix_signal_add (SIGHUP, on_signal, &foreground);
+  g_unix_signal_add (SIGINT, on_interrupt, &foreground);
+  g_unix_signal_add (SIGTERM, on_end, &foreground);
+  g_unix_signal_add (SIGHUP, on_end, &foreground);
   signal (SIGPIPE, SIG_IGN);
   g_signal_connect (vm, "notify::state-text", G_CALLBACK (on_state_text), NULL);
   bonsai_vm_start_async (vm, flags, NULL, cli_wait_ready, &wait);
@@ -82,8 +102,8 @@ run_in_foreground (BonsaiVm *vm, BonsaiStartFlags flags, int status_fd)
       return cli_fail (error);
     }
   tell_status (status_fd, "ok");
-  if (foreground.leaving)
-    on_signal (&foreground);
+  if (foreground.interrupted)
+    on_interrupt (&foreground);
   /* The window of a guest that crashed stays until its user has read it. */
   while (bonsai_vm_is_hosted_here (vm) || (bonsai_vm_get_console_open (vm) && !foreground.leaving))
     g_main_context_iteration (NULL, true);
@@ -258,7 +278,7 @@ run_start (const Verb *verb, int argc, char **argv)
       return cli_fail (error);
     }
   if (foreground)
-    return run_in_foreground (vm, flags, status_fd);
+    return run_in_foreground (library, vm, flags, status_fd);
   return run_in_background (vm, flags);
 }
 

@@ -76,6 +76,7 @@ run_clone (const Verb *verb, int argc, char **argv)
   if (!cli_run_task (run_clone_task, &work, progress, &error))
     return cli_fail (error);
   path = work.path;
+  cli_tell_desktop (snapshots.machine.library);
   print_clone (&work, node->template_version, json);
   return EXIT_STATUS_OK;
 }

@@ -62,6 +62,7 @@ run_make (const Verb *verb, int argc, char **argv)
   id = make.id;
   if (!done)
     return cli_fail (error);
+  cli_tell_desktop (snapshots.machine.library);
   print (&make, json);
   return EXIT_STATUS_OK;
 }
@@ -77,6 +78,7 @@ run_new_version (const Verb *verb, int argc, char **argv)
     return status;
   if (!cli_open_template_to_change (argv[1], &snapshots, &error) || !template_open (snapshots.bundle, &error))
     return cli_fail (error);
+  cli_tell_desktop (snapshots.machine.library);
   g_print ("“%s” can be started and changed; “bonsai template make” seals it as the next version.\n",
            snapshots.name);
   return EXIT_STATUS_OK;
@@ -95,6 +97,7 @@ run_undo (const Verb *verb, int argc, char **argv)
       || template_find_version (snapshots.tree, 0, &error) == NULL
       || !template_undo (snapshots.bundle, &error))
     return cli_fail (error);
+  cli_tell_desktop (snapshots.machine.library);
   return EXIT_STATUS_OK;
 }
 

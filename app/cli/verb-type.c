@@ -1,45 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli/cli.h"
-
-/* HID Usage Tables 1.4, section 10: Keyboard Left Shift. */
-#define USAGE_LEFT_SHIFT 0xe1
-
-static bool
-check_text (const char *text)
-{
-  KeyUsage usage;
-  bool shift;
-
-  if (!g_utf8_validate (text, -1, NULL))
-    {
-      g_printerr ("bonsai type: the text is not UTF-8\n");
-      return false;
-    }
-  for (const char *at = text; *at != '\0'; at = g_utf8_next_char (at))
-    if (!key_usage_for_char (g_utf8_get_char (at), &usage, &shift))
-      {
-        g_printerr ("bonsai type: a US keyboard has no key for “%.*s”\n", (int)(g_utf8_next_char (at) - at),
-                    at);
-        return false;
-      }
-  return true;
-}
+#include "app/session/key-text.h"
 
 static void
 type_char (BonsaiSession *session, gunichar character, unsigned delay)
 {
-  KeyUsage usage;
-  bool shift;
-
-  if (!key_usage_for_char (character, &usage, &shift))
-    return;
-  if (shift)
-    cli_send_key (session, USAGE_LEFT_SHIFT, true);
-  cli_send_key (session, usage, true);
+  key_text_press (session, character, true);
   cli_pace (delay);
-  cli_send_key (session, usage, false);
-  if (shift)
-    cli_send_key (session, USAGE_LEFT_SHIFT, false);
+  key_text_press (session, character, false);
   cli_pace (delay);
 }
 
@@ -60,8 +28,12 @@ run_type (const Verb *verb, int argc, char **argv)
     return status;
   if (delay < 1 || delay > 10000)
     return cli_usage (verb, "--delay must be 1 to 10000 ms");
-  if (!check_text (argv[2]))
-    return EXIT_STATUS_USAGE;
+  if (!key_text_check (argv[2], &error))
+    {
+      g_printerr ("bonsai type: %s\n", error->message);
+      g_error_free (error);
+      return EXIT_STATUS_USAGE;
+    }
   session = cli_find_session (argv[1], &error);
   if (session == NULL)
     return cli_fail (error);

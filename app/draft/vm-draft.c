@@ -1,161 +1,194 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/draft/vm-draft.h"
 
-#include "app/base/error.h"
-#include "devices/platform/uefi-firmware.h"
+#include <string.h>
 
-#include <errno.h>
-#include <fcntl.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-/* ECMA-119 8.1: the primary volume descriptor's "CD001" stands in sector 16. */
-#define ISO_MAGIC_OFFSET (16 * 2048 + 1)
+#define MIB (UINT64_C (1) << 20)
+#define GIB (UINT64_C (1) << 30)
 
 VmDraft *
 vm_draft_new (const HostReport *report)
 {
-  VmLimits limits = vm_limits_for_host (report);
   VmDraft *draft = g_new0 (VmDraft, 1);
 
   draft->source = VM_SOURCE_CDROM;
-  draft->memory = limits.memory_default;
-  draft->cpus = limits.cpus_default;
-  draft->disk = limits.disk_default;
+  draft->linked = true;
+  draft->network = true;
+  draft->sound = true;
+  draft->answers = express_new (NULL, NULL);
+  vm_draft_recommend (draft, report);
   return draft;
+}
+
+VmDraft *
+vm_draft_copy (const VmDraft *draft)
+{
+  VmDraft *copy = g_new (VmDraft, 1);
+
+  *copy = *draft;
+  copy->path = g_strdup (draft->path);
+  source_look_copy (&copy->look, &draft->look);
+  copy->initrd = g_strdup (draft->initrd);
+  copy->append = g_strdup (draft->append);
+  copy->template_uuid = g_strdup (draft->template_uuid);
+  copy->template_path = g_strdup (draft->template_path);
+  copy->template_name = g_strdup (draft->template_name);
+  copy->os = draft->os != NULL ? os_profile_ref (draft->os) : NULL;
+  copy->name = g_strdup (draft->name);
+  copy->answers = os_express_copy (draft->answers);
+  return copy;
 }
 
 void
 vm_draft_free (VmDraft *draft)
 {
-  if (!draft)
+  if (draft == NULL)
     return;
   g_free (draft->path);
-  disk_look_clear (&draft->look);
+  source_look_clear (&draft->look);
   g_free (draft->initrd);
   g_free (draft->append);
+  g_free (draft->template_uuid);
+  g_free (draft->template_path);
+  g_free (draft->template_name);
+  g_clear_pointer (&draft->os, os_profile_unref);
   g_free (draft->name);
+  os_express_free (draft->answers);
   g_free (draft);
 }
 
-static bool
-refuse (GError **error, BonsaiError code, const char *message)
+/* --- the source --- */
+
+void
+vm_draft_set_os (VmDraft *draft, const OsProfile *os)
 {
-  g_set_error_literal (error, BONSAI_ERROR, code, message);
-  return false;
+  OsProfile *before = draft->os;
+
+  draft->os = os != NULL ? os_profile_ref (os) : NULL;
+  g_clear_pointer (&before, os_profile_unref);
 }
 
-/* Opens a plain file (or block device) for reading without ever hanging on a FIFO. */
-static int
-open_medium (const char *path, const char *what, GError **error)
+void
+vm_draft_set_source (VmDraft *draft, VmSource source, const ReadyGuest *guest)
 {
-  struct stat st;
-  int fd;
-
-  if (!path || !*path)
-    {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "Choose %s.", what);
-      return -1;
-    }
-  if (!g_path_is_absolute (path))
-    {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
-                   "“%s” is not a full path: it must start with “/”.", path);
-      return -1;
-    }
-  fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-  if (fd < 0)
-    {
-      bonsai_set_errno_error (error, errno, "Can't open “%s”", path);
-      return -1;
-    }
-  if (fstat (fd, &st) == 0 && (S_ISREG (st.st_mode) || S_ISBLK (st.st_mode)))
-    return fd;
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "“%s” is %s. Choose %s.", path,
-               S_ISDIR (st.st_mode) ? "a folder" : "not a file", what);
-  close (fd);
-  return -1;
+  draft->source = source;
+  draft->guest = guest;
+  source_look_clear (&draft->look);
+  vm_draft_set_os (draft, NULL);
 }
 
-static bool
-check_readable (const char *path, const char *what, GError **error)
+void
+vm_draft_set_path (VmDraft *draft, const char *path)
 {
-  int fd = open_medium (path, what, error);
-
-  if (fd < 0)
-    return false;
-  close (fd);
-  return true;
+  vm_config_set (&draft->path, path);
+  source_look_clear (&draft->look);
+  vm_draft_set_os (draft, NULL);
 }
 
-static bool
-check_cdrom (const char *path, GError **error)
+void
+vm_draft_set_template (VmDraft *draft, BonsaiVm *vm)
 {
-  char magic[5] = "";
-  int fd = open_medium (path, "an ISO image", error);
-
-  if (fd < 0)
-    return false;
-  ssize_t n = pread (fd, magic, sizeof magic, ISO_MAGIC_OFFSET);
-  close (fd);
-  if (n == sizeof magic && memcmp (magic, "CD001", 5) == 0)
-    return true;
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
-               "“%s” is not an ISO image. If it is a disk, go back and choose “Disk image”.", path);
-  return false;
+  vm_config_set (&draft->template_uuid, vm != NULL ? bonsai_vm_get_uuid (vm) : NULL);
+  vm_config_set (&draft->template_path, vm != NULL ? bonsai_vm_get_path (vm) : NULL);
+  vm_config_set (&draft->template_name, vm != NULL ? bonsai_vm_get_name (vm) : NULL);
 }
 
-/* The format is recorded now, by its owner's order. */
-static bool
-check_disk (VmDraft *draft, GError **error)
+void
+vm_draft_take_look (VmDraft *draft, SourceLook *look)
 {
-  disk_look_clear (&draft->look);
-  return check_readable (draft->path, "a disk image", error)
-         && disk_look (&draft->look, draft->path, NULL, error);
-}
+  const OsMedium *medium = look->medium;
 
-bool
-vm_draft_check_source (VmDraft *draft, GError **error)
-{
-  switch (draft->source)
-    {
-    case VM_SOURCE_READY:
-      return draft->guest || refuse (error, BONSAI_ERROR_INVALID, "Choose a system.");
-    case VM_SOURCE_CDROM:
-      return check_cdrom (draft->path, error);
-    case VM_SOURCE_DISK:
-      return check_disk (draft, error);
-    case VM_SOURCE_KERNEL:
-      return check_readable (draft->path, "a kernel", error)
-             && (!draft->initrd || !*draft->initrd
-                 || check_readable (draft->initrd, "an initial RAM disk", error));
-    }
-  return false;
+  source_look_clear (&draft->look);
+  draft->look = *look;
+  *look = (SourceLook){ 0 };
+  vm_draft_set_os (draft, medium != NULL ? medium->os : NULL);
+  if (express_is_possible (medium)
+      && !g_strv_contains ((const char *const *)medium->profiles, draft->answers->profile))
+    vm_config_set (&draft->answers->profile, medium->profiles[0]);
 }
 
 bool
 vm_draft_has_firmware (const VmDraft *draft)
 {
-  return draft->source == VM_SOURCE_CDROM || draft->source == VM_SOURCE_DISK;
-}
-
-static bool
-check_firmware (const VmDraft *draft, GError **error)
-{
-  g_auto (UefiFirmware) firmware = { 0 };
-
-  return !draft->uefi || !vm_draft_has_firmware (draft) || uefi_firmware_find (false, &firmware, error);
+  return draft->source == VM_SOURCE_CDROM || draft->source == VM_SOURCE_DISK
+         || draft->source == VM_SOURCE_NETWORK;
 }
 
 bool
-vm_draft_check (VmDraft *draft, const HostReport *report, GError **error)
+vm_draft_can_choose_firmware (const VmDraft *draft)
 {
-  g_autofree char *name = g_strstrip (g_strdup (draft->name ? draft->name : ""));
+  return vm_draft_has_firmware (draft) && !(vm_draft_is_express (draft) && draft->look.medium->boots_kernel);
+}
 
-  if (*name == '\0')
-    return refuse (error, BONSAI_ERROR_INVALID, "Give the machine a name.");
-  return vm_draft_check_source (draft, error) && check_firmware (draft, error)
-         && vm_limits_check (report, draft->memory, draft->cpus, error);
+bool
+vm_draft_can_have_disk (const VmDraft *draft)
+{
+  return draft->source == VM_SOURCE_CDROM || draft->source == VM_SOURCE_KERNEL
+         || draft->source == VM_SOURCE_NETWORK;
+}
+
+bool
+vm_draft_has_hardware (const VmDraft *draft)
+{
+  return draft->source != VM_SOURCE_TEMPLATE;
+}
+
+bool
+vm_draft_can_express (const VmDraft *draft)
+{
+  return draft->source == VM_SOURCE_CDROM && express_is_possible (draft->look.medium);
+}
+
+bool
+vm_draft_is_express (const VmDraft *draft)
+{
+  return draft->express && vm_draft_can_express (draft);
+}
+
+/* --- what is recommended --- */
+
+/* Half of the host's memory at most, unless the system needs more, and never more than there is. */
+static uint64_t
+recommend_memory (const VmDraft *draft, const HostReport *report)
+{
+  VmLimits limits = vm_limits_for_host (report);
+  const OsProfile *os = draft->os;
+  uint64_t memory = limits.memory_default;
+
+  if (draft->source == VM_SOURCE_READY && draft->guest != NULL)
+    memory = draft->guest->memory;
+  else if (os != NULL && os->memory > 0)
+    memory = MAX (MIN (os->memory, limits.memory_max / 2), os->memory_min) / MIB * MIB;
+  return CLAMP (memory, limits.memory_min, limits.memory_max);
+}
+
+static uint64_t
+recommend_disk (const VmDraft *draft, const HostReport *report)
+{
+  uint64_t disk = vm_limits_for_host (report).disk_default;
+
+  if (draft->source != VM_SOURCE_CDROM && draft->source != VM_SOURCE_NETWORK)
+    return 0;
+  if (draft->source == VM_SOURCE_CDROM && draft->look.medium != NULL && draft->look.medium->live)
+    return 0; /* it runs from its medium */
+  if (draft->os != NULL)
+    disk = MAX (disk, (draft->os->disk + GIB - 1) / GIB * GIB);
+  return disk;
+}
+
+void
+vm_draft_recommend (VmDraft *draft, const HostReport *report)
+{
+  VmLimits limits = vm_limits_for_host (report);
+  const OsProfile *os = draft->os;
+
+  draft->memory = recommend_memory (draft, report);
+  draft->cpus = CLAMP (MAX (limits.cpus_default, os != NULL ? os->cpus : 0), 1, limits.cpus_max);
+  draft->disk = recommend_disk (draft, report);
+  draft->uefi = os != NULL && !os->bios && os->uefi;
+  draft->bus = os == NULL || os->virtio_disk ? DISK_BUS_VIRTIO : DISK_BUS_AHCI;
+  draft->nic = os == NULL || os->virtio_net ? NIC_MODEL_VIRTIO : NIC_MODEL_E1000E;
+  draft->graphics = os != NULL && os->virtio_gpu ? GRAPHICS_VIRTIO : GRAPHICS_VGA;
 }
 
 char *
@@ -165,51 +198,33 @@ vm_draft_suggest_name (const VmDraft *draft)
   char *dot;
 
   if (draft->source == VM_SOURCE_READY)
-    return g_strdup (draft->guest ? draft->guest->name : "");
-  if (!draft->path || !*draft->path)
+    return g_strdup (draft->guest != NULL ? draft->guest->name : "");
+  if (draft->source == VM_SOURCE_TEMPLATE)
+    return g_strdup (draft->template_name != NULL ? draft->template_name : "");
+  if (draft->os != NULL)
+    return g_strdup (draft->os->name);
+  if (draft->source == VM_SOURCE_NETWORK || draft->path == NULL || draft->path[0] == '\0')
     return g_strdup ("");
   base = g_path_get_basename (draft->path);
   dot = strrchr (base, '.');
-  if (dot && dot != base)
+  if (dot != NULL && dot != base)
     *dot = '\0';
   return g_utf8_make_valid (base, -1);
 }
 
-static void
-add_sources (const VmDraft *draft, VmConfig *config)
+GPtrArray *
+vm_draft_list_templates (BonsaiLibrary *library)
 {
-  if (draft->source == VM_SOURCE_DISK)
-    vm_config_set (&vm_config_add_disk (config, draft->path, 0)->options.format, draft->look.format);
-  if (draft->disk > 0)
-    vm_config_set (&vm_config_add_disk (config, "disks/disk0.qcow2", draft->disk)->options.format, "qcow2");
-  if (draft->source == VM_SOURCE_CDROM)
-    vm_config_add_cdrom (config, draft->path);
-  if (draft->source == VM_SOURCE_KERNEL)
+  GPtrArray *templates = g_ptr_array_new_with_free_func (g_object_unref);
+  guint n = g_list_model_get_n_items (G_LIST_MODEL (library));
+
+  for (guint i = 0; i < n; i++)
     {
-      vm_config_set (&config->kernel, draft->path);
-      vm_config_set (&config->initrd, draft->initrd && *draft->initrd ? draft->initrd : NULL);
-      vm_config_set (&config->append, draft->append && *draft->append ? draft->append : NULL);
+      g_autoptr (BonsaiVm) vm = g_list_model_get_item (G_LIST_MODEL (library), i);
+      const VmConfig *config = bonsai_vm_get_config (vm);
+
+      if (config != NULL && config->template_state != VM_TEMPLATE_NONE)
+        g_ptr_array_add (templates, g_steal_pointer (&vm));
     }
-}
-
-VmConfig *
-vm_draft_to_config (const VmDraft *draft, GError **error)
-{
-  g_autofree char *name = g_strstrip (g_strdup (draft->name ? draft->name : ""));
-  g_autoptr (VmConfig) config = NULL;
-
-  if (draft->source == VM_SOURCE_READY)
-    config = ready_guest_config (draft->guest, error);
-  else
-    config = vm_config_new (name);
-  if (!config)
-    return NULL;
-  vm_config_set (&config->name, name);
-  config->memory = draft->memory;
-  config->cpus = draft->cpus;
-  if (draft->uefi && vm_draft_has_firmware (draft))
-    config->firmware = FIRMWARE_UEFI;
-  if (draft->source != VM_SOURCE_READY)
-    add_sources (draft, config);
-  return vm_config_check (config, error) ? g_steal_pointer (&config) : NULL;
+  return templates;
 }

@@ -4,6 +4,7 @@
 #include "app/base/error.h"
 #include "app/guests/linux-guest.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 #define MIB (1024ull * 1024)
@@ -20,13 +21,13 @@ typedef struct {
 
 /* Best first. */
 static const Known known[] = {
-  { "linux", "Small Linux", "Debian's kernel with busybox, at the prompt in a few seconds",
+  { "linux", N_ ("Small Linux"), N_ ("Debian's kernel with busybox, at the prompt in a few seconds"),
     "linux-image-amd64", NULL, BY_LINUX, false, 512 },
-  { "invaders", "GRUB Invaders", "A game that needs no operating system: arrows move, space shoots",
+  { "invaders", "GRUB Invaders", N_ ("A game that needs no operating system: arrows move, space shoots"),
     "grub-invaders", "/boot/invaders.exec", BY_KERNEL, true, 64 },
-  { "grub", "GRUB Rescue", "The boot loader's own prompt, from a CD", "grub-rescue-pc",
+  { "grub", "GRUB Rescue", N_ ("The boot loader's own prompt, from a CD"), "grub-rescue-pc",
     "/usr/lib/grub-rescue/grub-rescue-cdrom.iso", BY_CDROM, true, 128 },
-  { "memtest", "Memtest86+", "The memory tester, at work on the machine's memory", "memtest86+",
+  { "memtest", "Memtest86+", N_ ("The memory tester, at work on the machine's memory"), "memtest86+",
     "/usr/lib/memtest86+/memtest86+x64.iso", BY_CDROM, false, 256 },
 };
 
@@ -59,8 +60,8 @@ look_for (const Known *entry, HostKvmKind kind)
                                             : g_file_test (entry->file, G_FILE_TEST_IS_REGULAR);
   guest->runs_here = kind == HOST_KVM_HARDWARE || (kind == HOST_KVM_PVM && entry->on_pvm);
   guest->id = g_strdup (entry->id);
-  guest->name = g_strdup (entry->name);
-  guest->summary = g_strdup (entry->summary);
+  guest->name = g_strdup (_ (entry->name));
+  guest->summary = g_strdup (_ (entry->summary));
   guest->package = g_strdup (package);
   guest->memory = entry->memory * MIB;
   return guest;

@@ -1,10 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/guests/initrd.h"
 
+#include "app/base/error.h"
 #include "app/bundle/bundle.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct Initrd {
   GByteArray *bytes;
@@ -23,6 +27,7 @@ initrd_new (void)
 void
 initrd_free (Initrd *initrd)
 {
+  explicit_bzero (initrd->bytes->data, initrd->bytes->len); /* answers for an installer are secret */
   g_byte_array_unref (initrd->bytes);
   g_free (initrd);
 }
@@ -88,4 +93,44 @@ initrd_save (Initrd *initrd, const char *path, GError **error)
 {
   add_entry (initrd, "TRAILER!!!", 0, NULL, 0);
   return bundle_replace_file (path, (const char *)initrd->bytes->data, initrd->bytes->len, error);
+}
+
+static bool
+write_all (int fd, const guint8 *bytes, gsize length)
+{
+  while (length > 0)
+    {
+      ssize_t n = write (fd, bytes, length);
+
+      if (n < 0 && errno != EINTR)
+        return false;
+      bytes += n > 0 ? n : 0;
+      length -= n > 0 ? (gsize)n : 0;
+    }
+  return true;
+}
+
+/* Archives begin at multiples of four; zeroes between them don't count (buffer-format.rst). */
+bool
+initrd_append_to (Initrd *initrd, const char *path, GError **error)
+{
+  static const guint8 zeroes[4];
+  int fd = open (path, O_WRONLY | O_APPEND | O_CLOEXEC);
+  struct stat st;
+  bool written;
+
+  if (fd < 0 || fstat (fd, &st) < 0)
+    {
+      bonsai_set_errno_error (error, errno, "Can't add to %s", path);
+      if (fd >= 0)
+        close (fd);
+      return false;
+    }
+  add_entry (initrd, "TRAILER!!!", 0, NULL, 0);
+  written = write_all (fd, zeroes, (gsize)(-st.st_size & 3))
+            && write_all (fd, initrd->bytes->data, initrd->bytes->len) && fsync (fd) == 0;
+  if (!written)
+    bonsai_set_errno_error (error, errno, "Can't add to %s", path);
+  close (fd);
+  return written;
 }

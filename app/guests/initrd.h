@@ -22,6 +22,10 @@ void initrd_add (Initrd *initrd, const char *path, unsigned mode, const void *co
 void initrd_add_link (Initrd *initrd, const char *path, const char *target);
 bool initrd_add_file (Initrd *initrd, const char *path, unsigned mode, const char *from, GError **error);
 
+/* Closes the archive and adds it to the file @path, an initial RAM file system already: what is in this one
+ * goes before what is in that. */
+bool initrd_append_to (Initrd *initrd, const char *path, GError **error);
+
 /* Closes the archive and writes it. */
 bool initrd_save (Initrd *initrd, const char *path, GError **error);
 

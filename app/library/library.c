@@ -311,6 +311,7 @@ bonsai_library_dispose (GObject *object)
   BonsaiLibrary *self = BONSAI_LIBRARY (object);
 
   g_clear_handle_id (&self->refresh_id, g_source_remove);
+  g_clear_handle_id (&self->desktop_id, g_source_remove);
   for (guint i = 0; i < self->vms->len; i++)
     g_signal_handlers_disconnect_by_data (g_ptr_array_index (self->vms, i), self);
   g_hash_table_remove_all (self->monitors);

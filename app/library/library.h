@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "app/bundle/bundle.h"
 #include "app/vm/vm.h"
 
 #include <gio/gio.h>
@@ -34,6 +35,11 @@ void bonsai_library_refresh (BonsaiLibrary *library);
 /* Makes a machine with its disk images; on failure nothing stays. (transfer none): the new member, or NULL
  * with @error set. */
 BonsaiVm *bonsai_library_create (BonsaiLibrary *library, const VmConfig *config, GError **error);
+/* The same; @fill (nullable) puts more into the bundle before it appears. */
+BonsaiVm *bonsai_library_create_with (BonsaiLibrary *library, const VmConfig *config, BundleFillFunc fill,
+                                      void *data, GError **error);
+/* A bundle that was just made in its folder. (nullable) (transfer none) */
+BonsaiVm *bonsai_library_adopt (BonsaiLibrary *library, const char *path);
 
 /* @name unless it is taken, else "NAME 2", "NAME 3", … (transfer full) */
 char *bonsai_library_unused_name (BonsaiLibrary *library, const char *name);
@@ -53,6 +59,18 @@ char **bonsai_library_list_trash (BonsaiLibrary *library);
 
 /* Removes a trash item for good, or all (@item NULL). */
 gboolean bonsai_library_purge (BonsaiLibrary *library, const char *item, GError **error);
+
+/* --- the desktop: its menu of applications, and log-in --- */
+
+/* Entries are written, changed and removed as the machines demand (desktop-entries.h); only for the usual
+ * library, not for one elsewhere. Creating, renaming, deleting and bringing back do this by themselves. */
+gboolean bonsai_library_update_desktop (BonsaiLibrary *library, GError **error);
+
+/* Does so now and after each change, whoever makes it, in a thread. */
+void bonsai_library_follow_on_desktop (BonsaiLibrary *library);
+
+/* The machines that start at log-in, in their order. (transfer full): of BonsaiVm */
+GPtrArray *bonsai_library_list_autostart (BonsaiLibrary *library);
 
 /* Machines that this process hosts. */
 guint bonsai_library_count_hosted (BonsaiLibrary *library);

@@ -18,10 +18,9 @@ shut_down (LocalSession *self, unsigned timeout_ms, GTask *task)
                        timeout_ms != 0 ? timeout_ms : SHUTDOWN_TIMEOUT_MS);
 }
 
-void
-local_session_control (BonsaiSession *session, BonsaiControl control, unsigned timeout_ms, GTask *task)
+static void
+control_machine (LocalSession *self, BonsaiControl control, unsigned timeout_ms, GTask *task)
 {
-  LocalSession *self = LOCAL_SESSION (session);
   Pc *pc = local_session_live_pc (self);
   Machine *machine = pc != NULL ? pc_machine (pc) : NULL;
 
@@ -39,7 +38,7 @@ local_session_control (BonsaiSession *session, BonsaiControl control, unsigned t
       return;
     }
   if (control == BONSAI_CONTROL_POWER_OFF)
-    local_session_cancel_snapshot (session);
+    local_session_cancel_snapshot (BONSAI_SESSION (self));
   else if (local_session_is_suspending (self))
     {
       g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_BUSY, "%s is being suspended to disk",
@@ -75,6 +74,67 @@ local_session_control (BonsaiSession *session, BonsaiControl control, unsigned t
       shut_down (self, timeout_ms, task);
       break;
     }
+}
+
+/* --- a machine that stands where it went back to --- */
+
+typedef struct {
+  BonsaiControl control;
+  unsigned timeout_ms;
+  GTask *task;
+} Request;
+
+static void
+move_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  GError *error = NULL;
+
+  if (local_session_move (source, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
+}
+
+/* The plug can be pulled in any case. */
+static void
+moved (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autofree Request *request = data;
+  GError *error = NULL;
+
+  if (g_task_propagate_boolean (G_TASK (result), &error))
+    local_session_control (BONSAI_SESSION (source), request->control, request->timeout_ms, request->task);
+  else if (request->control == BONSAI_CONTROL_POWER_OFF)
+    {
+      g_clear_error (&error);
+      control_machine (LOCAL_SESSION (source), request->control, request->timeout_ms, request->task);
+    }
+  else
+    {
+      g_task_return_error (request->task, error);
+      g_object_unref (request->task);
+    }
+}
+
+static void
+move_first (LocalSession *self, BonsaiControl control, unsigned timeout_ms, GTask *task)
+{
+  Request *request = g_new (Request, 1);
+  g_autoptr (GTask) step = g_task_new (self, NULL, moved, request);
+
+  *request = (Request){ control, timeout_ms, task };
+  g_task_run_in_thread (step, move_in_thread);
+}
+
+void
+local_session_control (BonsaiSession *session, BonsaiControl control, unsigned timeout_ms, GTask *task)
+{
+  LocalSession *self = LOCAL_SESSION (session);
+
+  if (control != BONSAI_CONTROL_PAUSE && !self->changing && g_atomic_int_get (&self->unmoved))
+    move_first (self, control, timeout_ms, task);
+  else
+    control_machine (self, control, timeout_ms, task);
 }
 
 void

@@ -28,31 +28,37 @@ on_connected (int fd, void *data)
 
 /* --- from the guest --- */
 
-/* A text ends at its first NUL; an empty one has no bytes to begin with. (transfer full) */
-static char *
-text_in (GBytes *bytes)
-{
-  const char *text = g_bytes_get_data (bytes, NULL);
-
-  return text != NULL ? g_strndup (text, g_bytes_get_size (bytes)) : g_strdup ("");
-}
-
 /* To the host's clipboard, if the user is looking at the guest. What comes back as the host's own is no news.
  */
+static void
+clip_arrived (LocalSession *self, ClipKind kind, GAsyncResult *result)
+{
+  g_autoptr (GBytes) bytes = desktop_agent_request_finish (result, NULL);
+  Clip *clip = bytes != NULL ? clip_new (kind, g_steal_pointer (&bytes)) : NULL;
+
+  if (clip == NULL)
+    return;
+  g_clear_pointer (&self->host_clip, clip_unref);
+  self->host_clip = clip;
+  for (unsigned i = 0; i < SESSION_MAX_HEADS; i++)
+    if (self->windows[i].console != NULL)
+      console_window_set_clipboard (self->windows[i].console, clip);
+}
+
 static void
 text_arrived (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (LocalSession) self = data;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GBytes) bytes = desktop_agent_request_finish (result, &error);
 
-  if (bytes == NULL)
-    return;
-  g_free (self->host_text);
-  self->host_text = text_in (bytes);
-  for (unsigned i = 0; i < SESSION_MAX_HEADS; i++)
-    if (self->windows[i].console != NULL)
-      console_window_set_clipboard (self->windows[i].console, self->host_text);
+  clip_arrived (self, CLIP_TEXT, result);
+}
+
+static void
+image_arrived (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (LocalSession) self = data;
+
+  clip_arrived (self, CLIP_PNG, result);
 }
 
 static void
@@ -60,37 +66,45 @@ on_offered (unsigned kinds, gpointer data)
 {
   LocalSession *self = data;
 
-  if ((kinds & CLIPBOARD_HAS (CLIPBOARD_TEXT)) && local_session_has_window (self))
+  if (!local_session_has_window (self))
+    return;
+  if (kinds & CLIPBOARD_HAS (CLIPBOARD_TEXT))
     desktop_agent_request_async (self->desktop, CLIPBOARD_TEXT, NULL, text_arrived, g_object_ref (self));
+  else if (kinds & CLIPBOARD_HAS (CLIPBOARD_PNG))
+    desktop_agent_request_async (self->desktop, CLIPBOARD_PNG, NULL, image_arrived, g_object_ref (self));
 }
 
 /* --- to the guest --- */
 
+/* @clip: (nullable) */
 static void
-offer_text (LocalSession *self, const char *text)
+offer (LocalSession *self, const Clip *clip)
 {
-  g_autoptr (GBytes) bytes = text != NULL ? g_bytes_new (text, strlen (text)) : NULL;
+  ClipboardKind kind = clip != NULL && clip->kind == CLIP_PNG ? CLIPBOARD_PNG : CLIPBOARD_TEXT;
 
-  if (self->desktop != NULL)
-    desktop_agent_offer (self->desktop, CLIPBOARD_TEXT, bytes);
+  desktop_agent_offer (self->desktop, kind, clip != NULL ? clip->bytes : NULL);
 }
 
 /* The window has (or lost) the focus: its guest may have what the clipboard holds, unless it came from there.
  */
 static void
-handle_text (gpointer object, gconstpointer content)
+handle_clip (gpointer object, gconstpointer content)
 {
   LocalSession *self = object;
 
-  if (content != NULL && g_strcmp0 (content, self->host_text) == 0)
-    return;
-  offer_text (self, content);
+  g_clear_pointer (&self->shown_clip, clip_unref);
+  self->shown_clip = content != NULL ? clip_ref ((Clip *)content) : NULL;
+  if (self->desktop != NULL && (content == NULL || !clip_equal (content, self->host_clip)))
+    offer (self, content);
 }
 
 void
-local_session_offer_text (Relay *relay, const char *text)
+local_session_offer_clip (Relay *relay, Clip *clip)
 {
-  relay_post (relay, handle_text, g_strdup (text), g_free);
+  if (clip != NULL)
+    relay_post (relay, handle_clip, clip_ref (clip), (GDestroyNotify)clip_unref);
+  else
+    relay_post (relay, handle_clip, NULL, NULL);
 }
 
 typedef struct {
@@ -153,13 +167,10 @@ local_session_close_desktop (LocalSession *self)
 {
   g_clear_pointer (&self->desktop_link, agent_link_free);
   g_clear_pointer (&self->desktop, desktop_agent_free);
-  g_clear_pointer (&self->host_text, g_free);
+  g_clear_pointer (&self->host_clip, clip_unref);
 }
 
 /* --- what it is asked --- */
-
-#define CONTENT_MAX   (64u << 20)
-#define PNG_SIGNATURE "\x89PNG\r\n\x1a\n"
 
 /* Which kind @arguments name. 0: none that there is. */
 static ClipboardKind
@@ -170,6 +181,15 @@ wanted_kind (GVariant *arguments)
   if (!g_variant_lookup (arguments, "type", "&s", &type) || g_str_equal (type, "text"))
     return CLIPBOARD_TEXT;
   return g_str_equal (type, "image/png") ? CLIPBOARD_PNG : 0;
+}
+
+/* A text ends at its first NUL; an empty one has no bytes to begin with. (transfer full) */
+static char *
+text_in (GBytes *bytes)
+{
+  const char *text = g_bytes_get_data (bytes, NULL);
+
+  return text != NULL ? g_strndup (text, g_bytes_get_size (bytes)) : g_strdup ("");
 }
 
 static void
@@ -243,37 +263,27 @@ get_clipboard (LocalSession *self, GVariant *arguments, GTask *task)
                                  kind == CLIPBOARD_TEXT ? text_got : image_got, task);
 }
 
-/* Text, or an image in PNG, of no more than 64 MiB; NULL if there is neither. (transfer full) */
-static GBytes *
-given_content (GVariant *arguments, ClipboardKind *kind)
+/* Text, or an image in PNG; NULL if there is neither. (transfer full) */
+static Clip *
+given_clip (GVariant *arguments)
 {
   g_autoptr (GVariant) image = g_variant_lookup_value (arguments, "image", G_VARIANT_TYPE_BYTESTRING);
-  g_autoptr (GBytes) bytes = NULL;
   const char *text;
-  gsize size;
 
-  *kind = image != NULL ? CLIPBOARD_PNG : CLIPBOARD_TEXT;
   if (image != NULL)
-    bytes = g_variant_get_data_as_bytes (image);
-  else if (g_variant_lookup (arguments, "text", "&s", &text))
-    bytes = g_bytes_new (text, strlen (text));
-  if (bytes == NULL || (size = g_bytes_get_size (bytes)) > CONTENT_MAX)
-    return NULL;
-  if (image != NULL
-      && (size < strlen (PNG_SIGNATURE)
-          || memcmp (g_bytes_get_data (bytes, NULL), PNG_SIGNATURE, strlen (PNG_SIGNATURE)) != 0))
-    return NULL;
-  return g_steal_pointer (&bytes);
+    return clip_new (CLIP_PNG, g_variant_get_data_as_bytes (image));
+  if (g_variant_lookup (arguments, "text", "&s", &text))
+    return clip_new (CLIP_TEXT, g_bytes_new (text, strlen (text)));
+  return NULL;
 }
 
 static void
 set_clipboard (LocalSession *self, GVariant *arguments, GTask *task)
 {
   ClipboardPolicy policy = self->spec->agents.clipboard;
-  ClipboardKind kind;
-  g_autoptr (GBytes) content = given_content (arguments, &kind);
+  g_autoptr (Clip) clip = given_clip (arguments);
 
-  if (content == NULL)
+  if (clip == NULL)
     return_refusal (task, "There is no text and no image in PNG, or more than 64 MiB");
   else if (policy == CLIPBOARD_TO_HOST || policy == CLIPBOARD_OFF)
     return_refusal (
@@ -282,7 +292,7 @@ set_clipboard (LocalSession *self, GVariant *arguments, GTask *task)
     return_refusal (task, "No spice-vdagent runs in the guest; install it there, and log in");
   else
     {
-      desktop_agent_offer (self->desktop, kind, content);
+      offer (self, clip);
       return_nothing (task);
     }
 }

@@ -140,6 +140,7 @@ work_done (GObject *source, GAsyncResult *result, gpointer data)
       g_warning ("%s: disk %s: %s", self->name, work->disk, error->message);
       g_error_free (error);
     }
+  local_session_begin_snapshot_requests (self);
 }
 
 /* Takes @work and @asked (nullable). */

@@ -310,8 +310,10 @@ change_disk_in_thread (GTask *task, gpointer source, gpointer data, GCancellable
 
   g_rw_lock_reader_lock (&self->pc_lock);
   if (self->pc != NULL)
-    done = (change->size == 0 || pc_grow_disk (self->pc, change->disk, change->size, &error))
-           && (!change->limited || pc_limit_disk (self->pc, change->disk, &change->limits, &error));
+    done =
+      (change->size == 0
+       || (local_session_move (self, &error) && pc_grow_disk (self->pc, change->disk, change->size, &error)))
+      && (!change->limited || pc_limit_disk (self->pc, change->disk, &change->limits, &error));
   else
     g_set_error (&error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->name);
   g_rw_lock_reader_unlock (&self->pc_lock);

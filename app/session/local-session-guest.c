@@ -8,24 +8,12 @@
 
 /* --- its connections --- */
 
-static void
-thawed (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (LocalSession) self = data;
-  g_autoptr (GVariant) answer = guest_service_ask_finish (result, NULL);
-
-  if (self->guest != NULL && self->spec->agents.set_time)
-    guest_service_ask_async (self->guest, "set-time", g_variant_new ("a{sv}", NULL), NULL, NULL, NULL);
-}
-
-/* A guest from a snapshot doesn't know how late it is, and its file systems may have been frozen for that.
- * What time it is is said only when the agent is ready to hear it. */
+/* A guest from a snapshot doesn't know how late it is, and its file systems may have been frozen for that. */
 static void
 catch_up (LocalSession *self)
 {
   self->guest_is_late = false;
-  guest_service_ask_async (self->guest, "thaw", g_variant_new ("a{sv}", NULL), NULL, thawed,
-                           g_object_ref (self));
+  guest_service_catch_up (self->guest, self->spec->agents.set_time);
 }
 
 static void
@@ -39,6 +27,7 @@ handle_connection (gpointer object, gconstpointer content)
   guest_agent_attach (guest_service_get_agent (self->guest), g_steal_fd (fd));
   if (self->guest_is_late)
     catch_up (self);
+  local_session_tell_clone (self);
 }
 
 /* The machine's loop thread. */

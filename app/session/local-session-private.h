@@ -14,6 +14,7 @@ G_BEGIN_DECLS
 #define SESSION_MAX_HEADS 4u
 
 typedef struct SnapshotWork SnapshotWork;
+typedef struct SnapshotClock SnapshotClock;
 
 /* The console window of a head. */
 typedef struct {
@@ -51,13 +52,21 @@ struct _LocalSession {
   char *resume;            /* the folder with the state that the start goes on from, or NULL */
   SnapshotWork *snapshot;  /* what is done with the tree, or NULL */
   GQueue snapshot_requests; /* what comes after it */
+  GQueue settling;          /* of GTask: who waits for the end of @snapshot */
   bool suspended;          /* to disk: it is about to end */
+  int unmoved; /* atomic: it stands where it went back to, and vm.json's "resume" says so, until it moves */
+  bool restarted;          /* it ends as its guest reset it */
+  bool had_window;         /* ... when it ended */
+  SnapshotClock *clock;
+  int64_t last_scheduled; /* when the clock's last snapshot was taken before the start */
   GuestService *guest;   /* NULL: its agent is switched off, or the machine is not there */
   AgentLink *agent_link; /* (nullable) */
   bool guest_is_late;    /* it comes from a snapshot: its clock is slow, its file systems may be frozen */
+  bool tells_guest;      /* that it is a clone */
   DesktopAgent *desktop; /* as @guest */
   AgentLink *desktop_link;
-  char *host_text; /* the host's clipboard as last seen or set, or NULL */
+  Clip *host_clip;  /* what the guest has put into the host's clipboard, or NULL */
+  Clip *shown_clip; /* what a window with the focus has seen there, or NULL */
   GHashTable *disk_work; /* disk → GCancellable of the work under way */
 
   ScreenViewer *viewer;
@@ -109,10 +118,15 @@ void local_session_open_desktop (LocalSession *self);  /* there is a Pc */
 void local_session_close_desktop (LocalSession *self); /* before it goes */
 /* Takes (transfer full) @task if @operation is one of its. */
 bool local_session_ask_desktop (LocalSession *self, const char *operation, GVariant *arguments, GTask *task);
-/* The console's thread: a window has the focus and the host's clipboard this @text, or (NULL) has no more. */
-void local_session_offer_text (Relay *relay, const char *text);
+/* The console's thread: a window has the focus and the host's clipboard this @clip, or (NULL) has no more. */
+void local_session_offer_clip (Relay *relay, Clip *clip);
 /* The console's thread: a window of the screen @head has this size, and the guest might have it. */
 void local_session_tell_size (Relay *relay, unsigned head, int width, int height);
+
+/* local-session-menu.c */
+void local_session_update_menu (LocalSession *self); /* of the windows: what it offers depends on the state and snapshots */
+/* Does what the bar of the window of @head offered. Returns: whether that is one of its actions. */
+bool local_session_run_menu (LocalSession *self, const char *action, unsigned head);
 
 /* local-session-guest.c */
 void local_session_open_agent (LocalSession *self);  /* there is a Pc */
@@ -121,6 +135,9 @@ void local_session_tell_agent (LocalSession *self);  /* of the machine's state *
 void local_session_ask_guest (BonsaiSession *session, const char *operation, GVariant *arguments, GTask *task);
 /* By its agent, or else by the power button. */
 void local_session_ask_to_shut_down (LocalSession *self);
+
+/* local-session-hook.c: its agent is there: tells it that it is a clone, if it is one that doesn't know. */
+void local_session_tell_clone (LocalSession *self);
 
 /* local-session-disk.c */
 void local_session_work_on_disk (BonsaiSession *session, const BonsaiDiskWork *work, GTask *task);
@@ -141,8 +158,23 @@ void local_session_tell_snapshot (LocalSession *self, MachineState state);
 bool local_session_restore_state (LocalSession *self, Pc *pc, GError **error);
 bool local_session_is_suspending (LocalSession *self);
 void local_session_drop_snapshot_requests (LocalSession *self);
+/* Work on disks has ended, for which some of them may wait. */
+void local_session_begin_snapshot_requests (LocalSession *self);
+/* The clock wants one, as soon as nothing else is being done. */
+void local_session_take_scheduled (LocalSession *self);
 /* BONSAI_ERROR_BUSY if disks must stay as they are for now. */
 bool local_session_check_no_snapshot (LocalSession *self, GError **error);
+
+/* local-session-return.c */
+/* Anything is about to change that the snapshot to which the machine went back has: durably, before it does.
+ * Blocks if vm.json still names its state. */
+bool local_session_move (LocalSession *self, GError **error);
+
+/* local-session-schedule.c */
+/* A worker thread, before the start: reads the tree. */
+int64_t local_session_find_last_scheduled (LocalSession *self);
+/* What "get-schedule" is answered. (transfer full) */
+GVariant *local_session_describe_schedule (LocalSession *self);
 
 /* local-session-screen.c */
 void local_session_grab (BonsaiSession *session, unsigned head, int max_width, int max_height, GTask *task);

@@ -44,6 +44,35 @@ prepare_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *ca
   snapshot_work_end_step (task, error);
 }
 
+/* --- where it stands --- */
+
+/* Should this process end before the guest has run, the next start goes on from the snapshot. After that its
+ * memory must never be put beside disks that are newer. Under description_lock. */
+static bool
+move (LocalSession *self, GError **error)
+{
+  if (!g_atomic_int_get (&self->unmoved))
+    return true;
+  if (!snapshot_resume_drop (self->keeper->get_bundle (self->keeper_data), false, error))
+    return false;
+  g_atomic_int_set (&self->unmoved, false);
+  return true;
+}
+
+bool
+local_session_move (LocalSession *self, GError **error)
+{
+  bool moved = true;
+
+  if (g_atomic_int_get (&self->unmoved))
+    {
+      g_mutex_lock (&self->description_lock);
+      moved = move (self, error);
+      g_mutex_unlock (&self->description_lock);
+    }
+  return moved;
+}
+
 /* --- the exchange --- */
 
 static void
@@ -55,7 +84,13 @@ exchange_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *c
   Pc *before;
 
   g_mutex_lock (&self->description_lock);
-  work->exchanged = snapshot_return_commit (work->back, false, &error);
+  if (work->draft != NULL)
+    snapshot_return_take_along (work->back, work->draft);
+  /* A machine that runs on at once has no use for it: it would have to be forgotten as soon as it is written.
+   */
+  work->exchanged = snapshot_return_commit (work->back, work->paused && work->pc != NULL, &error);
+  if (work->exchanged)
+    g_atomic_int_set (&self->unmoved, work->paused && snapshot_return_get_state (work->back) != NULL);
   g_mutex_unlock (&self->description_lock);
   if (work->exchanged && work->pc != NULL)
     {
@@ -83,6 +118,7 @@ put_away_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *c
   g_clear_pointer (&work->pc, pc_free);
   g_mutex_lock (&self->description_lock);
   g_clear_pointer (&work->back, snapshot_return_free);
+  g_clear_pointer (&work->draft, snapshot_draft_free);
   g_mutex_unlock (&self->description_lock);
   g_task_return_boolean (task, TRUE);
 }
@@ -140,6 +176,7 @@ exchanged (SnapshotWork *work, GError *error)
   if (work->paused)
     {
       local_session_set_state (self, BONSAI_STATE_PAUSED, BONSAI_REASON_USER, NULL);
+      snapshot_clock_kept (self->clock);
       finish (work, NULL);
     }
   else
@@ -264,7 +301,8 @@ snapshot_work_restore (SnapshotWork *work)
     }
   g_variant_dict_lookup (&work->arguments, "paused", "b", &paused);
   work->paused = paused;
-  if (g_variant_dict_lookup (&work->arguments, "take-first", "&s", &name))
+  work->goes_along = g_variant_dict_lookup (&work->arguments, "take-first", "&s", &name);
+  if (work->goes_along)
     snapshot_work_take (work, name[0] != '\0' ? name : NULL, NULL, taken_first);
   else
     begin (work);

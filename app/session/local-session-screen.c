@@ -138,6 +138,7 @@ local_session_update_window (LocalSession *self)
   for (unsigned i = 0; i < SESSION_MAX_HEADS; i++)
     if (self->windows[i].console != NULL)
       console_window_set_state (self->windows[i].console, label, console_message (self));
+  local_session_update_menu (self);
 }
 
 void
@@ -209,9 +210,18 @@ save_screenshot (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 typedef struct {
-  const char *action; /* a constant */
+  char *action;
   unsigned head;
 } Wish;
+
+static void
+wish_free (void *data)
+{
+  Wish *wish = data;
+
+  g_free (wish->action);
+  g_free (wish);
+}
 
 static void
 handle_action (gpointer object, gconstpointer content)
@@ -227,6 +237,8 @@ handle_action (gpointer object, gconstpointer content)
     { "power-off", BONSAI_CONTROL_POWER_OFF },
   };
 
+  if (local_session_run_menu (self, wish->action, wish->head))
+    return;
   if (g_str_equal (wish->action, "screenshot"))
     bonsai_session_grab_async (BONSAI_SESSION (self), wish->head, 0, 0, NULL, save_screenshot, NULL);
   for (unsigned i = 0; i < G_N_ELEMENTS (controls); i++)
@@ -246,16 +258,16 @@ static void
 on_action (ConsoleWindow *window, const char *action, void *data)
 {
   const SessionWindow *of = data;
-  const Wish wish = { g_intern_string (action), of->head };
+  const Wish wish = { g_strdup (action), of->head };
 
-  relay_post (of->relay, handle_action, g_memdup2 (&wish, sizeof wish), g_free);
+  relay_post (of->relay, handle_action, g_memdup2 (&wish, sizeof wish), wish_free);
 }
 
 /* The console's thread. */
 static void
-on_clipboard (ConsoleWindow *window, const char *text, void *data)
+on_clipboard (ConsoleWindow *window, Clip *clip, void *data)
 {
-  local_session_offer_text (((SessionWindow *)data)->relay, text);
+  local_session_offer_clip (((SessionWindow *)data)->relay, clip);
 }
 
 /* The console's thread. */
@@ -339,6 +351,7 @@ local_session_attach_windows (LocalSession *self)
                && !open_window (self, consoles_get_host (self->consoles, NULL), pc, i, &error))
         g_warning ("%s: %s", self->name, error->message);
     }
+  local_session_update_menu (self);
   if (local_session_has_window (self))
     console_window_set_sound (self->windows[0].console, pc_sound (pc));
 }

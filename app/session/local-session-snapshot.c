@@ -78,9 +78,10 @@ snapshot_work_done (SnapshotWork *work, GError *error)
   self->snapshot = NULL;
   if (self->keeper != NULL)
     self->keeper->description_changed (self->keeper_data);
+  local_session_update_menu (self);
   if (work->asked == NULL)
     {
-      if (error != NULL)
+      if (error != NULL && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
         g_warning ("%s: %s", self->name, error->message);
       g_clear_error (&error);
     }
@@ -92,6 +93,33 @@ snapshot_work_done (SnapshotWork *work, GError *error)
   work_free (work);
   begin_next (self);
   begin_to_merge (self);
+  while (self->snapshot == NULL && !g_queue_is_empty (&self->settling))
+    {
+      g_autoptr (GTask) settled = g_queue_pop_head (&self->settling);
+
+      g_task_return_boolean (settled, TRUE);
+    }
+}
+
+void
+local_session_settle_async (LocalSession *self, GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (self, NULL, callback, data);
+
+  g_task_set_source_tag (task, local_session_settle_async);
+  if (self->snapshot != NULL)
+    {
+      g_queue_push_tail (&self->settling, task);
+      return;
+    }
+  g_task_return_boolean (task, TRUE);
+  g_object_unref (task);
+}
+
+void
+local_session_settle_finish (LocalSession *self, GAsyncResult *result)
+{
+  g_task_propagate_boolean (G_TASK (result), NULL);
 }
 
 /* --- layers that become one, in the background --- */
@@ -235,6 +263,7 @@ static const struct {
   { "delete", delete_node },
   { "rename", rename_node },
   { "set-disposable", set_disposable },
+  { "set-schedule", snapshot_work_set_schedule },
 };
 
 static void
@@ -244,11 +273,14 @@ edit_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
   LocalSession *self = work->session;
   GError *error = NULL;
 
-  g_mutex_lock (&self->description_lock);
-  for (unsigned i = 0; i < G_N_ELEMENTS (edits); i++)
-    if (edits[i].operation == work->operation)
-      edits[i].run (work, &error);
-  g_mutex_unlock (&self->description_lock);
+  if (local_session_move (self, &error))
+    {
+      g_mutex_lock (&self->description_lock);
+      for (unsigned i = 0; i < G_N_ELEMENTS (edits); i++)
+        if (edits[i].operation == work->operation)
+          edits[i].run (work, &error);
+      g_mutex_unlock (&self->description_lock);
+    }
   if (error != NULL)
     g_task_return_error (task, error);
   else
@@ -270,6 +302,10 @@ edit (SnapshotWork *work)
 static void
 take (SnapshotWork *work)
 {
+  gboolean disks_only = FALSE;
+
+  g_variant_dict_lookup (&work->arguments, "disks-only", "b", &disks_only);
+  work->disks_only = disks_only;
   snapshot_work_take (work, argument (work, "name"), argument (work, "note"), snapshot_work_done);
 }
 
@@ -286,7 +322,7 @@ static const struct Operation {
   Argument arguments[5];
   bool uses_layers; /* work on disks' layers must have ended */
 } operations[] = {
-  { "take", take, { { "name", "s", false }, { "note", "s", false } }, true },
+  { "take", take, { { "name", "s", false }, { "note", "s", false }, { "disks-only", "b", false } }, true },
   { "restore",
     snapshot_work_restore,
     { { "node", "s", true }, { "paused", "b", false }, { "take-first", "s", false } },
@@ -294,7 +330,11 @@ static const struct Operation {
   { "delete", edit, { { "node", "s", true }, { "how", "s", false } }, false },
   { "rename", edit, { { "node", "s", true }, { "name", "s", false }, { "note", "s", false } }, false },
   { "set-disposable", edit, { { "node", "s", true } }, false },
-  { "suspend", snapshot_work_suspend, { { NULL, NULL, false } }, true },
+  { "set-schedule",
+    edit,
+    { { "every", "s", true }, { "keep", "s", false }, { "disks-only", "b", false } },
+    false },
+  { "suspend", snapshot_work_suspend, { { "urgent", "b", false } }, true },
 };
 
 static const Argument *
@@ -399,7 +439,8 @@ cancel_merging (LocalSession *self)
 typedef struct {
   const struct Operation *operation;
   GVariant *arguments;
-  GTask *task;
+  GTask *task; /* NULL: the clock asks */
+  bool urgent; /* whatever else is being done ends for it */
 } Request;
 
 static void
@@ -423,16 +464,63 @@ begin_request (LocalSession *self, Request *request)
         work_new (self, request->operation, request->arguments, g_steal_pointer (&request->task));
       request->operation->begin (self->snapshot);
     }
-  else
+  else if (request->task != NULL)
     g_task_return_error (request->task, error);
+  else
+    {
+      snapshot_clock_failed (self->clock);
+      g_info ("no snapshot is taken by the clock for now: %s", error->message);
+      g_error_free (error);
+    }
   request_free (request);
+}
+
+static bool
+can_begin (LocalSession *self)
+{
+  const Request *next = g_queue_peek_head (&self->snapshot_requests);
+
+  return next != NULL && self->snapshot == NULL && !is_merging (self)
+         && (!next->urgent || g_hash_table_size (self->disk_work) == 0);
 }
 
 static void
 begin_next (LocalSession *self)
 {
-  while (self->snapshot == NULL && !is_merging (self) && !g_queue_is_empty (&self->snapshot_requests))
+  while (can_begin (self))
     begin_request (self, g_queue_pop_head (&self->snapshot_requests));
+}
+
+void
+local_session_begin_snapshot_requests (LocalSession *self)
+{
+  begin_next (self);
+}
+
+/* The machine is to be saved before the host ends it. */
+static void
+hurry (LocalSession *self, Request *request)
+{
+  request->urgent = true;
+  if (self->snapshot != NULL && !local_session_is_suspending (self))
+    snapshot_work_cancel (self->snapshot);
+  local_session_suspend_disk_work (self);
+  g_queue_push_head (&self->snapshot_requests, request);
+  begin_next (self);
+}
+
+void
+local_session_take_scheduled (LocalSession *self)
+{
+  static const struct Operation operation = {
+    "take", snapshot_work_take_scheduled, { { NULL, NULL, false } }, true
+  };
+  Request *request = g_new (Request, 1);
+
+  *request = (Request){ &operation, g_variant_ref_sink (g_variant_new ("a{sv}", NULL)), NULL, false };
+  cancel_merging (self);
+  g_queue_push_tail (&self->snapshot_requests, request);
+  begin_next (self);
 }
 
 void
@@ -447,8 +535,16 @@ local_session_change_snapshots (BonsaiSession *session, const char *name, GVaria
   LocalSession *self = LOCAL_SESSION (session);
   g_autoptr (GVariant) taken = g_variant_ref_sink (arguments);
   const struct Operation *operation = NULL;
+  gboolean urgent = FALSE;
   GError *error = NULL;
 
+  /* At once, whatever is being done. */
+  if (g_str_equal (name, "get-schedule"))
+    {
+      g_task_return_pointer (task, local_session_describe_schedule (self), (GDestroyNotify)g_variant_unref);
+      g_object_unref (task);
+      return;
+    }
   for (unsigned i = 0; i < G_N_ELEMENTS (operations); i++)
     if (g_str_equal (operations[i].name, name))
       operation = &operations[i];
@@ -459,9 +555,11 @@ local_session_change_snapshots (BonsaiSession *session, const char *name, GVaria
     {
       Request *request = g_new (Request, 1);
 
-      *request = (Request){ operation, g_steal_pointer (&taken), task };
+      *request = (Request){ operation, g_steal_pointer (&taken), task, false };
       cancel_merging (self);
-      if (is_merging (self) || (self->snapshot != NULL && self->snapshot->asked == NULL))
+      if (g_variant_lookup (request->arguments, "urgent", "b", &urgent) && urgent)
+        hurry (self, request);
+      else if (is_merging (self) || (self->snapshot != NULL && self->snapshot->asked == NULL))
         g_queue_push_tail (&self->snapshot_requests, request);
       else
         begin_request (self, request);
@@ -471,11 +569,21 @@ local_session_change_snapshots (BonsaiSession *session, const char *name, GVaria
   g_object_unref (task);
 }
 
+/* What waits for its turn is given up as well. */
 void
 local_session_cancel_snapshot (BonsaiSession *session)
 {
   LocalSession *self = LOCAL_SESSION (session);
+  Request *request;
 
+  while ((request = g_queue_pop_head (&self->snapshot_requests)) != NULL)
+    {
+      if (request->task != NULL)
+        g_task_return_new_error (request->task, G_IO_ERROR, G_IO_ERROR_CANCELLED, "It was cancelled");
+      else
+        snapshot_clock_failed (self->clock);
+      request_free (request);
+    }
   if (self->snapshot != NULL)
     snapshot_work_cancel (self->snapshot);
 }

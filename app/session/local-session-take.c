@@ -141,6 +141,8 @@ finish_picture (SnapshotWork *work, GError **error)
   bool finished;
 
   keep_screenshot (work);
+  if (picture == NULL)
+    return true;
   finished = machine_snapshot_finish (picture, work->cancellable, error);
   g_mutex_lock (&work->picture_lock);
   work->picture = NULL;
@@ -209,10 +211,17 @@ is_there (LocalSession *self, GError **error)
 static bool
 make_draft (SnapshotWork *work, GError **error)
 {
-  const SnapshotTake what = { .name = work->name, .note = work->note, .kind = SNAPSHOT_LIVE };
+  const SnapshotTake what = {
+    .name = work->name,
+    .note = work->note,
+    .kind = work->disks_only ? SNAPSHOT_DISKS : SNAPSHOT_LIVE,
+    .scheduled = work->scheduled,
+  };
   LocalSession *self = work->session;
   bool made;
 
+  if (!local_session_move (self, error))
+    return false;
   g_mutex_lock (&self->description_lock);
   work->draft = snapshot_draft_begin (work->bundle, &what, error);
   made = work->draft != NULL && snapshot_draft_name_layers (work->draft, error);
@@ -220,6 +229,27 @@ make_draft (SnapshotWork *work, GError **error)
   if (made)
     work->folder = g_strdup (snapshot_draft_get_folder (work->draft));
   return made;
+}
+
+/* The machine's loop. */
+static bool
+hold_at_instant (Machine *machine, void *data, GError **error)
+{
+  return at_instant (data, error);
+}
+
+/* Without memory there is nothing to be written afterwards. */
+static bool
+hold_disks (SnapshotWork *work, GError **error)
+{
+  int64_t stood = 0;
+  const MachineHold hold = { .stood = &stood };
+
+  if (g_cancellable_set_error_if_cancelled (work->cancellable, error)
+      || !machine_hold (pc_machine (work->session->pc), &hold, hold_at_instant, work, error))
+    return false;
+  g_variant_dict_insert (&work->result, "pause", "t", (guint64)stood);
+  return true;
 }
 
 static bool
@@ -232,7 +262,7 @@ begin_take (SnapshotWork *work, GError **error)
 
   /* So that there is little to flush when the guest stands, where a failure counts. */
   pc_flush_disks (work->session->pc, NULL);
-  return begin_picture (work, &picture, error);
+  return work->disks_only ? hold_disks (work, error) : begin_picture (work, &picture, error);
 }
 
 static void
@@ -271,10 +301,12 @@ finish_take_in_thread (GTask *task, gpointer source, gpointer data, GCancellable
   g_rw_lock_reader_unlock (&self->pc_lock);
 
   g_mutex_lock (&self->description_lock);
-  if (done && !g_cancellable_set_error_if_cancelled (work->cancellable, &error)
-      && snapshot_draft_commit (work->draft, &error))
+  done = done && !g_cancellable_set_error_if_cancelled (work->cancellable, &error)
+         && (work->goes_along || snapshot_draft_commit (work->draft, &error));
+  if (done)
     g_variant_dict_insert (&work->result, "id", "s", snapshot_draft_get_id (work->draft));
-  g_clear_pointer (&work->draft, snapshot_draft_free);
+  if (!done || !work->goes_along)
+    g_clear_pointer (&work->draft, snapshot_draft_free);
   g_mutex_unlock (&self->description_lock);
   snapshot_work_end_step (task, error);
 }
@@ -283,7 +315,7 @@ static void
 taken (SnapshotWork *work, GError *error)
 {
   follow_progress (work, false);
-  if (work->draft != NULL)
+  if (work->draft != NULL && (error != NULL || !work->goes_along))
     {
       g_mutex_lock (&work->session->description_lock);
       g_clear_pointer (&work->draft, snapshot_draft_free);
@@ -315,6 +347,7 @@ begun (SnapshotWork *work, GError *error)
       taken (work, error);
       return;
     }
+  snapshot_clock_kept (work->session->clock);
   follow_progress (work, true);
   snapshot_work_run (work, finish_take_in_thread, taken);
 }

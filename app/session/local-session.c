@@ -4,7 +4,9 @@
 #include "app/base/error.h"
 #include "app/session/exit-status.h"
 #include "app/session/session-waiters.h"
+#include "app/session/snapshot-clock.h"
 
+#include <glib/gi18n.h>
 #include <unistd.h>
 
 #define LAST_GRAB_TIMEOUT_MS 2000
@@ -28,6 +30,7 @@ local_session_set_state (LocalSession *self, BonsaiState state, BonsaiReason rea
   local_session_update_window (self);
   local_session_tell_agent (self);
   session_waiters_tell (self->waiters, state, self->message);
+  snapshot_clock_set_running (self->clock, state == BONSAI_STATE_RUNNING || state == BONSAI_STATE_STOPPING);
   g_signal_emit_by_name (self, "changed");
 }
 
@@ -78,19 +81,21 @@ default_message (MachineState state, BonsaiReason reason)
   switch (reason)
     {
     case BONSAI_REASON_USER:
-      return "It was powered off";
+      return N_ ("It was powered off");
     case BONSAI_REASON_GUEST_OFF:
-      return "The guest powered off";
+      return N_ ("The guest powered off");
     case BONSAI_REASON_GUEST_EXIT:
-      return "The guest ended through the debug-exit port";
+      return N_ ("The guest ended through the debug-exit port");
     case BONSAI_REASON_TRIPLE_FAULT:
-      return "The guest crashed (triple fault)";
+      return N_ ("The guest crashed (triple fault)");
     case BONSAI_REASON_GUEST_PANIC:
-      return "The guest's kernel panicked";
+      return N_ ("The guest's kernel panicked");
     case BONSAI_REASON_WATCHDOG:
-      return "The guest stopped feeding its watchdog";
+      return N_ ("The guest stopped feeding its watchdog");
     case BONSAI_REASON_ENGINE_ERROR:
-      return "The engine can't run this guest any further";
+      return N_ ("The engine can't run this guest any further");
+    case BONSAI_REASON_GUEST_RESTARTED:
+      return N_ ("The guest restarts");
     default:
       return NULL;
     }
@@ -189,7 +194,7 @@ buried (GObject *source, GAsyncResult *result, gpointer data)
 static void
 end (LocalSession *self, const MachineEvent *event)
 {
-  BonsaiReason reason = reason_of (event->reason);
+  BonsaiReason reason = self->restarted ? BONSAI_REASON_GUEST_RESTARTED : reason_of (event->reason);
   bool crashed = reason == BONSAI_REASON_TRIPLE_FAULT || reason == BONSAI_REASON_GUEST_PANIC
                  || reason == BONSAI_REASON_WATCHDOG || reason == BONSAI_REASON_ENGINE_ERROR;
   End *outcome = g_new0 (End, 1);
@@ -198,12 +203,14 @@ end (LocalSession *self, const MachineEvent *event)
   outcome->state = crashed ? BONSAI_STATE_CRASHED : BONSAI_STATE_STOPPED;
   outcome->reason = reason;
   if (self->suspended)
-    outcome->message = g_strdup ("It was suspended: its next start goes on from there");
+    outcome->message = g_strdup (N_ ("It was suspended: its next start goes on from there"));
   else
     outcome->message =
       g_strdup (event->message != NULL ? event->message : default_message (event->state, reason));
   self->exit_status = exit_status_of (event);
   self->ended = true;
+  self->had_window = local_session_has_window (self);
+  snapshot_clock_stop (self->clock);
   local_session_close_agent (self);
   local_session_suspend_disk_work (self);
   local_session_stop_watching (self);
@@ -238,6 +245,16 @@ local_session_forget_trouble (LocalSession *self)
   g_clear_pointer (&self->trouble_text, g_free);
 }
 
+/* A machine that ends when its guest resets it has got no further than its firmware's, or a kernel's, first steps. */
+static void
+note_reset (LocalSession *self, const MachineEvent *event)
+{
+  if (!self->spec->ends_at_reset || event->reason != MACHINE_REASON_NONE || event->state == MACHINE_ENDED)
+    return;
+  self->restarted = true;
+  machine_power_off (pc_machine (self->pc));
+}
+
 static void
 take_machine_event (LocalSession *self, const MachineEvent *event)
 {
@@ -245,7 +262,10 @@ take_machine_event (LocalSession *self, const MachineEvent *event)
   bool is_news = note_trouble (self, event);
 
   if (event->was_reset)
-    session_waiters_tell_reset (self->waiters);
+    {
+      session_waiters_tell_reset (self->waiters);
+      note_reset (self, event);
+    }
   switch (event->state)
     {
     case MACHINE_RUNNING:
@@ -256,7 +276,7 @@ take_machine_event (LocalSession *self, const MachineEvent *event)
     case MACHINE_PAUSED:
       local_session_set_state (self, BONSAI_STATE_PAUSED, reason_of (event->reason),
                                event->message != NULL               ? event->message
-                               : local_session_is_suspending (self) ? "It is being suspended to disk"
+                               : local_session_is_suspending (self) ? N_ ("It is being suspended to disk")
                                                                     : self->trouble_text);
       break;
     case MACHINE_ENDED:
@@ -312,8 +332,12 @@ local_session_on_machine_event (Machine *machine, const MachineEvent *event, voi
 bool
 local_session_begin_keeping (LocalSession *self)
 {
+  g_autoptr (GError) error = NULL;
+
   if (self->keeper == NULL)
     return false;
+  if (!local_session_move (self, &error))
+    g_warning ("%s: %s", self->name, error->message);
   g_mutex_lock (&self->description_lock);
   return true;
 }
@@ -331,7 +355,10 @@ build_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *canc
 {
   LocalSession *self = source;
   GError *error = NULL;
-  Pc *pc = pc_new (self->spec, local_session_on_machine_event, self->relay, &error);
+  Pc *pc;
+
+  self->last_scheduled = local_session_find_last_scheduled (self);
+  pc = pc_new (self->spec, local_session_on_machine_event, self->relay, &error);
 
   if (pc != NULL && self->resume != NULL && !local_session_restore_state (self, pc, &error))
     g_clear_pointer (&pc, pc_free);
@@ -364,6 +391,7 @@ built (GObject *source, GAsyncResult *result, gpointer data)
   if (self->resume != NULL && self->keeper != NULL)
     self->keeper->description_changed (self->keeper_data);
   self->guest_is_late = self->resume != NULL;
+  snapshot_clock_set_last (self->clock, self->last_scheduled);
   local_session_open_agent (self);
   machine_run (pc_machine (self->pc));
   local_session_resume_disk_work (self);
@@ -505,6 +533,12 @@ local_session_set_resume (LocalSession *self, const char *folder)
   self->resume = g_strdup (folder);
 }
 
+bool
+local_session_had_window (LocalSession *self)
+{
+  return self->had_window;
+}
+
 Surface *
 local_session_get_last_picture (LocalSession *self)
 {
@@ -524,6 +558,7 @@ local_session_dispose (GObject *object)
 {
   LocalSession *self = LOCAL_SESSION (object);
 
+  snapshot_clock_stop (self->clock);
   local_session_stop_watching (self);
   local_session_close_agent (self);
   local_session_suspend_disk_work (self);
@@ -539,6 +574,7 @@ local_session_finalize (GObject *object)
   LocalSession *self = LOCAL_SESSION (object);
 
   session_waiters_free (self->waiters);
+  snapshot_clock_free (self->clock);
   g_clear_pointer (&self->consoles, consoles_unref);
   g_clear_pointer (&self->spec, machine_spec_unref);
   g_clear_pointer (&self->last_picture, surface_unref);
@@ -548,6 +584,7 @@ local_session_finalize (GObject *object)
   g_free (self->message);
   g_free (self->trouble_text);
   g_free (self->resume);
+  g_clear_pointer (&self->shown_clip, clip_unref);
   local_session_forget_events (self);
   local_session_drop_snapshot_requests (self);
   g_mutex_clear (&self->description_lock);
@@ -564,6 +601,12 @@ local_session_class_init (LocalSessionClass *klass)
 }
 
 static void
+on_snapshot_due (void *data)
+{
+  local_session_take_scheduled (data);
+}
+
+static void
 local_session_init (LocalSession *self)
 {
   g_rw_lock_init (&self->pc_lock);
@@ -572,4 +615,5 @@ local_session_init (LocalSession *self)
   self->state = BONSAI_STATE_STARTING;
   self->relay = relay_new (G_OBJECT (self));
   self->waiters = session_waiters_new (shutdown_timed_out, self);
+  self->clock = snapshot_clock_new (on_snapshot_due, self);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "app/bundle/vm-schedule.h"
 #include "app/session/consoles.h"
 #include "app/session/session.h"
 #include "devices/platform/machine-spec.h"
@@ -17,6 +18,9 @@ LocalSession *local_session_new (MachineSpec *spec, Consoles *consoles);
 /* Before the start: the machine goes on from the state in @folder, which vm.json of the keeper's bundle
  * names, instead of booting. If that fails so does the start, and nothing is lost. */
 void local_session_set_resume (LocalSession *session, const char *folder);
+
+/* From now on snapshots are taken by that while it runs. */
+void local_session_set_schedule (LocalSession *session, const VmSchedule *schedule);
 
 /* Builds the machine and lets it run. Once. */
 void local_session_start_async (LocalSession *session, GCancellable *cancellable,
@@ -39,6 +43,13 @@ typedef struct {
 
 /* @keeper: (nullable): stays valid until it is replaced. */
 void local_session_set_keeper (LocalSession *session, const LocalSessionKeeper *keeper, void *data);
+
+/* Whether it had a window when the machine ended. */
+bool local_session_had_window (LocalSession *session);
+
+/* Done when what was being done with the machine's snapshots is over: after its end its folder is others' then. */
+void local_session_settle_async (LocalSession *session, GAsyncReadyCallback callback, gpointer data);
+void local_session_settle_finish (LocalSession *session, GAsyncResult *result);
 
 /* How the screen looked when the machine ended. (nullable) (transfer none) */
 Surface *local_session_get_last_picture (LocalSession *session);

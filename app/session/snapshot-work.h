@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/session/local-session-private.h"
+#include "app/session/snapshot-clock.h"
 #include "app/snapshot/snapshot-restore.h"
 #include "app/snapshot/snapshot-take.h"
 #include "vmm/machine/machine-snapshot.h"
@@ -24,6 +25,10 @@ struct SnapshotWork {
 
   /* taking */
   char *name, *note; /* (nullable) */
+  bool scheduled;    /* the clock asks for it */
+  bool goes_along;   /* it is to appear when the machine has gone back: @draft is kept until then */
+  bool disks_only;
+  VmSchedule schedule; /* which stay after it */
   void (*then) (SnapshotWork *work, GError *error);
   SnapshotDraft *draft;
   char *folder; /* where the picture is made: the draft's, or the suspended state's */
@@ -63,6 +68,10 @@ void snapshot_work_take (SnapshotWork *work, const char *name, const char *note,
 void snapshot_work_suspend (SnapshotWork *work);
 /* Tells what is being written to stop. */
 void snapshot_work_cancel (SnapshotWork *work);
+
+/* local-session-schedule.c: what the clock asks for */
+void snapshot_work_take_scheduled (SnapshotWork *work);
+bool snapshot_work_set_schedule (SnapshotWork *work, GError **error);
 
 /* local-session-return.c */
 void snapshot_work_restore (SnapshotWork *work);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/session/state.h"
 
+#include <glib/gi18n.h>
+
 G_DEFINE_ENUM_TYPE (BonsaiState, bonsai_state, G_DEFINE_ENUM_VALUE (BONSAI_STATE_STOPPED, "stopped"),
                     G_DEFINE_ENUM_VALUE (BONSAI_STATE_STARTING, "starting"),
                     G_DEFINE_ENUM_VALUE (BONSAI_STATE_RUNNING, "running"),
@@ -19,7 +21,8 @@ G_DEFINE_ENUM_TYPE (BonsaiReason, bonsai_reason, G_DEFINE_ENUM_VALUE (BONSAI_REA
                     G_DEFINE_ENUM_VALUE (BONSAI_REASON_GUEST_PANIC, "guest-panic"),
                     G_DEFINE_ENUM_VALUE (BONSAI_REASON_ENGINE_ERROR, "engine-error"),
                     G_DEFINE_ENUM_VALUE (BONSAI_REASON_WATCHDOG, "watchdog"),
-                    G_DEFINE_ENUM_VALUE (BONSAI_REASON_HOST_LOST, "host-lost"))
+                    G_DEFINE_ENUM_VALUE (BONSAI_REASON_HOST_LOST, "host-lost"),
+                    G_DEFINE_ENUM_VALUE (BONSAI_REASON_GUEST_RESTARTED, "guest-restarted"))
 
 static const char *
 nick_for_value (GType type, int value)
@@ -67,17 +70,17 @@ const char *
 bonsai_state_label (BonsaiState state)
 {
   static const char *const labels[] = {
-    [BONSAI_STATE_STOPPED] = "Off",
-    [BONSAI_STATE_STARTING] = "Starting",
-    [BONSAI_STATE_RUNNING] = "Running",
-    [BONSAI_STATE_PAUSED] = "Paused",
-    [BONSAI_STATE_STOPPING] = "Shutting down",
-    [BONSAI_STATE_CRASHED] = "Crashed",
-    [BONSAI_STATE_BROKEN] = "Broken",
-    [BONSAI_STATE_SUSPENDED] = "Suspended",
+    [BONSAI_STATE_STOPPED] = N_ ("Off"),
+    [BONSAI_STATE_STARTING] = N_ ("Starting"),
+    [BONSAI_STATE_RUNNING] = N_ ("Running"),
+    [BONSAI_STATE_PAUSED] = N_ ("Paused"),
+    [BONSAI_STATE_STOPPING] = N_ ("Shutting down"),
+    [BONSAI_STATE_CRASHED] = N_ ("Crashed"),
+    [BONSAI_STATE_BROKEN] = N_ ("Broken"),
+    [BONSAI_STATE_SUSPENDED] = N_ ("Suspended"),
   };
 
-  return (unsigned)state < G_N_ELEMENTS (labels) ? labels[state] : "Unknown";
+  return _ ((unsigned)state < G_N_ELEMENTS (labels) ? labels[state] : N_ ("Unknown"));
 }
 
 gboolean

@@ -30,8 +30,9 @@ typedef enum {
   BONSAI_REASON_TRIPLE_FAULT,
   BONSAI_REASON_GUEST_PANIC,
   BONSAI_REASON_ENGINE_ERROR,
-  BONSAI_REASON_WATCHDOG,  /* the guest stopped feeding it */
-  BONSAI_REASON_HOST_LOST, /* the process that ran it ended without a word */
+  BONSAI_REASON_WATCHDOG,        /* the guest stopped feeding it */
+  BONSAI_REASON_HOST_LOST,       /* the process that ran it ended without a word */
+  BONSAI_REASON_GUEST_RESTARTED, /* during an unattended installation: it starts again at once */
 } BonsaiReason;
 
 #define BONSAI_TYPE_REASON (bonsai_reason_get_type ())
@@ -43,7 +44,8 @@ const char *bonsai_reason_name (BonsaiReason reason);
 BonsaiState bonsai_state_from_name (const char *name);   /* STOPPED if unknown */
 BonsaiReason bonsai_reason_from_name (const char *name); /* NONE if unknown */
 
-/* "Running", "Paused", "Shutting down": for people. */
+/* "Running", "Paused", "Shutting down": for people, in their language if the program has bound the text
+ * domain "bonsai". */
 const char *bonsai_state_label (BonsaiState state);
 
 /* STARTING, RUNNING, PAUSED or STOPPING. */

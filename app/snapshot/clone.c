@@ -3,6 +3,7 @@
 
 #include "app/base/error.h"
 #include "app/bundle/bundle.h"
+#include "app/install/install-end.h"
 #include "app/snapshot/snapshot-private.h"
 
 #include <string.h>
@@ -43,7 +44,7 @@ name_absolutely (const Clone *clone, char **path)
 }
 
 static void
-give_new_macs (VmConfig *config)
+give_new_macs (const Clone *clone, VmConfig *config)
 {
   g_autoptr (VmConfig) fresh = vm_config_new ("");
 
@@ -51,8 +52,35 @@ give_new_macs (VmConfig *config)
     {
       VmNic *nic = g_ptr_array_index (config->nics, i);
 
+      if (nic->guest_mac == NULL || !clone->how->instant)
+        vm_config_set (&nic->guest_mac, clone->how->instant ? nic->mac : NULL);
       vm_config_set (&nic->mac, vm_config_add_nic (fresh, "nat")->mac);
     }
+}
+
+/* What the other machine, which runs on, writes to. */
+static void
+keep_apart (char **path)
+{
+  if (*path != NULL && g_path_is_absolute (*path))
+    {
+      g_autofree char *name = g_path_get_basename (*path);
+
+      vm_config_set (path, name);
+    }
+}
+
+/* It goes on from the snapshot, and then is told that it is another. */
+static void
+let_go_on (const Clone *clone, VmConfig *config)
+{
+  g_autofree char *state = g_build_filename (clone->tree->bundle, SNAPSHOT_FOLDER, clone->node->id, NULL);
+
+  vm_config_set (&config->resume, state);
+  vm_config_set (&config->clone_hook, clone->how->hook != NULL ? clone->how->hook : "");
+  keep_apart (&config->sound_record);
+  for (guint i = 0; i < config->serials->len; i++)
+    keep_apart (&((VmSerial *)g_ptr_array_index (config->serials, i))->path);
 }
 
 /* Raw disks stay raw in copies. */
@@ -94,17 +122,24 @@ describe (Clone *clone, GError **error)
   clone->config = config;
   vm_config_set (&config->uuid, uuid);
   vm_config_set (&config->name, clone->how->name);
+  vm_config_set (&config->generation, NULL);
   vm_config_set (&config->nvram, NULL);
   vm_config_set (&config->snapshot, NULL);
   vm_config_set (&config->resume, NULL);
   vm_config_set (&config->disposable, NULL);
   vm_config_set (&config->clone_of, NULL);
+  if (config->install.system != NULL)
+    install_advance (config, false); /* the installer stays with the machine */
   config->template_state = VM_TEMPLATE_NONE;
+  config->autostart = false;
   vm_config_set (&config->clone_snapshot, clone->how->linked ? clone->node->id : NULL);
   name_absolutely (clone, &config->kernel);
   name_absolutely (clone, &config->initrd);
   name_absolutely (clone, &config->sound_microphone);
-  give_new_macs (config);
+  give_new_macs (clone, config);
+  vm_config_set (&config->clone_hook, NULL);
+  if (clone->how->instant)
+    let_go_on (clone, config);
   for (guint i = 0; i < config->disks->len; i++)
     if (!describe_disk (clone, g_ptr_array_index (config->disks, i), error))
       return false;
@@ -264,6 +299,14 @@ read_origin (Clone *clone, const char *bundle, GError **error)
         return false;
       clone->nvram = snapshot_tree_path (clone->tree, clone->node, SNAPSHOT_NVRAM_FILE);
     }
+  if (clone->how->instant && clone->node->kind != SNAPSHOT_LIVE)
+    {
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+                   "The snapshot “%s” has no memory from which a clone could go on; it can be one that boots "
+                   "(bonsai clone --linked)",
+                   clone->node->name);
+      return false;
+    }
   if (!g_file_test (clone->nvram, G_FILE_TEST_IS_REGULAR))
     g_clear_pointer (&clone->nvram, g_free);
   return true;
@@ -294,6 +337,7 @@ clone_make (const char *bundle, const char *parent, const CloneHow *how, GError 
   char *path;
 
   g_return_val_if_fail (!how->linked || how->node != NULL, NULL);
+  g_return_val_if_fail (!how->instant || how->linked, NULL);
   if (how->linked ? !claim (&clone, bundle, parent, error)
                   : !read_origin (&clone, bundle, error) || !describe (&clone, error))
     return NULL;

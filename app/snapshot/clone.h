@@ -18,6 +18,8 @@ typedef struct {
                        then, and its lock the caller's; full clones only */
   bool linked;      /* its disks lie on the snapshot's layers, which stay as long as it does: it is there at
                        once, and takes no room. False: it has a copy of all */
+  bool instant; /* linked, and its guest goes on from where the snapshot's was, which must be a live one */
+  const char *hook;    /* (nullable): of an instant one: what its guest's shell is to run (clone-hook.h) */
   const ImageJob *job; /* (nullable) */
 } CloneHow;
 
@@ -26,8 +28,9 @@ typedef struct {
  * @bundle: the machine
  * @parent: the library's folder
  *
- * The new machine has a UUID and MAC addresses of its own, and boots: what the snapshot's guest was doing
- * isn't taken along. It appears complete or not at all. Returns: (transfer full): its bundle, or NULL with
+ * The new machine has a UUID and MAC addresses of its own. Unless it is an instant clone it boots: what the
+ * snapshot's guest was doing isn't taken along. It appears complete or not at all. Returns: (transfer full):
+ * its bundle, or NULL with
  * @error set.
  */
 char *clone_make (const char *bundle, const char *parent, const CloneHow *how, GError **error);

@@ -2,6 +2,7 @@
 #include "app/snapshot/doctor.h"
 
 #include "app/base/error.h"
+#include "app/bundle/bundle-private.h"
 #include "app/bundle/bundle.h"
 #include "app/snapshot/doctor-private.h"
 #include "app/snapshot/snapshot-edit.h"
@@ -113,7 +114,10 @@ static void
 look_for_work (Patient *patient)
 {
   g_autofree char *record = g_build_filename (patient->tree->bundle, SNAPSHOT_FOLDER, "merge.json", NULL);
+  g_autofree char *deleting =
+    g_build_filename (patient->tree->bundle, SNAPSHOT_FOLDER, SNAPSHOT_DELETE_FILE, NULL);
   const LayerFile *lower = snapshot_merge_candidate (patient->graph, patient->running);
+  const SnapshotNode *outdated = template_find_outdated (patient->tree, patient->config);
 
   for (guint i = 0; i < patient->tree->tombstones->len; i++)
     {
@@ -124,6 +128,13 @@ look_for_work (Patient *patient)
         doctor_find (patient, DOCTOR_LEFTOVER, node->id, path, "the snapshot “%s” was deleted", node->name)
           ->bytes = room_of_tree (path);
     }
+  if (outdated != NULL)
+    doctor_find (patient, DOCTOR_LEFTOVER, outdated->id, NULL,
+                 "“%s” is of another version of the template: moving the machine was interrupted",
+                 outdated->name);
+  if (g_file_test (deleting, G_FILE_TEST_EXISTS))
+    doctor_find (patient, DOCTOR_LEFTOVER, NULL, deleting,
+                 "several snapshots have been deleted, but not all of them say so yet");
   if (g_file_test (record, G_FILE_TEST_EXISTS))
     doctor_find (patient, DOCTOR_LEFTOVER, NULL, record,
                  "two layers have been merged, but not all know it yet");
@@ -180,21 +191,8 @@ find_clone (const char *bundle, const SnapshotClone *clone)
   return find_machine (trash, clone->uuid);
 }
 
-static bool
-is_layer_of (const SnapshotTree *tree, const SnapshotNode *node, const char *path)
-{
-  for (guint i = 0; i < node->disks->len; i++)
-    {
-      const SnapshotDisk *disk = g_ptr_array_index (node->disks, i);
-      g_autofree char *layer = snapshot_resolve (tree->bundle, disk->layer);
-
-      if (g_str_equal (layer, path))
-        return true;
-    }
-  return false;
-}
-
-/* Whether what the clone consists of lies directly on a layer of @id; true if that can't be known. */
+/* Whether what the clone consists of lies directly on a layer of @id, or is to go on from there; true if that
+ * can't be known. */
 static bool
 lies_on (const SnapshotTree *origin, const char *id, const char *clone)
 {
@@ -205,13 +203,16 @@ lies_on (const SnapshotTree *origin, const char *id, const char *clone)
 
   if (graph == NULL || !graph->complete)
     return true;
+  if (config->resume != NULL && snapshot_is_inside (origin->bundle, config->resume)
+      && g_str_has_suffix (config->resume, id))
+    return true;
   for (guint i = 0; i < graph->files->len; i++)
     {
       const LayerFile *file = g_ptr_array_index (graph->files, i), *below = file->below;
 
       if (below != NULL && !snapshot_is_inside (origin->bundle, file->path)
-          && snapshot_is_inside (origin->bundle, below->path)
-          && (node == NULL || is_layer_of (origin, node, below->path)))
+          && (snapshot_is_layer_of (origin, node, below->path)
+              || (node == NULL && snapshot_is_inside (origin->bundle, below->path))))
         return true;
     }
   return false;
@@ -445,13 +446,14 @@ mark_repaired (GPtrArray *before, GPtrArray *after)
     }
 }
 
-/* Collects, and looks again. */
+/* Finishes, collects, and looks again. */
 static bool
 repair (Patient *patient, const char *bundle, GError **error)
 {
   Patient after = { .how = &(DoctorHow){ 0 } };
-  bool done =
-    snapshot_collect (bundle, false, patient->how->job, error) && patient_read (&after, bundle, error);
+  bool done = template_finish_move (bundle, error)
+              && snapshot_collect (bundle, false, patient->how->job, error)
+              && patient_read (&after, bundle, error);
 
   if (done)
     {
@@ -482,4 +484,31 @@ doctor_examine (const char *bundle, const DoctorHow *how, GError **error)
     }
   patient_clear (&patient);
   return done ? g_steal_pointer (&findings) : NULL;
+}
+
+/* --- the library --- */
+
+static void
+on_unfinished (const char *path, void *data)
+{
+  Patient *patient = data;
+  DoctorFinding *finding = g_new0 (DoctorFinding, 1);
+
+  finding->kind = DOCTOR_LEFTOVER;
+  finding->path = g_path_get_basename (path);
+  finding->message = g_strdup ("left by the making of a machine that was interrupted");
+  finding->bytes = room_of_tree (path);
+  finding->repaired = patient->how->repair;
+  if (finding->repaired)
+    bundle_remove_tree (path);
+  g_ptr_array_add (patient->findings, finding);
+}
+
+GPtrArray *
+doctor_examine_library (const char *folder, const DoctorHow *how)
+{
+  Patient patient = { .how = how, .findings = g_ptr_array_new_with_free_func ((GDestroyNotify)finding_free) };
+
+  bundle_for_leftovers (folder, on_unfinished, &patient);
+  return patient.findings;
 }

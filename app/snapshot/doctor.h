@@ -41,4 +41,7 @@ typedef struct {
  * cancelled. */
 GPtrArray *doctor_examine (const char *bundle, const DoctorHow *how, GError **error);
 
+/* What lies in the library's @folder and is of no machine. Returns: (transfer full): of DoctorFinding. */
+GPtrArray *doctor_examine_library (const char *folder, const DoctorHow *how);
+
 G_END_DECLS

@@ -38,6 +38,13 @@ snapshot_review_pending (const char *bundle, GError **error)
   config = tree != NULL ? bundle_load (bundle, error) : NULL;
   if (config == NULL)
     return false;
+  /* It has its name by now. */
+  if (config->completes != NULL)
+    {
+      vm_config_set (&config->completes, NULL);
+      if (!bundle_save (bundle, config, error))
+        return false;
+    }
   graph = layer_graph_new (tree, config);
   if (!graph->complete)
     return true; /* doctor says why */
@@ -98,9 +105,13 @@ snapshot_for_leftovers (const char *bundle, void (*func) (const char *path, void
   g_autofree char *root = g_build_filename (bundle, SNAPSHOT_FOLDER, NULL);
   g_autofree char *suspended = g_build_filename (bundle, SNAPSHOT_SUSPENDED, NULL);
   g_autoptr (VmConfig) config = bundle_load (bundle, NULL);
-  g_autoptr (GDir) dir = g_dir_open (root, 0, NULL);
+  g_autoptr (GDir) dir = NULL;
   const char *name;
 
+  if (config == NULL)
+    return; /* it may say that one of them is none */
+  snapshot_show_completed (bundle, config);
+  dir = g_dir_open (root, 0, NULL);
   look_for_temporaries (bundle, func, data);
   look_for_temporaries (root, func, data);
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
@@ -275,9 +286,12 @@ bury (const SnapshotTree *tree, bool running, GError **error)
 static bool
 collect_tombstones (const char *bundle, bool running, GError **error)
 {
-  g_autoptr (SnapshotTree) tree = snapshot_tree_read (bundle, error);
+  g_autoptr (SnapshotTree) tree = NULL;
   g_autoptr (GHashTable) deleted = g_hash_table_new (g_str_hash, g_str_equal);
 
+  if (!snapshot_finish_deleting (bundle, error))
+    return false;
+  tree = snapshot_tree_read (bundle, error);
   if (tree == NULL)
     return false;
   for (guint i = 0; i < tree->tombstones->len; i++)

@@ -107,11 +107,12 @@ comparable (const VmConfig *config)
   vm_config_set (&copy->nvram, NULL);
   vm_config_set (&copy->snapshot, NULL);
   vm_config_set (&copy->resume, NULL);
+  vm_config_set (&copy->generation, NULL);
   vm_config_set (&copy->disposable, NULL);
   vm_config_set (&copy->clone_of, NULL);
   vm_config_set (&copy->clone_snapshot, NULL);
   copy->template_state = VM_TEMPLATE_NONE;
-  vm_config_set (&copy->notes, NULL);
+  vm_config_copy_labels (copy, NULL);
   vm_config_set (&copy->name, "");
   vm_config_set (&copy->uuid, "");
   text = vm_config_to_json (copy);

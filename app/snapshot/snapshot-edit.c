@@ -38,6 +38,8 @@ snapshot_rename (const char *bundle, const char *key, const char *name, const ch
     vm_config_set (&node->name, name);
   if (note != NULL)
     vm_config_set (&node->note, note[0] != '\0' ? note : NULL);
+  /* Somebody wants to find it again. */
+  node->scheduled = false;
   return snapshot_write_node (bundle, node, error);
 }
 
@@ -141,6 +143,15 @@ check_all (const SnapshotTree *tree, GPtrArray *chosen, SnapshotDeleteHow how, G
   return true;
 }
 
+GPtrArray *
+snapshot_choose_deleted (const SnapshotTree *tree, const char *key, SnapshotDeleteHow how, GError **error)
+{
+  SnapshotNode *node = snapshot_tree_find (tree, key, error);
+  g_autoptr (GPtrArray) chosen = node != NULL ? choose (node, how) : NULL;
+
+  return chosen != NULL && check_all (tree, chosen, how, error) ? g_steal_pointer (&chosen) : NULL;
+}
+
 /* All that the nodes lie on may turn out to be unneeded. */
 static bool
 announce (const SnapshotTree *tree, GPtrArray *chosen, GError **error)
@@ -196,33 +207,26 @@ remove_broken (const SnapshotTree *tree, const SnapshotNode *node, GError **erro
 static bool delete (const char *bundle, const char *key, SnapshotDeleteHow how, unsigned *n, GError **error)
 {
   g_autoptr (SnapshotTree) tree = snapshot_tree_read (bundle, error);
-  SnapshotNode *node = tree != NULL ? snapshot_tree_find (tree, key, error) : NULL;
-  g_autoptr (GPtrArray) chosen = node != NULL ? choose (node, how) : NULL;
+  g_autoptr (GPtrArray) chosen = tree != NULL ? snapshot_choose_deleted (tree, key, how, error) : NULL;
+  const SnapshotNode *node;
 
-  if (chosen == NULL || !check_all (tree, chosen, how, error))
+  if (chosen == NULL)
     return false;
   if (n != NULL)
     *n = chosen->len;
-  if (node->trouble != NULL)
+  node = chosen->len > 0 ? g_ptr_array_index (chosen, 0) : NULL;
+  if (node != NULL && node->trouble != NULL)
     return remove_broken (tree, node, error);
   if (!announce (tree, chosen, error))
     return false;
-  for (guint i = 0; i < chosen->len; i++)
-    {
-      SnapshotNode *one = g_ptr_array_index (chosen, i);
-
-      one->deleted = true;
-      if (!snapshot_write_node (bundle, one, error))
-        return false;
-    }
-  return true;
+  return snapshot_delete_nodes (bundle, chosen, error);
 }
 
 bool
 snapshot_delete (const char *bundle, const char *key, SnapshotDeleteHow how, unsigned *n, GError **error)
 {
   int held = snapshot_hold_nodes (bundle, error);
-  bool done = held >= 0 && delete (bundle, key, how, n, error);
+  bool done = held >= 0 && snapshot_finish_deleting (bundle, error) && delete (bundle, key, how, n, error);
 
   if (held >= 0)
     close (held);

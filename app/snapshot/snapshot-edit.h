@@ -13,7 +13,8 @@ G_BEGIN_DECLS
  * Threading: any thread, one at a time; blocking. The caller holds the bundle's lock.
  */
 
-/* @name, @note: (nullable): stays as it is; an empty note: none. */
+/* @name, @note: (nullable): stays as it is; an empty note: none. One that was taken by the clock is its
+ * owner's from then on. */
 bool snapshot_rename (const char *bundle, const char *node, const char *name, const char *note,
                       GError **error);
 
@@ -23,11 +24,15 @@ typedef enum {
   SNAPSHOT_DELETE_BEFORE, /* all that the node stems from, not the node */
 } SnapshotDeleteHow;
 
-/* Refused, before anything is changed, if a clone needs the node, or the machine is to resume from it or to
- * go back to it at power-off. A broken node's folder is removed. @n: (nullable) (out): how many were deleted.
- */
+/* All of them, or none. Refused if a clone needs the node, or the machine is to resume from it or to go back
+ * to it at power-off. A broken node's folder is removed. @n: (nullable) (out): how many were deleted. */
 bool snapshot_delete (const char *bundle, const char *node, SnapshotDeleteHow how, unsigned *n,
                       GError **error);
+
+/* What that would delete, as far as @tree knows. Returns: (transfer container): of SnapshotNode, or NULL with
+ * @error set: it would be refused. */
+GPtrArray *snapshot_choose_deleted (const SnapshotTree *tree, const char *node, SnapshotDeleteHow how,
+                                    GError **error);
 
 /* @node: (nullable): NULL: the machine keeps what it did, as usual. */
 bool snapshot_set_disposable (const char *bundle, const char *node, GError **error);

@@ -151,9 +151,13 @@ bool
 snapshot_write_node (const char *bundle, const SnapshotNode *node, GError **error)
 {
   g_autofree char *text = snapshot_node_to_json (node);
-  g_autofree char *path = g_build_filename (bundle, SNAPSHOT_FOLDER, node->id, SNAPSHOT_NODE_FILE, NULL);
+  g_autofree char *root = g_build_filename (bundle, SNAPSHOT_FOLDER, NULL);
+  g_autofree char *path = g_build_filename (root, node->id, SNAPSHOT_NODE_FILE, NULL);
 
-  return bundle_replace_file (path, text, strlen (text), error);
+  if (!bundle_replace_file (path, text, strlen (text), error))
+    return false;
+  utimensat (AT_FDCWD, root, NULL, 0); /* whoever shows the tree watches the folder of nodes */
+  return true;
 }
 
 int

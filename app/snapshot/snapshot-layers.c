@@ -38,6 +38,23 @@ snapshot_layer_name (const char *disk, const char *id)
   return g_strdup_printf ("disks/%s-%s.qcow2", disk, id);
 }
 
+bool
+snapshot_is_layer_of (const SnapshotTree *tree, const SnapshotNode *node, const char *path)
+{
+  for (guint i = 0; node == NULL && i < tree->nodes->len; i++)
+    if (snapshot_is_layer_of (tree, g_ptr_array_index (tree->nodes, i), path))
+      return true;
+  for (guint i = 0; node != NULL && i < node->disks->len; i++)
+    {
+      const SnapshotDisk *disk = g_ptr_array_index (node->disks, i);
+      g_autofree char *layer = snapshot_resolve (tree->bundle, disk->layer);
+
+      if (g_str_equal (layer, path))
+        return true;
+    }
+  return false;
+}
+
 char *
 snapshot_layer_id (const char *path)
 {

@@ -28,6 +28,7 @@ disk_free (SnapshotDisk *disk)
   g_free (disk->id);
   g_free (disk->layer);
   g_free (disk->format);
+  g_clear_pointer (&disk->extra, json_object_unref);
   g_free (disk);
 }
 
@@ -36,6 +37,7 @@ file_free (SnapshotFile *file)
 {
   g_free (file->name);
   g_free (file->sha256);
+  g_clear_pointer (&file->extra, json_object_unref);
   g_free (file);
 }
 
@@ -80,6 +82,7 @@ snapshot_node_free (SnapshotNode *node)
   g_free (node->name);
   g_free (node->note);
   g_free (node->trouble);
+  g_clear_pointer (&node->extra, json_object_unref);
   g_ptr_array_unref (node->disks);
   g_ptr_array_unref (node->files);
   g_ptr_array_unref (node->children);
@@ -92,7 +95,7 @@ snapshot_node_add_disk (SnapshotNode *node, const char *id, const char *layer, c
 {
   SnapshotDisk *disk = g_new0 (SnapshotDisk, 1);
 
-  *disk = (SnapshotDisk){ g_strdup (id), g_strdup (layer), g_strdup (format), size };
+  *disk = (SnapshotDisk){ g_strdup (id), g_strdup (layer), g_strdup (format), size, NULL };
   g_ptr_array_add (node->disks, disk);
   return disk;
 }
@@ -163,7 +166,7 @@ read_disk (const JsonSection *section, void *data)
     return json_section_fail (section, "layer", "“%s” leaves the machine's folder", layer);
   if (snapshot_node_find_disk (node, id) != NULL)
     return json_section_fail (section, "id", "“%s” is there twice", id);
-  snapshot_node_add_disk (node, id, layer, format, size);
+  snapshot_node_add_disk (node, id, layer, format, size)->extra = json_object_ref (section->object);
   return true;
 }
 
@@ -175,6 +178,7 @@ read_file (const JsonSection *section, void *data)
   bool known = false;
 
   g_ptr_array_add (node->files, file);
+  file->extra = json_object_ref (section->object);
   if (!json_section_require (section, "name") || !json_section_require (section, "length")
       || !json_read_string (section, "name", &file->name)
       || !json_read_count (section, "length", &file->length)
@@ -263,6 +267,7 @@ snapshot_node_parse (const char *text, gsize length, const char *id, GError **er
       return NULL;
     }
   section.object = json_node_get_object (json_text_root (json));
+  node->extra = json_object_ref (section.object);
   return read_node (&section, node, id) ? g_steal_pointer (&node) : NULL;
 }
 
@@ -293,9 +298,31 @@ add_flag (JsonBuilder *builder, const char *name, bool value)
   json_builder_add_boolean_value (builder, TRUE);
 }
 
+/* Members of what was read that aren't among @known, which ends with NULL, stay; after the others. */
+static void
+add_unknown (JsonBuilder *builder, JsonObject *extra, const char *const *known)
+{
+  JsonObjectIter iter;
+  const char *name;
+  JsonNode *value;
+
+  if (extra == NULL)
+    return;
+  json_object_iter_init_ordered (&iter, extra);
+  while (json_object_iter_next_ordered (&iter, &name, &value))
+    {
+      if (g_strv_contains (known, name))
+        continue;
+      json_builder_set_member_name (builder, name);
+      json_builder_add_value (builder, json_node_copy (value));
+    }
+}
+
 static void
 add_disks (JsonBuilder *builder, const SnapshotNode *node)
 {
+  static const char *const known[] = { "id", "layer", "format", "size", NULL };
+
   json_builder_set_member_name (builder, "disks");
   json_builder_begin_array (builder);
   for (guint i = 0; i < node->disks->len; i++)
@@ -307,6 +334,7 @@ add_disks (JsonBuilder *builder, const SnapshotNode *node)
       add_string (builder, "layer", disk->layer);
       add_string (builder, "format", disk->format);
       add_count (builder, "size", disk->size);
+      add_unknown (builder, disk->extra, known);
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);
@@ -315,6 +343,8 @@ add_disks (JsonBuilder *builder, const SnapshotNode *node)
 static void
 add_files (JsonBuilder *builder, const SnapshotNode *node)
 {
+  static const char *const known[] = { "name", "length", "sha256", NULL };
+
   json_builder_set_member_name (builder, "files");
   json_builder_begin_array (builder);
   for (guint i = 0; i < node->files->len; i++)
@@ -325,6 +355,7 @@ add_files (JsonBuilder *builder, const SnapshotNode *node)
       add_string (builder, "name", file->name);
       add_count (builder, "length", file->length);
       add_string (builder, "sha256", file->sha256);
+      add_unknown (builder, file->extra, known);
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);
@@ -342,6 +373,10 @@ snapshot_node_time (const SnapshotNode *node)
 char *
 snapshot_node_to_json (const SnapshotNode *node)
 {
+  static const char *const known[] = {
+    "version",          "id",      "parent", "name",  "note", "created", "kind", "scheduled",
+    "template-version", "deleted", "disks",  "files", NULL
+  };
   g_autofree char *created = snapshot_node_time (node);
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   g_autoptr (JsonNode) root = NULL;
@@ -361,6 +396,7 @@ snapshot_node_to_json (const SnapshotNode *node)
   add_flag (builder, "deleted", node->deleted);
   add_disks (builder, node);
   add_files (builder, node);
+  add_unknown (builder, node->extra, known);
   json_builder_end_object (builder);
   root = json_builder_get_root (builder);
   text = json_to_string (root, TRUE);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <glib.h>
+#include <json-glib/json-glib.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -36,16 +37,18 @@ extern const char *const snapshot_kind_names[]; /* "off", "live", "disks" */
 
 /* A disk at that time. */
 typedef struct {
-  char *id;      /* "disk0" */
-  char *layer;   /* the image that held it, and is not written any more; as VmDisk.path */
-  char *format;  /* of the layer */
-  uint64_t size; /* bytes of the disk */
+  char *id;          /* "disk0" */
+  char *layer;       /* the image that held it, and is not written any more; as VmDisk.path */
+  char *format;      /* of the layer */
+  uint64_t size;     /* bytes of the disk */
+  JsonObject *extra; /* private */
 } SnapshotDisk;
 
 typedef struct {
-  char *name;      /* SNAPSHOT_MACHINE_FILE, … */
-  uint64_t length; /* bytes */
-  char *sha256;    /* hexadecimal; NULL for memory, whose pages the index has sums of */
+  char *name;        /* SNAPSHOT_MACHINE_FILE, … */
+  uint64_t length;   /* bytes */
+  char *sha256;      /* hexadecimal; NULL for memory, whose pages the index has sums of */
+  JsonObject *extra; /* private */
 } SnapshotFile;
 
 typedef struct SnapshotNode SnapshotNode;
@@ -62,6 +65,7 @@ struct SnapshotNode {
   bool deleted;              /* a tombstone: keeps what others need of it, and isn't in the tree */
   GPtrArray *disks;          /* of SnapshotDisk */
   GPtrArray *files;          /* of SnapshotFile */
+  JsonObject *extra;         /* private: what was read, with members that this version doesn't know */
   char *trouble; /* (nullable): why it can't be used; id (and perhaps name) are all that is known then */
 
   /* In a SnapshotTree. */

@@ -93,6 +93,8 @@ bool layer_read_backing (const char *path, char **backing, char **format, GError
 bool snapshot_disk_has_layers (const VmDisk *disk);
 /* "disks/DISK-ID.qcow2" (transfer full) */
 char *snapshot_layer_name (const char *disk, const char *id);
+/* Whether the image at @path (absolute) is a disk of @node; NULL: of any. */
+bool snapshot_is_layer_of (const SnapshotTree *tree, const SnapshotNode *node, const char *path);
 /* The ID in such a name. (nullable) (transfer full) */
 char *snapshot_layer_id (const char *path);
 
@@ -105,7 +107,30 @@ char *snapshot_backing_name (const char *bundle, const char *folder, const char 
 bool snapshot_make_layer (const char *bundle, const char *path, const char *below, const char *below_format,
                           uint64_t size, GError **error);
 
+/* --- snapshot-deleting.c --- */
+
+#define SNAPSHOT_DELETE_FILE "delete.json" /* in SNAPSHOT_FOLDER */
+
+/* All of @nodes (of SnapshotNode) become tombstones, or none. */
+bool snapshot_delete_nodes (const char *bundle, GPtrArray *nodes, GError **error);
+/* The ids of those that are deleted, though their node.json may not say so yet. (nullable) (transfer full) */
+GStrv snapshot_deleting_read (const char *bundle);
+/* What was interrupted is finished: before others are deleted, and before anything is given back. */
+bool snapshot_finish_deleting (const char *bundle, GError **error);
+
 /* --- snapshot-take.c --- */
+
+/* Of a machine that is off, with all that is to be kept of it but the layers, which aren't named yet. */
+SnapshotDraft *snapshot_draft_of_stopped (const char *bundle, const SnapshotTake *what, GError **error);
+
+/* What snapshot_draft_commit does before the node's folder gets its name: all in it is durable. */
+bool snapshot_draft_seal (SnapshotDraft *draft, GError **error);
+/* The folder gets its name. */
+bool snapshot_draft_show (SnapshotDraft *draft, GError **error);
+
+/* vm.json, which @config is, has named a node whose folder has no name yet: it gets it, by whoever comes
+ * first. */
+void snapshot_show_completed (const char *bundle, const VmConfig *config);
 
 /* What names the layers of a disk that was given one. */
 void snapshot_name_layer (VmDisk *disk, const char *path);
@@ -133,6 +158,14 @@ LayerFile *snapshot_merge_candidate (LayerGraph *graph, bool running);
 
 /* What a linked clone of @node, called @name, would be. (transfer full), or NULL with @error set. */
 VmConfig *clone_describe (SnapshotTree *tree, const SnapshotNode *node, const char *name, GError **error);
+
+/* --- template-move.c --- */
+
+/* A snapshot that lies on another version than the machine, which only moving makes: it was interrupted, and
+ * what the machine goes back to is to be made anew. (transfer none) (nullable) */
+SnapshotNode *template_find_outdated (SnapshotTree *tree, const VmConfig *config);
+/* Does what is left of that. */
+bool template_finish_move (const char *bundle, GError **error);
 
 /* --- snapshot-clones.c --- */
 

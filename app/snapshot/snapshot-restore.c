@@ -4,7 +4,6 @@
 #include "app/base/error.h"
 #include "app/bundle/bundle-private.h"
 #include "app/bundle/bundle.h"
-#include "app/snapshot/snapshot-edit.h"
 #include "app/snapshot/snapshot-private.h"
 #include "app/snapshot/template.h"
 
@@ -14,6 +13,7 @@ struct SnapshotReturn {
   char *bundle, *node;
   VmConfig *now, *config; /* as it is, as it is to be */
   char *state;            /* (nullable) */
+  SnapshotDraft *along;   /* (nullable) */
   bool discards_suspended, committed;
 };
 
@@ -41,11 +41,18 @@ keep_identity (VmConfig *config, const VmConfig *now)
 {
   vm_config_set (&config->uuid, now->uuid);
   vm_config_set (&config->name, now->name);
-  vm_config_set (&config->notes, now->notes);
+  vm_config_copy_labels (config, now);
   vm_config_set (&config->disposable, now->disposable);
+  /* The version of a template is the snapshot's. */
+  if (config->clone_snapshot == NULL || g_strcmp0 (config->clone_of, now->clone_of) != 0)
+    vm_config_set (&config->clone_snapshot, now->clone_snapshot);
   vm_config_set (&config->clone_of, now->clone_of);
-  vm_config_set (&config->clone_snapshot, now->clone_snapshot);
   config->template_state = now->template_state;
+  config->schedule = now->schedule;
+  config->at_host_shutdown = now->at_host_shutdown;
+  config->launcher = now->launcher;
+  config->autostart = now->autostart;
+  config->autostart_order = now->autostart_order;
 }
 
 /* --- begin --- */
@@ -130,10 +137,13 @@ prepare (SnapshotReturn *back, const SnapshotTree *tree, const SnapshotNode *nod
 {
   g_autoptr (SnapshotNode) fresh = snapshot_node_new (node->name, SNAPSHOT_OFF); /* for its id */
   g_autoptr (GPtrArray) made = g_ptr_array_new_with_free_func (g_free);
+  g_autofree char *generation = g_uuid_string_random ();
 
   keep_identity (back->config, back->now);
+  vm_config_set (&back->config->generation, generation);
   vm_config_set (&back->config->snapshot, node->id);
   vm_config_set (&back->config->resume, NULL);
+  vm_config_set (&back->config->completes, NULL);
   vm_config_set (&back->config->nvram, NULL);
   if (back->config->firmware != FIRMWARE_BIOS)
     back->config->nvram = g_strdup_printf ("nvram-%s.fd", fresh->id);
@@ -178,17 +188,35 @@ snapshot_return_get_state (const SnapshotReturn *back)
 
 /* --- commit --- */
 
+void
+snapshot_return_take_along (SnapshotReturn *back, SnapshotDraft *draft)
+{
+  back->along = draft;
+}
+
 bool
 snapshot_return_commit (SnapshotReturn *back, bool resume, GError **error)
 {
+  g_autoptr (GError) failure = NULL;
+
+  if (back->along != NULL)
+    {
+      if (!snapshot_draft_seal (back->along, error))
+        return false;
+      vm_config_set (&back->config->completes, snapshot_draft_get_id (back->along));
+    }
   if (resume && back->state != NULL)
     back->config->resume = g_build_filename (SNAPSHOT_FOLDER, back->node, NULL);
   if (!bundle_save (back->bundle, back->config, error))
     {
       vm_config_set (&back->config->resume, NULL);
+      vm_config_set (&back->config->completes, NULL);
       return false;
     }
   back->committed = true;
+  /* vm.json says that it is there. */
+  if (back->along != NULL && !snapshot_draft_show (back->along, &failure))
+    g_info ("%s", failure->message);
   if (back->discards_suspended)
     {
       g_autofree char *suspended = g_build_filename (back->bundle, SNAPSHOT_SUSPENDED, NULL);
@@ -216,10 +244,12 @@ snapshot_return_free (SnapshotReturn *back)
 /* --- a machine that is off --- */
 
 static bool
-go_back (const char *bundle, const char *node, bool discard_suspended, GError **error)
+go_back (const char *bundle, const char *node, bool discard_suspended, SnapshotDraft *along, GError **error)
 {
   g_autoptr (SnapshotReturn) back = snapshot_return_begin (bundle, node, discard_suspended, error);
 
+  if (back != NULL && along != NULL)
+    snapshot_return_take_along (back, along);
   return back != NULL && snapshot_return_commit (back, true, error);
 }
 
@@ -229,21 +259,17 @@ snapshot_restore (const char *bundle, const char *key, bool discard_suspended, c
 {
   g_autoptr (SnapshotTree) tree = snapshot_tree_read (bundle, error);
   const SnapshotNode *node = tree != NULL ? snapshot_tree_find (tree, key, error) : NULL;
-  g_autofree char *id = NULL;
+  g_autoptr (SnapshotDraft) along = NULL;
 
-  /* Before one is taken: "." then means another. */
+  /* Before one is begun: "." then means another. */
   if (node == NULL)
     return false;
-  if (take_first != NULL && (id = snapshot_take (bundle, take_first, error)) == NULL)
+  if (take_first != NULL && (along = snapshot_draft_of_stopped (bundle, take_first, error)) == NULL)
     return false;
-  if (!go_back (bundle, node->id, discard_suspended, error))
-    {
-      if (id != NULL && snapshot_delete (bundle, id, SNAPSHOT_DELETE_ONE, NULL, NULL))
-        snapshot_collect (bundle, false, NULL, NULL);
-      return false;
-    }
+  if (!go_back (bundle, node->id, discard_suspended, along, error))
+    return false;
   if (taken != NULL)
-    *taken = g_steal_pointer (&id);
+    *taken = along != NULL ? g_strdup (snapshot_draft_get_id (along)) : NULL;
   return true;
 }
 
@@ -256,7 +282,7 @@ snapshot_dispose (const char *bundle, GError **error)
     return false;
   if (config->disposable == NULL || is_suspended (config))
     return true;
-  return go_back (bundle, config->disposable, false, error);
+  return go_back (bundle, config->disposable, false, NULL, error);
 }
 
 /* --- resuming --- */
@@ -264,7 +290,7 @@ snapshot_dispose (const char *bundle, GError **error)
 char *
 snapshot_resume_folder (const char *bundle, const VmConfig *config)
 {
-  return config->resume != NULL ? g_build_filename (bundle, config->resume, NULL) : NULL;
+  return config->resume != NULL ? snapshot_resolve (bundle, config->resume) : NULL;
 }
 
 bool

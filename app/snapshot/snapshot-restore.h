@@ -34,13 +34,18 @@ const char *snapshot_return_get_state (const SnapshotReturn *back);
  * or is to boot. */
 bool snapshot_return_commit (SnapshotReturn *back, bool resume, GError **error);
 
+/* Before the commit: what @draft, whose files are all there, has of the machine appears in the tree with it:
+ * both or neither. Without layers' names (snapshot_draft_name_layers) unless the machine runs. The draft is
+ * the caller's, to be freed after @back. */
+void snapshot_return_take_along (SnapshotReturn *back, SnapshotDraft *draft);
+
 /* Without a commit everything is as it was before. NULL is ignored. */
 void snapshot_return_free (SnapshotReturn *back);
 
 /* --- a machine that is off --- */
 
 /* @take_first: (nullable): what is now is kept as a node before. @taken: (nullable) (out) (transfer full):
- * its id. Should going back fail, that node goes again. */
+ * its id. Both are done, or neither. */
 bool snapshot_restore (const char *bundle, const char *node, bool discard_suspended,
                        const SnapshotTake *take_first, char **taken, GError **error);
 

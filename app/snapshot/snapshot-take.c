@@ -328,13 +328,36 @@ write_node (SnapshotDraft *draft, GError **error)
   return bundle_replace_file (path, text, strlen (text), error);
 }
 
-static bool
-show_node (SnapshotDraft *draft, GError **error)
+bool
+snapshot_draft_seal (SnapshotDraft *draft, GError **error)
+{
+  g_autofree char *root = g_path_get_dirname (draft->folder);
+
+  return write_machine_file (draft, error) && write_node (draft, error) && bundle_sync_folder (root, error);
+}
+
+void
+snapshot_show_completed (const char *bundle, const VmConfig *config)
+{
+  g_autofree char *root = g_build_filename (bundle, SNAPSHOT_FOLDER, NULL);
+  g_autofree char *folder = NULL, *path = NULL;
+
+  if (config->completes == NULL)
+    return;
+  folder = g_strdup_printf ("%s/.%s.new", root, config->completes);
+  path = g_build_filename (root, config->completes, NULL);
+  if (!g_file_test (path, G_FILE_TEST_EXISTS) && rename (folder, path) == 0)
+    bundle_sync_folder (root, NULL);
+}
+
+bool
+snapshot_draft_show (SnapshotDraft *draft, GError **error)
 {
   g_autofree char *root = g_path_get_dirname (draft->folder);
   g_autofree char *path = g_build_filename (root, draft->node->id, NULL);
 
-  if (rename (draft->folder, path) < 0)
+  /* A reader may have come first (snapshot_show_completed). */
+  if (rename (draft->folder, path) < 0 && !g_file_test (path, G_FILE_TEST_IS_DIR))
     return bonsai_set_errno_error (error, errno, "Can't rename %s", draft->folder);
   draft->committed = true;
   return bundle_sync_folder (root, error);
@@ -357,7 +380,7 @@ snapshot_draft_commit (SnapshotDraft *draft, GError **error)
 {
   g_autoptr (GError) failure = NULL;
 
-  if (!write_machine_file (draft, error) || !write_node (draft, error) || !show_node (draft, error))
+  if (!snapshot_draft_seal (draft, error) || !snapshot_draft_show (draft, error))
     return false;
   /* The node is there: layers' names tell from which one the machine stems. */
   if (!set_current (draft, &failure))
@@ -407,14 +430,23 @@ snapshot_draft_free (SnapshotDraft *draft)
 
 /* --- a machine that is off --- */
 
-char *
-snapshot_take (const char *bundle, const SnapshotTake *what, GError **error)
+SnapshotDraft *
+snapshot_draft_of_stopped (const char *bundle, const SnapshotTake *what, GError **error)
 {
   g_autoptr (SnapshotDraft) draft = snapshot_draft_begin (bundle, what, error);
   g_autofree char *nvram = draft != NULL ? g_build_filename (draft->folder, SNAPSHOT_NVRAM_FILE, NULL) : NULL;
 
-  if (draft == NULL || (draft->nvram != NULL && !snapshot_copy_file (draft->nvram, nvram, error))
-      || !snapshot_draft_name_layers (draft, error) || !snapshot_draft_commit (draft, error))
+  if (draft == NULL || (draft->nvram != NULL && !snapshot_copy_file (draft->nvram, nvram, error)))
+    return NULL;
+  return g_steal_pointer (&draft);
+}
+
+char *
+snapshot_take (const char *bundle, const SnapshotTake *what, GError **error)
+{
+  g_autoptr (SnapshotDraft) draft = snapshot_draft_of_stopped (bundle, what, error);
+
+  if (draft == NULL || !snapshot_draft_name_layers (draft, error) || !snapshot_draft_commit (draft, error))
     return NULL;
   return g_strdup (draft->node->id);
 }

@@ -93,6 +93,24 @@ read_nodes (SnapshotTree *tree, GDir *dir, const char *root, GError **error)
   return true;
 }
 
+/* Deleted along with others, which is what counts. */
+static void
+set_deleted (SnapshotTree *tree, const char *const *ids)
+{
+  for (guint i = 0; ids != NULL && i < tree->nodes->len;)
+    {
+      SnapshotNode *node = g_ptr_array_index (tree->nodes, i);
+
+      if (node->trouble != NULL || !g_strv_contains (ids, node->id))
+        {
+          i++;
+          continue;
+        }
+      node->deleted = true;
+      g_ptr_array_add (tree->tombstones, g_ptr_array_steal_index (tree->nodes, i));
+    }
+}
+
 static int
 compare_age (gconstpointer a, gconstpointer b)
 {
@@ -216,6 +234,7 @@ snapshot_tree_read (const char *bundle, GError **error)
   g_autofree char *root = g_build_filename (bundle, SNAPSHOT_FOLDER, NULL);
   g_autoptr (GDir) dir = NULL;
   g_autoptr (GHashTable) nodes = NULL;
+  g_auto (GStrv) deleting = NULL;
   g_autoptr (GError) failure = NULL;
 
   tree->bundle = g_canonicalize_filename (bundle, NULL);
@@ -224,6 +243,7 @@ snapshot_tree_read (const char *bundle, GError **error)
   tree->roots = g_ptr_array_new ();
   if (config == NULL)
     return NULL;
+  snapshot_show_completed (bundle, config);
   tree->resume = g_strdup (config->resume);
   tree->disposable = g_strdup (config->disposable);
   tree->template_state = config->template_state;
@@ -233,8 +253,14 @@ snapshot_tree_read (const char *bundle, GError **error)
       g_propagate_error (error, g_steal_pointer (&failure));
       return NULL;
     }
+  /* Before and after: it may be under way. */
+  deleting = snapshot_deleting_read (bundle);
   if (dir != NULL && !read_nodes (tree, dir, root, error))
     return NULL;
+  set_deleted (tree, (const char *const *)deleting);
+  g_strfreev (deleting);
+  deleting = snapshot_deleting_read (bundle);
+  set_deleted (tree, (const char *const *)deleting);
   g_ptr_array_sort (tree->nodes, compare_age);
   nodes = by_id (tree);
   link_nodes (tree, nodes);
@@ -371,10 +397,29 @@ snapshot_tree_path (const SnapshotTree *tree, const SnapshotNode *node, const ch
   return g_build_filename (tree->bundle, SNAPSHOT_FOLDER, node->id, file, NULL);
 }
 
+static bool
+check_sum (const SnapshotNode *node, const char *text, gsize length, GError **error)
+{
+  g_autofree char *sum = g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *)text, length);
+
+  for (guint i = 0; i < node->files->len; i++)
+    {
+      const SnapshotFile *file = g_ptr_array_index (node->files, i);
+
+      if (!g_str_equal (file->name, SNAPSHOT_MACHINE_FILE) || file->sha256 == NULL
+          || g_ascii_strcasecmp (file->sha256, sum) == 0)
+        continue;
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "its %s has changed", SNAPSHOT_MACHINE_FILE);
+      return false;
+    }
+  return true;
+}
+
 VmConfig *
 snapshot_tree_load_config (const SnapshotTree *tree, const SnapshotNode *node, GError **error)
 {
   g_autofree char *path = snapshot_tree_path (tree, node, SNAPSHOT_MACHINE_FILE), *text = NULL;
+  VmConfig *config = NULL;
   gsize length;
 
   if (node->trouble != NULL)
@@ -389,7 +434,8 @@ snapshot_tree_load_config (const SnapshotTree *tree, const SnapshotNode *node, G
                    node->name, node->id, SNAPSHOT_MACHINE_FILE);
       return NULL;
     }
-  if (!g_file_get_contents (path, &text, &length, error))
-    return NULL;
-  return vm_config_parse (text, length, SNAPSHOT_MACHINE_FILE, error);
+  if (!g_file_get_contents (path, &text, &length, error) || !check_sum (node, text, length, error)
+      || (config = vm_config_parse (text, length, SNAPSHOT_MACHINE_FILE, error)) == NULL)
+    g_prefix_error (error, "The snapshot “%s” (%s) is broken: ", node->name, node->id);
+  return config;
 }

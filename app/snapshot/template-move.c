@@ -70,9 +70,12 @@ check (const Move *move, GError **error)
 static void
 keep_identity (VmConfig *config, const VmConfig *now)
 {
+  g_autofree char *generation = g_uuid_string_random ();
+
   vm_config_set (&config->uuid, now->uuid);
+  vm_config_set (&config->generation, generation);
   vm_config_set (&config->name, now->name);
-  vm_config_set (&config->notes, now->notes);
+  vm_config_copy_labels (config, now);
   for (guint i = 0; i < MIN (config->nics->len, now->nics->len); i++)
     vm_config_set (&((VmNic *)g_ptr_array_index (config->nics, i))->mac,
                    ((const VmNic *)g_ptr_array_index (now->nics, i))->mac);
@@ -106,6 +109,8 @@ describe (Move *move, GError **error)
   if (move->config == NULL)
     return false;
   keep_identity (move->config, move->now);
+  /* Until there is one of the new version: interrupted, the move is finished later. */
+  vm_config_set (&move->config->disposable, move->now->disposable);
   vm_config_set (&move->config->clone_of, move->now->clone_of);
   vm_config_set (&move->config->clone_snapshot, move->version->id);
   if (move->config->firmware != FIRMWARE_BIOS)
@@ -137,7 +142,7 @@ lies_on_origin (const Move *move, const LayerFile *file)
 {
   while (file->below != NULL && file->inside)
     file = file->below;
-  return snapshot_is_inside (move->origin->bundle, file->path);
+  return !file->inside && snapshot_is_layer_of (move->origin, NULL, file->path);
 }
 
 /* What is made, and what may become unneeded. */
@@ -247,19 +252,54 @@ release_others (const char *origin, const char *uuid, const char *node)
 
 /* --- moving --- */
 
-/* What it goes back to from now on is the new version; what it went back to before goes. */
-static bool
-renew_disposable (const Move *move, GError **error)
+SnapshotNode *
+template_find_outdated (SnapshotTree *tree, const VmConfig *config)
 {
-  const SnapshotNode *old =
-    move->now->disposable != NULL ? snapshot_tree_find (move->tree, move->now->disposable, NULL) : NULL;
+  for (guint i = 0; config->clone_snapshot != NULL && i < tree->nodes->len; i++)
+    {
+      SnapshotNode *node = g_ptr_array_index (tree->nodes, i);
+      g_autoptr (VmConfig) then = node->trouble == NULL ? snapshot_tree_load_config (tree, node, NULL) : NULL;
+
+      if (then != NULL && then->clone_snapshot != NULL && g_strcmp0 (then->clone_of, config->clone_of) == 0
+          && !g_str_equal (then->clone_snapshot, config->clone_snapshot))
+        return node;
+    }
+  return NULL;
+}
+
+/* The machine went back to @old, which is of another version: from now on to a snapshot of the version on
+ * which it lies, perhaps one that was made already. */
+static bool
+renew_disposable (const char *bundle, SnapshotTree *tree, const SnapshotNode *old, GError **error)
+{
+  const SnapshotTake what = { .name = old->name, .note = old->note };
   g_autofree char *id = NULL;
 
-  if (old == NULL)
-    return true;
-  id = snapshot_take (move->bundle, &(SnapshotTake){ .name = old->name, .note = old->note }, error);
-  return id != NULL && snapshot_set_disposable (move->bundle, id, error)
-         && snapshot_delete (move->bundle, old->id, SNAPSHOT_DELETE_ONE, NULL, error);
+  for (guint i = 0; i < tree->nodes->len && id == NULL; i++)
+    {
+      const SnapshotNode *node = g_ptr_array_index (tree->nodes, i);
+
+      if (node != old && node->trouble == NULL)
+        id = g_strdup (node->id);
+    }
+  if (id == NULL)
+    id = snapshot_take (bundle, &what, error);
+  return id != NULL && snapshot_set_disposable (bundle, id, error);
+}
+
+bool
+template_finish_move (const char *bundle, GError **error)
+{
+  g_autoptr (SnapshotTree) tree = snapshot_tree_read (bundle, error);
+  g_autoptr (VmConfig) config = tree != NULL ? bundle_load (bundle, error) : NULL;
+  SnapshotNode *old;
+
+  if (config == NULL)
+    return false;
+  old = template_find_outdated (tree, config);
+  return old == NULL
+         || ((g_strcmp0 (old->id, config->disposable) != 0 || renew_disposable (bundle, tree, old, error))
+             && snapshot_delete (bundle, old->id, SNAPSHOT_DELETE_ONE, NULL, error));
 }
 
 static bool
@@ -275,10 +315,15 @@ template_move (const char *bundle, const char *origin, const TemplateMove *how, 
   g_auto (Move) move = { .how = how, .bundle = bundle };
 
   move.made = g_ptr_array_new_with_free_func (g_free);
-  move.tree = snapshot_tree_read (bundle, error);
+  move.tree = template_finish_move (bundle, error) ? snapshot_tree_read (bundle, error) : NULL;
   move.now = move.tree != NULL ? bundle_load (bundle, error) : NULL;
   if (move.now == NULL || !check (&move, error) || !claim (&move, origin, error))
     return false;
+  if (move.now->disposable != NULL && g_strcmp0 (move.now->clone_snapshot, move.version->id) == 0)
+    {
+      release_others (origin, move.now->uuid, move.version->id);
+      return true;
+    }
   if (!commit (&move, error))
     {
       snapshot_review_pending (bundle, NULL);
@@ -287,7 +332,7 @@ template_move (const char *bundle, const char *origin, const TemplateMove *how, 
       return false;
     }
   /* As long as something of the old version may be needed, its record stays. */
-  if (!renew_disposable (&move, error) || !snapshot_collect (bundle, false, how->job, error))
+  if (!template_finish_move (bundle, error) || !snapshot_collect (bundle, false, how->job, error))
     return false;
   release_others (origin, move.now->uuid, move.version->id);
   return true;

@@ -29,7 +29,7 @@ template_check_change (const char *bundle, const VmConfig *wanted, GError **erro
   if (copy != NULL)
     {
       vm_config_set (&copy->name, now->name);
-      vm_config_set (&copy->notes, now->notes);
+      vm_config_copy_labels (copy, now);
       one = vm_config_to_json (now);
       other = vm_config_to_json (copy);
       if (g_str_equal (one, other))

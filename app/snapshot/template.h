@@ -62,9 +62,9 @@ typedef struct {
  * @origin: the template's bundle
  *
  * The machine becomes what a new linked clone of that version would be, but for its name, notes, UUID and MAC
- * addresses; one that was disposable is so again. vm.json's replacement is what counts: interrupted before,
- * the machine is on the old version, after, on the new one. Refuses machines with other snapshots than the
- * one to which they go back.
+ * addresses; one that was disposable is so again, and left alone if it is on that version. vm.json's
+ * replacement is what counts: interrupted before, the machine is on the old version, after, on the new one.
+ * Refuses machines with other snapshots than the one to which they go back.
  */
 bool template_move (const char *bundle, const char *origin, const TemplateMove *how, GError **error);
 

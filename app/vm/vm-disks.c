@@ -122,12 +122,8 @@ VmConfig *
 bonsai_vm_open_stopped (BonsaiVm *self, BundleLock **lock, GError **error)
 {
   *lock = NULL;
-  if (self->starting || self->lock != NULL)
-    {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
-                   "“%s” is starting or ending; try again in a moment", bonsai_vm_get_name (self));
-      return NULL;
-    }
+  if (!bonsai_vm_check_idle (self, error))
+    return NULL;
   *lock = bundle_lock (self->path, error);
   if (*lock == NULL || !snapshot_settle (self->path, error))
     return NULL;

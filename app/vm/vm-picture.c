@@ -33,7 +33,7 @@ bonsai_vm_set_thumbnail (BonsaiVm *self, Surface *surface)
 {
   g_clear_pointer (&self->thumbnail, surface_unref);
   self->thumbnail = surface;
-  self->picture_looked_for = true;
+  self->picture_looked_for = self->picture_is_live = true;
   g_signal_emit_by_name (self, "thumbnail-changed");
 }
 
@@ -66,19 +66,46 @@ bonsai_vm_refresh_thumbnail (BonsaiVm *self)
                              g_object_ref (self));
 }
 
+/* --- how it looked when it ended --- */
+
+static void
+look_in_thread (GTask *task, gpointer source, gpointer path, GCancellable *cancellable)
+{
+  g_autoptr (Surface) picture = g_file_test (path, G_FILE_TEST_IS_REGULAR) ? picture_load_png (path) : NULL;
+  Surface *thumbnail =
+    picture != NULL ? surface_thumbnail (picture, THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT) : NULL;
+
+  g_task_return_pointer (task, thumbnail, (GDestroyNotify)surface_unref);
+}
+
+static void
+looked (GObject *source, GAsyncResult *result, gpointer data)
+{
+  BonsaiVm *self = BONSAI_VM (source);
+  g_autoptr (Surface) found = g_task_propagate_pointer (G_TASK (result), NULL);
+
+  self->looking = false;
+  if (self->picture_is_live)
+    return;
+  /* If it has ended once more meanwhile, whoever shows it asks again. */
+  if (self->picture_looked_for && found == NULL && self->thumbnail == NULL)
+    return;
+  g_clear_pointer (&self->thumbnail, surface_unref);
+  self->thumbnail = g_steal_pointer (&found);
+  g_signal_emit_by_name (self, "thumbnail-changed");
+}
+
 Surface *
 bonsai_vm_get_thumbnail (BonsaiVm *self)
 {
-  if (!self->picture_looked_for)
+  if (!self->picture_looked_for && !self->looking)
     {
-      g_autofree char *path = g_build_filename (self->path, "screenshot.png", NULL);
-      g_autoptr (Surface) picture =
-        g_file_test (path, G_FILE_TEST_IS_REGULAR) ? picture_load_png (path) : NULL;
+      g_autoptr (GTask) task = g_task_new (self, NULL, looked, NULL);
 
-      self->picture_looked_for = true;
-      g_clear_pointer (&self->thumbnail, surface_unref);
-      self->thumbnail =
-        picture != NULL ? surface_thumbnail (picture, THUMBNAIL_WIDTH, THUMBNAIL_HEIGHT) : NULL;
+      self->looking = self->picture_looked_for = true;
+      self->picture_is_live = false;
+      g_task_set_task_data (task, g_build_filename (self->path, "screenshot.png", NULL), g_free);
+      g_task_run_in_thread (task, look_in_thread);
     }
   return self->thumbnail != NULL ? surface_ref (self->thumbnail) : NULL;
 }

@@ -29,8 +29,11 @@ struct _BonsaiVm {
 
   BundleRun last_run;
   bool starting;          /* a start of ours is under way */
+  bool starts_again;      /* ... is to come: its guest restarts */
+  const char *changing;   /* its snapshots are, by a worker of ours: what is done; else NULL */
   BonsaiSession *session; /* alive; or ended, with a window that still shows why */
   bool session_ended;
+  bool concluding;       /* it has ended here, and its folder is being tidied */
   SessionServer *server; /* hosted here */
   BundleLock *lock;      /* hosted here */
   GCancellable *meeting; /* connecting to another host */
@@ -42,6 +45,12 @@ struct _BonsaiVm {
   bool grabbing, grab_again;
   Surface *thumbnail;
   bool picture_looked_for; /* screenshot.png */
+  bool looking;            /* for it */
+  bool picture_is_live;    /* the thumbnail came from a session since */
+
+  unsigned n_snapshot_watchers;
+  GFileMonitor *snapshot_monitors[2]; /* of the bundle and of its snapshots/ */
+  guint snapshot_news;                /* a source, or 0 */
 };
 
 BonsaiVm *bonsai_vm_new (const char *path, Consoles *consoles);
@@ -74,6 +83,13 @@ extern const LocalSessionKeeper bonsai_vm_keeper;
 VmConfig *bonsai_vm_description (BonsaiVm *vm, GError **error);
 /* The same of a machine that doesn't run, to be changed while nobody else does: *@lock is to be dropped after that. */
 VmConfig *bonsai_vm_open_stopped (BonsaiVm *vm, BundleLock **lock, GError **error);
+
+/* vm-change.c: nothing is under way here for which the bundle's lock is held, or will be. */
+bool bonsai_vm_check_idle (BonsaiVm *vm, GError **error);
+
+/* vm-watch.c: the tree of snapshots may have changed. */
+void bonsai_vm_tell_snapshots (BonsaiVm *vm);
+void bonsai_vm_unwatch_snapshots (BonsaiVm *vm);
 
 /* vm-network.c: of bonsai_vm_keeper. */
 bool bonsai_vm_keep_link (const char *nic, bool up, void *data, GError **error);

@@ -4,6 +4,7 @@
 
 #include "app/base/error.h"
 #include "app/bundle/vm-limits.h"
+#include "app/install/install-end.h"
 #include "app/session/local-session.h"
 #include "app/session/remote-session.h"
 #include "app/snapshot/snapshot-edit.h"
@@ -23,6 +24,22 @@
 
 /* --- the end of a run --- */
 
+/* An unattended installation goes on, or is over, when its guest has switched off or restarted. */
+static void
+conclude_install (BonsaiVm *self)
+{
+  BonsaiReason reason = self->last_run.reason;
+  bool restarts = reason == BONSAI_REASON_GUEST_RESTARTED;
+  g_autoptr (GError) error = NULL;
+
+  if (!restarts && reason != BONSAI_REASON_GUEST_OFF)
+    return;
+  if (install_conclude (self->path, restarts, &error))
+    self->starts_again = restarts;
+  else
+    g_warning ("%s", error->message);
+}
+
 /* @data: the last picture, or NULL. A disposable machine goes back. */
 static void
 tidy_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
@@ -31,6 +48,7 @@ tidy_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
   g_autofree char *path = g_build_filename (bundle, "screenshot.png", NULL);
   g_autoptr (GError) error = NULL;
 
+  conclude_install (source);
   if (!snapshot_dispose (bundle, &error))
     g_warning ("%s", error->message);
   g_clear_error (&error);
@@ -40,20 +58,42 @@ tidy_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
                          (GDestroyNotify)surface_unref);
 }
 
+static void record_failed_start (BonsaiVm *self, const char *message);
+
+static void
+started_again (GObject *source, GAsyncResult *result, gpointer data)
+{
+  BonsaiVm *self = BONSAI_VM (source);
+  g_autoptr (GError) error = NULL;
+
+  if (bonsai_vm_start_finish (self, result, &error))
+    return;
+  record_failed_start (self, error->message);
+  bonsai_vm_update_state (self);
+}
+
 static void
 release (BonsaiVm *self)
 {
+  bool had_window = self->session != NULL && local_session_had_window (LOCAL_SESSION (self->session));
   g_autoptr (GError) error = NULL;
 
   if (!bundle_write_run (self->path, &self->last_run, &error))
     g_warning ("%s", error->message);
   g_clear_pointer (&self->server, session_server_free);
   g_clear_pointer (&self->lock, bundle_unlock);
+  self->concluding = false;
   if (self->session != NULL && bonsai_session_get_console_open (self->session))
     self->session_ended = true;
   else
     bonsai_vm_drop_session (self);
   bonsai_vm_reload (self);
+  if (self->starts_again)
+    {
+      self->starts_again = false;
+      bonsai_vm_start_async (self, had_window ? BONSAI_START_DEFAULT : BONSAI_START_HEADLESS, NULL,
+                             started_again, NULL);
+    }
   /* The state may have been told before the lock went: bonsai_vm_is_hosted_here has changed now. */
   g_object_notify (G_OBJECT (self), "state");
 }
@@ -69,12 +109,26 @@ picture_kept (GObject *source, GAsyncResult *result, gpointer data)
   release (self);
 }
 
+/* What was done with snapshots is over; what isn't needed any more is put away. */
+static void
+settled (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (BonsaiVm) self = data;
+  Surface *picture = local_session_get_last_picture (LOCAL_SESSION (source));
+  g_autoptr (GTask) task = g_task_new (self, NULL, picture_kept, NULL);
+
+  local_session_settle_finish (LOCAL_SESSION (source), result);
+  if (picture != NULL)
+    g_task_set_task_data (task, surface_ref (picture), (GDestroyNotify)surface_unref);
+  g_task_run_in_thread (task, tidy_in_thread);
+}
+
 void
 bonsai_vm_conclude_run (BonsaiVm *self)
 {
-  Surface *picture = local_session_get_last_picture (LOCAL_SESSION (self->session));
-  g_autoptr (GTask) task = NULL;
-
+  if (self->concluding)
+    return;
+  self->concluding = true;
   bundle_run_clear (&self->last_run);
   self->last_run = (BundleRun){
     .state = bonsai_session_get_state (self->session),
@@ -83,10 +137,7 @@ bonsai_vm_conclude_run (BonsaiVm *self)
     .message = g_strdup (bonsai_session_get_message (self->session)),
   };
   g_signal_handlers_disconnect_by_func (self->session, bonsai_vm_refresh_thumbnail, self);
-  task = g_task_new (self, NULL, picture_kept, NULL);
-  if (picture != NULL)
-    g_task_set_task_data (task, surface_ref (picture), (GDestroyNotify)surface_unref);
-  g_task_run_in_thread (task, tidy_in_thread);
+  local_session_settle_async (LOCAL_SESSION (self->session), settled, g_object_ref (self));
 }
 
 /* --- here --- */
@@ -206,7 +257,8 @@ prepare (BonsaiVm *self, BonsaiStartFlags flags, GError **error)
     return false;
   self->lock = bundle_lock (self->path, error);
   return self->lock != NULL && template_check_change (self->path, NULL, error)
-         && snapshot_settle (self->path, error) && snapshot_guard_config (self->path, self->config, error);
+         && install_mend (self->path, error) && snapshot_settle (self->path, error)
+         && snapshot_guard_config (self->path, self->config, error);
 }
 
 static void
@@ -222,6 +274,8 @@ start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
       g_object_unref (task);
       return;
     }
+  if (self->config->install.system != NULL)
+    bonsai_vm_reload (self); /* it may have been mended */
   bundle_run_clear (&self->last_run);
   self->last_run = (BundleRun){ .state = BONSAI_STATE_STARTING };
   bundle_write_run (self->path, &self->last_run, NULL);
@@ -230,6 +284,7 @@ start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
   spec->boot_menu = (flags & BONSAI_START_BOOT_MENU) != 0;
   session = local_session_new (spec, self->consoles);
   local_session_set_keeper (session, &bonsai_vm_keeper, self);
+  local_session_set_schedule (session, &self->config->schedule);
   if (!prepare_resume (self, session, flags, &error))
     {
       record_failed_start (self, error->message);
@@ -410,6 +465,9 @@ bonsai_vm_start_async (BonsaiVm *self, BonsaiStartFlags flags, GCancellable *can
   else if (self->starting || bonsai_vm_get_session (self) != NULL)
     g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_BUSY, "“%s” is already running",
                              bonsai_vm_get_name (self));
+  else if (self->changing != NULL)
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_BUSY, "“%s” can't start yet: %s",
+                             bonsai_vm_get_name (self), self->changing);
   else
     {
       bonsai_vm_drop_session (self);

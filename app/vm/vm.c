@@ -6,6 +6,7 @@
 #include "app/snapshot/snapshot-guard.h"
 #include "app/snapshot/template.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 enum {
@@ -36,12 +37,21 @@ typedef struct {
 static Outlook
 outlook_of_session (BonsaiVm *self)
 {
-  return (Outlook){
+  Outlook outlook = {
     .state = bonsai_session_get_state (self->session),
     .reason = bonsai_session_get_reason (self->session),
     .exit_status = bonsai_session_get_exit_status (self->session),
     .text = g_strdup (bonsai_session_get_message (self->session)),
   };
+  bool silent = outlook.text == NULL || outlook.text[0] == '\0';
+
+  if (silent && outlook.state == BONSAI_STATE_RUNNING && self->config != NULL
+      && self->config->install.system != NULL)
+    {
+      g_free (outlook.text);
+      outlook.text = g_strdup_printf (_ ("Installing %s by itself"), self->config->install.system);
+    }
+  return outlook;
 }
 
 /* Nobody talks to us: what the bundle says. */
@@ -49,11 +59,12 @@ static Outlook
 outlook_of_bundle (BonsaiVm *self)
 {
   BundleRun *run = &self->last_run;
-  int holder = self->lock == NULL ? bundle_lock_holder (self->path) : 0;
+  bool is_ours = self->lock != NULL || self->changing != NULL;
+  int holder = is_ours ? 0 : bundle_lock_holder (self->path);
   Outlook outlook;
 
   /* It may have ended, which is recorded before its lock goes, since the record was read. */
-  if (holder == 0 && self->lock == NULL && bonsai_state_is_alive (run->state))
+  if (holder == 0 && !is_ours && bonsai_state_is_alive (run->state))
     {
       bundle_run_clear (run);
       bundle_read_run (self->path, run);
@@ -62,8 +73,8 @@ outlook_of_bundle (BonsaiVm *self)
   if (holder != 0)
     {
       g_free (outlook.text);
-      outlook.text = holder > 0 ? g_strdup_printf ("In use by process %d", holder)
-                                : g_strdup ("In use by another process");
+      outlook.text = holder > 0 ? g_strdup_printf (_ ("In use by process %d"), holder)
+                                : g_strdup (N_ ("In use by another process"));
       if (!bonsai_state_is_alive (outlook.state))
         outlook.state = BONSAI_STATE_STOPPED;
     }
@@ -75,8 +86,8 @@ outlook_of_bundle (BonsaiVm *self)
         {
           g_free (outlook.text);
           outlook.text = g_strdup (g_str_equal (self->config->resume, "suspended")
-                                     ? "It goes on from there when it is started"
-                                     : "It goes on from its snapshot when it is started");
+                                     ? N_ ("It goes on from there when it is started")
+                                     : N_ ("It goes on from its snapshot when it is started"));
         }
     }
   else if (bonsai_state_is_alive (run->state) && self->meeting == NULL)
@@ -85,7 +96,12 @@ outlook_of_bundle (BonsaiVm *self)
       outlook.state = BONSAI_STATE_CRASHED;
       outlook.reason = BONSAI_REASON_HOST_LOST;
       outlook.text =
-        g_strdup ("The process that ran it ended without a word; its disks are as after a power cut");
+        g_strdup (N_ ("The process that ran it ended without a word; its disks are as after a power cut"));
+    }
+  if (self->changing != NULL)
+    {
+      g_free (outlook.text);
+      outlook.text = g_strdup (self->changing);
     }
   return outlook;
 }
@@ -208,8 +224,8 @@ met (GObject *source, GAsyncResult *result, gpointer data)
 static void
 meet (BonsaiVm *self)
 {
-  if (self->config == NULL || self->starting || self->lock != NULL || self->meeting != NULL
-      || (self->session != NULL && !self->session_ended))
+  if (self->config == NULL || self->starting || self->lock != NULL || self->changing != NULL
+      || self->meeting != NULL || (self->session != NULL && !self->session_ended))
     return;
   /* The lock tells also when a full disk kept the run from being recorded. */
   if (!bonsai_state_is_alive (self->last_run.state) && bundle_lock_holder (self->path) == 0)
@@ -231,7 +247,13 @@ static void
 take_config (BonsaiVm *self, VmConfig *config)
 {
   g_autofree char *old_name = g_strdup (bonsai_vm_get_name (self));
+  VmSchedule before = { 0 };
 
+  if (self->config != NULL)
+    before = self->config->schedule;
+  if (config != NULL && LOCAL_IS_SESSION (self->session)
+      && memcmp (&before, &config->schedule, sizeof before) != 0)
+    local_session_set_schedule (LOCAL_SESSION (self->session), &config->schedule);
   g_clear_pointer (&self->config, vm_config_free);
   self->config = config;
   if (g_strcmp0 (old_name, bonsai_vm_get_name (self)) != 0)
@@ -337,7 +359,7 @@ bonsai_vm_get_reason (BonsaiVm *self)
 const char *
 bonsai_vm_get_state_text (BonsaiVm *self)
 {
-  return self->state_text;
+  return self->state_text[0] != '\0' ? _ (self->state_text) : "";
 }
 
 int
@@ -528,6 +550,7 @@ bonsai_vm_dispose (GObject *object)
 
   if (self->meeting != NULL)
     g_cancellable_cancel (self->meeting);
+  bonsai_vm_unwatch_snapshots (self);
   g_clear_pointer (&self->server, session_server_free);
   bonsai_vm_drop_session (self);
   if (self->lock != NULL)
@@ -580,6 +603,7 @@ bonsai_vm_class_init (BonsaiVmClass *klass)
   g_object_class_install_properties (object_class, N_PROPS, properties);
 
   g_signal_new ("thumbnail-changed", BONSAI_TYPE_VM, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+  g_signal_new ("snapshots-changed", BONSAI_TYPE_VM, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void

@@ -15,8 +15,9 @@ G_BEGIN_DECLS
  *
  * Properties, all read-only with notification: "uuid", "name", "path" (the bundle), "config" (VmConfig),
  * "state" (BonsaiState), "state-text" (why; never NULL, may be empty), "console-open".
- * Signal: "thumbnail-changed", at most twice a second and only while watched.
- * Threading: the main context that was thread-default when its library was made.
+ * Signals: "thumbnail-changed", at most twice a second and only while watched; "snapshots-changed", only
+ * while they are watched (vm-snapshots.h). Threading: the main context that was thread-default when its
+ * library was made.
  */
 #define BONSAI_TYPE_VM (bonsai_vm_get_type ())
 G_DECLARE_FINAL_TYPE (BonsaiVm, bonsai_vm, BONSAI, VM, GObject)
@@ -82,8 +83,9 @@ void bonsai_vm_screenshot_async (BonsaiVm *vm, GCancellable *cancellable, GAsync
                                  gpointer data);
 Surface *bonsai_vm_screenshot_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
 
-/* The picture last known, at most 320x180: of the running machine, or how it looked when it ended.
- * (nullable) (transfer full): the pixels' top byte is undefined (set it to 0xff for GDK). */
+/* The picture last known, at most 320x180: of the running machine, or how it looked when it ended. The first
+ * call may have to look for that: NULL until "thumbnail-changed". (nullable) (transfer full): the pixels' top
+ * byte is undefined (set it to 0xff for GDK). */
 Surface *bonsai_vm_get_thumbnail (BonsaiVm *vm);
 
 /* Someone looks at the thumbnail (a mapped row), or no longer does. Calls nest. */
@@ -107,8 +109,8 @@ void bonsai_vm_detach_disk_async (BonsaiVm *vm, const char *disk, gboolean force
                                   GAsyncReadyCallback callback, gpointer data);
 gboolean bonsai_vm_detach_disk_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
 
-/* The disc in a CD-ROM drive (NULL: the first): as bonsai_session_change_medium_async if the machine runs, else for its
- * next start. @path: absolute; NULL: none. */
+/* The disc in a CD-ROM drive (NULL: the first): as bonsai_session_change_medium_async if the machine runs,
+ * else for its next start. @path: absolute; NULL: none. */
 void bonsai_vm_change_medium_async (BonsaiVm *vm, const char *drive, const char *path, gboolean force,
                                     GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 gboolean bonsai_vm_change_medium_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
@@ -117,5 +119,23 @@ gboolean bonsai_vm_change_medium_finish (BonsaiVm *vm, GAsyncResult *result, GEr
 void bonsai_vm_set_link_async (BonsaiVm *vm, const char *nic, gboolean up, GCancellable *cancellable,
                                GAsyncReadyCallback callback, gpointer data);
 gboolean bonsai_vm_set_link_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
+
+/* Shuts the guest down, as BONSAI_CONTROL_SHUTDOWN does, and starts it again where it ran. */
+void bonsai_vm_reboot_async (BonsaiVm *vm, GCancellable *cancellable, GAsyncReadyCallback callback,
+                             gpointer data);
+gboolean bonsai_vm_reboot_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
+
+/* --- where its owner keeps it: vm-labels.h; whether it runs or not --- */
+
+/* @group: (nullable): none. */
+void bonsai_vm_set_group_async (BonsaiVm *vm, const char *group, GAsyncReadyCallback callback, gpointer data);
+/* @add, @remove: (nullable) */
+void bonsai_vm_change_tags_async (BonsaiVm *vm, const char *const *add, const char *const *remove,
+                                  GAsyncReadyCallback callback, gpointer data);
+/* Of both. */
+gboolean bonsai_vm_change_labels_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
+
+/* When it last ran, in seconds since 1970; 0: never; G_MAXINT64: it runs. */
+gint64 bonsai_vm_get_last_used (BonsaiVm *vm);
 
 G_END_DECLS

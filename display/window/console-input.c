@@ -41,7 +41,7 @@ console_input_update_cursor (ConsoleWindow *window)
 
   if (SDL_GetMouseFocus () != window->sdl || window->captured > window->absolute)
     return;
-  if (!window->absolute)
+  if (!window->absolute || window->bar.has_pointer)
     {
       SDL_SetCursor (SDL_GetDefaultCursor ());
       SDL_ShowCursor (SDL_ENABLE);
@@ -89,6 +89,7 @@ void
 console_input_focus_lost (ConsoleWindow *window)
 {
   console_input_flush (window);
+  console_bar_hide (window);
   if (window->captured)
     {
       SDL_SetRelativeMouseMode (SDL_FALSE);
@@ -151,6 +152,20 @@ send_delete (ConsoleWindow *window)
   input_hub_key (window->input, KEY_DELETE, false);
 }
 
+#define MAX_KEYS 8u
+
+void
+console_input_send_keys (ConsoleWindow *window, const char *keys)
+{
+  g_auto (GStrv) names = g_strsplit (keys, "+", MAX_KEYS);
+  unsigned n = g_strv_length (names);
+
+  for (unsigned i = 0; i < n; i++)
+    input_hub_key (window->input, key_usage_from_name (names[i]), true);
+  for (unsigned i = n; i-- > 0;)
+    input_hub_key (window->input, key_usage_from_name (names[i]), false);
+}
+
 typedef struct {
   KeyUsage usage;
   void (*run) (ConsoleWindow *window);
@@ -161,6 +176,7 @@ static const Chord chords[] = {
   { .usage = KEY_F, .run = console_window_toggle_fullscreen },
   { .usage = KEY_S, .run = console_scene_cycle_scale },
   { .usage = KEY_END, .run = send_delete },
+  { .usage = KEY_M, .run = console_bar_toggle },
   { .usage = KEY_P, .action = "pause" },
   { .usage = KEY_PRINT, .action = "screenshot" },
 };
@@ -192,6 +208,11 @@ key_down (ConsoleWindow *window, KeyUsage usage)
   chord = !is_chord_modifier (usage) && chord_is_held (window);
   bit_set (window->down, usage, true);
   window->chord_armed = is_chord_modifier (usage) && chord_is_held (window);
+  if (!chord && console_bar_key (window, usage))
+    {
+      bit_set (window->swallowed, usage, true);
+      return;
+    }
   if (!chord || !run_chord (window, usage))
     input_hub_key (window->input, usage, true);
 }
@@ -228,10 +249,33 @@ key_event (ConsoleWindow *window, const SDL_KeyboardEvent *event)
 
 /* --- pointer --- */
 
+/* A place in the window, in pixels. */
+static void
+to_pixels (const ConsoleWindow *window, int *x, int *y)
+{
+  int width, height;
+
+  SDL_GetWindowSize (window->sdl, &width, &height);
+  *x = (int)((int64_t)*x * window->scene.width / MAX (width, 1));
+  *y = (int)((int64_t)*y * window->scene.height / MAX (height, 1));
+}
+
+/* Where the pointer is free the bar may want it. */
+static bool
+is_for_bar (ConsoleWindow *window, const SDL_MouseMotionEvent *event)
+{
+  int x = event->x, y = event->y;
+
+  to_pixels (window, &x, &y);
+  return window->captured <= window->absolute && console_bar_motion (window, x, y);
+}
+
 static void
 motion_event (ConsoleWindow *window, const SDL_MouseMotionEvent *event)
 {
   console_input_follow_pointer (window);
+  if (is_for_bar (window, event))
+    return;
   if (window->absolute)
     {
       window->pointer_x = event->x;
@@ -250,14 +294,13 @@ static void
 flush_position (ConsoleWindow *window)
 {
   const Scene *scene = &window->scene;
-  int width, height;
+  int pixel_x = window->pointer_x, pixel_y = window->pointer_y;
   unsigned x, y;
 
-  SDL_GetWindowSize (window->sdl, &width, &height);
-  if (!scene->surface || width < 1 || height < 1)
+  if (!scene->surface)
     return;
-  view_position (scene->picture, (int) ((int64_t) window->pointer_x * scene->width / width),
-                 (int) ((int64_t) window->pointer_y * scene->height / height), &x, &y);
+  to_pixels (window, &pixel_x, &pixel_y);
+  view_position (scene->picture, pixel_x, pixel_y, &x, &y);
   screen_map_position (window->screen, POINTER_POSITION_MAX, &x, &y);
   input_hub_position (window->input, x, y);
 }
@@ -281,10 +324,14 @@ button_event (ConsoleWindow *window, const SDL_MouseButtonEvent *event)
     [SDL_BUTTON_X1] = POINTER_SIDE,   [SDL_BUTTON_X2] = POINTER_EXTRA,
   };
   bool down = event->type == SDL_MOUSEBUTTONDOWN, was_captured = window->captured;
+  int x = event->x, y = event->y;
 
   if (event->button < SDL_BUTTON_LEFT || event->button >= G_N_ELEMENTS (buttons))
     return;
   console_input_follow_pointer (window);
+  to_pixels (window, &x, &y);
+  if (window->captured <= window->absolute && console_bar_button (window, x, y, down))
+    return;
   if (down && !window->captured)
     console_input_set_captured (window, true);
   /* The click that captures a relative pointer says nothing to the guest: its pointer is elsewhere. */

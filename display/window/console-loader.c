@@ -34,9 +34,10 @@ load (GError **error)
   const ConsoleFunctions *functions = module ? dlsym (module, CONSOLE_MODULE_SYMBOL) : NULL;
 
   if (!functions)
-    g_set_error (error, DISPLAY_ERROR, DISPLAY_ERROR_FAILED,
-                 "Bonsai's console window can't be loaded: %s. Install Bonsai again, with the libraries that it needs.",
-                 dlerror ());
+    g_set_error (
+      error, DISPLAY_ERROR, DISPLAY_ERROR_FAILED,
+      "Bonsai's console window can't be loaded: %s. Install Bonsai again, with the libraries that it needs.",
+      dlerror ());
   return functions;
 }
 
@@ -61,8 +62,8 @@ console_host_free (ConsoleHost *host)
 }
 
 ConsoleWindow *
-console_window_new (ConsoleHost *host, const char *title, const char *wm_class, Screen *screen, InputHub *input,
-                    const ConsoleWindowOps *ops, void *data, GError **error)
+console_window_new (ConsoleHost *host, const char *title, const char *wm_class, Screen *screen,
+                    InputHub *input, const ConsoleWindowOps *ops, void *data, GError **error)
 {
   return functions_of (host)->window_new (host, title, wm_class, screen, input, ops, data, error);
 }
@@ -116,7 +117,19 @@ console_window_describe (ConsoleWindow *window)
 }
 
 void
-console_window_set_clipboard (ConsoleWindow *window, const char *text)
+console_window_set_clipboard (ConsoleWindow *window, Clip *clip)
 {
-  functions_of (window)->window_set_clipboard (window, text);
+  functions_of (window)->window_set_clipboard (window, clip);
+}
+
+void
+console_window_set_menu (ConsoleWindow *window, ConsoleMenu *menu)
+{
+  functions_of (window)->window_set_menu (window, menu);
+}
+
+void
+console_window_tell (ConsoleWindow *window, const char *text)
+{
+  functions_of (window)->window_tell (window, text);
 }

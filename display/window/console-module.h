@@ -6,8 +6,8 @@
 G_BEGIN_DECLS
 
 /*
- * Windows bring in some sixty libraries, from OpenGL to sound. They are a module of their own, which the first
- * window loads: a command, or a machine without a window, starts without them.
+ * Windows bring in some sixty libraries, from OpenGL to sound. They are a module of their own, which the
+ * first window loads: a command, or a machine without a window, starts without them.
  */
 #define CONSOLE_MODULE_SYMBOL "console_functions"
 
@@ -21,7 +21,9 @@ typedef struct {
   void (*window_set_state) (ConsoleWindow *window, const char *state, const char *message);
   void (*window_set_scale) (ConsoleWindow *window, ConsoleScale scale);
   void (*window_set_fullscreen) (ConsoleWindow *window, bool fullscreen);
-  void (*window_set_clipboard) (ConsoleWindow *window, const char *text);
+  void (*window_set_menu) (ConsoleWindow *window, ConsoleMenu *menu);
+  void (*window_tell) (ConsoleWindow *window, const char *text);
+  void (*window_set_clipboard) (ConsoleWindow *window, Clip *clip);
   void (*window_present) (ConsoleWindow *window);
   void (*window_set_sound) (ConsoleWindow *window, SoundHub *hub);
   void (*window_attach) (ConsoleWindow *window, Screen *screen, InputHub *input);

@@ -5,6 +5,7 @@
 #include "display/window/console-sound.h"
 #include "display/window/console-window.h"
 #include "display/window/painter.h"
+#include "display/window/strip.h"
 #include "display/window/x11-clipboard.h"
 
 #include <SDL.h>
@@ -25,6 +26,19 @@ struct ConsoleHost {
   bool quit;
   X11Clipboard *clipboard; /* or NULL: SDL's is used */
 };
+
+/* The bar at the top of a window. */
+typedef struct {
+  ConsoleMenu *menu; /* NULL: there is none */
+  Strip *row, *list; /* as far as they are shown */
+  Sprite *row_sprite, *list_sprite;
+  int lit, lit_below; /* the item under the pointer or chosen by keys, or -1 */
+  int open;           /* the item whose menu is shown, or -1 */
+  bool has_pointer;
+  bool by_keys;       /* keys are for it */
+  bool swallow_up;    /* the button that is down was for it */
+  int64_t due;        /* when it comes or goes, or 0 */
+} ConsoleBar;
 
 struct ConsoleWindow {
   ConsoleObject object;
@@ -50,6 +64,7 @@ struct ConsoleWindow {
   Sprite *cursor, *message_panel, *hint_panel;
   unsigned serial;
   int64_t hint_until; /* monotonic µs, or 0 */
+  ConsoleBar bar;
   ScreenCursor guest_cursor;
   bool has_guest_cursor;
   bool dirty;
@@ -113,7 +128,28 @@ void console_scene_cycle_scale (ConsoleWindow *window);
 void console_scene_leave_screen (ConsoleWindow *window);
 void console_scene_clear (ConsoleWindow *window);
 
+/* One of the layers shows @sprite there. The sprite stays the caller's, until another one or NULL takes its place. */
+void console_scene_set_layer (ConsoleWindow *window, int layer, const Sprite *sprite, int x, int y);
+double console_scene_pixels_per_point (ConsoleWindow *window);
+
+/* --- console-bar.c --- */
+
+void console_bar_set_menu (ConsoleWindow *window, ConsoleMenu *menu); /* (transfer full) (nullable) */
+void console_bar_toggle (ConsoleWindow *window);                      /* for keys */
+void console_bar_hide (ConsoleWindow *window);
+/* The window has another size. */
+void console_bar_follow_size (ConsoleWindow *window);
+/* Returns: when it is to be called again, as console_scene_update. */
+int64_t console_bar_update (ConsoleWindow *window, int64_t now);
+/* Each returns whether the guest is to know nothing of it; @x, @y: pixels. */
+bool console_bar_motion (ConsoleWindow *window, int x, int y);
+bool console_bar_button (ConsoleWindow *window, int x, int y, bool down);
+bool console_bar_key (ConsoleWindow *window, KeyUsage usage);
+
 /* --- console-input.c --- */
+
+/* Presses keys in the guest, as "ctrl+alt+delete", and lets them go. */
+void console_input_send_keys (ConsoleWindow *window, const char *keys);
 
 void console_input_event (ConsoleWindow *window, const SDL_Event *event);
 /* Passes on the pointer's motion that was gathered from one batch of events. */

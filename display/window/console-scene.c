@@ -12,13 +12,13 @@ drawable_size (ConsoleWindow *window, int *width, int *height)
   *height = MAX (*height, 1);
 }
 
-static double
-pixels_per_point (ConsoleWindow *window)
+double
+console_scene_pixels_per_point (ConsoleWindow *window)
 {
   int points, height;
 
   SDL_GetWindowSize (window->sdl, &points, &height);
-  return points > 0 ? (double) window->scene.width / points : 1.0;
+  return points > 0 ? (double)window->scene.width / points : 1.0;
 }
 
 /* --- layers --- */
@@ -28,11 +28,11 @@ uncover_layer (ConsoleWindow *window, const Layer *layer)
 {
   if (layer->sprite)
     damage_add (&window->scene.uncovered,
-                (Rect) { layer->x, layer->y, layer->sprite->width, layer->sprite->height });
+                (Rect){ layer->x, layer->y, layer->sprite->width, layer->sprite->height });
 }
 
-static void
-set_layer (ConsoleWindow *window, int index, const Sprite *sprite, int x, int y)
+void
+console_scene_set_layer (ConsoleWindow *window, int index, const Sprite *sprite, int x, int y)
 {
   Layer *layer = &window->scene.layers[index];
 
@@ -57,9 +57,10 @@ place_panels (ConsoleWindow *window)
   const Scene *scene = &window->scene;
   const Sprite *message = window->message_panel, *hint = window->hint_panel;
 
-  set_layer (window, LAYER_MESSAGE, message, message ? (scene->width - message->width) / 2 : 0,
-             message ? (scene->height - message->height) / 2 : 0);
-  set_layer (window, LAYER_HINT, hint, hint ? (scene->width - hint->width) / 2 : 0, scene->height / 20);
+  console_scene_set_layer (window, LAYER_MESSAGE, message, message ? (scene->width - message->width) / 2 : 0,
+                           message ? (scene->height - message->height) / 2 : 0);
+  console_scene_set_layer (window, LAYER_HINT, hint, hint ? (scene->width - hint->width) / 2 : 0,
+                           scene->height / 20);
 }
 
 static void
@@ -67,7 +68,7 @@ replace_sprite (ConsoleWindow *window, int layer, Sprite **place, Sprite *sprite
 {
   Sprite *old = *place;
 
-  set_layer (window, layer, NULL, 0, 0);
+  console_scene_set_layer (window, layer, NULL, 0, 0);
   *place = sprite;
   if (old)
     sprite_free (old);
@@ -76,8 +77,8 @@ replace_sprite (ConsoleWindow *window, int layer, Sprite **place, Sprite *sprite
 static Sprite *
 panel_for (ConsoleWindow *window, const char *heading, const char *text)
 {
-  double scale = pixels_per_point (window);
-  int max_width = MIN ((int) (560 * scale), window->scene.width * 9 / 10);
+  double scale = console_scene_pixels_per_point (window);
+  int max_width = MIN ((int)(560 * scale), window->scene.width * 9 / 10);
 
   return overlay_panel (heading, text, max_width, scale);
 }
@@ -117,13 +118,14 @@ place_cursor (ConsoleWindow *window)
   bool drawn = window->has_guest_cursor && cursor->visible && !window->absolute && scene->surface;
 
   if (drawn)
-    set_layer (window, LAYER_CURSOR, window->cursor,
-               scene->picture.x + (int) ((int64_t) cursor->x * scene->picture.width / scene->surface->width)
-                 - cursor->hot_x,
-               scene->picture.y + (int) ((int64_t) cursor->y * scene->picture.height / scene->surface->height)
-                 - cursor->hot_y);
+    console_scene_set_layer (
+      window, LAYER_CURSOR, window->cursor,
+      scene->picture.x + (int)((int64_t)cursor->x * scene->picture.width / scene->surface->width)
+        - cursor->hot_x,
+      scene->picture.y + (int)((int64_t)cursor->y * scene->picture.height / scene->surface->height)
+        - cursor->hot_y);
   else
-    set_layer (window, LAYER_CURSOR, NULL, 0, 0);
+    console_scene_set_layer (window, LAYER_CURSOR, NULL, 0, 0);
 }
 
 static void
@@ -140,7 +142,7 @@ take_cursor (ConsoleWindow *window)
       sprite = g_new0 (Sprite, 1);
       sprite->width = cursor.width;
       sprite->height = cursor.height;
-      sprite->pixels = (uint32_t *) cursor.pixels;
+      sprite->pixels = (uint32_t *)cursor.pixels;
       replace_sprite (window, LAYER_CURSOR, &window->cursor, sprite);
       g_clear_pointer (&window->host_cursor, SDL_FreeCursor);
     }
@@ -201,6 +203,7 @@ follow_size (ConsoleWindow *window)
   window->scene.height = height;
   console_window_wish (window, width, height);
   console_scene_set_message (window); /* it may wrap otherwise now */
+  console_bar_follow_size (window);
   place_picture (window);
 }
 
@@ -208,6 +211,7 @@ int64_t
 console_scene_update (ConsoleWindow *window, int64_t now)
 {
   Scene *scene = &window->scene;
+  int64_t again;
 
   if (g_atomic_int_exchange (&window->news, false))
     {
@@ -216,6 +220,7 @@ console_scene_update (ConsoleWindow *window, int64_t now)
     }
   follow_size (window);
   expire_hint (window, now);
+  again = console_bar_update (window, now);
 
   if (window->dirty && !(SDL_GetWindowFlags (window->sdl) & (SDL_WINDOW_HIDDEN | SDL_WINDOW_MINIMIZED)))
     {
@@ -224,7 +229,7 @@ console_scene_update (ConsoleWindow *window, int64_t now)
       damage_clear (&scene->uncovered);
       scene->everything = window->dirty = false;
     }
-  return window->hint_until ? window->hint_until : G_MAXINT64;
+  return window->hint_until ? MIN (window->hint_until, again) : again;
 }
 
 void

@@ -335,6 +335,7 @@ console_window_destroy (ConsoleWindow *window)
 
   g_clear_pointer (&window->sound, console_sound_free);
   console_input_focus_lost (window);
+  console_bar_set_menu (window, NULL);
   screen_viewer_free (window->viewer);
   window->ops = (ConsoleWindowOps) { 0 };
   g_ptr_array_remove (host->windows, window);
@@ -363,6 +364,27 @@ console_window_free (ConsoleWindow *window)
 
 typedef struct {
   ConsoleWindow *window;
+  ConsoleMenu *menu;
+} MenuWish;
+
+static void
+menu_job (void *data)
+{
+  MenuWish *wish = data;
+
+  console_bar_set_menu (wish->window, wish->menu);
+}
+
+void
+console_window_set_menu (ConsoleWindow *window, ConsoleMenu *menu)
+{
+  MenuWish wish = { window, menu };
+
+  console_host_call (window->host, menu_job, &wish);
+}
+
+typedef struct {
+  ConsoleWindow *window;
   const char *state, *message;
   int number;
   char *text;
@@ -388,6 +410,22 @@ console_window_set_state (ConsoleWindow *window, const char *state, const char *
   Wish wish = { .window = window, .state = state, .message = message };
 
   console_host_call (window->host, state_job, &wish);
+}
+
+static void
+tell_job (void *data)
+{
+  Wish *wish = data;
+
+  console_scene_hint (wish->window, wish->message);
+}
+
+void
+console_window_tell (ConsoleWindow *window, const char *text)
+{
+  Wish wish = { .window = window, .message = text };
+
+  console_host_call (window->host, tell_job, &wish);
 }
 
 static void

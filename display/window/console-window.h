@@ -4,6 +4,8 @@
 #include "display/input/input.h"
 #include "display/screen/screen.h"
 #include "display/sound/sound.h"
+#include "display/window/clip.h"
+#include "display/window/console-menu.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -20,12 +22,14 @@ G_BEGIN_DECLS
  *   Ctrl+Alt+F        full screen
  *   Ctrl+Alt+S        scaling: to fit, by whole numbers, none
  *   Ctrl+Alt+End      sends Ctrl+Alt+Delete to the guest
+ *   Ctrl+Alt+M        the bar at the top, which also comes when the pointer rests at the top edge
  *   Ctrl+Alt+P        action "pause"
  *   Ctrl+Alt+Print    action "screenshot"
- * Any click captures the keyboard, so that Alt+Tab or Super reach the guest, and the pointer if it is relative.
+ * Any click captures the keyboard, so that Alt+Tab or Super reach the guest, and the pointer if it is
+ * relative.
  *
- * Threading: every function from any thread, except as noted; they wait for the SDL thread, so never with a lock
- * that input sinks or window ops take.
+ * Threading: every function from any thread, except as noted; they wait for the SDL thread, so never with a
+ * lock that input sinks or window ops take.
  */
 typedef struct ConsoleHost ConsoleHost;
 typedef struct ConsoleWindow ConsoleWindow;
@@ -44,10 +48,12 @@ typedef enum {
 /* What the window asks of its owner. On the SDL thread: pass it on, don't block. Members may be NULL. */
 typedef struct {
   void (*close_requested) (ConsoleWindow *window, void *data);
-  /* A key chord asks for "pause" (or resume) or "screenshot". NULL: the guest gets those keys. */
+  /* A key chord asks for "pause" (or resume) or "screenshot"; or it is an item's of the bar. NULL: the guest gets those
+   * keys. */
   void (*action) (ConsoleWindow *window, const char *action, void *data);
-  /* The window has the focus, and the host's clipboard holds @text; NULL: it lost the focus, or there is no text. */
-  void (*clipboard) (ConsoleWindow *window, const char *text, void *data);
+  /* The window has the focus, and the host's clipboard holds @clip; NULL: it lost the focus, or there is
+   * none. */
+  void (*clipboard) (ConsoleWindow *window, Clip *clip, void *data);
   /* The window was given this size, in pixels: the guest's screen might have it. */
   void (*resized) (ConsoleWindow *window, int width, int height, void *data);
 } ConsoleWindowOps;
@@ -67,8 +73,13 @@ void console_window_free (ConsoleWindow *window); /* after it returns no op runs
 void console_window_set_state (ConsoleWindow *window, const char *state, const char *message);
 void console_window_set_scale (ConsoleWindow *window, ConsoleScale scale);
 void console_window_set_fullscreen (ConsoleWindow *window, bool fullscreen);
-/* Puts @text into the host's clipboard, if the window has the focus. */
-void console_window_set_clipboard (ConsoleWindow *window, const char *text);
+/* What the bar at the top offers, before what the window offers itself: keys, scale, full screen and close. @menu:
+ * (transfer full) (nullable): NULL: there is no bar. */
+void console_window_set_menu (ConsoleWindow *window, ConsoleMenu *menu);
+/* Shows @text over the picture for some seconds. */
+void console_window_tell (ConsoleWindow *window, const char *text);
+/* Puts @clip into the host's clipboard, if the window has the focus. Images need X11. */
+void console_window_set_clipboard (ConsoleWindow *window, Clip *clip);
 void console_window_present (ConsoleWindow *window); /* raise and focus */
 
 /* Plays what @hub plays, and lets it record, until the window is freed or gets another one. */

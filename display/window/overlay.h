@@ -1,18 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include <glib.h>
-#include <stdint.h>
+#include "display/window/sprite.h"
 
 G_BEGIN_DECLS
-
-/* A small picture that is drawn over the guest's: premultiplied ARGB8888 in rows of @width. */
-typedef struct {
-  int width, height;
-  uint32_t *pixels;
-} Sprite;
-
-void sprite_free (Sprite *sprite);
 
 /**
  * overlay_panel:
@@ -27,7 +18,5 @@ Sprite *overlay_panel (const char *heading, const char *text, int max_width, dou
 
 /* The program's picture for window lists: a bonsai in its pot. (transfer full) */
 Sprite *overlay_icon (int size);
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC (Sprite, sprite_free)
 
 G_END_DECLS

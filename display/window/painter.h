@@ -9,7 +9,7 @@
 G_BEGIN_DECLS
 
 /* What lies over the guest's picture, from the bottom up. */
-enum { LAYER_CURSOR, LAYER_MESSAGE, LAYER_HINT, N_LAYERS };
+enum { LAYER_CURSOR, LAYER_MESSAGE, LAYER_HINT, LAYER_BAR, LAYER_LIST, N_LAYERS };
 
 typedef struct {
   const Sprite *sprite; /* NULL: nothing */

@@ -14,17 +14,17 @@
 #define PIECE_SIZE    (256u << 10)         /* more goes in pieces */
 #define MAX_TRANSFERS 16u
 
-enum { CLIPBOARD, TARGETS, UTF8_STRING, TEXT_PLAIN, INCR, PROPERTY, N_ATOMS };
+enum { CLIPBOARD, TARGETS, UTF8_STRING, TEXT_PLAIN, IMAGE_PNG, INCR, PROPERTY, N_ATOMS };
 
-static const char *const atom_names[N_ATOMS] = { "CLIPBOARD",   "TARGETS",
-                                                 "UTF8_STRING", "text/plain;charset=utf-8",
-                                                 "INCR",        "BONSAI_CLIPBOARD" };
+static const char *const atom_names[N_ATOMS] = {
+  "CLIPBOARD", "TARGETS", "UTF8_STRING", "text/plain;charset=utf-8", "image/png", "INCR", "BONSAI_CLIPBOARD",
+};
 
 /* To another program, in pieces. */
 typedef struct {
   xcb_window_t window;
   xcb_atom_t property, type;
-  GBytes *text;
+  GBytes *bytes;
   size_t sent;
 } Transfer;
 
@@ -42,17 +42,18 @@ struct X11Clipboard {
 
   GMutex lock; /* of what follows */
   bool quit, look;
-  GBytes *set; /* to be put there, or NULL */
+  Clip *set; /* to be put there, or NULL */
   bool changed, looked;
-  char *text; /* what was looked at */
+  Clip *seen; /* what was looked at, or NULL */
 
   /* the thread's */
-  GBytes *own; /* what we have put there, or NULL */
-  char *known; /* what it holds, if is_known; NULL: no text */
+  Clip *own;   /* what we have put there, or NULL */
+  Clip *known; /* what it holds, if is_known; NULL: nothing for us */
   bool is_known;
   bool wanted; /* somebody asked for it */
   bool stale;  /* it changed while it was being read */
   Reading reading;
+  ClipKind asked; /* for this kind */
   GByteArray *pieces;
   int64_t deadline;
   GPtrArray *transfers;
@@ -63,26 +64,40 @@ transfer_free (void *data)
 {
   Transfer *transfer = data;
 
-  g_bytes_unref (transfer->text);
+  g_bytes_unref (transfer->bytes);
   g_free (transfer);
 }
 
 /* --- reading --- */
 
 static void
-tell_text (X11Clipboard *clipboard)
+tell (X11Clipboard *clipboard)
 {
   clipboard->wanted = false;
   g_mutex_lock (&clipboard->lock);
-  g_free (clipboard->text);
-  clipboard->text = g_strdup (clipboard->known);
+  g_clear_pointer (&clipboard->seen, clip_unref);
+  clipboard->seen = clipboard->known ? clip_ref (clipboard->known) : NULL;
   clipboard->looked = true;
   g_mutex_unlock (&clipboard->lock);
   clipboard->wake (clipboard->data);
 }
 
-/* Tells what is wanted, or begins to read it. One request at a time: answers don't say which one they are to.
- */
+/* One request at a time: answers don't say which one they are to. */
+static void
+ask (X11Clipboard *clipboard, ClipKind kind)
+{
+  xcb_atom_t target = clipboard->atoms[kind == CLIP_TEXT ? UTF8_STRING : IMAGE_PNG];
+
+  xcb_delete_property (clipboard->xcb, clipboard->window, clipboard->atoms[PROPERTY]);
+  xcb_convert_selection (clipboard->xcb, clipboard->window, clipboard->atoms[CLIPBOARD], target,
+                         clipboard->atoms[PROPERTY], XCB_CURRENT_TIME);
+  clipboard->reading = ASKED;
+  clipboard->asked = kind;
+  clipboard->stale = false;
+  clipboard->deadline = g_get_monotonic_time () + PATIENCE_US;
+}
+
+/* Tells what is wanted, or begins to read it. */
 static void
 look (X11Clipboard *clipboard)
 {
@@ -90,34 +105,43 @@ look (X11Clipboard *clipboard)
     return;
   if (clipboard->is_known)
     {
-      tell_text (clipboard);
+      tell (clipboard);
       return;
     }
-  if (clipboard->reading != AT_REST)
-    return;
-  xcb_delete_property (clipboard->xcb, clipboard->window, clipboard->atoms[PROPERTY]);
-  xcb_convert_selection (clipboard->xcb, clipboard->window, clipboard->atoms[CLIPBOARD],
-                         clipboard->atoms[UTF8_STRING], clipboard->atoms[PROPERTY], XCB_CURRENT_TIME);
-  clipboard->reading = ASKED;
-  clipboard->stale = false;
-  clipboard->deadline = g_get_monotonic_time () + PATIENCE_US;
+  if (clipboard->reading == AT_REST)
+    ask (clipboard, CLIP_TEXT);
 }
 
-/* @bytes: NULL if there is no text. */
+/* @clip: (nullable) (transfer full) */
 static void
-reading_ended (X11Clipboard *clipboard, const uint8_t *bytes, size_t size)
+reading_ended (X11Clipboard *clipboard, Clip *clip)
 {
   clipboard->reading = AT_REST;
-  if (!clipboard->stale)
+  if (clipboard->stale)
+    g_clear_pointer (&clip, clip_unref);
+  else
     {
-      g_free (clipboard->known);
-      clipboard->known = bytes && size <= X11_CLIPBOARD_MAX ? g_strndup ((const char *)bytes, size) : NULL;
-      if (clipboard->known && !g_utf8_validate (clipboard->known, -1, NULL))
-        g_clear_pointer (&clipboard->known, g_free);
+      g_clear_pointer (&clipboard->known, clip_unref);
+      clipboard->known = clip;
       clipboard->is_known = true;
     }
   g_byte_array_set_size (clipboard->pieces, 0);
   look (clipboard);
+}
+
+/* The answer is no, or something that isn't text from one who calls everything so: there may be an image. */
+static void
+take_answer (X11Clipboard *clipboard, const uint8_t *bytes, size_t size)
+{
+  Clip *clip = size > 0 ? clip_new (clipboard->asked, g_bytes_new (bytes, size)) : NULL;
+
+  if (!clip && clipboard->asked == CLIP_TEXT && !clipboard->stale)
+    {
+      g_byte_array_set_size (clipboard->pieces, 0);
+      ask (clipboard, CLIP_PNG);
+    }
+  else
+    reading_ended (clipboard, clip);
 }
 
 static xcb_get_property_reply_t *
@@ -125,7 +149,7 @@ take_property (X11Clipboard *clipboard)
 {
   xcb_get_property_cookie_t cookie =
     xcb_get_property (clipboard->xcb, true, clipboard->window, clipboard->atoms[PROPERTY],
-                      XCB_GET_PROPERTY_TYPE_ANY, 0, X11_CLIPBOARD_MAX / 4 + 1);
+                      XCB_GET_PROPERTY_TYPE_ANY, 0, CLIP_MAX / 4 + 1);
 
   return xcb_get_property_reply (clipboard->xcb, cookie, NULL);
 }
@@ -146,9 +170,9 @@ on_selection (X11Clipboard *clipboard, const xcb_selection_notify_event_t *event
       clipboard->deadline = g_get_monotonic_time () + PATIENCE_US;
     }
   else if (reply && reply->format == 8)
-    reading_ended (clipboard, xcb_get_property_value (reply), (size_t)xcb_get_property_value_length (reply));
+    take_answer (clipboard, xcb_get_property_value (reply), (size_t)xcb_get_property_value_length (reply));
   else
-    reading_ended (clipboard, NULL, 0);
+    take_answer (clipboard, NULL, 0);
 }
 
 /* ICCCM 2.0, section 2.7.2: a piece is there; an empty one is the end. */
@@ -158,15 +182,15 @@ on_piece (X11Clipboard *clipboard)
   g_autofree xcb_get_property_reply_t *reply = take_property (clipboard);
   int size = reply && reply->format == 8 ? xcb_get_property_value_length (reply) : -1;
 
-  if (size > 0 && clipboard->pieces->len + (unsigned)size <= X11_CLIPBOARD_MAX)
+  if (size > 0 && clipboard->pieces->len + (unsigned)size <= CLIP_MAX)
     {
       g_byte_array_append (clipboard->pieces, xcb_get_property_value (reply), (guint)size);
       clipboard->deadline = g_get_monotonic_time () + PATIENCE_US;
     }
   else if (size == 0)
-    reading_ended (clipboard, clipboard->pieces->data, clipboard->pieces->len);
+    take_answer (clipboard, clipboard->pieces->data, clipboard->pieces->len);
   else
-    reading_ended (clipboard, NULL, 0);
+    reading_ended (clipboard, NULL);
 }
 
 /* --- handing over --- */
@@ -175,7 +199,7 @@ static void
 send_piece (X11Clipboard *clipboard, Transfer *transfer)
 {
   size_t size, left;
-  const uint8_t *bytes = g_bytes_get_data (transfer->text, &size);
+  const uint8_t *bytes = g_bytes_get_data (transfer->bytes, &size);
 
   left = MIN (size - transfer->sent, PIECE_SIZE);
   xcb_change_property (clipboard->xcb, XCB_PROP_MODE_REPLACE, transfer->window, transfer->property,
@@ -189,10 +213,12 @@ send_piece (X11Clipboard *clipboard, Transfer *transfer)
 static void
 begin_transfer (X11Clipboard *clipboard, const xcb_selection_request_event_t *request, xcb_atom_t property)
 {
-  const uint32_t mask = XCB_EVENT_MASK_PROPERTY_CHANGE, size = (uint32_t)g_bytes_get_size (clipboard->own);
+  const uint32_t mask = XCB_EVENT_MASK_PROPERTY_CHANGE,
+                 size = (uint32_t)g_bytes_get_size (clipboard->own->bytes);
   Transfer *transfer = g_new0 (Transfer, 1);
 
-  *transfer = (Transfer){ request->requestor, property, request->target, g_bytes_ref (clipboard->own), 0 };
+  *transfer =
+    (Transfer){ request->requestor, property, request->target, g_bytes_ref (clipboard->own->bytes), 0 };
   if (clipboard->transfers->len == MAX_TRANSFERS)
     g_ptr_array_remove_index (clipboard->transfers, 0);
   g_ptr_array_add (clipboard->transfers, transfer);
@@ -201,26 +227,53 @@ begin_transfer (X11Clipboard *clipboard, const xcb_selection_request_event_t *re
                        clipboard->atoms[INCR], 32, 1, &size);
 }
 
+/* As what we give out what we have. Returns: how many they are. */
+static unsigned
+own_targets (const X11Clipboard *clipboard, xcb_atom_t *targets)
+{
+  unsigned n = 0;
+
+  targets[n++] = clipboard->atoms[TARGETS];
+  if (clipboard->own->kind == CLIP_PNG)
+    targets[n++] = clipboard->atoms[IMAGE_PNG];
+  else
+    {
+      targets[n++] = clipboard->atoms[UTF8_STRING];
+      targets[n++] = clipboard->atoms[TEXT_PLAIN];
+    }
+  return n;
+}
+
+static bool
+is_among (xcb_atom_t target, const xcb_atom_t *targets, unsigned n)
+{
+  for (unsigned i = 0; i < n; i++)
+    if (targets[i] == target)
+      return true;
+  return false;
+}
+
 /* Returns: whether it is something that we have. */
 static bool
 hand_over (X11Clipboard *clipboard, const xcb_selection_request_event_t *request, xcb_atom_t property)
 {
-  const xcb_atom_t targets[] = { clipboard->atoms[TARGETS], clipboard->atoms[UTF8_STRING],
-                                 clipboard->atoms[TEXT_PLAIN] };
+  xcb_atom_t targets[N_ATOMS];
   const void *bytes;
+  unsigned n;
   gsize size;
 
   if (!clipboard->own || request->selection != clipboard->atoms[CLIPBOARD])
     return false;
+  n = own_targets (clipboard, targets);
   if (request->target == clipboard->atoms[TARGETS])
     {
       xcb_change_property (clipboard->xcb, XCB_PROP_MODE_REPLACE, request->requestor, property, XCB_ATOM_ATOM,
-                           32, G_N_ELEMENTS (targets), targets);
+                           32, n, targets);
       return true;
     }
-  if (request->target != clipboard->atoms[UTF8_STRING] && request->target != clipboard->atoms[TEXT_PLAIN])
+  if (!is_among (request->target, targets, n))
     return false;
-  bytes = g_bytes_get_data (clipboard->own, &size);
+  bytes = g_bytes_get_data (clipboard->own->bytes, &size);
   if (size > PIECE_SIZE)
     begin_transfer (clipboard, request, property);
   else
@@ -278,7 +331,7 @@ on_owner (X11Clipboard *clipboard, const xcb_xfixes_selection_notify_event_t *ev
 {
   if (event->owner == clipboard->window)
     return;
-  g_clear_pointer (&clipboard->own, g_bytes_unref);
+  g_clear_pointer (&clipboard->own, clip_unref);
   clipboard->is_known = false;
   clipboard->stale = true;
   g_mutex_lock (&clipboard->lock);
@@ -304,15 +357,12 @@ on_event (X11Clipboard *clipboard, const xcb_generic_event_t *event)
 }
 
 static void
-become_owner (X11Clipboard *clipboard, GBytes *text)
+become_owner (X11Clipboard *clipboard, Clip *clip)
 {
-  gsize size;
-  const char *bytes = g_bytes_get_data (text, &size);
-
-  g_clear_pointer (&clipboard->own, g_bytes_unref);
-  clipboard->own = text;
-  g_free (clipboard->known);
-  clipboard->known = g_strndup (bytes, size);
+  g_clear_pointer (&clipboard->own, clip_unref);
+  clipboard->own = clip;
+  g_clear_pointer (&clipboard->known, clip_unref);
+  clipboard->known = clip_ref (clip);
   clipboard->is_known = true;
   clipboard->stale = true;
   xcb_set_selection_owner (clipboard->xcb, clipboard->window, clipboard->atoms[CLIPBOARD], XCB_CURRENT_TIME);
@@ -322,7 +372,7 @@ become_owner (X11Clipboard *clipboard, GBytes *text)
 static bool
 obey (X11Clipboard *clipboard)
 {
-  g_autoptr (GBytes) set = NULL;
+  g_autoptr (Clip) set = NULL;
   uint64_t count;
   bool quit;
 
@@ -378,7 +428,7 @@ clipboard_thread (void *data)
         continue;
       if (clipboard->reading != AT_REST && g_get_monotonic_time () >= clipboard->deadline)
         {
-          reading_ended (clipboard, NULL, 0);
+          reading_ended (clipboard, NULL);
           continue;
         }
       /* A display that has gone leaves only the end to wait for. */
@@ -453,10 +503,10 @@ release (X11Clipboard *clipboard)
 {
   xcb_disconnect (clipboard->xcb);
   close (clipboard->wake_fd);
-  g_clear_pointer (&clipboard->set, g_bytes_unref);
-  g_clear_pointer (&clipboard->own, g_bytes_unref);
-  g_free (clipboard->text);
-  g_free (clipboard->known);
+  g_clear_pointer (&clipboard->set, clip_unref);
+  g_clear_pointer (&clipboard->own, clip_unref);
+  g_clear_pointer (&clipboard->seen, clip_unref);
+  g_clear_pointer (&clipboard->known, clip_unref);
   g_byte_array_unref (clipboard->pieces);
   g_ptr_array_unref (clipboard->transfers);
   g_mutex_clear (&clipboard->lock);
@@ -505,15 +555,15 @@ x11_clipboard_look (X11Clipboard *clipboard)
 }
 
 X11ClipboardNews
-x11_clipboard_take_news (X11Clipboard *clipboard, char **text)
+x11_clipboard_take_news (X11Clipboard *clipboard, Clip **clip)
 {
   X11ClipboardNews news = X11_CLIPBOARD_NO_NEWS;
 
-  *text = NULL;
+  *clip = NULL;
   g_mutex_lock (&clipboard->lock);
   if (clipboard->looked)
     {
-      *text = g_steal_pointer (&clipboard->text);
+      *clip = g_steal_pointer (&clipboard->seen);
       clipboard->looked = false;
       news = X11_CLIPBOARD_LOOKED;
     }
@@ -527,11 +577,11 @@ x11_clipboard_take_news (X11Clipboard *clipboard, char **text)
 }
 
 void
-x11_clipboard_set (X11Clipboard *clipboard, const char *text)
+x11_clipboard_set (X11Clipboard *clipboard, Clip *clip)
 {
   g_mutex_lock (&clipboard->lock);
-  g_clear_pointer (&clipboard->set, g_bytes_unref);
-  clipboard->set = g_bytes_new (text, strlen (text));
+  g_clear_pointer (&clipboard->set, clip_unref);
+  clipboard->set = clip_ref (clip);
   g_mutex_unlock (&clipboard->lock);
   nudge (clipboard);
 }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include <glib.h>
-#include <stdbool.h>
+#include "display/window/clip.h"
 
 G_BEGIN_DECLS
 
@@ -15,9 +14,6 @@ G_BEGIN_DECLS
  */
 typedef struct X11Clipboard X11Clipboard;
 
-/* At most so much text is taken. */
-#define X11_CLIPBOARD_MAX (64u << 20)
-
 typedef enum {
   X11_CLIPBOARD_NO_NEWS,
   X11_CLIPBOARD_CHANGED, /* it holds something else: look at it, or don't */
@@ -29,14 +25,14 @@ typedef enum {
 X11Clipboard *x11_clipboard_new (void (*wake) (void *data), void *data);
 void x11_clipboard_free (X11Clipboard *clipboard);
 
-/* Asks for the text that it holds. */
+/* Asks for what it holds: text, or an image if there is none. */
 void x11_clipboard_look (X11Clipboard *clipboard);
 
-/* @text: set for LOOKED: UTF-8, or NULL if there is none (transfer full). */
-X11ClipboardNews x11_clipboard_take_news (X11Clipboard *clipboard, char **text);
+/* @clip: set for LOOKED: (transfer full), or NULL if there is nothing of the kind. */
+X11ClipboardNews x11_clipboard_take_news (X11Clipboard *clipboard, Clip **clip);
 
-/* Puts @text there, for as long as nobody else copies anything. */
-void x11_clipboard_set (X11Clipboard *clipboard, const char *text);
+/* Puts @clip there (a reference is taken), for as long as nobody else copies anything. */
+void x11_clipboard_set (X11Clipboard *clipboard, Clip *clip);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (X11Clipboard, x11_clipboard_free)
 

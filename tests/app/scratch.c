@@ -3,6 +3,7 @@
 
 #include "app/bundle/bundle-private.h"
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 char *
@@ -35,4 +36,23 @@ gboolean
 scratch_tick (gpointer data)
 {
   return G_SOURCE_CONTINUE;
+}
+
+static bool
+is_gone (GWeakRef *weak)
+{
+  g_autoptr (GObject) object = g_weak_ref_get (weak);
+
+  return object == NULL;
+}
+
+void
+scratch_finalize (gpointer object)
+{
+  GWeakRef weak;
+
+  g_weak_ref_init (&weak, object);
+  g_object_unref (object);
+  wait_until (is_gone (&weak));
+  g_weak_ref_clear (&weak);
 }

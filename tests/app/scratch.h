@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include <glib.h>
+#include <glib-object.h>
 
 /* A folder for one test; it and what is in it go with scratch_free. (transfer full) */
 char *scratch_new (void);
@@ -27,3 +27,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC (Scratch, scratch_free)
   while (0)
 
 gboolean scratch_tick (gpointer data);
+
+/* Gives up the last reference of the test's own to @object (transfer full), and waits until what is under way in the
+ * background has given up its own as well. */
+void scratch_finalize (gpointer object);

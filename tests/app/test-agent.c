@@ -422,6 +422,26 @@ test_freeze_fails (void)
   wait_thawed (fake);
 }
 
+/* A guest from a snapshot: neither an agent that makes no sense at first nor one that goes meanwhile leaves
+ * it frozen, or without the time. */
+static void
+test_catch_up (void)
+{
+  g_autoptr (FakeAgent) fake = fake_agent_new ();
+
+  fake_agent_reply (fake, "what?");
+  guest_service_catch_up (fake->service, true);
+  fake_agent_wait_heard (fake, "guest-fsfreeze-thaw ");
+  fake_agent_leave (fake);
+  fake_agent_reply (fake, "{\"return\": 2}");
+  fake_agent_reply (fake, "what?");
+  fake_agent_reply (fake, "{\"return\": 0}");
+  fake_agent_reply (fake, "{\"return\": {}}");
+  fake_agent_come (fake);
+  fake_agent_wait_heard (
+    fake, "guest-fsfreeze-thaw guest-fsfreeze-thaw guest-set-time guest-fsfreeze-thaw guest-set-time ");
+}
+
 /* --- the rest --- */
 
 /* Silence is success, an error is one. */
@@ -511,6 +531,7 @@ main (int argc, char **argv)
   g_test_add_func ("/agent/freeze-time-limit", test_freeze_time_limit);
   g_test_add_func ("/agent/freeze-agent-killed", test_freeze_agent_killed);
   g_test_add_func ("/agent/freeze-fails", test_freeze_fails);
+  g_test_add_func ("/agent/catch-up", test_catch_up);
   g_test_add_func ("/agent/shutdown", test_shutdown);
   g_test_add_func ("/agent/files", test_files);
   g_test_add_func ("/agent/set-time", test_set_time);

@@ -136,6 +136,24 @@ def test_create():
     assert len(os.listdir(scratch + "/library")) == 1
 
 
+def test_labels():
+    """A machine is in a group and has tags, by which it is listed"""
+    def names(*options):
+        return [vm["name"] for vm in json.loads(bonsai("list", "--json", *options))]
+
+    bonsai("label", "--group", " Work / Web ", "--tag", "old, nginx", "--tag", "OLD", "First one")
+    listed = json.loads(bonsai("list", "--json"))[0]
+    assert listed["group"] == "Work/Web" and listed["tags"] == ["nginx", "OLD"], listed
+    for options in (["--group", "work"], ["--tag", "Old", "--tag", "nginx"], ["--search", "web is:stopped"]):
+        assert names(*options) == ["First one"], options
+    for options in (["--group", "Web"], ["--tag", "new"], ["--search", "first two"]):
+        assert names(*options) == [], options
+    bonsai("label", "--group", "a/b/c/d/e/f/g/h/i", "First one", status=ERROR)
+    bonsai("label", "First one", status=USAGE)
+    bonsai("label", "--no-group", "--untag", "old", "First one")
+    assert "group" not in show("First one")["config"] and show("First one")["config"]["tags"] == ["nginx"]
+
+
 def test_create_refused():
     """What can't be is refused, and nothing stays behind"""
     before = os.listdir(scratch + "/library")
@@ -408,6 +426,28 @@ def test_disk_of_stray():
         run.wait(20)
 
 
+def test_autostart():
+    """What starts at log-in: in order, without windows, in processes of their own; one that fails holds up none"""
+    for name, order in ("Late", "3"), ("Early", "1"), ("Gone", "2"):
+        bonsai("create", name, "--memory", "64M", "--kernel", INVADERS)
+        bonsai("autostart", name, "on", "--order", order)
+    path = show("Gone")["path"] + "/vm.json"
+    with open(path) as file:
+        text = file.read()
+    with open(path, "w") as file:
+        file.write(text.replace(INVADERS, "/no/kernel"))
+    said = bonsai("autostart", status=ERROR)
+    assert "Gone: " in said and "/no/kernel" in said, said
+    assert show("Early")["state"] == "running" and show("Late")["state"] == "running"
+    bonsai("autostart", "Gone", "off")
+    bonsai("autostart")  # they run already
+    for name in "Early", "Late":
+        bonsai("stop", name)
+    for name in "Early", "Gone", "Late":
+        wait_for("the end of its run", lambda: show(name)["state"] == "stopped")
+        bonsai("delete", name)
+
+
 def test_host_killed():
     """A killed host process is told as such, and the machine starts again"""
     bonsai("start", "Game", "--headless")
@@ -416,6 +456,20 @@ def test_host_killed():
     assert show("Game")["reason"] == "host-lost"
     bonsai("start", "Game", "--headless")
     bonsai("stop", "Game")
+
+
+def test_end_of_session():
+    """A host process that is asked to end does with its machine what its description says"""
+    for policy, state in ("suspend", "suspended"), ("power-off", "stopped"):
+        name = f"Ends by {policy}"
+        bonsai("create", name, "--memory", "64M", "--kernel", INVADERS, "--at-host-shutdown", policy)
+        bonsai("start", name, "--headless")
+        os.kill(show(name)["pid"], signal.SIGTERM)
+        wait_for("the end of its run", lambda: show(name)["state"] == state)
+    bonsai("start", "Ends by suspend", "--headless")
+    assert show("Ends by suspend")["state"] == "running"
+    bonsai("stop", "Ends by suspend")
+    bonsai("create", "No", "--at-host-shutdown", "never", status=USAGE)
 
 
 def test_crash_is_remembered():

@@ -320,6 +320,12 @@ def test_doctor():
     assert "sound" in bonsai("doctor", "Doctor")
     assert os.path.exists(top(bundle)[0])
 
+    unfinished = os.path.join(os.path.dirname(bundle), ".new-abc123")
+    os.makedirs(unfinished + "/disks")
+    assert "The library: leftover: .new-abc123" in bonsai("doctor", status=BROKEN)  # the machine of another test
+    assert "put right" in bonsai("doctor", "--repair", status=BROKEN)
+    assert not os.path.exists(unfinished)
+
 
 def test_linked_clone():
     """A linked clone is there at once, goes its own way, and keeps what it needs of the other machine"""
@@ -493,12 +499,60 @@ def test_template_move():
 
     assert said("template", "move", "Cast", "--version", "1")["version"] == 1
     guest_reads(cast, 1)
+
+    # As if it had been interrupted before there was what it goes back to.
+    clean = names("Cast")["Clean"]["id"]
+    with open(cast + "/vm.json") as file:
+        config = json.load(file)
+    config["clone-snapshot"] = after["clone-snapshot"]
+    with open(cast + "/vm.json", "w") as file:
+        json.dump(config, file)
+    assert "moving the machine was interrupted" in bonsai("doctor", "Cast", status=LEFTOVERS)
+    assert "put right" in bonsai("doctor", "--repair", "Cast")
+    assert names("Cast")["Clean"]["disposable"] and names("Cast")["Clean"]["id"] != clean
+    assert "sound" in bonsai("doctor", "Cast")
+    guest_reads(cast, 1)
+
     bonsai("template", "undo", "Mould")
     assert "is a linked clone" in snapshot("delete", "Mould", first, status=ERROR)
     snapshot("delete", "Mould", "Version 2")
     assert "is no template" in bonsai("template", "move", "Cast", status=ERROR)
     make("Loner")
     assert "was not made of a template" in bonsai("template", "move", "Loner", status=ERROR)
+
+
+def test_schedule():
+    """Snapshots by the clock are switched on, changed and off; one that gets a name is its owner's"""
+    bundle = make("Clock")
+    assert "No snapshots" in snapshot("schedule", "Clock")
+    assert said("snapshot", "schedule", "Clock") == {"every": None, "last": None, "due": None}
+    shown = snapshot("schedule", "Clock", "--keep", "last=2,daily=7")
+    assert "1h" in shown and "last=2,daily=7" in shown and "when it runs" in shown
+    shown = said("snapshot", "schedule", "Clock", "--every", "2d")
+    assert (shown["every"], shown["keep"]["last"], shown["keep"]["hourly"]) == ("2d", 2, 0)
+    assert "15m" in snapshot("schedule", "Clock", "--every", "often", status=ERROR)
+    assert "hourly=24" in snapshot("schedule", "Clock", "--keep", "some", status=ERROR)
+    snapshot("schedule", "Clock", "--off", "--every", "1h", status=USAGE)
+
+    node = take("Clock", "A")
+    path = f"{bundle}/snapshots/{node}/node.json"
+    with open(path) as file:
+        content = json.load(file)
+    content["scheduled"] = True
+    with open(path, "w") as file:
+        json.dump(content, file)
+    shown = said("snapshot", "schedule", "Clock")
+    assert shown["last"][:19] == content["created"][:19], shown
+    # Going back doesn't bring back what it was then.
+    snapshot("schedule", "Clock", "--every", "3h")
+    snapshot("restore", "Clock", "A")
+    assert said("snapshot", "schedule", "Clock")["every"] == "3h"
+    snapshot("rename", "Clock", "A", "Mine")
+    assert not said("snapshot", "show", "Clock", "Mine")["scheduled"]
+    snapshot("schedule", "Clock", "--off")
+    assert "No snapshots" in snapshot("schedule", "Clock")
+    with open(bundle + "/vm.json") as file:
+        assert "schedule" not in json.load(file)
 
 
 def test_interrupted():

@@ -40,6 +40,20 @@ must (bool done, GError *error)
     g_error ("%s", error->message);
 }
 
+/* All that are to go with it are named before. */
+static void
+delete_many (const char *bundle, const SnapshotTree *tree, const char *id, SnapshotDeleteHow how,
+             const char *before)
+{
+  g_autoptr (GPtrArray) going = snapshot_choose_deleted (tree, id, how, NULL);
+  GError *error = NULL;
+
+  for (guint i = 0; i < going->len; i++)
+    printf ("going %s\n", ((const SnapshotNode *)g_ptr_array_index (going, i))->id);
+  printf ("delete %s %s %s\n", before, before, id);
+  must (snapshot_delete (bundle, id, how, NULL, &error), error);
+}
+
 /* Says what it is going to do: "STEP BEFORE AFTER NODE", what the disks hold before and after; then "done".
  */
 static void
@@ -61,13 +75,15 @@ play_step (const char *bundle, GRand *random)
   else if (step < 6)
     {
       vm_config_set (&after, node->name);
-      printf ("return %s %s -\n", before, after);
+      printf ("%s %s %s -\n", step == 5 ? "return-first" : "return", before, after);
       must (snapshot_restore (bundle, node->id, false, step == 5 ? &what : NULL, &taken, &error), error);
     }
   else if (step < 9)
     {
-      printf ("delete %s %s %s\n", before, before, node->id);
-      must (snapshot_delete (bundle, node->id, SNAPSHOT_DELETE_ONE, NULL, &error), error);
+      static const SnapshotDeleteHow hows[] = { SNAPSHOT_DELETE_ONE, SNAPSHOT_DELETE_BELOW,
+                                                SNAPSHOT_DELETE_BEFORE };
+
+      delete_many (bundle, tree, node->id, hows[step - 6], before);
     }
   else if (step < 11)
     {
@@ -106,6 +122,7 @@ play (const char *bundle, const char *seed)
 typedef struct {
   char step[16], before[40], after[40], node[16];
   bool under_way;
+  GPtrArray *going; /* of ids: "delete" */
 } LastStep;
 
 /* Starts the process, kills it after some time, and reads what it said. @ids: the nodes there are, kept up to
@@ -140,16 +157,25 @@ run_and_kill (const char *bundle, guint32 seed, unsigned delay_us, GHashTable *i
   g_assert_no_error (error);
 
   lines = g_strsplit (said, "\n", -1);
-  *last = (LastStep){ 0 };
+  *last = (LastStep){ .going = last->going };
+  g_ptr_array_set_size (last->going, 0);
   for (unsigned i = 0; lines[i] != NULL && lines[i + 1] != NULL; i++)
     {
       g_autofree char *line = i == 0 ? g_strdup_printf ("%c%s", first, lines[0]) : g_strdup (lines[i]);
       char id[16];
 
+      if (sscanf (line, "going %15s", id) == 1)
+        {
+          if (!last->under_way && i > 0 && g_str_has_prefix (lines[i - 1], "done"))
+            g_ptr_array_set_size (last->going, 0);
+          g_ptr_array_add (last->going, g_strdup (id));
+          continue;
+        }
       if (sscanf (line, "done %15s", id) == 1)
         {
-          if (g_str_equal (last->step, "delete"))
-            g_hash_table_remove (ids, last->node);
+          for (guint j = 0; g_str_equal (last->step, "delete") && j < last->going->len; j++)
+            g_hash_table_remove (ids, g_ptr_array_index (last->going, j));
+          g_ptr_array_set_size (last->going, 0);
           if (!g_str_equal (id, "-"))
             g_hash_table_add (ids, g_strdup (id));
           last->under_way = false;
@@ -185,7 +211,7 @@ check_tree (const char *bundle, GHashTable *ids, const LastStep *last)
     {
       g_assert_true (last->under_way);
       g_assert_cmpstr (last->step, ==, "delete");
-      g_assert_cmpuint (known + 1, ==, g_hash_table_size (ids));
+      g_assert_cmpuint (known + last->going->len, ==, g_hash_table_size (ids)); /* all, or none */
     }
   g_assert_cmpuint (fresh, <=, last->under_way && (last->step[0] == 't' || last->step[0] == 'r') ? 1 : 0);
   if (g_str_equal (last->step, "write") || last->step[0] == '\0')
@@ -193,6 +219,9 @@ check_tree (const char *bundle, GHashTable *ids, const LastStep *last)
   now = name_of_content (bundle, NULL);
   if (!last->under_way || !g_str_equal (now, last->before))
     g_assert_cmpstr (now, ==, last->after);
+  /* What was before is kept, and the machine is back; or neither. */
+  if (g_str_equal (last->step, "return-first") && last->under_way && !g_str_equal (last->before, last->after))
+    g_assert_cmpint (fresh == 1, ==, g_str_equal (now, last->after));
 }
 
 static void
@@ -213,12 +242,13 @@ test_killed (void)
   g_autoptr (GHashTable) ids = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   const char *wanted = g_getenv ("BONSAI_TEST_KILLS");
   unsigned n = wanted != NULL ? (unsigned)atoi (wanted) : KILLS, under_way = 0;
+  g_autoptr (GPtrArray) going = g_ptr_array_new_with_free_func (g_free);
 
   for (unsigned i = 0; i < n; i++)
     {
       guint32 seed = (guint32)g_test_rand_int ();
       g_autoptr (GError) error = NULL;
-      LastStep last;
+      LastStep last = { .going = going };
 
       run_and_kill (model->bundle, seed, (unsigned)g_test_rand_int_range (0, 60000), ids, &last);
       g_test_message ("%u: killed %s %s", i, last.under_way ? "in" : "after", last.step);

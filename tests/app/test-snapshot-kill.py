@@ -1,154 +1,268 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The process that runs a machine is killed while it takes snapshots, goes back, deletes and suspends: whatever it was
-doing, the disks hold what they held, the tree is whole, and the machine starts.
+"""Whoever works on snapshots is killed at random instants, the process that runs a machine or the command itself, while
+it takes them, goes back, deletes, merges layers, suspends, resumes, clones, and moves machines of templates: disks hold
+what they held before or should hold afterwards, snapshots what they always held, and nothing is left over.
 
-Usage: test-snapshot-kill.py BONSAI [ROUNDS [SEED]]
+Usage: test-snapshot-kill.py BONSAI [ROUNDS [SEED]]; BONSAI_TEST_KILLS: how many rounds without that
 """
 
 import json
 import os
 import random
-import shutil
 import signal
-import struct
 import subprocess
 import sys
-import tempfile
 import time
 
-BONSAI = os.path.abspath(sys.argv[1])
-ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else 12
+from snapshots import DISK_SIZE, Library, report
+
+ROUNDS = int(sys.argv[2]) if len(sys.argv) > 2 else int(os.environ.get("BONSAI_TEST_KILLS", "16"))
 SEED = int(sys.argv[3]) if len(sys.argv) > 3 else random.randrange(1 << 32)
-NAME = "Counter"
-LATEST = 0.4  # seconds into an operation
-MIB = 1 << 20
+NAME, TEMPLATE, WORKER, CLONE = "Counter", "Gold", "Worker", "Clone"
+MOST_NODES = 12
 
-scratch = tempfile.mkdtemp(prefix="bonsai-kill-")
-os.environ.update(BONSAI_LIBRARY=scratch + "/library", XDG_RUNTIME_DIR=scratch + "/run", LC_ALL="C.UTF-8")
-os.mkdir(scratch + "/run", 0o700)
 chance = random.Random(SEED)
-content = chance.randbytes(4 * MIB)
+library = Library(sys.argv[1], chance)
+bonsai = library.bonsai
+
+now = chance.randbytes(DISK_SIZE)  # what the machine's disk must hold
+held = {}  # the same of each snapshot, by id
+versions = []  # of the template
+took = {}  # how long operations take, in seconds
+killed = {}  # how often they were
 
 
-def bonsai(*arguments, check=True):
-    done = subprocess.run([BONSAI, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
-    shown = f"bonsai {' '.join(arguments)}: {done.returncode}\n{done.stdout}{done.stderr}"
-    assert not check or done.returncode == 0, shown
-    return done.stdout if check else shown
-
-
-def show():
-    return json.loads(bonsai("show", NAME, "--json"))
+def show(name=NAME):
+    return library.show(name)
 
 
 def nodes():
-    return json.loads(bonsai("snapshot", "list", "--json", NAME))
+    return library.nodes(NAME)
+
+
+def is_running():
+    return library.is_running(NAME)
 
 
 def create():
-    """A guest that counts in its memory, and has a disk with something on it."""
-    kernel, disk = scratch + "/kernel", scratch + "/disk.raw"
-    address, flags, magic = 0x100000, 0x10000, 0x1badb002  # Multiboot 0.6.96, section 3.1
-    code = bytes.fromhex("ff0500002000" "ebf8")  # 1: incl 0x200000; jmp 1b
-    with open(kernel, "wb") as file:
-        file.write(struct.pack("<8I", magic, flags, -(magic + flags) & 0xffffffff, address, address, 0, 0, address + 32))
-        file.write(code)
-    with open(disk, "wb") as file:
-        file.write(content)
-    bonsai("create", NAME, "--memory", "64M", "--kernel", kernel, "--existing-disk", disk, "--network", "none")
+    """A machine with a disk; a template of two versions, and a machine that goes back to one of them at each
+    power-off."""
+    for name in (NAME, TEMPLATE):
+        library.create(name, now)
+    versions.append(now)
+    bonsai("template", "make", TEMPLATE)
+    bonsai("template", "clone", TEMPLATE, WORKER)
+    bonsai("snapshot", "take", WORKER, "clean")
+    bonsai("snapshot", "disposable", WORKER, "clean")
+    bonsai("template", "new-version", TEMPLATE)
+    versions.append(library.write_something(TEMPLATE, now))
+    bonsai("template", "make", TEMPLATE)
 
 
-def start():
-    bonsai("start", "--headless", NAME)
+# --- what is done, and what may have come of it ---
+
+class Operation:
+    """Words for the command line, and who is killed: the process that runs the machine, or the command."""
+
+    def __init__(self, *words, victim, after=None, takes=False, deletes=None):
+        self.words = words
+        self.victim = victim
+        self.after = after or (lambda: now)  # what the disk holds when it is done
+        self.takes = takes  # a snapshot of what is now
+        self.deletes = deletes
+        self.title = " ".join(words[:2] if words[0] in ("snapshot", "template") or "--instant" in words else words[:1])
+        self.key = self.title + (" of one that runs" if victim == "machine" and words[0] != "start" else "")
 
 
-def operation():
-    """Something that is possible now."""
-    known = [node["id"] for node in nodes()]
-    possible = [["snapshot", "take", NAME], ["snapshot", "take", NAME], ["suspend", NAME]]
-    if known:
-        possible += [["snapshot", "restore", NAME, chance.choice(known)] for _ in range(3)]
-        possible += [["snapshot", "delete", NAME, chance.choice(known)]]
-        possible += [["snapshot", "restore", "--take-first", NAME, chance.choice(known)]]
-    return chance.choice(possible)
+def operations(running):
+    """What is possible now."""
+    known = nodes()
+    identities = [node["id"] for node in known]
+    live = [node["id"] for node in known if node["kind"] == "live"]
+    victim = chance.choice(["machine"] * 4 + ["command"]) if running else "command"
+    possible = []
+    if len(identities) < MOST_NODES:
+        possible += [Operation("snapshot", "take", NAME, victim=victim, takes=True)] * 3
+    for _ in range(3 if identities else 0):
+        node = chance.choice(identities)
+        possible += [Operation("snapshot", "restore", NAME, node, victim=victim, after=lambda node=node: held[node]),
+                     Operation("snapshot", "delete", NAME, node, victim=victim, deletes=node),
+                     Operation("snapshot", "restore", "--take-first", NAME, node, victim=victim, takes=True,
+                               after=lambda node=node: held[node]),
+                     Operation("clone", "--linked", "--snapshot", node, NAME, CLONE, victim="command"),
+                     Operation("clone", "--snapshot", node, NAME, CLONE, victim="command")]
+    possible += [Operation("clone", "--linked", NAME, CLONE, victim=victim, takes=True),
+                 Operation("template", "move", WORKER, "--version", chance.choice("12"), victim="command"),
+                 Operation("template", "clone", TEMPLATE, CLONE, victim="command")]
+    if live:
+        possible += [Operation("clone", "--instant", "--headless", "--snapshot", chance.choice(live), NAME, CLONE,
+                               victim="command")] * 2
+    if running:
+        possible += [Operation("clone", "--instant", "--no-start", NAME, CLONE, victim=victim, takes=True)] * 2
+        possible += [Operation("suspend", NAME, victim=victim)] * 3
+    else:
+        possible += [Operation("start", "--foreground", "--headless", NAME, victim="command")] * 6
+        possible += [Operation("doctor", "--repair", NAME, victim="command")] * 6  # merges layers
+    return possible
 
 
-def check_disk():
-    """What it holds now, by another implementation's reading."""
-    shown = show()
-    disk = shown["config"]["disks"][0]
-    path = os.path.join(shown["path"], disk["path"])
-    raw = scratch + "/read.raw"
-    subprocess.run(["qemu-img", "convert", "-U", "-f", disk.get("format", "raw"), "-O", "raw", path, raw], check=True)
-    with open(raw, "rb") as file:
-        assert file.read() == content, "the disk holds something else"
+def run_and_kill(operation):
+    pid = show()["pid"] if operation.victim == "machine" else None
+    usual = took.get(operation.key, 0.2)
+    begun = time.monotonic()
+    with subprocess.Popen([library.program, *operation.words], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT, text=True) as process:
+        try:
+            process.wait(chance.uniform(0, 1.1 * usual))
+            took[operation.key] = 0.7 * usual + 0.3 * (time.monotonic() - begun)
+            if pid and chance.random() < 0.5:
+                time.sleep(chance.uniform(0, usual))  # layers become one in the background
+        except subprocess.TimeoutExpired:
+            if operation.words[0] != "start":
+                took[operation.key] = max(usual, time.monotonic() - begun)
+        try:
+            os.kill(pid or process.pid, signal.SIGKILL)
+        except ProcessLookupError:  # it has suspended itself
+            pass
+        said = process.communicate(timeout=60)[0]
+    done = process.returncode == 0
+    killed[f"{operation.key}: {'done' if done else 'killed'}"] = killed.get(
+        f"{operation.key}: {'done' if done else 'killed'}", 0) + 1
+    return done, said
 
 
-def check_tree():
-    broken = [node for node in nodes() if "broken" in node]
+# --- what must hold ---
+
+def learn(operation, done, before):
+    """Checks which snapshots there are, and what the disk holds."""
+    global now
+    present = {node["id"]: node for node in nodes()}
+    broken = [node for node in present.values() if "broken" in node]
     assert not broken, broken
-    # What the process had begun to write by itself may hold its locks for a moment longer.
-    deadline = time.monotonic() + 20
-    while "use by" in (said := bonsai("doctor", "--repair", NAME, check=False)):
-        assert time.monotonic() < deadline, said
-        time.sleep(0.05)
-    found = json.loads(bonsai("doctor", "--json", NAME))
-    assert not found[0]["findings"], found
+    fresh, gone = set(present) - set(held), set(held) - set(present)
+    assert gone <= {operation.deletes}, f"lost: {gone}"
+    assert not done or operation.deletes not in present, f"{operation.deletes} is still there"
+    assert len(fresh) <= operation.takes, f"unexpected: {fresh}"
+    assert not done or len(fresh) == operation.takes, "the snapshot is not there"
+    for identity in gone:
+        del held[identity]
+    for identity in fresh:
+        held[identity] = before
+    now = library.read(NAME)
+    wanted = operation.after()
+    assert now == wanted or (not done and now == before), f"the disk holds something else; done: {done}"
+
+
+def check_worker():
+    config = show(WORKER)["config"]
+    content = library.read(WORKER)
+    assert content in versions, "the template's machine holds something else"
+    for node in library.nodes(WORKER):
+        assert library.read_node(WORKER, node) == content, node
+    assert config["disposable"] == config["snapshot"], config
+
+
+def check_clones(operation, done):
+    """Those that are there are whole, and go."""
+    names = library.names()
+    clones = [name for name in names if name not in (NAME, TEMPLATE, WORKER)]
+    assert len(clones) == 1 if done and CLONE in operation.words else len(clones) <= 1, names
+    for name in clones:
+        library.kill(name)
+        content = library.read(name)
+        assert content == now or content in held.values() or content in versions, "a clone holds something else"
+        bonsai("delete", name)
+        bonsai("purge", name)
+
+
+def check_snapshots():
+    for node in nodes():
+        assert library.read_node(NAME, node) == held[node["id"]], f"{node['id']} holds something else"
 
 
 def test_kill():
     """Killed at random instants, nothing is lost"""
+    global now
     create()
-    start()
-    counts = {}
-    for _ in range(ROUNDS):
-        words = operation()
-        pid = show()["pid"]
-        with subprocess.Popen([BONSAI, *words], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
-            time.sleep(chance.uniform(0, LATEST))
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:  # it has suspended itself
-                pass
-            process.communicate(timeout=60)
-        outcome = f"{words[0] if words[0] == 'suspend' else words[1]} {'done' if process.returncode == 0 else 'killed'}"
-        counts[outcome] = counts.get(outcome, 0) + 1
-        check_tree()
-        check_disk()
-        start()
-    print("#", counts, len(nodes()), "nodes", flush=True)
+    for number in range(ROUNDS):
+        if not is_running() and chance.random() < (0.3 if "resume" in show()["config"] else 0.7):
+            library.start(NAME)
+        before = now
+        operation = chance.choice(operations(is_running()))
+        done, said = run_and_kill(operation)
+        try:
+            library.kill(NAME)
+            if chance.random() < 0.7:  # else with all that may be left over
+                library.wait_unused()
+            learn(operation, done, before)
+            check_clones(operation, done)
+            if chance.random() < 0.7 or operation.title == "template move":
+                library.check_doctor()
+            if operation.title == "template move":
+                check_worker()
+            if number % 8 == 7:
+                check_snapshots()
+        except AssertionError as error:
+            raise AssertionError(f"round {number}, after “{' '.join(operation.words)}”, which said: {said}\n"
+                                 f"{error}") from None
+        if "resume" not in show()["config"]:
+            now = library.write_something(NAME, now)
+    for key in sorted(killed):
+        print(f"# {key}: {killed[key]}", flush=True)
 
 
 def test_all_are_usable():
     """Each snapshot that is there can be gone back to"""
+    check_snapshots()
+    check_worker()
+    print("#", len(held), "snapshots", flush=True)
     for node in nodes():
-        if "pid" not in show():
-            start()
+        if not is_running():
+            library.start(NAME)
         bonsai("snapshot", "restore", NAME, node["id"])
         assert node["kind"] != "live" or show()["state"] == "running", show()
-    bonsai("stop", NAME, check=False)
-    check_tree()
-    check_disk()
+    library.run("stop", NAME)
+    library.check_doctor()
 
 
-def main():
-    tests = [test_kill, test_all_are_usable]
-    failed = False
-    print(f"1..{len(tests)}\n# seed {SEED}", flush=True)
-    for number, test in enumerate(tests, 1):
-        try:
-            test()
-            print(f"ok {number} - {test.__doc__}", flush=True)
-        except Exception as error:  # noqa: BLE001
-            failed = True
-            print(f"not ok {number} - {test.__doc__}", flush=True)
-            for line in str(error).splitlines() or [repr(error)]:
-                print("#", line, flush=True)
-    subprocess.run([BONSAI, "stop", NAME], capture_output=True, check=False)
-    if not failed:
-        shutil.rmtree(scratch)
-    sys.exit(failed)
+def test_while_it_stands():
+    """Killed while it stands where it went back to, a machine goes on from there; not if it has moved since"""
+    def resumes():
+        with open(show()["path"] + "/vm.json") as file:
+            return json.load(file).get("resume") is not None
+
+    def stop_process():
+        os.kill(show()["pid"], signal.SIGKILL)
+        deadline = time.monotonic() + 60
+        while (state := show()["state"]) in ("running", "paused"):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        return state
+
+    library.start(NAME)
+    bonsai("snapshot", "take", NAME, "here")
+    bonsai("snapshot", "restore", "--paused", NAME, "here")
+    assert resumes(), show()
+    assert (state := stop_process()) == "suspended", state
+    library.start(NAME)
+    assert not resumes() and show()["state"] == "running", show()
+    bonsai("snapshot", "restore", NAME, "here")
+    assert (state := stop_process()) == "crashed", state
+    library.start(NAME)
+    for verb in ["resume"], ["snapshot", "take"], ["stop"]:
+        bonsai("snapshot", "restore", "--paused", NAME, "here")
+        assert resumes()
+        bonsai(*verb, NAME)
+        assert not resumes(), verb
+    library.check_doctor()
 
 
-main()
+print(f"# seed {SEED}", flush=True)
+failed = report([test_kill, test_all_are_usable, test_while_it_stands])
+library.run("stop", NAME)
+if failed:
+    print(f"# its files are in {library.scratch}", flush=True)
+else:
+    library.close()
+sys.exit(failed)

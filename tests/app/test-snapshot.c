@@ -11,6 +11,7 @@
 #include "vmm/memory/memory-image.h"
 #include "vmm/memory/page-hash.h"
 
+#include <glib/gstdio.h>
 #include <string.h>
 
 static unsigned
@@ -364,10 +365,124 @@ test_disposed (void)
   model_check_sound (model->bundle);
 }
 
+/* What a newer Bonsai wrote stays where this one writes. */
+static void
+test_unknown_members (void)
+{
+  g_autoptr (Scratch) scratch = scratch_new ();
+  g_autoptr (Model) model = model_new (scratch, 5);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *id = snapshot_take (model->bundle, &(SnapshotTake){ .name = "a" }, &error);
+  g_autofree char *path = g_build_filename (model->bundle, SNAPSHOT_FOLDER, id, SNAPSHOT_NODE_FILE, NULL);
+  g_autofree char *text = NULL, *after = NULL;
+  static const struct {
+    const char *place, *with;
+  } additions[] = {
+    { "\"version\"", "\"colour\" : { \"red\" : [1, 2.5, null] }, \"version\"" },
+    { "\"layer\"", "\"warm\" : true, \"layer\"" },
+    { "\"length\"", "\"packed\" : \"zstd\", \"length\"" },
+  };
+
+  g_assert_true (g_file_get_contents (path, &text, NULL, NULL));
+  for (unsigned i = 0; i < G_N_ELEMENTS (additions); i++)
+    {
+      g_auto (GStrv) parts = g_strsplit (text, additions[i].place, 2);
+
+      g_free (text);
+      text = g_strconcat (parts[0], additions[i].with, parts[1], NULL);
+    }
+  g_assert_true (g_file_set_contents (path, text, -1, NULL));
+  snapshot_rename (model->bundle, id, "b", NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (g_file_get_contents (path, &after, NULL, NULL));
+  g_assert_nonnull (strstr (after, "2.5"));
+  g_assert_nonnull (strstr (after, "\"warm\" : true"));
+  g_assert_nonnull (strstr (after, "\"packed\" : \"zstd\""));
+  g_assert_nonnull (strstr (after, "\"name\" : \"b\""));
+  g_assert_null (strstr (strstr (after, "\"name\" : \"b\"") + 1, "\"name\" : \"a\""));
+}
+
+/* A process that died while it deleted several: they are deleted. */
+static void
+test_deleted_together (void)
+{
+  g_autoptr (Scratch) scratch = scratch_new ();
+  g_autoptr (Model) model = model_new (scratch, 6);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *a = snapshot_take (model->bundle, &(SnapshotTake){ .name = "a" }, &error);
+  g_autofree char *b = snapshot_take (model->bundle, &(SnapshotTake){ .name = "b" }, &error);
+  g_autofree char *c = snapshot_take (model->bundle, &(SnapshotTake){ .name = "c" }, &error);
+  g_autofree char *file = g_build_filename (model->bundle, SNAPSHOT_FOLDER, "delete.json", NULL);
+  g_autofree char *text = g_strdup_printf ("{ \"snapshots\" : [ \"%s\", \"%s\" ] }", a, b);
+  const DoctorHow how = { 0 }, repair = { .repair = true };
+  g_autoptr (SnapshotTree) tree = NULL, after = NULL;
+  g_autoptr (GPtrArray) findings = NULL, repaired = NULL;
+
+  g_assert_no_error (error);
+  g_assert_true (g_file_set_contents (file, text, -1, NULL));
+  tree = snapshot_tree_read (model->bundle, &error);
+  g_assert_cmpuint (tree->nodes->len, ==, 1);
+  g_assert_cmpuint (tree->tombstones->len, ==, 2);
+  g_assert_true (g_ptr_array_index (tree->roots, 0) == tree->current);
+  findings = doctor_examine (model->bundle, &how, &error);
+  g_assert_cmpuint (findings->len, >, 0);
+  repaired = doctor_examine (model->bundle, &repair, &error);
+  g_assert_no_error (error);
+  g_assert_false (g_file_test (file, G_FILE_TEST_EXISTS));
+  model_check_sound (model->bundle);
+  after = snapshot_tree_read (model->bundle, &error);
+  g_assert_cmpuint (after->nodes->len, ==, 1);
+  g_assert_cmpuint (after->tombstones->len, ==, 0);
+  g_assert_cmpstr (after->current->id, ==, c);
+}
+
+/* A process that died just after vm.json had been replaced. */
+static void
+test_completed (void)
+{
+  g_autoptr (Scratch) scratch = scratch_new ();
+  g_autoptr (Model) model = model_new (scratch, 4);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *a = snapshot_take (model->bundle, &(SnapshotTake){ .name = "a" }, &error), *b = NULL;
+  g_autofree char *shown = NULL, *hidden = NULL;
+  const SnapshotTake what = { .name = "b" };
+  g_autoptr (SnapshotTree) tree = NULL;
+  g_autoptr (VmConfig) config = NULL, after = NULL;
+
+  g_assert_no_error (error);
+  snapshot_restore (model->bundle, a, false, &what, &b, &error);
+  g_assert_no_error (error);
+  config = bundle_load (model->bundle, &error);
+  g_assert_null (config->completes);
+  vm_config_set (&config->completes, b);
+  bundle_save (model->bundle, config, &error);
+  g_assert_no_error (error);
+  shown = g_build_filename (model->bundle, SNAPSHOT_FOLDER, b, NULL);
+  hidden = g_strdup_printf ("%s/%s/.%s.new", model->bundle, SNAPSHOT_FOLDER, b);
+  g_assert_cmpint (g_rename (shown, hidden), ==, 0);
+
+  model_check_sound (model->bundle);
+  tree = snapshot_tree_read (model->bundle, &error);
+  g_assert_cmpuint (tree->nodes->len, ==, 2);
+  g_assert_cmpint (g_rename (shown, hidden), ==, 0);
+  snapshot_collect (model->bundle, false, NULL, &error);
+  g_assert_no_error (error);
+  g_assert_true (g_file_test (shown, G_FILE_TEST_IS_DIR));
+  snapshot_delete (model->bundle, a, SNAPSHOT_DELETE_ONE, NULL, &error);
+  snapshot_collect (model->bundle, false, NULL, &error);
+  g_assert_no_error (error);
+  after = bundle_load (model->bundle, &error);
+  g_assert_null (after->completes);
+  model_check_sound (model->bundle);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/snapshot/unknown-members", test_unknown_members);
+  g_test_add_func ("/snapshot/deleted-together", test_deleted_together);
+  g_test_add_func ("/snapshot/completed", test_completed);
   g_test_add_func ("/snapshot/random", test_random);
   g_test_add_func ("/snapshot/all-deleted", test_all_deleted);
   g_test_add_func ("/snapshot/memory", test_memory);

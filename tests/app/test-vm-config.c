@@ -2,6 +2,7 @@
 #include "app/base/error.h"
 #include "app/bundle/vm-config.h"
 #include "app/bundle/vm-limits.h"
+#include "app/snapshot/clone-hook.h"
 
 #include <string.h>
 
@@ -258,7 +259,8 @@ static const Mistake mistakes[] = {
   { "link", "down", "out", "networks[0].link: “out” is unknown; it must be “up” or “down”" },
   { "mac", "52:54:00:00:00:01", "53:54:00:00:00:01", "networks[0].mac: must be the address of one card" },
   { "heads", "\"heads\": 2", "\"heads\": 5", "display.heads: must be 1, or up to 4" },
-  { "heads-of-vga", "\"graphics\": \"virtio\"", "\"graphics\": \"vga\"", "display.heads: must be 1, or up to 4" },
+  { "heads-of-vga", "\"graphics\": \"virtio\"", "\"graphics\": \"vga\"",
+    "display.heads: must be 1, or up to 4" },
   { "graphics", "\"graphics\": \"virtio\"", "\"graphics\": \"cga\"", "display.graphics" },
   { "video", "\"video-memory\": 32", "\"video-memory\": 33", "display.video-memory: must be 1, 2, 4" },
   { "list", "\"serial\": [ {", "\"serial\": [ 1, {", "vm.json:15:15: serial[0]: must be an object" },
@@ -488,11 +490,93 @@ test_chips (void)
   g_assert_cmpint (spec->serial[2].kind, ==, SERIAL_SOCKET);
   g_assert_cmpstr (spec->serial[2].path, ==, "/run/s");
   g_assert_cmpint (spec->serial[3].kind, ==, SERIAL_NONE);
-  g_assert_true (spec->on_panic == BOARD_ACTION_RESET && spec->watchdog && !spec->hpet
-                 && !spec->balloon && !spec->virtio_input
-                 && spec->agents.guest && !spec->agents.set_time && !spec->agents.desktop
-                 && spec->agents.clipboard == CLIPBOARD_TO_GUEST
+  g_assert_true (spec->on_panic == BOARD_ACTION_RESET && spec->watchdog && !spec->hpet && !spec->balloon
+                 && !spec->virtio_input && spec->agents.guest && !spec->agents.set_time
+                 && !spec->agents.desktop && spec->agents.clipboard == CLIPBOARD_TO_GUEST
                  && spec->watchdog_action == BOARD_ACTION_PAUSE);
+}
+
+/* What an instant clone's description has, and what its guest is told of that. */
+static void
+test_clone (void)
+{
+  static const char other[] = "/vms/Other one.bonsai/snapshots/abcdefghij";
+  g_autoptr (VmConfig) config = vm_config_new ("Kid"), copy = NULL, read = NULL;
+  VmNic *nic = vm_config_add_nic (config, "nat");
+  g_autofree char *text = NULL;
+  g_autofree const char **words = NULL, **environment = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) arguments = NULL;
+
+  g_assert_null (clone_hook_arguments (config));
+  vm_config_set (&config->resume, other);
+  vm_config_set (&config->clone_hook, "echo \"$BONSAI_NAME\"");
+  vm_config_set (&config->clone_of, "0b9f9a0e-6b0a-4c39-a8c7-6f3d1a5b7c11");
+  vm_config_set (&config->generation, "1b9f9a0e-6b0a-4c39-a8c7-6f3d1a5b7c11");
+  vm_config_set (&nic->mac, "52:54:00:12:34:56");
+  vm_config_set (&nic->guest_mac, "52:54:00:AB:CD:EF");
+  copy = vm_config_copy (config);
+  text = vm_config_to_json (copy);
+  read = parse (text, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (read->resume, ==, other);
+  g_assert_cmpstr (read->generation, ==, config->generation);
+
+  arguments = g_variant_ref_sink (clone_hook_arguments (read));
+  g_assert_true (g_variant_lookup (arguments, "command", "^a&s", &words));
+  g_assert_cmpstr (words[0], ==, "/bin/sh");
+  g_assert_cmpstr (words[1], ==, "-c");
+  g_assert_cmpstr (words[4], ==, config->clone_hook);
+  g_assert_cmpstr (words[5], ==, "52:54:00:ab:cd:ef"); /* as the guest's kernel writes it */
+  g_assert_cmpstr (words[6], ==, nic->mac);
+  g_assert_null (words[7]);
+  g_assert_true (g_variant_lookup (arguments, "environment", "^a&s", &environment));
+  g_assert_true (g_strv_contains (environment, "BONSAI_NAME=Kid"));
+  g_assert_true (g_strv_contains (environment, "BONSAI_ORIGIN=0b9f9a0e-6b0a-4c39-a8c7-6f3d1a5b7c11"));
+
+  vm_config_set (&read->resume, "../other.bonsai/snapshots/abcdefghij");
+  g_assert_false (vm_config_check (read, NULL));
+  vm_config_set (&read->resume, "/vms/other.bonsai/abcdefghij");
+  g_assert_false (vm_config_check (read, NULL));
+  vm_config_set (&read->resume, NULL);
+  vm_config_set (&nic->guest_mac, NULL);
+  vm_config_set (&((VmNic *)g_ptr_array_index (read->nics, 0))->guest_mac, "$(reboot)");
+  g_assert_false (vm_config_check (read, NULL));
+  vm_config_set (&config->generation, "1");
+  g_assert_false (vm_config_check (config, NULL));
+}
+
+static void
+test_desktop (void)
+{
+  g_autoptr (VmConfig) config = vm_config_new ("Web"), copy = NULL, read = NULL;
+  g_autofree char *text = vm_config_to_json (config);
+  g_autoptr (GError) error = NULL;
+
+  g_assert_true (config->launcher && !config->autostart && config->autostart_order == 0);
+  g_assert_null (strstr (text, "launcher"));
+  g_assert_null (strstr (text, "autostart"));
+
+  config->launcher = false;
+  config->autostart = true;
+  config->autostart_order = 1000;
+  copy = vm_config_copy (config);
+  g_clear_pointer (&text, g_free);
+  text = vm_config_to_json (copy);
+  read = vm_config_parse (text, strlen (text), "vm.json", &error);
+  g_assert_no_error (error);
+  g_assert_true (!read->launcher && read->autostart && read->autostart_order == 1000);
+
+  read->autostart_order = 1001;
+  g_assert_false (vm_config_check (read, &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID);
+  g_clear_pointer (&text, g_free);
+  read->launcher = true;
+  read->autostart = false;
+  read->autostart_order = 0;
+  text = vm_config_to_json (read);
+  g_assert_null (strstr (text, "launcher"));
+  g_assert_null (strstr (text, "autostart"));
 }
 
 int
@@ -518,5 +602,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vm-config/limits", test_limits);
   g_test_add_func ("/vm-config/spec", test_spec);
   g_test_add_func ("/vm-config/chips", test_chips);
+  g_test_add_func ("/vm-config/clone", test_clone);
+  g_test_add_func ("/vm-config/desktop", test_desktop);
   return g_test_run ();
 }

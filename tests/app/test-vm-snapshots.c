@@ -3,7 +3,9 @@
 #include "app/base/error.h"
 #include "app/bundle/bundle.h"
 #include "app/library/library.h"
+#include "app/session/local-session.h"
 #include "app/snapshot/doctor.h"
+#include "app/snapshot/snapshot-edit.h"
 #include "app/snapshot/snapshot-take.h"
 #include "app/snapshot/snapshot-tree.h"
 #include "tests/app/scratch.h"
@@ -46,7 +48,7 @@ set_up (Fixture *fixture, gconstpointer data)
 static void
 tear_down (Fixture *fixture, gconstpointer data)
 {
-  g_assert_finalize_object (fixture->library);
+  scratch_finalize (fixture->library);
   scratch_free (fixture->scratch);
   g_free (fixture->output);
 }
@@ -479,6 +481,111 @@ test_guarded_layers (Fixture *fixture, gconstpointer data)
 }
 
 /* It runs on, and its tree is as it was. */
+/* --- by the clock --- */
+
+static unsigned
+count_scheduled (Fixture *fixture, unsigned *n_others)
+{
+  g_autoptr (SnapshotTree) tree = snapshot_tree_read (bonsai_vm_get_path (fixture->vm), NULL);
+  unsigned n = 0;
+
+  for (guint i = 0; i < tree->nodes->len; i++)
+    n += ((SnapshotNode *)g_ptr_array_index (tree->nodes, i))->scheduled;
+  if (n_others != NULL)
+    *n_others = tree->nodes->len - n;
+  return n;
+}
+
+static bool
+is_due (Fixture *fixture)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) answer = change (fixture, "get-schedule", NULL, &error);
+
+  g_assert_no_error (error);
+  return g_variant_lookup (answer, "due", "x", NULL);
+}
+
+/* Waits until the clock has taken another one, and what goes for it has gone. */
+static void
+wait_for_clock (Fixture *fixture, const char *last)
+{
+  g_autoptr (SnapshotTree) tree = NULL;
+
+  do
+    {
+      g_main_context_iteration (NULL, true);
+      g_clear_pointer (&tree, snapshot_tree_free);
+      tree = snapshot_tree_read (bonsai_vm_get_path (fixture->vm), NULL);
+    }
+  while (tree->current == NULL || g_str_equal (tree->current->id, last));
+}
+
+static char *
+current (Fixture *fixture)
+{
+  g_autoptr (SnapshotTree) tree = snapshot_tree_read (bonsai_vm_get_path (fixture->vm), NULL);
+
+  return g_strdup (tree->current != NULL ? tree->current->id : "");
+}
+
+static void
+test_schedule (Fixture *fixture, gconstpointer data)
+{
+  const VmSchedule schedule = { .every = 1, .keep = { [VM_KEEP_LAST] = 2 }, .disks_only = data != NULL };
+  g_autofree char *own = NULL, *arguments = NULL, *at_pause = NULL;
+  g_autoptr (GVariant) result = NULL;
+  g_autoptr (GError) error = NULL;
+  unsigned n_others;
+  guint64 then;
+
+  g_assert_true (start (fixture, 0, &error));
+  g_assert_false (is_due (fixture));
+  local_session_set_schedule (LOCAL_SESSION (bonsai_vm_get_session (fixture->vm)), &schedule);
+  g_assert_true (is_due (fixture));
+  for (unsigned i = 0; i < 4; i++)
+    {
+      g_autofree char *before = current (fixture);
+
+      if (i == 2)
+        {
+          own = take (fixture, "mine");
+          g_free (before);
+          before = g_strdup (own);
+        }
+      wait_for_clock (fixture, before);
+    }
+  g_assert_cmpuint (count_scheduled (fixture, &n_others), <=, 3);
+  g_assert_cmpuint (n_others, ==, 1);
+
+  /* Of a machine that stands one more is taken, then there is nothing to keep. */
+  control (fixture, BONSAI_CONTROL_PAUSE);
+  wait_until (!is_due (fixture));
+  at_pause = current (fixture);
+  g_usleep (1500 * 1000);
+  g_main_context_iteration (NULL, false);
+  g_assert_false (is_due (fixture));
+  control (fixture, BONSAI_CONTROL_RESUME);
+  wait_for_clock (fixture, at_pause);
+
+  /* No more; and one of them is as good as any. */
+  result = change (fixture, "set-schedule", "{'every': <''>}", &error);
+  g_assert_no_error (error);
+  local_session_set_schedule (LOCAL_SESSION (bonsai_vm_get_session (fixture->vm)), &(VmSchedule){ 0 });
+  g_assert_false (is_due (fixture));
+  then = count (fixture);
+  restore (fixture, at_pause);
+  if (data != NULL)
+    g_assert_cmpuint (count (fixture), <, then);
+  else
+    g_assert_cmpuint (count (fixture), >, 0);
+  power_off (fixture);
+  /* Layers may have been about to become one. */
+  snapshot_collect (bonsai_vm_get_path (fixture->vm), false, NULL, &error);
+  g_assert_no_error (error);
+  assert_sound (fixture);
+}
+
 static void
 test_cancel (Fixture *fixture, gconstpointer data)
 {
@@ -515,22 +622,25 @@ main (int argc, char **argv)
   static const struct {
     const char *path;
     void (*test) (Fixture *, gconstpointer);
+    gconstpointer data;
   } tests[] = {
-    { "/vm-snapshots/there-and-back", test_there_and_back },
-    { "/vm-snapshots/paused", test_paused },
-    { "/vm-snapshots/suspend", test_suspend },
-    { "/vm-snapshots/damaged-state", test_damaged_state },
-    { "/vm-snapshots/take-first", test_take_first },
-    { "/vm-snapshots/back-to-off", test_back_to_off },
-    { "/vm-snapshots/edits", test_edits },
-    { "/vm-snapshots/guarded-layers", test_guarded_layers },
-    { "/vm-snapshots/cancel", test_cancel },
+    { "/vm-snapshots/there-and-back", test_there_and_back, NULL },
+    { "/vm-snapshots/paused", test_paused, NULL },
+    { "/vm-snapshots/suspend", test_suspend, NULL },
+    { "/vm-snapshots/damaged-state", test_damaged_state, NULL },
+    { "/vm-snapshots/take-first", test_take_first, NULL },
+    { "/vm-snapshots/back-to-off", test_back_to_off, NULL },
+    { "/vm-snapshots/edits", test_edits, NULL },
+    { "/vm-snapshots/guarded-layers", test_guarded_layers, NULL },
+    { "/vm-snapshots/cancel", test_cancel, NULL },
+    { "/vm-snapshots/schedule", test_schedule, NULL },
+    { "/vm-snapshots/schedule-disks", test_schedule, "disks" },
   };
   g_autoptr (Scratch) scratch = scratch_new ();
 
   scratch_env (scratch, "XDG_RUNTIME_DIR");
   g_test_init (&argc, &argv, NULL);
   for (unsigned i = 0; i < G_N_ELEMENTS (tests); i++)
-    g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);
+    g_test_add (tests[i].path, Fixture, tests[i].data, set_up, tests[i].test, tear_down);
   return g_test_run ();
 }

@@ -35,7 +35,7 @@ set_up (Fixture *fixture, gconstpointer data)
 static void
 tear_down (Fixture *fixture, gconstpointer data)
 {
-  g_assert_finalize_object (fixture->library);
+  scratch_finalize (fixture->library);
   scratch_free (fixture->scratch);
 }
 

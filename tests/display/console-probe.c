@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * Console windows on made-up screens, for the GUI tests and the benches: takes commands on standard input, one per
- * line, answers each with a line, and prints what the windows pass on. See the table of commands below.
+ * Console windows on made-up screens, for the GUI tests and the benches: takes commands on standard input,
+ * one per line, answers each with a line, and prints what the windows pass on. See the table of commands
+ * below.
  */
 #include "display/window/console-window.h"
 
@@ -33,6 +34,8 @@ typedef struct {
   SoundHub *sound;
   unsigned tone_at;
   int tone_left; /* pieces */
+
+  Clip *image; /* the last that was in the clipboard, or NULL; @lock's */
 } Probe;
 
 static void
@@ -87,8 +90,8 @@ draw_quarters (Probe *probe)
 
   for (int i = 0; i < 4; i++)
     {
-      fill_rect (probe, (Rect) { i % 2 * w, i / 2 * h, w, h }, colours[i]);
-      fill_rect (probe, (Rect) { i % 2 * w + w / 2 - 2, i / 2 * h + h / 2 - 2, 4, 4 }, 0);
+      fill_rect (probe, (Rect){ i % 2 * w, i / 2 * h, w, h }, colours[i]);
+      fill_rect (probe, (Rect){ i % 2 * w + w / 2 - 2, i / 2 * h + h / 2 - 2, 4, 4 }, 0);
     }
 }
 
@@ -117,7 +120,7 @@ animate_cursor (void *data)
 {
   Probe *probe = data;
 
-  fill_rect (probe, (Rect) { 80, 160, 8, 2 }, probe->frame++ % 2 ? 0xffffff : 0);
+  fill_rect (probe, (Rect){ 80, 160, 8, 2 }, probe->frame++ % 2 ? 0xffffff : 0);
   return G_SOURCE_CONTINUE;
 }
 
@@ -191,26 +194,51 @@ on_action (ConsoleWindow *window, const char *action, void *data)
 
 /* How long it is, and its first and last words. */
 static void
-on_clipboard (ConsoleWindow *window, const char *text, void *data)
+say_text (const Clip *clip)
 {
-  g_auto (GStrv) words = g_strsplit (text ? text : "", " ", -1);
-  guint n = g_strv_length (words);
+  gsize size;
+  const char *bytes = g_bytes_get_data (clip->bytes, &size);
+  g_autofree char *text = g_strndup (bytes, size);
+  g_auto (GStrv) words = g_strsplit (text, " ", -1);
 
-  if (text)
-    say ("clipboard %zu %s %s", strlen (text), words[0], words[n - 1]);
-  else
-    say ("clipboard of others");
+  say ("clipboard %zu %s %s", size, words[0], words[g_strv_length (words) - 1]);
 }
 
-static const ConsoleWindowOps window_ops = { .close_requested = on_close, .action = on_action,
+static void
+keep_image (Probe *probe, Clip *clip)
+{
+  g_mutex_lock (&probe->lock);
+  g_clear_pointer (&probe->image, clip_unref);
+  probe->image = clip_ref (clip);
+  g_mutex_unlock (&probe->lock);
+}
+
+static void
+on_clipboard (ConsoleWindow *window, Clip *clip, void *data)
+{
+  if (!clip)
+    say ("clipboard of others");
+  else if (clip->kind == CLIP_TEXT)
+    say_text (clip);
+  else
+    {
+      g_autofree char *sum = g_compute_checksum_for_bytes (G_CHECKSUM_SHA256, clip->bytes);
+
+      keep_image (data, clip);
+      say ("image %s", sum);
+    }
+}
+
+static const ConsoleWindowOps window_ops = { .close_requested = on_close,
+                                             .action = on_action,
                                              .clipboard = on_clipboard };
 
 static ConsoleWindow *
 open_window (Probe *probe, const char *title, const char *wm_class)
 {
   g_autoptr (GError) error = NULL;
-  ConsoleWindow *window = console_window_new (probe->host, title, wm_class, probe->screen, probe->hub, &window_ops,
-                                              probe, &error);
+  ConsoleWindow *window =
+    console_window_new (probe->host, title, wm_class, probe->screen, probe->hub, &window_ops, probe, &error);
 
   if (!window)
     g_error ("%s", error->message);
@@ -228,7 +256,7 @@ static void
 pop_window (Probe *probe)
 {
   console_window_free (probe->window);
-  g_ptr_array_set_size (probe->windows, (int) probe->windows->len - 1);
+  g_ptr_array_set_size (probe->windows, (int)probe->windows->len - 1);
   probe->window = g_ptr_array_index (probe->windows, probe->windows->len - 1);
 }
 
@@ -289,14 +317,18 @@ say_usage (Probe *probe)
   struct rusage usage;
 
   getrusage (RUSAGE_SELF, &usage);
-  say ("usage %.3f s cpu, %ld KiB, %d refreshes", usage.ru_utime.tv_sec + usage.ru_stime.tv_sec
-         + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6, resident_kib (), probe->refreshes);
+  say ("usage %.3f s cpu, %ld KiB, %d refreshes",
+       usage.ru_utime.tv_sec + usage.ru_stime.tv_sec
+         + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6,
+       resident_kib (), probe->refreshes);
 }
 
 static const struct {
   const char *name;
   ConsoleScale scale;
-} scales[] = { { "fit", CONSOLE_SCALE_FIT }, { "integer", CONSOLE_SCALE_INTEGER }, { "none", CONSOLE_SCALE_NONE } };
+} scales[] = { { "fit", CONSOLE_SCALE_FIT },
+               { "integer", CONSOLE_SCALE_INTEGER },
+               { "none", CONSOLE_SCALE_NONE } };
 
 static void
 set_scale (Probe *probe, const char *name)
@@ -313,8 +345,14 @@ set_cursor (Probe *probe, int x, int y)
 
   for (unsigned i = 0; i < G_N_ELEMENTS (shape); i++)
     shape[i] = 0xffff00ff;
-  screen_set_cursor (probe->screen, &(ScreenCursor) { .visible = x >= 0, .x = x, .y = y, .hot_x = 8, .hot_y = 8,
-                                                      .width = 16, .height = 16, .pixels = shape });
+  screen_set_cursor (probe->screen, &(ScreenCursor){ .visible = x >= 0,
+                                                     .x = x,
+                                                     .y = y,
+                                                     .hot_x = 8,
+                                                     .hot_y = 8,
+                                                     .width = 16,
+                                                     .height = 16,
+                                                     .pixels = shape });
 }
 
 /* A tone from the card's thread, for as long as it takes: a card gives its sound every few milliseconds. */
@@ -361,7 +399,37 @@ copy_words (Probe *probe, int n)
   for (int i = 0; i < n; i++)
     g_string_append_printf (text, "größe%d ", i);
   g_string_append (text, "end");
-  console_window_set_clipboard (probe->window, text->str);
+  g_autoptr (Clip) clip = clip_new (CLIP_TEXT, g_bytes_new (text->str, text->len));
+  console_window_set_clipboard (probe->window, clip);
+}
+
+/* The image that was there last. */
+static void
+copy_image (Probe *probe)
+{
+  Clip *image;
+
+  g_mutex_lock (&probe->lock);
+  image = g_steal_pointer (&probe->image);
+  g_mutex_unlock (&probe->lock);
+  console_window_set_clipboard (probe->window, image);
+  clip_unref (image);
+}
+
+/* As a machine's: two actions, one that can't be had, and a menu. */
+static void
+offer_menu (Probe *probe)
+{
+  ConsoleMenu *menu = console_menu_new ();
+  ConsoleMenu *back;
+
+  console_menu_add (menu, "Pause", CONSOLE_ICON_PAUSE, "pause");
+  console_menu_add (menu, "Snapshot", CONSOLE_ICON_SNAPSHOT, "snapshot");
+  back = console_menu_add_menu (menu, "Go Back", CONSOLE_ICON_BACK)->menu;
+  console_menu_add (back, "Fresh installation", CONSOLE_ICON_NONE, "restore:one");
+  console_menu_add (back, "With a compiler and all that it needs", CONSOLE_ICON_NONE, "restore:two")->checked = true;
+  console_menu_add (menu, "Type Clipboard", CONSOLE_ICON_TYPE, "type")->disabled = true;
+  console_window_set_menu (probe->window, menu);
 }
 
 static void
@@ -392,6 +460,12 @@ run_window_command (Probe *probe, char **words, const char *rest, int a, int b)
     play_tone (probe, a);
   else if (strcmp (verb, "copy") == 0)
     copy_words (probe, a);
+  else if (strcmp (verb, "copy-image") == 0)
+    copy_image (probe);
+  else if (strcmp (verb, "menu") == 0)
+    offer_menu (probe);
+  else if (strcmp (verb, "tell") == 0)
+    console_window_tell (probe->window, rest);
   else if (strcmp (verb, "describe") == 0)
     say_describe (probe);
   else if (strcmp (verb, "cycle") == 0)
@@ -416,7 +490,7 @@ run_command (Probe *probe, char *line)
   else if (strcmp (verb, "replace") == 0)
     replace_machine (probe, a, b);
   else if (strcmp (verb, "dot") == 0)
-    fill_rect (probe, (Rect) { a, b, 10, 10 }, 0x00ff00ff);
+    fill_rect (probe, (Rect){ a, b, 10, 10 }, 0x00ff00ff);
   else if (strcmp (verb, "tablet") == 0)
     input_sink_set_enabled (probe->tablet, a);
   else if (strcmp (verb, "cursor") == 0)

@@ -4,6 +4,7 @@
 session without a screen, and looks at the pixels that come out. BONSAI_CONSOLE is
 "surface" or "opengl". Prints TAP."""
 import array
+import hashlib
 import os
 import queue
 import re
@@ -287,6 +288,7 @@ def test_scaling(s):
 
 
 def test_the_pause_message_is_shown(s):
+    s.until_pixels((480, 60, RED), (520, 60, GREEN))  # no hint is left there
     before = Picture(s.window)
     s.probe.tell("state Paused|The disk image is full. Free some space, then resume.")
     until(lambda: s.title() == "Probe — Paused", "the state in the title")
@@ -373,6 +375,98 @@ def test_who_has_the_focus_has_the_clipboard(s):
     assert pasted() == "mine", "the clipboard was changed from a window without the focus"
     s.probe.tell("close")
     s.focus()
+
+
+def image_of(size):
+    """A PNG as programs would read it; what is in it doesn't matter here."""
+    return b"\x89PNG\r\n\x1a\n" + bytes(i * i % 251 for i in range(size - 8))
+
+
+def copy_image(image):
+    subprocess.run(["xclip", "-selection", "clipboard", "-t", "image/png", "-in"], input=image,
+                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+
+
+def pasted_image():
+    return subprocess.run(["xclip", "-selection", "clipboard", "-t", "image/png", "-out"],
+                          capture_output=True).stdout
+
+
+def test_images_are_copied(s):
+    for size in (2000, 1500000):  # whole, and in pieces
+        image = image_of(size)
+        s.focus()
+        copy_image(image)
+        s.probe.expect("image " + hashlib.sha256(image).hexdigest())
+        copy("something else")
+        s.probe.expect("clipboard 14 something else")
+        s.probe.tell("copy-image")
+        until(lambda: pasted_image() == image, "the guest's image")
+    copy_image(b"\xff no image")
+    s.probe.expect("clipboard of others")
+
+
+def bar_of(s):
+    """The first and the last pixel of the bar at the top, or None."""
+    picture = Picture(s.window)
+    bar = [x for x in range(s.size()[0]) if picture.at(x, 2) not in (RED, GREEN, BLACK)]
+    return (bar[0], bar[-1]) if bar else None
+
+
+def test_a_bar_comes_to_a_pointer_that_rests_at_the_top(s):
+    s.focus()
+    s.probe.tell("menu")
+    assert bar_of(s) is None
+    middle = s.size()[0] // 2
+    xdo("mousemove", "--window", s.window, middle, 0)
+    left, right = until(lambda: bar_of(s), "the bar")
+    assert left > 50 and right < 2 * middle - 50, (left, right)
+    s.probe.tell("usage")
+    xdo("mousemove", "--window", s.window, left + 20, 16)
+    s.keep("2-bar")
+    xdo("click", 1)
+    assert s.probe.expect("action pause") == ["action pause"], "the guest saw the click"
+    until(lambda: not bar_of(s), "the bar going when something is chosen")
+    xdo("mousemove", "--window", s.window, middle, 0)
+    until(lambda: bar_of(s), "the bar")
+    xdo("mousemove", "--window", s.window, middle, 300)
+    until(lambda: not bar_of(s), "the bar going when the pointer has left")
+
+
+def test_keys_work_the_bar(s):
+    s.focus()
+    xdo("key", "ctrl+alt+m")
+    until(lambda: bar_of(s), "the bar")
+    s.probe.expect("key alt up")
+    xdo("key", "Right", "Right", "Down")
+    s.keep("3-bar-menu")
+    xdo("key", "Down", "Return")
+    assert s.probe.expect("action restore:two") == ["action restore:two"], "the guest saw a key"
+    until(lambda: not bar_of(s), "the bar going when something is chosen")
+    # What can't be had now is passed by; the window's own come last.
+    xdo("key", "ctrl+alt+m", "Right", "Right", "Right", "Down", "Return")
+    heard = s.probe.expect("key ctrl up")
+    heard += s.probe.expect("key ctrl up")
+    assert "key delete down" in heard and "key right down" not in heard, heard
+    xdo("key", "ctrl+alt+m", "Escape", "x")
+    s.probe.expect("key x up")
+    until(lambda: not bar_of(s), "the bar going by Escape")
+    xdo("key", "ctrl+alt+m", "Left", "Return")
+    s.probe.expect("close requested")
+
+
+def test_a_narrow_window_has_icons_only(s):
+    width, height = s.size()
+    xdo("windowsize", "--sync", s.window, 360, 300)
+    xdo("mousemove", "--window", s.window, 180, 0)
+    left, right = until(lambda: bar_of(s), "the bar")
+    assert left >= 0 and right < 360, (left, right)
+    xdo("mousemove", "--window", s.window, left + 55, 16)
+    until(lambda: Picture(s.window).at(left + 60, 50) not in (RED, BLACK), "the name of what is under the pointer")
+    s.keep("4-bar-narrow")
+    xdo("mousemove", "--window", s.window, 180, 200)
+    until(lambda: not bar_of(s), "the bar going")
+    xdo("windowsize", "--sync", s.window, width, height)
 
 
 def test_closing_asks(s):

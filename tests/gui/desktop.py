@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+import traceback
 
 import gi
 
@@ -341,7 +342,7 @@ def run(app, tests):
         except Exception as error:  # noqa: BLE001
             failed = number
             print(f"not ok {number} - {title}", flush=True)
-            for line in str(error).splitlines() or [repr(error)]:
+            for line in str(error).splitlines() or [repr(error), traceback.extract_tb(error.__traceback__)[-1].line]:
                 print(f"# {line}", flush=True)
             app.dump()
             screen_of("root", os.path.join(app.artefacts, "failure.png"))

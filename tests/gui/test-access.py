@@ -100,6 +100,7 @@ def create_by_keys():
 
 def control_by_keys():
     """Pause, resume and power off by Tab, Space, arrows and Enter."""
+    xdotool("mousemove", 5, 5)  # a pointer over the menu would keep the focus
     activate(app.window("Bonsai"))
     tab_to(f"Pause {MACHINE}")
     press("space")

@@ -10,7 +10,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
-from desktop import App, activate, hold, run, title_of, wait  # noqa: E402
+from desktop import App, activate, hold, press, run, title_of, wait  # noqa: E402
 from invaders import drawn, message, ship, shots  # noqa: E402
 
 GUEST = "GRUB Invaders"
@@ -179,6 +179,27 @@ def goes_back_in_its_window():
     app.find("list item", f"{MACHINE}, Running")
 
 
+def snapshots():
+    said = subprocess.run([bonsai, "snapshot", "list", "--json", MACHINE], check=True, capture_output=True).stdout
+    return json.loads(said)
+
+
+def bar_goes_back():
+    """The bar at the top of its window takes a snapshot, and goes back there."""
+    window = console()
+    activate(window)
+    place = wait("the ship", lambda: ship(app, window))
+    press("ctrl+alt+m", "Right", "Return")
+    wait("the second snapshot", lambda: len(snapshots()) == 2)
+    app.screenshot("bar-took", window)
+    hold("Left", "the ship to be elsewhere", lambda: abs((ship(app, window) or place) - place) > 60)
+    press("ctrl+alt+m", "Right", "Right", "Down")
+    app.screenshot("bar-back", window)
+    press("Return")
+    wait("the ship to be back", lambda: abs((ship(app, window) or 0) - place) <= 2)
+    keys_move_the_ship(window)
+
+
 def suspend_and_start():
     """Suspended to disk it is off, and its next start goes on from there."""
     command("suspend", MACHINE)
@@ -243,4 +264,4 @@ def wizard_takes_a_disk():
 
 run(app, [library_is_empty, wizard_checks_the_source, wizard_goes_back_and_forth, wizard_makes_a_machine,
           console_shows_the_guest, keyboard_reaches_the_guest, thumbnail_is_live, pause_and_resume,
-          goes_back_in_its_window, suspend_and_start, power_off, delete_and_undo, wizard_takes_a_disk, state_outlives_the_app])
+          goes_back_in_its_window, bar_goes_back, suspend_and_start, power_off, delete_and_undo, wizard_takes_a_disk, state_outlives_the_app])

@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The settings of a machine, off and running: what is changed is in vm.json at once, what is refused says why, and the
+text of the description is checked before it is kept.
+
+Usage: test-settings.py BONSAI-DESKTOP ARTEFACTS BONSAI
+"""
+import json
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.dirname(__file__))
+from desktop import App, Atspi, activate, press, run, type_text, wait, xdotool  # noqa: E402
+from machine_page import open_page, show_tab  # noqa: E402
+
+MACHINE = "Elm"
+program, artefacts, bonsai = sys.argv[1:4]
+
+
+def command(*words):
+    return subprocess.run([bonsai, *words], check=True, capture_output=True, text=True).stdout
+
+
+command("create", MACHINE, "--ready", "invaders", "--memory", "64M", "--disk", "64M", "--cdrom", "")
+app = App([program], artefacts)
+
+
+def config():
+    return json.loads(command("show", MACHINE, "--json"))["config"]
+
+
+def becomes(what, predicate):
+    wait(what, lambda: predicate(config()))
+
+
+def kind(machine, wanted):
+    return [disk for disk in machine["disks"] if disk.get("kind", "disk") == wanted]
+
+
+def width_of(window):
+    return int(dict(line.split("=") for line in xdotool("getwindowgeometry", "--shell", window))["WIDTH"])
+
+
+def begin():
+    """The machine's page has its settings; each says what it is about."""
+    open_page(app, MACHINE, "Settings")
+    app.find("label", "Processors")
+    app.find("label", "How many the guest has; as many as this computer at most")
+    app.screenshot("settings")
+
+
+def numbers():
+    """Numbers are saved when they come to rest."""
+    app.set_value("Processors", 2)
+    becomes("two processors", lambda c: c["cpus"] == 2)
+    app.set_value("Memory (MiB)", 96)
+    becomes("more memory", lambda c: c["memory"] == "96M")
+
+
+def refused():
+    """What can't be is told below the row, and not saved; changing it back is enough."""
+    app.set_value("Video Memory (MiB)", 17)
+    app.find("label", "must be 1, 2, 4, … or 256 (MiB)")
+    assert config()["display"]["video-memory"] == 16, config()
+    before = config()
+    app.scroll_to(app.find("spin button", "Video Memory (MiB)"))
+    app.screenshot("refused")
+    assert config() == before, "the wheel has changed something in passing"
+    app.set_value("Video Memory (MiB)", 32)
+    becomes("more video memory", lambda c: c["display"]["video-memory"] == 32)
+
+
+def disks():
+    """A disk is made, and grows; a CD drive is added."""
+    app.set_value("Size of the New Disk (GiB)", 2)
+    app.click("push button", "Add Disk")
+    becomes("another disk", lambda c: len(kind(c, "disk")) == 2)
+    app.find("label", "qcow2, 2 GiB")
+    app.click("push button", "Add CD Drive")
+    becomes("another drive", lambda c: len(kind(c, "cdrom")) == 2)
+    assert len(kind(config(), "disk")) == 2, config()
+    app.screenshot("disks")
+
+
+def order():
+    """What is changed elsewhere is shown here."""
+    assert config()["cpus"] == 2
+    path = os.path.join(json.loads(command("show", MACHINE, "--json"))["path"], "vm.json")
+    with open(path) as file:
+        text = file.read()
+    with open(path, "w") as file:
+        file.write(text.replace('"cpus" : 2', '"cpus" : 1'))
+    wait("the row to follow", lambda: app.find("spin button", "Processors").get_value_iface().get_current_value() == 1)
+
+
+def live():
+    """While it runs, what can't be changed at once says so; cables and limits can."""
+    command("start", MACHINE, "--headless")
+    wait("the rows to say so", lambda: any("At next start" in (n.get_name() or "") for n in app.all("label")))
+    app.find("spin button", "Memory for Now (MiB)")
+    app.screenshot("running", moving=True)
+    app.set_value("Processors", 2)
+    becomes("two processors at the next start", lambda c: c["cpus"] == 2)
+    command("stop", MACHINE)
+
+
+def expert():
+    """The description as a text: a mistake is told with its line, and nothing is saved."""
+    app.click("push button", "Edit…")
+    view = app.find("text", "vm.json")
+    app.screenshot("expert", moving=True)
+    good = view.get_text_iface().get_text(0, -1)
+    view.get_editable_text_iface().set_text_contents(good.replace('"cpus" : 2', '"cpus" : 0'))
+    app.click("push button", "Save")
+    app.find("alert", "vm.json:")
+    app.screenshot("expert-mistake", moving=True)
+    assert config()["cpus"] == 2
+    view.get_editable_text_iface().set_text_contents(good.replace('"cpus" : 2', '"cpus" : 3').replace('"name" : "Elm"',
+                                                                                                 '"name" : "Elm tree"'))
+    app.click("push button", "Save")
+    app.gone("text", "vm.json")
+    shown = json.loads(command("show", "Elm tree", "--json"))["config"]
+    assert shown["cpus"] == 3, shown
+
+
+def notes():
+    """Notes are kept when the focus leaves them."""
+    show_tab(app, "Overview")
+    view = app.find("text", "Notes")
+    app.click_at("text", "Notes")
+    type_text("Waters itself")
+    show_tab(app, "Settings")
+    wait("the notes", lambda: json.loads(command("show", "Elm tree", "--json"))["config"].get("notes") == "Waters itself")
+    assert view
+
+
+def narrow():
+    """At 360 pixels everything is there."""
+    window = app.window("Bonsai")
+    xdotool("windowsize", window, 360, 640)
+    wait("a narrow window", lambda: width_of(window) <= 400)
+    app.find("push button", "Back")
+    app.screenshot("narrow")
+
+
+run(app, [begin, numbers, refused, disks, order, live, expert, notes, narrow])
