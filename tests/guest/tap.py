@@ -14,7 +14,8 @@ class Story:
     """Its test_ methods run in the order they are written, on what set_up() made.
 
     When a step fails the next ones still run if recover() brings the machine back to where a
-    step starts from. A step's name in the report is the first line of its description.
+    step starts from. A step's name in the report is the first line of its description. A story without
+    steps of its own has those of the story that it varies.
     """
 
     def set_up(self):
@@ -29,7 +30,11 @@ class Story:
 
     @classmethod
     def steps(cls):
-        return [name for name in vars(cls) if name.startswith("test_")]
+        for kind in cls.__mro__:
+            names = [name for name in vars(kind) if name.startswith("test_")]
+            if names:
+                return names
+        return []
 
 
 class Report:
@@ -102,6 +107,8 @@ def main():
                  if not sys.argv[1:] or any(word in f"{type(story).__name__}.{step}" for word in sys.argv[1:])]
         if steps:
             plan.append((story, steps))
+    if not plan:
+        sys.exit(f"no step is called so: {' '.join(sys.argv[1:])}")
     report = Report(sum(len(steps) for _, steps in plan))
     for story, steps in plan:
         tell(story, steps, report)

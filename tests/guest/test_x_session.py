@@ -33,6 +33,13 @@ def digest(data):
     return hashlib.sha256(data).hexdigest()
 
 
+def picture_of_noise():
+    """A PNG; no two are alike."""
+    picture = io.BytesIO()
+    Image.effect_noise((320, 240), 90).save(picture, "PNG")
+    return picture.getvalue()
+
+
 class XMachine(WindowMachine):
     """With virtio-gpu."""
 
@@ -46,10 +53,17 @@ class XMachine(WindowMachine):
         description["display"] = {"video-memory": 16, "graphics": "virtio"}
         path.write_text(json.dumps(description))
 
-    def copy(self, data):
+    def copy(self, data, kind="UTF8_STRING"):
         """As a program of the host, which goes on when it has said that it has something."""
-        subprocess.run(["xclip", "-selection", "clipboard", "-in"], env=self.environment, check=True, input=data,
+        subprocess.run(["xclip", "-selection", "clipboard", "-t", kind, "-in"], env=self.environment, check=True, input=data,
                        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    def pasted_image(self):
+        """As a program of the host; None if there is no image."""
+        try:
+            return self.on_display("xclip", "-selection", "clipboard", "-out", "-t", "image/png")
+        except subprocess.CalledProcessError:
+            return None
 
     def clipboard(self, *arguments, data=None):
         """What `bonsai guest clipboard` gives."""
@@ -138,19 +152,34 @@ class XSession(MachineStory):
         expected = self.copy()
         self.machine.wait_until(lambda: digest(self.machine.clipboard()) == expected, "text of the guest", 30)
 
-    def test_images(self):
-        """Images go both ways by command."""
-        picture = io.BytesIO()
-        Image.effect_noise((320, 240), 90).save(picture, "PNG")
-        picture = picture.getvalue()
-        self.machine.clipboard("--type", "image/png", "--set", data=picture)
+    def paste_image(self, picture):
+        """Waits until the guest's clipboard has an image, and pastes that."""
         self.console.run("until xclip -selection clipboard -out -t TARGETS 2> /dev/null | grep -q image/png; do usleep 100000; done")
         said = self.console.run("xclip -selection clipboard -out -t image/png > /tmp/picture; sha256sum < /tmp/picture")
         assert said.split()[0] == digest(picture), said
-        # Nothing at all first, which is a text as well.
-        self.console.run("xclip -selection clipboard -in < /dev/null > /dev/null 2>&1; sleep 1;"
+
+    def copy_image(self):
+        """Copies that in the guest, with a word after its end; nothing at all first, which is a text as well."""
+        self.console.run("echo more >> /tmp/picture; xclip -selection clipboard -in < /dev/null > /dev/null 2>&1; sleep 1;"
                          "xclip -selection clipboard -in -t image/png /tmp/picture > /dev/null 2>&1")
-        self.machine.wait_until(lambda: self.look_at_image() == picture, "image of the guest", 30)
+
+    def test_images(self):
+        """Images go both ways through the window."""
+        picture = picture_of_noise()
+        self.machine.copy(picture, "image/png")
+        self.focus()
+        self.paste_image(picture)
+        self.copy_image()
+        self.machine.wait_until(lambda: self.machine.pasted_image() == picture + b"more\n",
+                                "image of the guest in the host's clipboard", 30)
+
+    def test_images_by_command(self):
+        """Images go both ways by command."""
+        picture = picture_of_noise()
+        self.machine.clipboard("--type", "image/png", "--set", data=picture)
+        self.paste_image(picture)
+        self.copy_image()
+        self.machine.wait_until(lambda: self.look_at_image() == picture + b"more\n", "image of the guest", 30)
 
     def look_at_image(self):
         try:
