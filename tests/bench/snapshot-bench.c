@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
  * snapshot-bench ROM MIB FOLDER: what pictures of a running guest cost the engine: "name value unit" lines. ROM is
- * bios-touch-MIB.bin, which the peer can run as well (`bench`'s rows do). FOLDER holds a file as large as the guest's
+ * bios-touch-MIB.bin, which the peer can run as well (`bench`'s rows do). FOLDER holds two files as large as the guest's
  * memory for a while.
  */
 #include "vmm/device/device.h"
@@ -187,7 +187,8 @@ typedef struct {
   int64_t paused, made, restored, runs, written; /* ns since the wish */
 } Back;
 
-/* From the wish to go back, with @old perhaps running, to what the guest does first; then to its first 64 MiB. */
+/* From the wish to go back, with @old (NULL: it is a clone that is wished for) perhaps running, to what the guest does
+ * first; then to its first 64 MiB. */
 static Machine *
 go_back (Bench *bench, Machine *old, const char *folder, Back *back)
 {
@@ -196,8 +197,11 @@ go_back (Bench *bench, Machine *old, const char *folder, Back *back)
   Machine *machine;
 
   bench->n_signs = 0;
-  machine_pause (old);
-  machine_wait_while (old, MACHINE_RUNNING, -1);
+  if (old)
+    {
+      machine_pause (old);
+      machine_wait_while (old, MACHINE_RUNNING, -1);
+    }
   back->paused = now () - begin;
   machine = make (bench);
   back->made = now () - begin;
@@ -209,6 +213,29 @@ go_back (Bench *bench, Machine *old, const char *folder, Back *back)
   wait_signs (bench, 64);
   back->written = now () - begin;
   return machine;
+}
+
+/* Clones beside a machine that runs: one of it as it is now, upon the picture @parent (or NULL), and then some of the
+ * picture that was taken for that. Prints the best of these. */
+static void
+measure_clones (Bench *origin, Machine *machine, const char *parent, const char *folder, const char *name)
+{
+  Bench bench = { .rom = origin->rom, .size = origin->size };
+  g_autofree char *title = g_strconcat (name, "-take", NULL);
+  int64_t begin = now (), best = INT64_MAX;
+
+  take (origin, machine, folder, parent, title);
+  for (unsigned i = 0; i < ROUNDS; i++)
+    {
+      Back back;
+      Machine *made = go_back (&bench, NULL, folder, &back);
+
+      if (i == 0)
+        printf ("%s-new-guest-runs %.2f ms\n", name, (double) (bench.first_sign - begin) / 1e6);
+      best = MIN (best, back.runs);
+      machine_free (made);
+    }
+  printf ("%s-guest-runs %.2f ms\n", name, (double) best / 1e6);
 }
 
 /* Prints the best of some rounds. The last machine goes on. */
@@ -244,6 +271,7 @@ main (int argc, char **argv)
   g_autofree char *first = NULL;
   g_autofree char *second = NULL;
   g_autofree char *third = NULL;
+  g_autofree char *fourth = NULL;
   Machine *machine, *again;
   int64_t begin;
 
@@ -257,12 +285,18 @@ main (int argc, char **argv)
   first = node (argv[3], "first");
   second = node (argv[3], "second");
   third = node (argv[3], "third");
+  fourth = node (argv[3], "fourth");
 
   machine = make (&bench);
   machine_run (machine);
   wait_touched (&bench);
   take (&bench, machine, first, NULL, "take");
   take (&bench, machine, second, first, "take-again");
+  measure_clones (&bench, machine, second, third, "clone");
+  clear_node (third);
+  measure_clones (&bench, machine, NULL, fourth, "clone-whole");
+  clear_node (fourth);
+  g_mkdir (third, 0700);
   again = restore (&bench_again, machine, second); /* the old one goes afterwards */
   begin = now ();
   machine_free (machine);
