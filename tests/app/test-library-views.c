@@ -6,34 +6,13 @@
 #include "app/library/library-search.h"
 #include "app/library/library-tree.h"
 #include "app/library/trash.h"
+#include "tests/app/library-fixture.h"
 #include "tests/app/scratch.h"
 
 #include <string.h>
 
-typedef struct {
-  char *scratch;
-  BonsaiLibrary *library;
-} Fixture;
-
-static void
-set_up (Fixture *fixture, gconstpointer data)
-{
-  g_autoptr (GError) error = NULL;
-
-  fixture->scratch = scratch_new ();
-  fixture->library = bonsai_library_new (fixture->scratch, &error);
-  g_assert_no_error (error);
-}
-
-static void
-tear_down (Fixture *fixture, gconstpointer data)
-{
-  scratch_finalize (fixture->library);
-  scratch_free (fixture->scratch);
-}
-
 static BonsaiVm *
-create (Fixture *fixture, const char *name, const char *group, const char *tags)
+create (LibraryFixture *fixture, const char *name, const char *group, const char *tags)
 {
   g_autoptr (VmConfig) config = vm_config_new (name);
   g_autoptr (GError) error = NULL;
@@ -96,7 +75,7 @@ move (BonsaiVm *vm, const char *group)
 }
 
 static void
-test_tree (Fixture *fixture, gconstpointer data)
+test_tree (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *alpha = create (fixture, "alpha", "Work/Web", ""), *beta = create (fixture, "Beta", NULL, "");
   g_autoptr (BonsaiLibraryTree) tree = bonsai_library_tree_new (fixture->library);
@@ -131,7 +110,7 @@ test_tree (Fixture *fixture, gconstpointer data)
 }
 
 static void
-test_templates_apart (Fixture *fixture, gconstpointer data)
+test_templates_apart (LibraryFixture *fixture, gconstpointer data)
 {
   g_autoptr (VmConfig) config = vm_config_new ("Debian");
   g_autoptr (BonsaiLibraryTree) tree = bonsai_library_tree_new (fixture->library);
@@ -147,7 +126,7 @@ test_templates_apart (Fixture *fixture, gconstpointer data)
 }
 
 static void
-test_many (Fixture *fixture, gconstpointer data)
+test_many (LibraryFixture *fixture, gconstpointer data)
 {
   g_autoptr (BonsaiLibraryTree) tree = bonsai_library_tree_new (fixture->library);
   g_auto (GStrv) groups = NULL;
@@ -164,7 +143,7 @@ test_many (Fixture *fixture, gconstpointer data)
 }
 
 static void
-test_tags (Fixture *fixture, gconstpointer data)
+test_tags (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *vm = create (fixture, "web", NULL, "old, web");
   const char *const add[] = { "new", "OLD", NULL }, *const remove[] = { "Web", NULL };
@@ -190,7 +169,7 @@ finds (BonsaiVm *vm, const char *text)
 }
 
 static void
-test_search (Fixture *fixture, gconstpointer data)
+test_search (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *vm = create (fixture, "Büro-Server", "Work/Web", "legacy system, web");
   const char *const found[] = { NULL,
@@ -217,7 +196,7 @@ test_search (Fixture *fixture, gconstpointer data)
 }
 
 static void
-test_order (Fixture *fixture, gconstpointer data)
+test_order (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *apple = create (fixture, "apple", NULL, ""), *Banana = create (fixture, "Banana", NULL, "");
   BundleRun run = { BONSAI_STATE_CRASHED, BONSAI_REASON_TRIPLE_FAULT, 1, NULL };
@@ -250,7 +229,7 @@ n_items (BonsaiTrash *trash)
 }
 
 static void
-test_trash (Fixture *fixture, gconstpointer data)
+test_trash (LibraryFixture *fixture, gconstpointer data)
 {
   g_autoptr (BonsaiTrash) trash = bonsai_trash_new (fixture->library);
   g_autoptr (BonsaiTrashItem) item = NULL, same = NULL;
@@ -295,7 +274,7 @@ on_imported (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static Imported
-import (Fixture *fixture, const char *path, GCancellable *cancellable)
+import (LibraryFixture *fixture, const char *path, GCancellable *cancellable)
 {
   Imported imported = { 0 };
 
@@ -317,7 +296,7 @@ n_entries (const char *folder)
 
 /* A machine from elsewhere is copied with its files; the same once more is another machine. */
 static void
-test_import (Fixture *fixture, gconstpointer data)
+test_import (LibraryFixture *fixture, gconstpointer data)
 {
   g_autoptr (Scratch) elsewhere = scratch_new ();
   g_autoptr (VmConfig) config = vm_config_new ("Guest");
@@ -365,7 +344,9 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
-#define add(name, test) g_test_add ("/library-views/" name, Fixture, NULL, set_up, test, tear_down)
+#define add(name, test)                                                                                      \
+  g_test_add ("/library-views/" name, LibraryFixture, NULL, library_fixture_set_up, test,                    \
+              library_fixture_tear_down)
   add ("tree", test_tree);
   add ("tree/templates-apart", test_templates_apart);
   add ("tree/many", test_many);

@@ -2,6 +2,7 @@
 #include "app/base/error.h"
 #include "app/bundle/bundle.h"
 #include "app/library/library.h"
+#include "tests/app/library-fixture.h"
 #include "tests/app/scratch.h"
 
 #include <glib/gstdio.h>
@@ -9,36 +10,14 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-typedef struct {
-  char *scratch;
-  BonsaiLibrary *library;
-} Fixture;
-
-static void
-set_up (Fixture *fixture, gconstpointer data)
-{
-  g_autoptr (GError) error = NULL;
-
-  fixture->scratch = scratch_new ();
-  fixture->library = bonsai_library_new (fixture->scratch, &error);
-  g_assert_no_error (error);
-}
-
-static void
-tear_down (Fixture *fixture, gconstpointer data)
-{
-  scratch_finalize (fixture->library);
-  scratch_free (fixture->scratch);
-}
-
 static guint
-count (Fixture *fixture)
+count (LibraryFixture *fixture)
 {
   return g_list_model_get_n_items (G_LIST_MODEL (fixture->library));
 }
 
 static BonsaiVm *
-create (Fixture *fixture, const char *name)
+create (LibraryFixture *fixture, const char *name)
 {
   g_autoptr (VmConfig) config = vm_config_new (name);
   g_autoptr (GError) error = NULL;
@@ -51,7 +30,7 @@ create (Fixture *fixture, const char *name)
 }
 
 static const char *
-name_at (Fixture *fixture, guint position)
+name_at (LibraryFixture *fixture, guint position)
 {
   g_autoptr (BonsaiVm) vm = g_list_model_get_item (G_LIST_MODEL (fixture->library), position);
 
@@ -67,7 +46,7 @@ count_change (GListModel *model, guint position, guint removed, guint added, gpo
 }
 
 static void
-test_sorted (Fixture *fixture, gconstpointer data)
+test_sorted (LibraryFixture *fixture, gconstpointer data)
 {
   int items = 0;
 
@@ -83,7 +62,7 @@ test_sorted (Fixture *fixture, gconstpointer data)
 }
 
 static void
-test_names (Fixture *fixture, gconstpointer data)
+test_names (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *vm = create (fixture, "Web server");
   g_autoptr (VmConfig) config = vm_config_new ("Web server");
@@ -101,7 +80,7 @@ test_names (Fixture *fixture, gconstpointer data)
 }
 
 static void
-test_rename (Fixture *fixture, gconstpointer data)
+test_rename (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *vm = create (fixture, "a");
   g_autoptr (GError) error = NULL;
@@ -120,7 +99,7 @@ test_rename (Fixture *fixture, gconstpointer data)
 }
 
 static void
-test_delete_and_undo (Fixture *fixture, gconstpointer data)
+test_delete_and_undo (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *vm = create (fixture, "Gone");
   g_autofree char *uuid = g_strdup (bonsai_vm_get_uuid (vm));
@@ -157,7 +136,7 @@ test_delete_and_undo (Fixture *fixture, gconstpointer data)
 
 /* The newest of one name comes back. */
 static void
-test_undelete_newest (Fixture *fixture, gconstpointer data)
+test_undelete_newest (LibraryFixture *fixture, gconstpointer data)
 {
   g_autofree char *newest = NULL;
   g_autoptr (GError) error = NULL;
@@ -178,7 +157,7 @@ test_undelete_newest (Fixture *fixture, gconstpointer data)
 }
 
 static void
-test_broken (Fixture *fixture, gconstpointer data)
+test_broken (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *vm = create (fixture, "Fragile");
   g_autofree char *file = g_build_filename (bonsai_vm_get_path (vm), "vm.json", NULL);
@@ -206,7 +185,7 @@ test_broken (Fixture *fixture, gconstpointer data)
 }
 
 static void
-test_copied_bundle (Fixture *fixture, gconstpointer data)
+test_copied_bundle (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *vm = create (fixture, "Original"), *copy;
   g_autofree char *folder = g_build_filename (fixture->scratch, "zcopy.bonsai", NULL);
@@ -225,7 +204,7 @@ test_copied_bundle (Fixture *fixture, gconstpointer data)
 
 /* What another process does in the folder shows here. */
 static void
-test_other_process (Fixture *fixture, gconstpointer data)
+test_other_process (LibraryFixture *fixture, gconstpointer data)
 {
   pid_t pid = fork ();
   BonsaiVm *vm;
@@ -256,7 +235,7 @@ test_other_process (Fixture *fixture, gconstpointer data)
 
 /* In use elsewhere: not started, not moved, not changed. */
 static void
-test_locked (Fixture *fixture, gconstpointer data)
+test_locked (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *vm = create (fixture, "Busy");
   BundleLock *lock = bundle_lock (bonsai_vm_get_path (vm), NULL);
@@ -276,7 +255,7 @@ test_locked (Fixture *fixture, gconstpointer data)
 
 /* A run whose process vanished is told as what it was. */
 static void
-test_host_lost (Fixture *fixture, gconstpointer data)
+test_host_lost (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *vm = create (fixture, "Lost");
   BundleRun run = { .state = BONSAI_STATE_RUNNING };
@@ -291,7 +270,7 @@ main (int argc, char **argv)
 {
   static const struct {
     const char *path;
-    void (*test) (Fixture *, gconstpointer);
+    void (*test) (LibraryFixture *, gconstpointer);
   } tests[] = {
     { "/library/sorted", test_sorted },
     { "/library/names", test_names },
@@ -310,7 +289,8 @@ main (int argc, char **argv)
   scratch_env (scratch, "XDG_RUNTIME_DIR");
   g_test_init (&argc, &argv, NULL);
   for (unsigned i = 0; i < G_N_ELEMENTS (tests); i++)
-    g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);
+    g_test_add (tests[i].path, LibraryFixture, NULL, library_fixture_set_up, tests[i].test,
+                library_fixture_tear_down);
   status = g_test_run ();
   return status;
 }

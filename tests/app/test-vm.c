@@ -3,6 +3,7 @@
 #include "app/base/error.h"
 #include "app/bundle/bundle.h"
 #include "app/library/library.h"
+#include "tests/app/library-fixture.h"
 #include "tests/app/scratch.h"
 
 #include <glib/gstdio.h>
@@ -17,30 +18,8 @@ static const guint8 sleep_code[] = { 0xfa, 0xf4, 0xeb, 0xfd }; /* cli; hlt; jmp 
 /* cli; lidt of zeroes; ud2: the fault has nowhere to go */
 static const guint8 crash_code[] = { 0xfa, 0x0f, 0x01, 0x1d, 0x00, 0x00, 0x50, 0x00, 0x0f, 0x0b };
 
-typedef struct {
-  char *scratch;
-  BonsaiLibrary *library;
-} Fixture;
-
-static void
-set_up (Fixture *fixture, gconstpointer data)
-{
-  g_autoptr (GError) error = NULL;
-
-  fixture->scratch = scratch_new ();
-  fixture->library = bonsai_library_new (fixture->scratch, &error);
-  g_assert_no_error (error);
-}
-
-static void
-tear_down (Fixture *fixture, gconstpointer data)
-{
-  scratch_finalize (fixture->library);
-  scratch_free (fixture->scratch);
-}
-
 static BonsaiVm *
-create (Fixture *fixture, const char *name, const guint8 *code, gsize length)
+create (LibraryFixture *fixture, const char *name, const guint8 *code, gsize length)
 {
   guint32 header[8] = { MAGIC, FLAGS, -(MAGIC + FLAGS), LOAD_ADDRESS, LOAD_ADDRESS, 0, 0, LOAD_ADDRESS + 32 };
   g_autoptr (GByteArray) kernel = g_byte_array_new ();
@@ -85,7 +64,7 @@ control (BonsaiVm *vm, BonsaiControl what, unsigned timeout_ms, GError **error)
 }
 
 static void
-test_life (Fixture *fixture, gconstpointer data)
+test_life (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
   g_autoptr (GError) error = NULL;
@@ -124,7 +103,7 @@ test_life (Fixture *fixture, gconstpointer data)
 
 /* One crashes its guest; the other does not notice. */
 static void
-test_side_by_side (Fixture *fixture, gconstpointer data)
+test_side_by_side (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *sleeper = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
   BonsaiVm *crasher = create (fixture, "crasher", crash_code, sizeof crash_code);
@@ -157,7 +136,7 @@ count_up (int *n)
 
 /* Somebody who looks gets a picture; the last one stays. */
 static void
-test_thumbnail (Fixture *fixture, gconstpointer data)
+test_thumbnail (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
   g_autoptr (Surface) before = bonsai_vm_get_thumbnail (vm), live = NULL, after = NULL;
@@ -183,7 +162,7 @@ test_thumbnail (Fixture *fixture, gconstpointer data)
 
 /* Letting go of a library with a machine that runs pulls its plug, and leaves a bundle that says so. */
 static void
-test_library_goes (Fixture *fixture, gconstpointer data)
+test_library_goes (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
   g_autofree char *path = g_strdup (bonsai_vm_get_path (vm));
@@ -200,7 +179,7 @@ test_library_goes (Fixture *fixture, gconstpointer data)
 }
 
 static void
-test_failed_start (Fixture *fixture, gconstpointer data)
+test_failed_start (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
   g_autofree char *kernel = g_build_filename (fixture->scratch, "sleeper", NULL);
@@ -303,7 +282,7 @@ described_link (BonsaiVm *vm)
 
 /* Cables are moved, and stay as they are, whether the machine runs or not. */
 static void
-test_link (Fixture *fixture, gconstpointer data)
+test_link (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
   g_autoptr (GError) error = NULL;
@@ -328,7 +307,7 @@ test_link (Fixture *fixture, gconstpointer data)
 }
 
 static void
-test_disks (Fixture *fixture, gconstpointer data)
+test_disks (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
   g_autofree char *image = g_build_filename (fixture->scratch, "a.qcow2", NULL);
@@ -391,7 +370,7 @@ test_disks (Fixture *fixture, gconstpointer data)
 
 /* Nothing is changed in a machine that another process has. */
 static void
-test_disks_locked (Fixture *fixture, gconstpointer data)
+test_disks_locked (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
   g_autofree char *image = g_build_filename (fixture->scratch, "a.img", NULL);
@@ -441,7 +420,7 @@ unlock (BonsaiVm *vm, const char *text, GError **error)
 }
 
 static void
-add_encrypted (Fixture *fixture, VmConfig *config, const char *name, const char *text)
+add_encrypted (LibraryFixture *fixture, VmConfig *config, const char *name, const char *text)
 {
   const ImageSecret secret = { (const uint8_t *)text, strlen (text) };
   const ImageCreateOptions options = {
@@ -456,7 +435,7 @@ add_encrypted (Fixture *fixture, VmConfig *config, const char *name, const char 
 }
 
 static void
-test_unlock (Fixture *fixture, gconstpointer data)
+test_unlock (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
   g_autoptr (VmConfig) config = vm_config_copy (bonsai_vm_get_config (vm));
@@ -496,7 +475,7 @@ main (int argc, char **argv)
 {
   static const struct {
     const char *path;
-    void (*test) (Fixture *, gconstpointer);
+    void (*test) (LibraryFixture *, gconstpointer);
   } tests[] = {
     { "/vm/life", test_life },
     { "/vm/side-by-side", test_side_by_side },
@@ -513,6 +492,7 @@ main (int argc, char **argv)
   scratch_env (scratch, "XDG_RUNTIME_DIR");
   g_test_init (&argc, &argv, NULL);
   for (unsigned i = 0; i < G_N_ELEMENTS (tests); i++)
-    g_test_add (tests[i].path, Fixture, NULL, set_up, tests[i].test, tear_down);
+    g_test_add (tests[i].path, LibraryFixture, NULL, library_fixture_set_up, tests[i].test,
+                library_fixture_tear_down);
   return g_test_run ();
 }
