@@ -113,6 +113,9 @@ void local_session_set_link (BonsaiSession *session, const char *nic, bool up, G
 void local_session_get_memory (BonsaiSession *session, GTask *task);
 void local_session_set_memory (BonsaiSession *session, uint64_t size, GTask *task);
 
+/* local-session-counters.c */
+void local_session_get_counters (BonsaiSession *session, GTask *task);
+
 /* local-session-desktop.c: spice-vdagent */
 void local_session_open_desktop (LocalSession *self);  /* there is a Pc */
 void local_session_close_desktop (LocalSession *self); /* before it goes */

@@ -502,6 +502,7 @@ local_session_iface_init (BonsaiSessionInterface *iface)
   iface->detach_disk = local_session_detach_disk;
   iface->ask_guest = local_session_ask_guest;
   iface->get_memory = local_session_get_memory;
+  iface->get_counters = local_session_get_counters;
   iface->set_memory = local_session_set_memory;
   iface->change_snapshots = local_session_change_snapshots;
   iface->cancel_snapshot = local_session_cancel_snapshot;

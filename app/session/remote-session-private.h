@@ -49,6 +49,10 @@ void remote_session_set_link (BonsaiSession *session, const char *nic, bool up, 
 void remote_session_get_memory (BonsaiSession *session, GTask *task);
 void remote_session_set_memory (BonsaiSession *session, uint64_t size, GTask *task);
 
+/* --- counters: of the interface --- */
+
+void remote_session_get_counters (BonsaiSession *session, GTask *task);
+
 /* --- snapshots: of the interface --- */
 
 void remote_session_change_snapshots (BonsaiSession *session, const char *operation, GVariant *arguments,

@@ -508,6 +508,7 @@ remote_session_iface_init (BonsaiSessionInterface *iface)
   iface->detach_disk = remote_session_detach_disk;
   iface->ask_guest = remote_session_ask_guest;
   iface->get_memory = remote_session_get_memory;
+  iface->get_counters = remote_session_get_counters;
   iface->set_memory = remote_session_set_memory;
   iface->change_snapshots = remote_session_change_snapshots;
   iface->cancel_snapshot = remote_session_cancel_snapshot;

@@ -86,6 +86,32 @@ on_get_memory (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, g
 }
 
 static void
+get_counters_done (GObject *source, GAsyncResult *result, gpointer data)
+{
+  SessionAnswer *answer = data;
+  GError *error = NULL;
+  g_autofree Counters *counters =
+    bonsai_session_get_counters_finish (BONSAI_SESSION (source), result, &error);
+
+  if (counters != NULL)
+    bonsai_bus_session1_complete_get_counters (answer->skeleton, answer->invocation,
+                                               counters_to_variant (counters));
+  else
+    g_dbus_method_invocation_take_error (answer->invocation, error);
+  session_answer_free (answer);
+}
+
+static gboolean
+on_get_counters (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)
+{
+  SessionServer *server = data;
+
+  bonsai_session_get_counters_async (server->session, NULL, get_counters_done,
+                                     session_answer_new (server, invocation));
+  return TRUE;
+}
+
+static void
 set_memory_done (GObject *source, GAsyncResult *result, gpointer data)
 {
   GError *error = NULL;
@@ -190,6 +216,7 @@ static const SessionMethod machine_methods[] = {
   { "handle-power-off", G_CALLBACK (on_power_off) },
   { "handle-shutdown", G_CALLBACK (on_shutdown) },
   { "handle-get-memory", G_CALLBACK (on_get_memory) },
+  { "handle-get-counters", G_CALLBACK (on_get_counters) },
   { "handle-set-memory", G_CALLBACK (on_set_memory) },
   { "handle-set-link", G_CALLBACK (on_set_link) },
   { "handle-show-console", G_CALLBACK (on_show_console) },

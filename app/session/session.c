@@ -288,6 +288,22 @@ bonsai_session_get_memory_finish (BonsaiSession *session, GAsyncResult *result, 
 }
 
 void
+bonsai_session_get_counters_async (BonsaiSession *session, GCancellable *cancellable,
+                                   GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (session, cancellable, callback, data);
+
+  g_task_set_source_tag (task, bonsai_session_get_counters_async);
+  BONSAI_SESSION_GET_IFACE (session)->get_counters (session, task);
+}
+
+Counters *
+bonsai_session_get_counters_finish (BonsaiSession *session, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+void
 bonsai_session_set_memory_async (BonsaiSession *session, uint64_t size, GCancellable *cancellable,
                                  GAsyncReadyCallback callback, gpointer data)
 {

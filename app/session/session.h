@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "app/session/counters.h"
 #include "app/session/state.h"
 #include "devices/image/image.h"
 #include "devices/platform/machine-spec.h"
@@ -86,6 +87,7 @@ struct _BonsaiSessionInterface {
   void (*detach_disk) (BonsaiSession *session, const char *disk, bool force, GTask *task);
   void (*ask_guest) (BonsaiSession *session, const char *operation, GVariant *arguments, GTask *task);
   void (*get_memory) (BonsaiSession *session, GTask *task);
+  void (*get_counters) (BonsaiSession *session, GTask *task);
   void (*set_memory) (BonsaiSession *session, uint64_t size, GTask *task);
   void (*change_snapshots) (BonsaiSession *session, const char *operation, GVariant *arguments, GTask *task);
   void (*cancel_snapshot) (BonsaiSession *session);
@@ -186,6 +188,11 @@ gboolean bonsai_session_detach_disk_finish (BonsaiSession *session, GAsyncResult
 void bonsai_session_get_memory_async (BonsaiSession *session, GCancellable *cancellable,
                                       GAsyncReadyCallback callback, gpointer data);
 GVariant *bonsai_session_get_memory_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
+
+/* What it has used so far: cheap. finish returns: (transfer full): g_free. */
+void bonsai_session_get_counters_async (BonsaiSession *session, GCancellable *cancellable,
+                                        GAsyncReadyCallback callback, gpointer data);
+Counters *bonsai_session_get_counters_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 
 /* Asks the guest to make do with @size bytes, until the machine's end; what it gives up goes back to the host
  * bit by bit. */

@@ -407,6 +407,12 @@ static const BusOps io_ops = { .read = io_read, .write = io_write, .max_size = 4
 /* --- life --- */
 
 void
+e1000e_get_counters (Device *device, NetCounters *counters)
+{
+  net_get_counters (E1000E (device)->backend, counters);
+}
+
+void
 e1000e_set_link (Device *device, bool up)
 {
   E1000e *self = E1000E (device);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "devices/net/net.h"
 #include "devices/pci/pci.h"
 
 G_BEGIN_DECLS
@@ -19,5 +20,8 @@ extern const DeviceClass e1000e_class;
 
 /* Plugs the cable in or pulls it out; the guest is told. Any thread, without the device's lock. */
 void e1000e_set_link (Device *device, bool up);
+
+/* What the cable carried so far. Any thread. */
+void e1000e_get_counters (Device *device, NetCounters *counters);
 
 G_END_DECLS

@@ -57,6 +57,7 @@ struct Image {
   ImageQueue done;
 
   struct Throttle *throttle;
+  ImageCounters counters; /* counter.h: the loop's thread adds */
 
   void (*resized) (Image *image, void *data);
   void *resized_data;

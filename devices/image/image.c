@@ -4,6 +4,7 @@
 #include "devices/image/image-private.h"
 #include "devices/image/lookup.h"
 #include "devices/image/throttle.h"
+#include "vmm/base/counter.h"
 #include "vmm/base/iov.h"
 
 #include <errno.h>
@@ -13,11 +14,39 @@
 
 /* --- the end of a request --- */
 
+static void
+count (ImageCounters *counters, const ImageRequest *request)
+{
+  if (request->kind == IMAGE_READ)
+    {
+      counter_add (&counters->reads, 1);
+      counter_add (&counters->read_bytes, request->length);
+    }
+  else if (request->kind == IMAGE_WRITE || request->kind == IMAGE_WRITE_ZEROES)
+    {
+      counter_add (&counters->writes, 1);
+      counter_add (&counters->written_bytes, request->kind == IMAGE_WRITE ? request->length : 0);
+    }
+}
+
+void
+image_get_counters (const Image *image, ImageCounters *counters)
+{
+  *counters = (ImageCounters){
+    .reads = counter_get (&image->counters.reads),
+    .read_bytes = counter_get (&image->counters.read_bytes),
+    .writes = counter_get (&image->counters.writes),
+    .written_bytes = counter_get (&image->counters.written_bytes),
+  };
+}
+
 void
 image_request_done (ImageRequest *request, int error)
 {
   Image *image = request->image;
 
+  if (error == 0)
+    count (&image->counters, request);
   request->done (request, error);
   g_mutex_lock (&image->lock);
   image->in_flight--;

@@ -114,6 +114,15 @@ void image_submit (Image *image, ImageRequest *request);
 /* For tools: runs one request and waits. Not from the loop's thread. Returns 0 or -errno. */
 int image_run (Image *image, ImageRequestKind kind, uint64_t offset, void *buffer, uint64_t length);
 
+/* What was transferred since it was opened, by requests that succeeded. Zeroes are requests without bytes. Any thread.
+ */
+typedef struct {
+  uint64_t reads, read_bytes;
+  uint64_t writes, written_bytes;
+} ImageCounters;
+
+void image_get_counters (const Image *image, ImageCounters *counters);
+
 /* --- limits --- */
 
 /* Per second, and how many may go at once after idleness. 0: no limit; a burst of a tenth of a second's

@@ -27,7 +27,7 @@ offer (NatDelivery *delivery, const NetPacket *packet)
 
   if (!ops)
     return true;
-  if (!ops->receive (delivery->backend->card, packet))
+  if (!net_offer (delivery->backend, packet))
     return false;
   delivery->offered = true;
   return true;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/net/net.h"
 
+#include "vmm/base/counter.h"
 #include "vmm/base/iov.h"
 
 void
@@ -24,7 +25,33 @@ net_send (NetBackend *backend, const NetPacket *packet)
   /* Runts and giants vanish, as on a cable. */
   if (size < NET_HEADER || size > (packet->offload.gso == NET_GSO_NONE ? NET_FRAME_MAX : NET_PACKET_MAX))
     return true;
-  return backend->ops->send (backend, packet);
+  if (!backend->ops->send (backend, packet))
+    return false;
+  counter_add (&backend->counters.sent, 1);
+  counter_add (&backend->counters.sent_bytes, size);
+  return true;
+}
+
+bool
+net_offer (NetBackend *backend, const NetPacket *packet)
+{
+  if (!backend->card_ops->receive (backend->card, packet))
+    return false;
+  counter_add (&backend->counters.received, 1);
+  counter_add (&backend->counters.received_bytes, net_iov_size (packet->iov, packet->n_iov));
+  return true;
+}
+
+void
+net_get_counters (const NetBackend *backend, NetCounters *counters)
+{
+  *counters = (NetCounters){ 0 };
+  if (backend == NULL)
+    return;
+  counters->sent = counter_get (&backend->counters.sent);
+  counters->sent_bytes = counter_get (&backend->counters.sent_bytes);
+  counters->received = counter_get (&backend->counters.received);
+  counters->received_bytes = counter_get (&backend->counters.received_bytes);
 }
 
 void

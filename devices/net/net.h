@@ -58,6 +58,12 @@ enum {
   NET_CARD_TSO4 = 1 << 1,     /* NET_GSO_TCP4, always with checksum_needed */
 };
 
+/* What a cable carried; a large segment is one packet. "sent": by the guest. */
+typedef struct {
+  uint64_t sent, sent_bytes;
+  uint64_t received, received_bytes;
+} NetCounters;
+
 /* The card's side. */
 typedef struct {
   /* Takes a frame for the guest. False if there is no room now: the backend keeps the frame, offers it again
@@ -86,6 +92,7 @@ struct NetBackend {
   const NetCardOps *card_ops; /* NULL: not attached */
   void *card;
   int card_abilities; /* NET_CARD_*; atomic */
+  NetCounters counters; /* counter.h: who sends holds the card's lock, who receives is the loop's thread */
 };
 
 /**
@@ -99,6 +106,12 @@ NetBackend *net_nat_new (EventLoop *loop, GError **error);
 void net_free (NetBackend *backend);
 
 void net_attach (NetBackend *backend, const NetCardOps *ops, void *card);
+
+/* @backend: (nullable): zeroes. Any thread. */
+void net_get_counters (const NetBackend *backend, NetCounters *counters);
+
+/* Offers the card a frame: its receive, counted. On the loop's thread. */
+bool net_offer (NetBackend *backend, const NetPacket *packet);
 
 /* Queues a frame of the guest's. False if the queue is full: send_ready will tell. Nonsense is dropped. */
 bool net_send (NetBackend *backend, const NetPacket *packet);

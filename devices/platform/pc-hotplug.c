@@ -170,6 +170,7 @@ make_ready (Pc *pc, const PcDrive *drive, GError **error)
 bool
 pc_detach_disk (Pc *pc, const char *id, bool force, GError **error)
 {
+  ImageCounters counters = { 0 };
   PcDrive *drive;
   bool done;
 
@@ -182,11 +183,16 @@ pc_detach_disk (Pc *pc, const char *id, bool force, GError **error)
   g_rw_lock_writer_lock (&pc->drives_lock);
   done = check_detachable (pc, id, error);
   drive = done ? pc_find_drive (pc, id) : NULL;
+  if (done && drive->image != NULL)
+    image_get_counters (drive->image, &counters);
   if (done)
     done = drive->bus == DISK_BUS_AHCI ? ahci_unplug (pc->ahci, drive->place, error)
                                        : virtio_scsi_unplug (pc->scsi, drive->place, error);
   if (done)
-    g_ptr_array_remove (pc->drives, drive);
+    {
+      pc_keep_counters (pc, &counters);
+      g_ptr_array_remove (pc->drives, drive);
+    }
   g_rw_lock_writer_unlock (&pc->drives_lock);
   return done;
 }

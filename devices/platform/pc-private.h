@@ -61,6 +61,7 @@ struct Pc {
   Device *console;
   GRWLock drives_lock; /* writers: what plugs in and pulls out; readers: other threads that use a drive */
   GPtrArray *drives;   /* of PcDrive, in the order they came */
+  ImageCounters gone;  /* drives_lock: what those transferred that were pulled out */
   uint64_t acpi_ecam;  /* what the ACPI tables say */
   GPtrArray *boot_ids, *boot_paths; /* what can be booted: ids, and paths of Open Firmware */
 };
@@ -95,6 +96,9 @@ int pc_open_output (const char *path, GError **error);
 
 /* pc-input.c: keyboard and tablet that guests' drivers know. */
 bool pc_add_input (Pc *pc, GError **error);
+
+/* pc-counters.c: a disk was pulled out: what it transferred stays counted. With drives_lock, to write. */
+void pc_keep_counters (Pc *pc, const ImageCounters *counters);
 
 /* pc-balloon.c */
 bool pc_add_balloon (Pc *pc, GError **error);

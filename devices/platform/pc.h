@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "devices/image/image.h"
+#include "devices/net/net.h"
 #include "devices/platform/machine-spec.h"
 #include "devices/virtio/channel.h"
 #include "devices/virtio/virtio-balloon.h"
@@ -74,6 +76,18 @@ typedef struct {
 
 /* Any thread but the machine's loop; may take a second, if the guest does not answer. */
 void pc_get_memory (Pc *pc, PcMemory *memory);
+
+/* What a machine has used since it was built; all only grow. */
+typedef struct {
+  uint64_t cpu_time;  /* ns: its vCPUs' */
+  uint64_t loop_time; /* ns: its event loop's: devices, timers, completions */
+  ImageCounters disks; /* all of them, also those that were pulled out since; but CD-ROM drives, and what is passed
+                          through */
+  NetCounters networks;
+} PcCounters;
+
+/* Any thread but the machine's loop. Waits while a disk is being pulled out. */
+void pc_get_counters (Pc *pc, PcCounters *counters);
 
 /* Asks the guest to make do with @size bytes. False with VMM_ERROR_INVALID if that is more than there are or less than
  * a guest can live with, VMM_ERROR_UNSUPPORTED without a balloon. Any thread but the machine's loop. */

@@ -111,6 +111,12 @@ virtio_net_set_link (Device *device, bool up)
   device_unlock (device);
 }
 
+void
+virtio_net_get_counters (Device *device, NetCounters *counters)
+{
+  net_get_counters (((VirtioNet *)device)->backend, counters);
+}
+
 /* --- the device --- */
 
 static void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "devices/net/net.h"
 #include "devices/pci/pci.h"
 
 G_BEGIN_DECLS
@@ -21,5 +22,8 @@ extern const DeviceClass virtio_net_class;
 
 /* Plugs the cable in or pulls it out; the guest is told. Any thread, without the device's lock. */
 void virtio_net_set_link (Device *device, bool up);
+
+/* What the cable carried so far. Any thread. */
+void virtio_net_get_counters (Device *device, NetCounters *counters);
 
 G_END_DECLS

@@ -16,7 +16,7 @@ struct _FakeSession {
   char *message;
   int exit_status;
   bool console_open;
-  int n_watchers;
+  int n_watchers, n_looks;
   GString *log; /* a line for all that was asked */
 };
 

@@ -218,6 +218,22 @@ def test_life():
     assert "not running" in bonsai("pause", "Game", status=ERROR)
 
 
+def test_stats():
+    """What a running machine uses is told, once and as it goes on"""
+    bonsai("start", "Game", "--headless")
+    first = json.loads(bonsai("stats", "Game", "--json"))
+    wait_for("processor time", lambda: json.loads(bonsai("stats", "Game", "--json"))["cpu-time"] > first["cpu-time"])
+    assert first["memory"] == 64 << 20 and 0 < first["memory-resident"] <= 80 << 20, first
+    assert "Processors:" in bonsai("stats", "Game")
+    watch = subprocess.Popen([BONSAI, "stats", "Game", "--watch", "--json"], stdout=subprocess.PIPE, text=True)
+    lines = [json.loads(watch.stdout.readline()) for _ in range(2)]
+    assert lines[1]["time"] > lines[0]["time"] and lines[1]["loop-time"] >= lines[0]["loop-time"], lines
+    bonsai("stop", "Game")
+    watch.stdout.read()
+    assert watch.wait(20) == OK
+    assert "not running" in bonsai("stats", "Game", status=ERROR)
+
+
 def test_keys():
     """The game is played by key and type"""
     bonsai("start", "Game", "--headless")

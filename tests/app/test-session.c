@@ -221,6 +221,38 @@ test_disk (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (fixture->fake->log->str, ==, "disk disk0 1099511627776\ndisk disk1 0 1 2 3 4\n");
 }
 
+static Counters *
+look (Fixture *fixture)
+{
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+  Counters *counters;
+
+  bonsai_session_get_counters_async (fixture->remote, NULL, keep_result, &result);
+  wait_until (result != NULL);
+  counters = bonsai_session_get_counters_finish (fixture->remote, result, &error);
+  g_assert_no_error (error);
+  return counters;
+}
+
+static void
+test_counters (Fixture *fixture, gconstpointer data)
+{
+  g_autofree Counters *first = look (fixture), *second = look (fixture);
+
+  for (unsigned i = 0; i < N_COUNTERS; i++)
+    {
+      g_assert_cmpuint (first->values[i], ==, 1000 * i + 1);
+      g_assert_cmpuint (counters_growth (first, second, i), ==, 1);
+    }
+  g_assert_cmpfloat_with_epsilon (counters_rate (first, second, COUNTER_CPU_TIME), 1, 1e-6);
+  g_assert_cmpfloat_with_epsilon (counters_rate (first, second, COUNTER_NET_SENT), 1e9, 1);
+  g_assert_cmpfloat (counters_rate (first, first, COUNTER_NET_SENT), ==, 0);
+  /* After going back to a snapshot. */
+  second->values[COUNTER_DISK_READS] = 5;
+  g_assert_cmpuint (counters_growth (first, second, COUNTER_DISK_READS), ==, 5);
+}
+
 static DiskSpec *
 attach (Fixture *fixture, const DiskSpec *disk, bool any_bus, GError **error)
 {
@@ -468,6 +500,7 @@ main (int argc, char **argv)
     { "/session/watch", test_watch },
     { "/session/medium-and-console", test_medium_and_console },
     { "/session/disk", test_disk },
+    { "/session/counters", test_counters },
     { "/session/attach", test_attach },
     { "/session/guest", test_guest },
     { "/session/end", test_end },

@@ -149,15 +149,27 @@ next_frame (Card *card)
 }
 
 static void
+nothing (void *data)
+{
+}
+
+static void
 test_arp (void)
 {
   Card *card = card_new ();
   g_autoptr (GBytes) bytes = next_frame (card);
   const uint8_t *frame = g_bytes_get_data (bytes, NULL);
+  NetCounters counters;
 
   g_assert_cmphex (frame_type (frame), ==, 0x0806);
   g_assert_cmphex (load_be16 (frame + 20), ==, 2);
   g_assert_cmphex (load_be32 (frame + 28), ==, GATEWAY_ADDRESS);
+  loop_call_sync (card->loop, nothing, NULL); /* the frame is counted after it came */
+  net_get_counters (card->net, &counters);
+  g_assert_cmpuint (counters.sent, ==, 1);
+  g_assert_cmpuint (counters.sent_bytes, ==, 60);
+  g_assert_cmpuint (counters.received, ==, 1);
+  g_assert_cmpuint (counters.received_bytes, ==, g_bytes_get_size (bytes));
   card_free (card);
 }
 
@@ -536,11 +548,6 @@ test_send_is_bounded (void)
     g_assert_true (g_cond_wait_until (&card->cond, &card->lock, end));
   g_mutex_unlock (&card->lock);
   card_free (card);
-}
-
-static void
-nothing (void *data)
-{
 }
 
 /* A guest that opens connections for ever finds an end, and gets on when it closes some. */

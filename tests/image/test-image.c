@@ -272,6 +272,25 @@ room_taken (const char *path)
 }
 
 static void
+test_counters (Fixture *f, gconstpointer data)
+{
+  g_autofree uint8_t *buffer = g_malloc0 (4096);
+  ImageCounters counters;
+
+  g_assert_cmpint (image_run (f->image, IMAGE_READ, 0, buffer, 4096), ==, 0);
+  g_assert_cmpint (image_run (f->image, IMAGE_READ, 4096, buffer, 512), ==, 0);
+  g_assert_cmpint (image_run (f->image, IMAGE_WRITE, 0, buffer, 1024), ==, 0);
+  g_assert_cmpint (image_run (f->image, IMAGE_WRITE_ZEROES, 0, NULL, 4096), ==, 0);
+  g_assert_cmpint (image_run (f->image, IMAGE_FLUSH, 0, NULL, 0), ==, 0);
+  g_assert_cmpint (image_run (f->image, IMAGE_READ, SIZE, buffer, 512), ==, -EINVAL);
+  image_get_counters (f->image, &counters);
+  g_assert_cmpuint (counters.reads, ==, 2);
+  g_assert_cmpuint (counters.read_bytes, ==, 4096 + 512);
+  g_assert_cmpuint (counters.writes, ==, 2);
+  g_assert_cmpuint (counters.written_bytes, ==, 1024);
+}
+
+static void
 test_discard_and_zeroes (Fixture *f, gconstpointer data)
 {
   g_autofree uint8_t *buffer = g_malloc (SIZE);
@@ -409,6 +428,7 @@ main (int argc, char **argv)
   ADD ("locks", test_locks);
   ADD ("reads-and-writes", test_reads_and_writes);
   ADD ("many-pieces", test_many_pieces);
+  ADD ("counters", test_counters);
   ADD ("discard-and-zeroes", test_discard_and_zeroes);
   ADD ("odd-size", test_odd_size);
   ADD ("vanishing", test_vanishing);

@@ -92,6 +92,26 @@ monotonic (void)
   return now.tv_sec * NS_PER_SECOND + now.tv_nsec;
 }
 
+static void
+spin (void *data)
+{
+  for (int64_t end = monotonic () + 20 * 1000 * 1000; monotonic () < end;)
+    ;
+}
+
+static void
+test_cpu_time (void)
+{
+  g_autoptr (EventLoop) loop = new_loop ();
+  uint64_t before;
+
+  settle (loop);
+  before = loop_cpu_time (loop);
+  spin (NULL); /* another thread's */
+  while (loop_cpu_time (loop) < before + 5 * 1000 * 1000)
+    loop_call_sync (loop, spin, NULL);
+}
+
 /* --- clock --- */
 
 static void
@@ -506,6 +526,7 @@ int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/loop/cpu-time", test_cpu_time);
   g_test_add_func ("/clock/runs-and-stops", test_clock);
   g_test_add_func ("/clock/never-goes-back", test_clock_never_goes_back);
   g_test_add_func ("/loop/calls", test_calls);

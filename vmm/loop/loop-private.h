@@ -70,6 +70,7 @@ extern const LoopIoEngineOps io_threads_engine;
 struct EventLoop {
   GMainContext *context;
   GThread *thread;
+  int cpu_clock; /* atomic: a clockid_t, or 0 while it is not known */
   GSource *call_source;
   GSource *timer_source;
   GSource *io_source; /* submissions of other threads */

@@ -4,6 +4,9 @@
 #include "vmm/base/error.h"
 #include "vmm/loop/loop-private.h"
 
+#include <pthread.h>
+#include <time.h>
+
 typedef struct {
   LoopFunc func;
   void *data;
@@ -183,7 +186,10 @@ static gpointer
 loop_thread (gpointer data)
 {
   EventLoop *loop = data;
+  clockid_t clock;
 
+  if (pthread_getcpuclockid (pthread_self (), &clock) == 0)
+    g_atomic_int_set (&loop->cpu_clock, clock);
   g_main_context_push_thread_default (loop->context);
   while (!loop->ending || loop->io_in_flight > 0 || has_calls (loop))
     {
@@ -321,4 +327,15 @@ loop_set_iteration_hook (EventLoop *loop, LoopFunc hook, void *data)
   HookChange change = { loop, hook, data };
 
   loop_call_sync (loop, change_hook, &change);
+}
+
+uint64_t
+loop_cpu_time (EventLoop *loop)
+{
+  clockid_t clock = g_atomic_int_get (&loop->cpu_clock);
+  struct timespec time;
+
+  if (clock == 0 || clock_gettime (clock, &time) < 0)
+    return 0;
+  return (uint64_t)time.tv_sec * UINT64_C (1000000000) + (uint64_t)time.tv_nsec;
 }

@@ -38,6 +38,9 @@ void loop_free (EventLoop *loop);
 GMainContext *loop_context (EventLoop *loop);
 bool loop_is_current (EventLoop *loop);
 
+/* Processor time in ns that the loop's thread has used; 0 until it runs. Any thread. */
+uint64_t loop_cpu_time (EventLoop *loop);
+
 /* Runs @func on the loop's thread: soon / before this returns. The latter may be called
  * from the loop's own thread (it then runs at once). Never with a device lock held. */
 void loop_call (EventLoop *loop, LoopFunc func, void *data);
