@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "app/bundle/vm-config.h"
+
+G_BEGIN_DECLS
+
+/*
+ * What may be done with a workspace.
+ *
+ * Threading: none; a plain value.
+ */
+typedef struct {
+  GStrv networks;            /* what its cards may be plugged into; (nullable): anything */
+  GStrv usb;                 /* classes of the host's USB devices that it may get; (nullable): any */
+  ClipboardPolicy clipboard; /* the most that it may be */
+  bool shared_folders, screenshots, export, snapshots;
+  bool encryption;       /* all its disks have to be encrypted */
+  GStrv days;            /* (nullable): any; else those of "mon", "tue", … on which it may be used */
+  unsigned from, until;  /* when, in minutes after local midnight; equal: all day */
+  unsigned idle_suspend; /* minutes without its user after which it is suspended; 0: never */
+} Permissions;
+
+/* Everything is allowed. */
+void permissions_init (Permissions *permissions);
+void permissions_clear (Permissions *permissions);
+
+/* Members that are absent leave everything allowed. False with @section's error set. */
+bool permissions_read (const JsonSection *section, Permissions *permissions);
+/* All of them, by name. (transfer full) */
+JsonObject *permissions_write (const Permissions *permissions);
+
+/* Refuses (BONSAI_ERROR_REFUSED) a machine that is described otherwise than it may be. Whether its disks are
+ * encrypted is the caller's to look at. */
+bool permissions_check_config (const Permissions *permissions, const VmConfig *config, GError **error);
+
+/* Refuses times of the week at which it may not be used. @now: local time. */
+bool permissions_check_time (const Permissions *permissions, GDateTime *now, GError **error);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Permissions, permissions_clear)
+
+G_END_DECLS
