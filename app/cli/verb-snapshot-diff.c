@@ -13,7 +13,21 @@ run_task (const ImageJob *job, gpointer data, GError **error)
 {
   Diff *diff = data;
 
-  diff->diff = snapshot_diff (diff->tree, diff->from, diff->to, job, error);
+  diff->diff = snapshot_diff (diff->tree, diff->from, diff->to, NULL, job, error);
+  return diff->diff != NULL;
+}
+
+static bool
+ask (Diff *diff, CliSnapshots *snapshots, bool progress, GError **error)
+{
+  g_auto (GVariantDict) arguments = G_VARIANT_DICT_INIT (NULL);
+  g_autoptr (GVariant) result = NULL;
+
+  g_variant_dict_insert (&arguments, "node", "s", diff->from->id);
+  if (diff->to != NULL)
+    g_variant_dict_insert (&arguments, "other", "s", diff->to->id);
+  result = cli_ask_for_change (snapshots, "diff", &arguments, progress, error);
+  diff->diff = result != NULL ? snapshot_diff_unpack (result, error) : NULL;
   return diff->diff != NULL;
 }
 
@@ -77,6 +91,8 @@ print_json (const SnapshotDiff *diff)
   for (guint i = 0; i < diff->disks->len; i++)
     add_disk (builder, g_ptr_array_index (diff->disks, i));
   json_builder_end_array (builder);
+  if (diff->memory_known)
+    cli_add_int (builder, "memory", (gint64)diff->memory_changed);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }
@@ -108,6 +124,13 @@ print_text (const SnapshotDiff *diff)
         continue;
       same = false;
     }
+  if (diff->memory_changed > 0)
+    {
+      g_autofree char *changed = disk_size_text (diff->memory_changed);
+
+      g_print ("memory: %s changed\n", changed);
+      same = false;
+    }
   if (same)
     g_print ("There is no difference.\n");
 }
@@ -125,6 +148,7 @@ run_diff (const Verb *verb, int argc, char **argv)
   Diff diff = { 0 };
   GError *error = NULL;
   int status;
+  bool done;
 
   if (!cli_parse (verb, entries, &argc, &argv, 2, 3, &status))
     return status;
@@ -133,7 +157,9 @@ run_diff (const Verb *verb, int argc, char **argv)
       || (argc > 3 && (diff.to = snapshot_tree_find (snapshots.tree, argv[3], &error)) == NULL))
     return cli_fail (error);
   diff.tree = snapshots.tree;
-  if (!cli_run_task (run_task, &diff, progress, &error))
+  done = snapshots.machine.session != NULL ? ask (&diff, &snapshots, progress, &error)
+                                           : cli_run_task (run_task, &diff, progress, &error);
+  if (!done)
     return cli_fail (error);
   if (json)
     print_json (diff.diff);

@@ -8,6 +8,7 @@ typedef struct {
   gboolean take_first, discard_suspended, paused, progress;
   char *name; /* (nullable): of the snapshot that is taken first */
   char *taken;
+  guint64 time; /* ns until it ran again; of a machine that runs */
 } Restore;
 
 static bool
@@ -35,6 +36,7 @@ restore_running (Restore *restore, GError **error)
   if (result == NULL)
     return false;
   g_variant_lookup (result, "taken", "s", &restore->taken);
+  g_variant_lookup (result, "time", "t", &restore->time);
   return true;
 }
 
@@ -53,6 +55,8 @@ print (const Restore *restore, const SnapshotNode *node, bool json)
   json_builder_begin_object (builder);
   cli_add_string (builder, "node", node->id);
   cli_add_string (builder, "taken", restore->taken);
+  if (restore->snapshots->machine.session != NULL)
+    cli_add_int (builder, "time", (gint64)restore->time);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }

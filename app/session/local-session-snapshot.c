@@ -334,6 +334,7 @@ static const struct Operation {
     edit,
     { { "every", "s", true }, { "keep", "s", false }, { "disks-only", "b", false } },
     false },
+  { "diff", snapshot_work_diff, { { "node", "s", true }, { "other", "s", false } }, true },
   { "suspend", snapshot_work_suspend, { { "urgent", "b", false } }, true },
 };
 

@@ -157,9 +157,10 @@ static gboolean
 tell_progress (gpointer data)
 {
   SnapshotWork *work = data;
-  MachineSnapshotProgress progress = { 0 };
+  MachineSnapshotProgress progress;
 
   g_mutex_lock (&work->picture_lock);
+  progress = (MachineSnapshotProgress){ .done = work->done, .total = work->total };
   if (work->picture != NULL)
     progress = machine_snapshot_progress (work->picture);
   g_mutex_unlock (&work->picture_lock);
@@ -169,8 +170,8 @@ tell_progress (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
-static void
-follow_progress (SnapshotWork *work, bool follow)
+void
+snapshot_work_follow_progress (SnapshotWork *work, bool follow)
 {
   if (follow && work->progress == NULL)
     {
@@ -314,7 +315,7 @@ finish_take_in_thread (GTask *task, gpointer source, gpointer data, GCancellable
 static void
 taken (SnapshotWork *work, GError *error)
 {
-  follow_progress (work, false);
+  snapshot_work_follow_progress (work, false);
   if (work->draft != NULL && (error != NULL || !work->goes_along))
     {
       g_mutex_lock (&work->session->description_lock);
@@ -348,7 +349,7 @@ begun (SnapshotWork *work, GError *error)
       return;
     }
   snapshot_clock_kept (work->session->clock);
-  follow_progress (work, true);
+  snapshot_work_follow_progress (work, true);
   snapshot_work_run (work, finish_take_in_thread, taken);
 }
 
@@ -488,7 +489,7 @@ suspended (SnapshotWork *work, GError *error)
   LocalSession *self = work->session;
   Pc *pc = local_session_live_pc (self);
 
-  follow_progress (work, false);
+  snapshot_work_follow_progress (work, false);
   if (error != NULL)
     {
       if (!work->paused && pc != NULL)
@@ -510,6 +511,6 @@ void
 snapshot_work_suspend (SnapshotWork *work)
 {
   work->paused = work->session->state == BONSAI_STATE_PAUSED;
-  follow_progress (work, true);
+  snapshot_work_follow_progress (work, true);
   snapshot_work_run (work, suspend_in_thread, suspended);
 }

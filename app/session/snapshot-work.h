@@ -33,7 +33,8 @@ struct SnapshotWork {
   SnapshotDraft *draft;
   char *folder; /* where the picture is made: the draft's, or the suspended state's */
   MachineSnapshot *picture;
-  GMutex picture_lock; /* of @picture: who looks at its progress, or cancels it */
+  GMutex picture_lock; /* of @picture: who looks at its progress, or cancels it; of @done and @total */
+  uint64_t done, total; /* bytes that were dealt with, without a picture */
   GSource *progress;   /* or NULL */
   bool frozen;
   guint32 freeze_id;
@@ -68,6 +69,12 @@ void snapshot_work_take (SnapshotWork *work, const char *name, const char *note,
 void snapshot_work_suspend (SnapshotWork *work);
 /* Tells what is being written to stop. */
 void snapshot_work_cancel (SnapshotWork *work);
+
+/* Tells now and then how far it is, or no longer. The session's thread. */
+void snapshot_work_follow_progress (SnapshotWork *work, bool follow);
+
+/* local-session-diff.c */
+void snapshot_work_diff (SnapshotWork *work);
 
 /* local-session-schedule.c: what the clock asks for */
 void snapshot_work_take_scheduled (SnapshotWork *work);

@@ -2,8 +2,9 @@
 #include "app/snapshot/snapshot-diff.h"
 
 #include "app/bundle/bundle.h"
-#include "app/bundle/json-text.h"
 #include "app/snapshot/snapshot-private.h"
+#include "vmm/memory/memory-compare.h"
+#include "vmm/memory/memory-image.h"
 
 #include <string.h>
 
@@ -26,6 +27,16 @@ disk_diff_free (SnapshotDiskDiff *disk)
   g_free (disk);
 }
 
+SnapshotDiff *
+snapshot_diff_new (void)
+{
+  SnapshotDiff *diff = g_new0 (SnapshotDiff, 1);
+
+  diff->settings = g_ptr_array_new_with_free_func ((GDestroyNotify)setting_free);
+  diff->disks = g_ptr_array_new_with_free_func ((GDestroyNotify)disk_diff_free);
+  return diff;
+}
+
 void
 snapshot_diff_free (SnapshotDiff *diff)
 {
@@ -34,96 +45,31 @@ snapshot_diff_free (SnapshotDiff *diff)
   g_free (diff);
 }
 
-/* --- settings --- */
-
-static char *
-node_text (JsonNode *node)
+void
+snapshot_diff_add_setting (SnapshotDiff *diff, const char *member, const char *from, const char *to)
 {
-  return node != NULL ? json_to_string (node, FALSE) : NULL;
-}
+  SnapshotSetting *setting = g_new (SnapshotSetting, 1);
 
-/* @pointer: of both, a JSON pointer. */
-static void
-compare_values (SnapshotDiff *diff, const char *pointer, JsonNode *from, JsonNode *to)
-{
-  SnapshotSetting *setting;
-
-  if (from != NULL && to != NULL && json_node_equal (from, to))
-    return;
-  if (from != NULL && to != NULL && JSON_NODE_HOLDS_OBJECT (from) && JSON_NODE_HOLDS_OBJECT (to))
-    {
-      JsonObject *objects[] = { json_node_get_object (from), json_node_get_object (to) };
-
-      for (unsigned i = 0; i < 2; i++)
-        {
-          g_autoptr (GList) names = json_object_get_members (objects[i]);
-
-          for (GList *at = names; at != NULL; at = at->next)
-            {
-              g_autofree char *inner = g_strdup_printf ("%s/%s", pointer, (const char *)at->data);
-
-              if (i == 0 || !json_object_has_member (objects[0], at->data))
-                compare_values (diff, inner, json_object_get_member (objects[0], at->data),
-                                json_object_get_member (objects[1], at->data));
-            }
-        }
-      return;
-    }
-  if (from != NULL && to != NULL && JSON_NODE_HOLDS_ARRAY (from) && JSON_NODE_HOLDS_ARRAY (to))
-    {
-      JsonArray *arrays[] = { json_node_get_array (from), json_node_get_array (to) };
-      guint n[] = { json_array_get_length (arrays[0]), json_array_get_length (arrays[1]) };
-
-      for (guint i = 0; i < MAX (n[0], n[1]); i++)
-        {
-          g_autofree char *inner = g_strdup_printf ("%s/%u", pointer, i);
-
-          compare_values (diff, inner, i < n[0] ? json_array_get_element (arrays[0], i) : NULL,
-                          i < n[1] ? json_array_get_element (arrays[1], i) : NULL);
-        }
-      return;
-    }
-  setting = g_new0 (SnapshotSetting, 1);
-  *setting = (SnapshotSetting){ json_pointer_for_people (pointer), node_text (from), node_text (to) };
+  *setting = (SnapshotSetting){ g_strdup (member), g_strdup (from), g_strdup (to) };
   g_ptr_array_add (diff->settings, setting);
-}
-
-/* What differs by nature doesn't count: which layers a disk has, where it stands in the tree, whose it is. */
-static JsonNode *
-comparable (const VmConfig *config)
-{
-  g_autoptr (VmConfig) copy = vm_config_copy (config);
-  g_autofree char *text = NULL;
-
-  for (guint i = 0; i < copy->disks->len; i++)
-    {
-      VmDisk *disk = g_ptr_array_index (copy->disks, i);
-
-      if (!snapshot_disk_has_layers (disk))
-        continue;
-      vm_config_set (&disk->path, disk->id);
-      vm_config_set (&disk->options.format, NULL);
-    }
-  vm_config_set (&copy->nvram, NULL);
-  vm_config_set (&copy->snapshot, NULL);
-  vm_config_set (&copy->resume, NULL);
-  vm_config_set (&copy->generation, NULL);
-  vm_config_set (&copy->disposable, NULL);
-  vm_config_set (&copy->clone_of, NULL);
-  vm_config_set (&copy->clone_snapshot, NULL);
-  copy->template_state = VM_TEMPLATE_NONE;
-  vm_config_copy_labels (copy, NULL);
-  vm_config_set (&copy->name, "");
-  vm_config_set (&copy->uuid, "");
-  text = vm_config_to_json (copy);
-  return json_from_string (text, NULL);
 }
 
 /* --- disks --- */
 
+/* What is compared. */
+typedef struct {
+  const SnapshotTree *tree;
+  const SnapshotNode *nodes[2]; /* the second NULL: the machine as it is now */
+  const VmConfig *now;
+  const SnapshotLive *live; /* (nullable) */
+  const ImageJob *job;
+  LayerGraph *graph;
+} Pair;
+
 /* One side of a disk: its layers from the top, as far as they are known. */
 typedef struct {
   char *path, *format;
+  bool is_live; /* the machine has it open */
   uint64_t size;
   LayerFile *top;
   unsigned n_own; /* layers that the other side hasn't */
@@ -181,12 +127,16 @@ on_extent (const ImageExtent *extent, void *data)
 }
 
 static bool
-collect_side (const Side *side, GArray *extents, const ImageJob *job, GError **error)
+collect_side (const Pair *pair, const Side *side, SnapshotDiskDiff *disk, GError **error)
 {
   const ImageSource source = { .path = side->path, .format = side->format };
-  Collect collect = { extents, side->n_own };
+  Collect collect = { disk->extents, side->n_own };
 
-  return side->n_own == 0 || image_map (&source, false, on_extent, &collect, job, error);
+  if (side->n_own == 0)
+    return true;
+  if (side->is_live)
+    return pair->live->map_disk (disk->id, on_extent, &collect, pair->job, pair->live->data, error);
+  return image_map (&source, false, on_extent, &collect, pair->job, error);
 }
 
 static int
@@ -219,8 +169,8 @@ unite (SnapshotDiskDiff *disk)
     disk->changed += g_array_index (disk->extents, SnapshotExtent, i).length;
 }
 
-static SnapshotDiskDiff *
-find_diff (SnapshotDiff *diff, const char *id)
+SnapshotDiskDiff *
+snapshot_diff_find_disk (SnapshotDiff *diff, const char *id)
 {
   SnapshotDiskDiff *disk;
 
@@ -244,87 +194,116 @@ name_side (LayerGraph *graph, const char *bundle, const char *layer, const char 
 
 /* @node: (nullable): the machine as it is now. False: that disk isn't there. */
 static bool
-find_side (const SnapshotTree *tree, LayerGraph *graph, const SnapshotNode *node, const VmConfig *now,
-           const char *id, Side *side)
+find_side (const Pair *pair, const SnapshotNode *node, const char *id, Side *side)
 {
   const SnapshotDisk *then = node != NULL ? snapshot_node_find_disk (node, id) : NULL;
-  const VmDisk *disk = node == NULL ? vm_config_find_disk (now, id) : NULL;
+  const VmDisk *disk = node == NULL ? vm_config_find_disk (pair->now, id) : NULL;
+  const char *bundle = pair->tree->bundle;
 
   if (then != NULL)
     {
-      name_side (graph, tree->bundle, then->layer, then->format, side);
+      name_side (pair->graph, bundle, then->layer, then->format, side);
       side->size = then->size;
       return true;
     }
   if (disk == NULL || !snapshot_disk_has_layers (disk))
     return false;
-  name_side (graph, tree->bundle, disk->path, disk->options.format != NULL ? disk->options.format : "raw",
+  name_side (pair->graph, bundle, disk->path, disk->options.format != NULL ? disk->options.format : "raw",
              side);
+  side->is_live = pair->live != NULL;
   return true;
 }
 
 static bool
-compare_disk (const SnapshotTree *tree, LayerGraph *graph, const SnapshotNode *const nodes[2],
-              const VmConfig *now, SnapshotDiskDiff *disk, const ImageJob *job, GError **error)
+compare_disk (const Pair *pair, SnapshotDiskDiff *disk, GError **error)
 {
   g_auto (Side) from = { 0 };
   g_auto (Side) to = { 0 };
 
-  disk->in_from = find_side (tree, graph, nodes[0], now, disk->id, &from);
-  disk->in_to = find_side (tree, graph, nodes[1], now, disk->id, &to);
+  disk->in_from = find_side (pair, pair->nodes[0], disk->id, &from);
+  disk->in_to = find_side (pair, pair->nodes[1], disk->id, &to);
   disk->from_size = from.size;
   disk->to_size = to.size;
   disk->known = disk->in_from && disk->in_to && find_common (&from, &to);
   if (!disk->known)
     return true;
-  if (!collect_side (&from, disk->extents, job, error) || !collect_side (&to, disk->extents, job, error))
+  if (!collect_side (pair, &from, disk, error) || !collect_side (pair, &to, disk, error))
     return false;
   unite (disk);
   return true;
 }
 
 static bool
-compare_disks (SnapshotDiff *diff, const SnapshotTree *tree, const SnapshotNode *from, const SnapshotNode *to,
-               const VmConfig *now, const ImageJob *job, GError **error)
+compare_disks (SnapshotDiff *diff, const Pair *pair, GError **error)
 {
-  const SnapshotNode *const nodes[2] = { from, to };
-  g_autoptr (LayerGraph) graph = layer_graph_new (tree, now);
-
   for (unsigned side = 0; side < 2; side++)
-    for (guint i = 0; nodes[side] != NULL && i < nodes[side]->disks->len; i++)
-      find_diff (diff, ((SnapshotDisk *)g_ptr_array_index (nodes[side]->disks, i))->id);
-  for (guint i = 0; to == NULL && i < now->disks->len; i++)
+    for (guint i = 0; pair->nodes[side] != NULL && i < pair->nodes[side]->disks->len; i++)
+      snapshot_diff_find_disk (diff, ((SnapshotDisk *)g_ptr_array_index (pair->nodes[side]->disks, i))->id);
+  for (guint i = 0; pair->nodes[1] == NULL && i < pair->now->disks->len; i++)
     {
-      const VmDisk *disk = g_ptr_array_index (now->disks, i);
+      const VmDisk *disk = g_ptr_array_index (pair->now->disks, i);
 
       if (snapshot_disk_has_layers (disk))
-        find_diff (diff, disk->id);
+        snapshot_diff_find_disk (diff, disk->id);
     }
   for (guint i = 0; i < diff->disks->len; i++)
-    if (!compare_disk (tree, graph, nodes, now, g_ptr_array_index (diff->disks, i), job, error))
+    if (!compare_disk (pair, g_ptr_array_index (diff->disks, i), error))
       return false;
   return true;
 }
 
+/* --- memory --- */
+
+/* @folder: from the bundle. The memory.index in it, or NULL if there is none. (transfer full) */
+static char *
+find_memory (const Pair *pair, const char *folder)
+{
+  g_autofree char *path = g_build_filename (pair->tree->bundle, folder, MEMORY_IMAGE_INDEX, NULL);
+
+  return g_file_test (path, G_FILE_TEST_EXISTS) ? g_steal_pointer (&path) : NULL;
+}
+
+static char *
+find_node_memory (const Pair *pair, const SnapshotNode *node)
+{
+  g_autofree char *folder = g_build_filename (SNAPSHOT_FOLDER, node->id, NULL);
+
+  return find_memory (pair, folder);
+}
+
+static bool
+compare_memory (SnapshotDiff *diff, const Pair *pair, GError **error)
+{
+  bool running = pair->nodes[1] == NULL && pair->live != NULL;
+  g_autofree char *from = find_node_memory (pair, pair->nodes[0]);
+  g_autofree char *to = pair->nodes[1] != NULL                  ? find_node_memory (pair, pair->nodes[1])
+                        : !running && pair->now->resume != NULL ? find_memory (pair, pair->now->resume)
+                                                                : NULL;
+
+  diff->memory_known = from != NULL && (running || to != NULL);
+  if (!diff->memory_known)
+    return true;
+  if (running)
+    return pair->live->compare_memory (from, &diff->memory_changed, pair->job, pair->live->data, error);
+  return memory_compare_saved (from, to, &diff->memory_changed, error);
+}
+
 SnapshotDiff *
 snapshot_diff (const SnapshotTree *tree, const SnapshotNode *from, const SnapshotNode *to,
-               const ImageJob *job, GError **error)
+               const SnapshotLive *live, const ImageJob *job, GError **error)
 {
   g_autoptr (VmConfig) now = bundle_load (tree->bundle, error);
   g_autoptr (VmConfig) before = now != NULL ? snapshot_tree_load_config (tree, from, error) : NULL;
   g_autoptr (VmConfig) after = before == NULL ? NULL
                                : to != NULL   ? snapshot_tree_load_config (tree, to, error)
                                               : vm_config_copy (now);
-  g_autoptr (SnapshotDiff) diff = g_new0 (SnapshotDiff, 1);
-  g_autoptr (JsonNode) left = NULL;
-  g_autoptr (JsonNode) right = NULL;
+  g_autoptr (SnapshotDiff) diff = snapshot_diff_new ();
+  g_autoptr (LayerGraph) graph = after != NULL ? layer_graph_new (tree, now) : NULL;
+  const Pair pair = { tree, { from, to }, now, live, job, graph };
 
-  diff->settings = g_ptr_array_new_with_free_func ((GDestroyNotify)setting_free);
-  diff->disks = g_ptr_array_new_with_free_func ((GDestroyNotify)disk_diff_free);
   if (after == NULL)
     return NULL;
-  left = comparable (before);
-  right = comparable (after);
-  compare_values (diff, "", left, right);
-  return compare_disks (diff, tree, from, to, now, job, error) ? g_steal_pointer (&diff) : NULL;
+  snapshot_diff_settings (diff, before, after);
+  return compare_disks (diff, &pair, error) && compare_memory (diff, &pair, error) ? g_steal_pointer (&diff)
+                                                                                   : NULL;
 }

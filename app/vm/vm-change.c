@@ -136,8 +136,10 @@ on_progress (BonsaiSession *session, const char *operation, guint64 done, guint6
 }
 
 static void
-keep_answer (Change *change, GVariant *answer)
+keep_answer (Change *change, GVariant *answer, GError **error)
 {
+  if (g_str_equal (change->operation, "diff"))
+    change->diff = snapshot_diff_unpack (answer, error);
   if (!g_variant_lookup (answer, "id", "s", &change->id))
     g_variant_lookup (answer, "taken", "s", &change->id);
   g_variant_lookup (answer, "count", "u", &change->n);
@@ -155,7 +157,7 @@ answered (GObject *source, GAsyncResult *result, gpointer data)
 
   g_signal_handlers_disconnect_by_data (source, change);
   if (answer != NULL)
-    keep_answer (change, answer);
+    keep_answer (change, answer, &error);
   bonsai_vm_reload (self);
   bonsai_vm_tell_snapshots (self);
   vm_change_end (task, error);
@@ -176,6 +178,7 @@ arguments_of (const Change *change)
 
   g_variant_dict_init (&arguments, NULL);
   add_text (&arguments, "node", change->node);
+  add_text (&arguments, "other", change->other);
   if (change->take_first)
     add_text (&arguments, "take-first", change->name != NULL ? change->name : "");
   else

@@ -333,7 +333,7 @@ compare (const ImageJob *job, gpointer data, GError **error)
 
   if (from == NULL || (change->other != NULL && to == NULL))
     return false;
-  change->diff = snapshot_diff (tree, from, to, job, error);
+  change->diff = snapshot_diff (tree, from, to, NULL, job, error);
   return change->diff != NULL;
 }
 
@@ -345,12 +345,16 @@ bonsai_vm_diff_snapshots_async (BonsaiVm *self, const char *from, const char *to
   Change *change;
   GTask *task = vm_change_begin (self, bonsai_vm_diff_snapshots_async, &change, cancellable, callback, data);
 
+  change->operation = "diff";
   change->run = compare;
   change->node = g_strdup (from);
   change->other = g_strdup (to);
   change->progress = progress;
   change->progress_data = progress_data;
-  vm_change_run (task);
+  if (bonsai_vm_get_session (self) != NULL)
+    vm_change_ask (task);
+  else
+    vm_change_run (task);
 }
 
 SnapshotDiff *

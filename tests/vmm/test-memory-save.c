@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Pictures of memory: taken while it changes, upon one another, and brought back. */
 #include "vmm/base/error.h"
+#include "vmm/memory/memory-compare.h"
 #include "vmm/memory/memory-image.h"
 #include "vmm/memory/memory-restore.h"
 #include "vmm/memory/memory-save.h"
@@ -853,6 +854,119 @@ test_verify (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
+/* --- what differs --- */
+
+static uint64_t
+differing_pages (const char *from, const char *to)
+{
+  g_autofree char *before = index_of (from);
+  g_autofree char *after = index_of (to);
+  g_autoptr (GError) error = NULL;
+  uint64_t changed = UINT64_MAX;
+
+  memory_compare_saved (before, after, &changed, &error);
+  g_assert_no_error (error);
+  return changed / PAGE;
+}
+
+static uint64_t
+pages_changed_since (Guest *guest, const char *folder)
+{
+  g_autofree char *index = index_of (folder);
+  g_autoptr (GError) error = NULL;
+  uint64_t changed = UINT64_MAX;
+
+  memory_compare_live (guest->memory, index, NULL, &changed, &error);
+  g_assert_no_error (error);
+  return changed / PAGE;
+}
+
+/* Pages count if what they hold is something else, wherever it is kept. */
+static void
+test_compare (void)
+{
+  g_autoptr (Folder) folder = folder_new ();
+  g_autofree char *a = node (folder, "a");
+  g_autofree char *b = node (folder, "b");
+  g_autofree char *c = node (folder, "c");
+  g_auto (Guest) guest = { 0 };
+
+  guest_init (&guest);
+  fill (&guest, 1);
+  take (&guest, a, NULL);
+  g_assert_cmpuint (pages_changed_since (&guest, a), ==, 0);
+  fill_pages (guest.ram, 300, 3, 9);
+  fill_pages (guest.vram, 5, 2, 9);
+  memset (guest.ram + 310 * PAGE, 0, PAGE);
+  guest.ram[320 * PAGE] ^= 1;
+  guest.ram[320 * PAGE] ^= 1;
+  g_assert_cmpuint (pages_changed_since (&guest, a), ==, 6);
+  take (&guest, b, a);
+  take (&guest, c, NULL); /* all pages elsewhere */
+  g_assert_cmpuint (differing_pages (a, b), ==, 6);
+  g_assert_cmpuint (differing_pages (b, a), ==, 6);
+  g_assert_cmpuint (differing_pages (a, c), ==, 6);
+  g_assert_cmpuint (differing_pages (b, c), ==, 0);
+}
+
+static void
+test_compare_restored (void)
+{
+  g_autoptr (Folder) folder = folder_new ();
+  g_autofree char *a = node (folder, "a");
+  g_autofree char *b = node (folder, "b");
+  g_autofree char *c = node (folder, "c");
+  g_auto (Guest) first = { 0 };
+  g_auto (Guest) guest = { 0 };
+
+  guest_init (&first);
+  fill (&first, 1);
+  take (&first, a, NULL);
+  fill_pages (first.ram, 500, 4, 3);
+  take (&first, b, a);
+  memset (first.ram + 200 * PAGE, 0, PAGE);
+  fill_page (first.ram, 199, 3);
+  fill_page (first.ram, 201, 3);
+  take (&first, c, a); /* which has a hole */
+  guest_init (&guest);
+  restore (&guest, c);
+  g_assert_cmpuint (pages_changed_since (&guest, c), ==, 0);
+  g_assert_cmpuint (pages_changed_since (&guest, b), ==, 3);
+  restore (&guest, b);
+  g_assert_cmpuint (pages_changed_since (&guest, b), ==, 0);
+  g_assert_cmpuint (pages_changed_since (&guest, c), ==, 3);
+  g_assert_cmpuint (pages_changed_since (&guest, a), ==, 4);
+  fill_page (guest.ram, 10, 77);
+  fill_page (guest.ram, 1500, 77);
+  g_assert_cmpuint (guest_memory_discard (guest.memory, 320 * PAGE, 10 * PAGE), ==, 10 * PAGE);
+  g_assert_cmpuint (pages_changed_since (&guest, b), ==, 12);
+  g_assert_cmpuint (pages_changed_since (&guest, a), ==, 16);
+}
+
+static void
+test_compare_fails (void)
+{
+  g_autoptr (Folder) folder = folder_new ();
+  g_autoptr (GCancellable) cancellable = g_cancellable_new ();
+  g_autoptr (GError) error = NULL;
+  g_autofree char *index = index_of (folder);
+  g_auto (Guest) guest = { 0 };
+  uint64_t changed;
+
+  guest_init (&guest);
+  g_assert_false (memory_compare_live (guest.memory, index, NULL, &changed, &error));
+  g_assert_nonnull (strstr (error->message, index));
+  g_clear_error (&error);
+  g_assert_false (memory_compare_saved (index, index, &changed, &error));
+  g_assert_nonnull (error);
+  g_clear_error (&error);
+  take (&guest, folder, NULL);
+  g_cancellable_cancel (cancellable);
+  g_assert_false (memory_compare_live (guest.memory, index, &(MemoryCompare){ .cancellable = cancellable },
+                                       &changed, &error));
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -878,5 +992,8 @@ main (int argc, char **argv)
   g_test_add_func ("/memory-save/file-is-there", test_file_is_there);
   g_test_add_func ("/memory-save/punch", test_punch);
   g_test_add_func ("/memory-save/verify", test_verify);
+  g_test_add_func ("/memory-save/compare", test_compare);
+  g_test_add_func ("/memory-save/compare-restored", test_compare_restored);
+  g_test_add_func ("/memory-save/compare-fails", test_compare_fails);
   return g_test_run ();
 }

@@ -169,7 +169,7 @@ memory_save_new (GuestMemory *memory, const MemorySaveConfig *config, GError **e
     return NULL;
   memory_care_end_rejoining (save->care);
   if (config->parent)
-    save->parent = save_parent_new (config->parent, save->banks, save->n_banks, save->n_pages);
+    save->parent = save_parent_new (config->parent, save->banks, save->n_banks, save->n_pages, NULL);
   return g_steal_pointer (&save);
 }
 

@@ -4,6 +4,7 @@
 #include "vmm/base/error.h"
 #include "vmm/memory/page-hash.h"
 
+#include <errno.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -169,9 +170,9 @@ find_bank (const MemoryImage *image, const MemoryBank *bank)
 }
 
 SaveParent *
-save_parent_new (const char *path, SaveBank *banks, unsigned n_banks, uint64_t n_pages)
+save_parent_new (const char *path, SaveBank *banks, unsigned n_banks, uint64_t n_pages, GError **error)
 {
-  MemoryImage *image = memory_image_read (path, true, NULL);
+  MemoryImage *image = memory_image_read (path, true, error);
   SaveParent *parent;
 
   if (!image)
@@ -191,6 +192,7 @@ save_parent_new (const char *path, SaveBank *banks, unsigned n_banks, uint64_t n
     }
   if (parent->hashes == MAP_FAILED)
     {
+      vmm_set_errno_error (error, errno, "There is not enough memory for comparing with \"%s\"", path);
       parent->hashes = NULL;
       save_parent_free (parent);
       return NULL;

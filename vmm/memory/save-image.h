@@ -8,8 +8,9 @@ G_BEGIN_DECLS
 /* What a new picture may take from an earlier one. */
 typedef struct SaveParent SaveParent;
 
-/* Reads the image at @path and tells the banks what of them is in it. NULL: it can't be used. */
-SaveParent *save_parent_new (const char *path, SaveBank *banks, unsigned n_banks, uint64_t n_pages);
+/* Reads the image at @path and tells the banks what of them is in it. NULL with @error set: it can't be used. */
+SaveParent *save_parent_new (const char *path, SaveBank *banks, unsigned n_banks, uint64_t n_pages,
+                             GError **error);
 void save_parent_free (SaveParent *parent);
 
 /* As far as known, by SaveBank.first + page; all 0 where not. */

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "vmm/memory/save-writer.h"
 
-#include "vmm/memory/page-hash.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
@@ -11,21 +9,12 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define CHUNK_PAGES 256u                  /* looked at, and written, at a time */
 #define FLUSH_EVERY (UINT64_C (16) << 20) /* bytes after which the disk is set to work */
-
-/* Linux Documentation/admin-guide/mm/pagemap.rst */
-#define PAGEMAP_PRESENT (UINT64_C (1) << 63)
-#define PAGEMAP_SWAPPED (UINT64_C (1) << 62)
-#define PAGEMAP_FILE    (UINT64_C (1) << 61)
 
 typedef struct {
   const SaveJob *job;
   const SaveBank *bank;
-  int pagemap; /* -1: can't be read */
-  uint64_t entries[CHUNK_PAGES];
-  bool has_entries;
-  unsigned backing, known; /* where the walk along those lists is */
+  PageJudge judge;
   uint64_t flushed, written;
 } Writer;
 
@@ -72,99 +61,16 @@ write_pages (Writer *writer, uint64_t page, uint64_t n)
 }
 
 static bool
-is_zero (const uint8_t *page)
-{
-  const uint64_t *words = (const uint64_t *)(const void *)page;
-
-  for (unsigned i = 0; i < MEMORY_IMAGE_PAGE / 8; i += 8)
-    if ((words[i] | words[i + 1] | words[i + 2] | words[i + 3] | words[i + 4] | words[i + 5] | words[i + 6]
-         | words[i + 7])
-        != 0)
-      return false;
-  return true;
-}
-
-static bool
-is_same_hash (const MemoryPageHash *a, const MemoryPageHash *b)
-{
-  const uint64_t *x = (const uint64_t *)(const void *)a;
-  const uint64_t *y = (const uint64_t *)(const void *)b;
-
-  return x[0] == y[0] && x[1] == y[1];
-}
-
-/* The extent that @page is in, walking on from *@at; pages come in their order. */
-static const BankBacking *
-walk (const BankBacking *extents, unsigned n, unsigned *at, uint64_t page)
-{
-  while (*at < n && extents[*at].first_page + extents[*at].n_pages <= page)
-    (*at)++;
-  return *at < n && extents[*at].first_page <= page ? &extents[*at] : NULL;
-}
-
-static bool
-is_same_place (const BankBacking *a, const BankBacking *b, uint64_t page)
-{
-  return a->device == b->device && a->inode == b->inode
-         && a->file_page + (page - a->first_page) == b->file_page + (page - b->first_page);
-}
-
-static PageFate
-judge_content (Writer *writer, uint64_t page)
-{
-  const SaveJob *job = writer->job;
-  const SaveBank *bank = writer->bank;
-  const uint8_t *data = bank->data + page * MEMORY_IMAGE_PAGE;
-  MemoryPageHash hash;
-
-  if (is_zero (data))
-    return PAGE_ZERO;
-  page_hash (data, MEMORY_IMAGE_PAGE, &hash);
-  if (job->known_hashes && is_same_hash (&job->known_hashes[bank->first + page], &hash))
-    return PAGE_SAME;
-  job->hashes[bank->first + page] = hash;
-  return PAGE_OWN;
-}
-
-static PageFate
-judge (Writer *writer, uint64_t page, uint64_t entry)
-{
-  const SaveBank *bank = writer->bank;
-  const GArray *list = bank->bank->backing;
-  const BankBacking *backing, *known;
-
-  if (!writer->has_entries || (entry & PAGEMAP_SWAPPED)
-      || ((entry & PAGEMAP_PRESENT) && !(entry & PAGEMAP_FILE)))
-    return judge_content (writer, page);
-  backing =
-    list ? walk ((const BankBacking *)(const void *)list->data, list->len, &writer->backing, page) : NULL;
-  if (!backing)
-    return entry & PAGEMAP_PRESENT ? judge_content (writer, page) : PAGE_ZERO;
-  known = walk (bank->known, bank->n_known, &writer->known, page);
-  if (known && is_same_place (backing, known, page))
-    return PAGE_SAME;
-  return judge_content (writer, page);
-}
-
-static bool
-read_entries (Writer *writer, uint64_t page, unsigned n)
-{
-  uint64_t at = ((uintptr_t)writer->bank->data / MEMORY_IMAGE_PAGE + page) * 8;
-
-  return writer->pagemap >= 0
-         && syscall (SYS_pread64, writer->pagemap, writer->entries, n * 8ul, at) == (long)(n * 8ul);
-}
-
-static bool
 write_chunk (Writer *writer, uint64_t page, unsigned n)
 {
-  uint8_t *fates = writer->job->fates + writer->bank->first + page;
+  uint64_t first = writer->bank->first + page;
+  uint8_t *fates = writer->job->fates + first;
   unsigned run = 0; /* pages before i that are to be written */
 
-  writer->has_entries = read_entries (writer, page, n);
+  page_judge_look (&writer->judge, page, n);
   for (unsigned i = 0; i < n; i++)
     {
-      fates[i] = (uint8_t)judge (writer, page + i, writer->has_entries ? writer->entries[i] : 0);
+      fates[i] = (uint8_t)page_judge (&writer->judge, page + i, &writer->job->hashes[first + i]);
       if (fates[i] == PAGE_OWN)
         run++;
       else if (run > 0 && !write_pages (writer, page + i - run, run))
@@ -189,10 +95,11 @@ write_bank (Writer *writer)
   const SaveJob *job = writer->job;
   uint64_t n_pages = writer->bank->n_pages;
 
-  writer->backing = writer->known = 0;
-  for (uint64_t page = 0; page < n_pages; page += CHUNK_PAGES)
+  writer->judge.bank = writer->bank;
+  writer->judge.backing = writer->judge.known = 0;
+  for (uint64_t page = 0; page < n_pages; page += PAGE_JUDGE_CHUNK)
     {
-      unsigned n = (unsigned)MIN (CHUNK_PAGES, n_pages - page);
+      unsigned n = (unsigned)MIN (PAGE_JUDGE_CHUNK, n_pages - page);
 
       if (!may_go_on (job) || !write_chunk (writer, page, n))
         return false;
@@ -208,7 +115,9 @@ save_write (const SaveJob *job)
 
   writer.job = job;
   writer.written = writer.flushed = 0;
-  writer.pagemap = (int)syscall (SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
+  writer.judge.known_hashes = job->known_hashes;
+  writer.judge.careful = false;
+  writer.judge.pagemap = page_judge_open_pagemap ();
   for (unsigned i = 0; i < job->n_banks; i++)
     {
       writer.bank = &job->banks[i];
@@ -221,8 +130,8 @@ save_write (const SaveJob *job)
       else
         atomic_store (&job->report->finished, 1);
     }
-  if (writer.pagemap >= 0)
-    syscall (SYS_close, writer.pagemap);
+  if (writer.judge.pagemap >= 0)
+    syscall (SYS_close, writer.judge.pagemap);
 }
 
 /* Rather the picture than a guest: if memory runs out, and where the processor is short. */

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include "vmm/memory/memory-image.h"
-#include "vmm/memory/memory-private.h"
+#include "vmm/memory/page-judge.h"
 
 G_BEGIN_DECLS
 
@@ -11,27 +10,6 @@ G_BEGIN_DECLS
  * only system calls and plain memory, neither malloc nor a lock nor stdio. For the same reason its file is
  * built without sanitizers.
  */
-
-/* What became of a page; in memory shared with the parent process. */
-typedef enum {
-  PAGE_ZERO,
-  PAGE_SAME, /* as in the parent image */
-  PAGE_OWN,  /* written */
-} PageFate;
-
-/* A piece of the parent image; as BankBacking, by first_page. */
-typedef BankBacking KnownExtent;
-
-typedef struct {
-  const uint8_t
-    *data; /* private memory: its page table tells what was never touched, or not since it was mapped */
-  uint64_t n_pages;
-  uint64_t place;         /* in the memory file, bytes */
-  uint64_t first;         /* its first page's place in fates and hashes */
-  const MemoryBank *bank; /* its backing as of the instant */
-  const KnownExtent *known;
-  unsigned n_known;
-} SaveBank;
 
 /* In memory shared with the child. */
 typedef struct {
@@ -48,7 +26,7 @@ typedef struct {
   unsigned n_banks;
   int fd;                             /* of the memory file */
   int parent;                         /* process id; 0: this is no child */
-  uint8_t *fates;                     /* PageFate; shared */
+  uint8_t *fates;                     /* PageFate, where PAGE_OWN is what was written; shared */
   MemoryPageHash *hashes;             /* of written pages; shared */
   const MemoryPageHash *known_hashes; /* (nullable): all 0: not known */
   SaveReport *report;

@@ -179,9 +179,9 @@ same_kind (const ImageExtent *a, const ImageExtent *b)
   return a->encoded || a->host_offset + a->length == b->host_offset;
 }
 
-static bool
-map (Image *image, void (*func) (const ImageExtent *, void *), void *data, const ImageJob *job,
-     GError **error)
+bool
+image_map_open (Image *image, void (*func) (const ImageExtent *, void *), void *data, const ImageJob *job,
+                GError **error)
 {
   ImageExtent run = { 0 }, extent;
   uint64_t size = image_size (image);
@@ -212,5 +212,5 @@ image_map (const ImageSource *source, bool no_backing, void (*func) (const Image
   g_autoptr (EventLoop) loop = loop_new ("image-map", error);
   g_autoptr (Image) image = loop != NULL ? job_open (loop, source, options, error) : NULL;
 
-  return image != NULL && map (image, func, data, job, error);
+  return image != NULL && image_map_open (image, func, data, job, error);
 }

@@ -77,6 +77,10 @@ bool image_compare (const ImageSource *a, const ImageSource *b, bool strict, con
 bool image_map (const ImageSource *source, bool no_backing, void (*func) (const ImageExtent *, void *),
                 void *data, const ImageJob *job, GError **error);
 
+/* The same of an image that is open, and may be in use: of what is written meanwhile either may be told. */
+bool image_map_open (Image *image, void (*func) (const ImageExtent *, void *), void *data,
+                     const ImageJob *job, GError **error);
+
 /* --- compact --- */
 
 typedef struct {
