@@ -197,12 +197,19 @@ def menu():
 
 
 def compare():
-    """Two snapshots are compared: state, settings, disks."""
+    """A snapshot is compared with the machine that runs: state, settings, disks, memory."""
     select("Fresh")
     press("Menu")
     app.click("menu item", "Compare…")
     app.find("label", "Differences")
     app.find("label", "Off → Running")
+    activate(app.window("Compare Snapshots"))
+    press("Escape")
+    app.gone("label", "Differences")
+    select("Level one")
+    press("Menu")
+    app.click("menu item", "Compare…")
+    app.find("label", "Memory")
     app.screenshot("compare", moving=True)
     activate(app.window("Compare Snapshots"))
     press("Escape")

@@ -13,9 +13,10 @@ struct _BonsaiCompareDialog {
   AdwWindow parent;
   BonsaiVm *vm;
   GPtrArray *ids;   /* of the rows' choices; the last is NULL: the machine as it is now */
-  GPtrArray *kinds; /* of constants: what state each keeps; the last is NULL */
+  GPtrArray *kinds; /* of constants: what state each keeps, or is in */
   GPtrArray *rows;
-  GCancellable *cancellable; /* or NULL */
+  GCancellable *cancellable; /* of the comparison under way, or NULL */
+  bool again;                /* something else was chosen meanwhile */
 
   AdwComboRow *from_row;
   AdwComboRow *to_row;
@@ -72,12 +73,22 @@ add_disk (BonsaiCompareDialog *self, const SnapshotDiskDiff *disk)
 }
 
 static void
+add_memory (BonsaiCompareDialog *self, const SnapshotDiff *diff)
+{
+  g_autofree char *changed = g_format_size_full (diff->memory_changed, G_FORMAT_SIZE_IEC_UNITS);
+  g_autofree char *text = g_strdup_printf (_ ("%s changed"), changed);
+
+  if (diff->memory_changed > 0)
+    add_row (self, _ ("Memory"), text);
+}
+
+static void
 show_diff (BonsaiCompareDialog *self, const SnapshotDiff *diff)
 {
   const char *from = g_ptr_array_index (self->kinds, adw_combo_row_get_selected (self->from_row));
   const char *to = g_ptr_array_index (self->kinds, adw_combo_row_get_selected (self->to_row));
 
-  if (from && to && from != to)
+  if (!g_str_equal (from, to))
     add_change (self, _ ("State"), from, to);
   for (guint i = 0; i < diff->settings->len; i++)
     {
@@ -86,9 +97,12 @@ show_diff (BonsaiCompareDialog *self, const SnapshotDiff *diff)
     }
   for (guint i = 0; i < diff->disks->len; i++)
     add_disk (self, g_ptr_array_index (diff->disks, i));
+  add_memory (self, diff);
   if (self->rows->len == 0)
     add_row (self, _ ("No Difference"), _ ("Settings and disks are the same"));
 }
+
+static void on_chosen (BonsaiCompareDialog *self);
 
 static void
 on_compared (GObject *source, GAsyncResult *result, gpointer data)
@@ -97,8 +111,14 @@ on_compared (GObject *source, GAsyncResult *result, gpointer data)
   g_autoptr (GError) error = NULL;
   g_autoptr (SnapshotDiff) diff = bonsai_vm_diff_snapshots_finish (BONSAI_VM (source), result, &error);
 
-  if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED) || !self->vm)
+  g_clear_object (&self->cancellable);
+  if (!self->vm)
     return;
+  if (self->again)
+    {
+      on_chosen (self);
+      return;
+    }
   gtk_spinner_set_spinning (self->spinner, FALSE);
   clear_rows (self);
   if (diff)
@@ -108,21 +128,8 @@ on_compared (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 static void
-on_chosen (BonsaiCompareDialog *self)
+begin_to_compare (BonsaiCompareDialog *self, guint from, guint to)
 {
-  guint from = adw_combo_row_get_selected (self->from_row), to = adw_combo_row_get_selected (self->to_row);
-
-  if (!self->vm || from >= self->ids->len || to >= self->ids->len)
-    return;
-  if (self->cancellable)
-    g_cancellable_cancel (self->cancellable);
-  g_clear_object (&self->cancellable);
-  clear_rows (self);
-  if (from == to)
-    {
-      add_row (self, _ ("No Difference"), _ ("Both are the same"));
-      return;
-    }
   self->cancellable = g_cancellable_new ();
   gtk_spinner_set_spinning (self->spinner, TRUE);
   bonsai_vm_diff_snapshots_async (self->vm, g_ptr_array_index (self->ids, from),
@@ -130,11 +137,33 @@ on_chosen (BonsaiCompareDialog *self)
                                   on_compared, g_object_ref (self));
 }
 
+/* Whoever runs the machine makes one comparison at a time. */
+static void
+on_chosen (BonsaiCompareDialog *self)
+{
+  guint from = adw_combo_row_get_selected (self->from_row), to = adw_combo_row_get_selected (self->to_row);
+
+  if (!self->vm || from >= self->ids->len || to >= self->ids->len)
+    return;
+  clear_rows (self);
+  self->again = self->cancellable != NULL;
+  if (self->again)
+    {
+      g_cancellable_cancel (self->cancellable);
+      return;
+    }
+  gtk_spinner_set_spinning (self->spinner, FALSE);
+  if (from == to)
+    add_row (self, _ ("No Difference"), _ ("Both are the same"));
+  else
+    begin_to_compare (self, from, to);
+}
+
 /* --- what is compared --- */
 
-/* @now: whether the machine as it is now is among it: the disks of one that runs are written to. */
+/* @runs: whether the machine does. */
 static void
-fill (BonsaiCompareDialog *self, const SnapshotTree *tree, bool now)
+fill (BonsaiCompareDialog *self, const SnapshotTree *tree, bool runs)
 {
   g_autoptr (GtkStringList) from = gtk_string_list_new (NULL), to = gtk_string_list_new (NULL);
 
@@ -150,12 +179,9 @@ fill (BonsaiCompareDialog *self, const SnapshotTree *tree, bool now)
       gtk_string_list_append (from, name);
       gtk_string_list_append (to, name);
     }
-  if (now)
-    {
-      g_ptr_array_add (self->ids, NULL);
-      g_ptr_array_add (self->kinds, NULL);
-      gtk_string_list_append (to, _ ("Now"));
-    }
+  g_ptr_array_add (self->ids, NULL);
+  g_ptr_array_add (self->kinds, runs ? _ ("Running") : _ ("Off"));
+  gtk_string_list_append (to, _ ("Now"));
   adw_combo_row_set_model (self->from_row, G_LIST_MODEL (from));
   adw_combo_row_set_model (self->to_row, G_LIST_MODEL (to));
 }
@@ -170,26 +196,14 @@ place_of (BonsaiCompareDialog *self, const char *id)
   return 0;
 }
 
-/* What a node is compared with at first. */
-static const char *
-other_than (const SnapshotTree *tree, const char *id)
-{
-  const SnapshotNode *node = snapshot_tree_find (tree, id, NULL);
-
-  if (tree->current && tree->current != node)
-    return tree->current->id;
-  return node && node->parent ? node->parent->id : id;
-}
-
 void
 compare_dialog_show (GtkWindow *parent, BonsaiVm *vm, const SnapshotTree *tree, const char *node)
 {
   BonsaiCompareDialog *self = g_object_new (BONSAI_TYPE_COMPARE_DIALOG, "transient-for", parent, NULL);
-  bool now = bonsai_vm_get_session (vm) == NULL;
 
-  fill (self, tree, now);
+  fill (self, tree, bonsai_vm_get_session (vm) != NULL);
   adw_combo_row_set_selected (self->from_row, place_of (self, node));
-  adw_combo_row_set_selected (self->to_row, place_of (self, now ? NULL : other_than (tree, node)));
+  adw_combo_row_set_selected (self->to_row, place_of (self, NULL));
   self->vm = g_object_ref (vm);
   on_chosen (self);
   gtk_window_present (GTK_WINDOW (self));
@@ -202,10 +216,9 @@ bonsai_compare_dialog_dispose (GObject *object)
 {
   BonsaiCompareDialog *self = BONSAI_COMPARE_DIALOG (object);
 
+  g_clear_object (&self->vm);
   if (self->cancellable)
     g_cancellable_cancel (self->cancellable);
-  g_clear_object (&self->cancellable);
-  g_clear_object (&self->vm);
   G_OBJECT_CLASS (bonsai_compare_dialog_parent_class)->dispose (object);
 }
 
