@@ -24,7 +24,7 @@ os.environ["LC_ALL"] = "C.UTF-8"
 def sources():
     """Files with strings that people read, in order."""
     found = []
-    for folder in "ui", "app", "icons":
+    for folder in "ui", "app", "devices", "vmm", "icons":
         for path in sorted((TREE / folder).rglob("*")):
             text = path.suffix in (".c", ".ui", ".in") and path.read_text()
             if not text:

@@ -4,6 +4,7 @@
 #include "app/host/host-session.h"
 #include "ui/base/error-dialog.h"
 #include "ui/base/i18n.h"
+#include "ui/base/shortcuts-window.h"
 #include "ui/base/stall-watch.h"
 #include "ui/desktop/desktop.h"
 #include "ui/desktop/notices.h"
@@ -159,6 +160,12 @@ on_about (GSimpleAction *action, GVariant *parameter, gpointer data)
 }
 
 static void
+on_shortcuts (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  shortcuts_window_show (data, gtk_application_get_active_window (data));
+}
+
+static void
 on_quit (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   GtkApplication *application = data;
@@ -259,6 +266,7 @@ bonsai_application_startup (GApplication *application)
     { .name = "new-window", .activate = on_new_window },
     { .name = "new-window-at", .activate = on_new_window, .parameter_type = "s" },
     { .name = "quit", .activate = on_quit },
+    { .name = "shortcuts", .activate = on_shortcuts },
   };
 
   static const struct {
@@ -270,6 +278,7 @@ bonsai_application_startup (GApplication *application)
     { "win.go::all", "<Alt>1", "<Alt>Home" }, { "win.go::trash", "<Alt>2", NULL },
     { "win.go::host", "<Alt>3", NULL },       { "win.toggle-mode", "<Control>1", NULL },
     { "win.organise", "<Control>g", NULL },   { "window.close", "<Control>w", NULL },
+    { "app.shortcuts", "<Control>question", NULL },
   };
 
   G_APPLICATION_CLASS (bonsai_application_parent_class)->startup (application);

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gi18n.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -49,11 +50,11 @@ set_busy_error (const char *path, int holder, GError **error)
   g_autofree char *name = g_path_get_basename (path);
 
   if (holder > 0)
-    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY, "%s is in use by process %d; stop it there first",
-                 name, holder);
+    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
+                 _ ("%s is in use by process %d; stop it there first"), name, holder);
   else
     g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
-                 "%s is in use by another process; stop it there first", name);
+                 _ ("%s is in use by another process; stop it there first"), name);
 }
 
 gboolean

@@ -4,6 +4,8 @@
 #include "app/base/error.h"
 #include "app/bundle/vm-config.h"
 
+#include <glib/gi18n.h>
+
 #define MIB             (1024ull * 1024)
 #define GIB             (1024 * MIB)
 #define ENGINE_MAX_CPUS 255
@@ -38,14 +40,14 @@ vm_limits_check (const HostReport *report, uint64_t memory, unsigned cpus, GErro
       g_autofree char *wanted = vm_format_size (memory), *most = vm_format_size (limits.memory_max);
 
       g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
-                   "The machine wants %s of memory, this host has %s; give it less", wanted, most);
+                   _ ("The machine wants %s of memory, this host has %s; give it less"), wanted, most);
       return FALSE;
     }
   if (report->max_vcpus != 0 && cpus > limits.cpus_max)
     {
       g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
-                   "The machine wants %u processors, this host's KVM gives at most %u; give it fewer", cpus,
-                   limits.cpus_max);
+                   _ ("The machine wants %u processors, this host's KVM gives at most %u; give it fewer"),
+                   cpus, limits.cpus_max);
       return FALSE;
     }
   return TRUE;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gi18n.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -41,25 +42,27 @@ open_medium (const char *path, const char *what, GError **error)
 
   if (path == NULL || path[0] == '\0')
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "Choose %s.", what);
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, _ ("Choose %s."), _ (what));
       return -1;
     }
   if (!g_path_is_absolute (path))
     {
       g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
-                   "“%s” is not a full path: it must start with “/”.", path);
+                   _ ("“%s” is not a full path: it must start with “/”."), path);
       return -1;
     }
   fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0)
     {
-      bonsai_set_errno_error (error, errno, "Can't open “%s”", path);
+      bonsai_set_errno_error (error, errno, _ ("Can't open “%s”"), path);
       return -1;
     }
   if (fstat (fd, &st) == 0 && (S_ISREG (st.st_mode) || S_ISBLK (st.st_mode)))
     return fd;
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "“%s” is %s. Choose %s.", path,
-               S_ISDIR (st.st_mode) ? "a folder" : "not a file", what);
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
+               S_ISDIR (st.st_mode) ? _ ("“%s” is a folder. Choose %s.")
+                                    : _ ("“%s” is not a file. Choose %s."),
+               path, _ (what));
   close (fd);
   return -1;
 }
@@ -89,7 +92,7 @@ static bool
 look_at_cdrom (SourceLook *look, const char *path, OsCatalog *catalog, GCancellable *cancellable,
                GError **error)
 {
-  int fd = open_medium (path, "an ISO image", error);
+  int fd = open_medium (path, N_ ("an ISO image"), error);
   bool is_iso;
 
   if (fd < 0)
@@ -99,7 +102,7 @@ look_at_cdrom (SourceLook *look, const char *path, OsCatalog *catalog, GCancella
   if (!is_iso)
     {
       g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
-                   "“%s” is not an ISO image. If it is a disk, choose “Disk Image” instead.", path);
+                   _ ("“%s” is not an ISO image. If it is a disk, choose “Disk Image” instead."), path);
       return false;
     }
   look->medium = os_catalog_identify (catalog, path, cancellable, NULL);
@@ -120,12 +123,12 @@ source_look (SourceLook *look, VmSource source, const char *path, const char *in
       break;
     case VM_SOURCE_DISK:
       look->done =
-        check_readable (path, "a disk image", &error) && disk_look (&look->disk, path, NULL, &error);
+        check_readable (path, N_ ("a disk image"), &error) && disk_look (&look->disk, path, NULL, &error);
       break;
     case VM_SOURCE_KERNEL:
-      look->done =
-        check_readable (path, "a kernel", &error)
-        && (initrd == NULL || initrd[0] == '\0' || check_readable (initrd, "an initial RAM disk", &error));
+      look->done = check_readable (path, N_ ("a kernel"), &error)
+                   && (initrd == NULL || initrd[0] == '\0'
+                       || check_readable (initrd, N_ ("an initial RAM disk"), &error));
       break;
     default:
       look->done = true;
@@ -202,7 +205,7 @@ source_guess (const char *path)
 {
   g_autoptr (GError) error = NULL;
   g_auto (DiskLook) disk = { 0 };
-  int fd = open_medium (path, "a file", &error);
+  int fd = open_medium (path, N_ ("a file"), &error);
   bool is_iso;
 
   if (fd < 0)

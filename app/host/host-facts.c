@@ -40,25 +40,6 @@ add (GPtrArray *facts, const char *id, const char *title, HostFactLevel level, c
 /* --- commands --- */
 
 char *
-host_fact_command (const char *remedy)
-{
-  const char *begin = remedy != NULL ? strstr (remedy, "\"sudo ") : NULL;
-  const char *end = begin != NULL ? strchr (begin + 1, '"') : NULL;
-  g_autofree char *command = NULL;
-  g_auto (GStrv) parts = NULL;
-
-  if (end == NULL)
-    return NULL;
-  begin += strlen ("\"sudo ");
-  command = g_strndup (begin, (gsize)(end - begin));
-  /* Only looking at something mends nothing. */
-  if (!g_str_has_prefix (command, "usermod ") && !g_str_has_prefix (command, "modprobe "))
-    return NULL;
-  parts = g_strsplit (command, "$USER", -1);
-  return g_strjoinv (g_get_user_name (), parts);
-}
-
-char *
 host_install_command (const char *debian, const char *fedora)
 {
   const struct {
@@ -91,7 +72,7 @@ add_findings (GPtrArray *facts, const HostReport *report)
                                                                      : HOST_FACT_FINE;
 
       add (facts, finding->id, NULL, level, g_strdup (finding->text), g_strdup (finding->remedy),
-           host_fact_command (finding->remedy));
+           g_strdup (finding->command));
     }
 }
 

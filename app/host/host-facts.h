@@ -31,10 +31,6 @@ typedef struct {
 /* @folder: where machines lie. Takes milliseconds. Any thread. (transfer full): of HostFact */
 GPtrArray *host_facts (const HostReport *report, const char *folder);
 
-/* The command that is in a remedy (after "sudo"), with the user's name in it; of those that host_facts hands
- * out. (nullable) (transfer full) */
-char *host_fact_command (const char *remedy);
-
 /* The command that installs a package on this distribution. @debian, @fedora: how it is called there.
  * (nullable): nobody knows. (transfer full) */
 char *host_install_command (const char *debian, const char *fedora);

@@ -5,6 +5,8 @@
 #include "app/host/logind.h"
 #include "app/host/login-session.h"
 
+#include <glib/gi18n.h>
+
 /* Of logind's patience: time for it to be told that all is done. */
 #define MARGIN_MS 250
 /* A guest that is asked to shut down gets what is left after this share of the time. */
@@ -363,7 +365,7 @@ host_session_check (HostReport *report)
   finding->level = HOST_FINDING_NOTE;
   finding->id = g_strdup ("logind-missing");
   finding->text =
-    g_strdup ("systemd-logind doesn't answer: machines aren't suspended before the host shuts down, "
-              "and guests aren't told the time when it has slept.");
+    g_strdup (_ ("systemd-logind doesn't answer: machines aren't suspended before the host shuts down, "
+                 "and guests aren't told the time when it has slept."));
   g_ptr_array_add (report->findings, finding);
 }

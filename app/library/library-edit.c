@@ -11,6 +11,7 @@
 #include "app/vm/vm-private.h"
 
 #include <errno.h>
+#include <glib/gi18n.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -29,7 +30,7 @@ check_name_is_free (BonsaiLibrary *self, const char *name, GError **error)
   if (!name_is_taken (self, name))
     return true;
   g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_EXISTS,
-               "There is a machine named “%s” already; choose another name", name);
+               _ ("There is a machine named “%s” already; choose another name"), name);
   return false;
 }
 
@@ -90,7 +91,7 @@ lock_stopped (BonsaiVm *vm, GError **error)
 {
   if (vm->lock != NULL || vm->starting || bonsai_vm_get_session (vm) != NULL)
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY, "“%s” is running; power it off first",
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY, _ ("“%s” is running; power it off first"),
                    bonsai_vm_get_name (vm));
       return NULL;
     }
@@ -106,8 +107,8 @@ bonsai_library_rename (BonsaiLibrary *self, BonsaiVm *vm, const char *name, GErr
 
   if (vm->config == NULL)
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "“%s” is broken: %s", bonsai_vm_get_name (vm),
-                   vm->state_text);
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, _ ("“%s” is broken: %s"),
+                   bonsai_vm_get_name (vm), vm->state_text);
       return FALSE;
     }
   if (g_str_equal (vm->config->name, name))

@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gi18n.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -246,8 +247,8 @@ import_run (Import *import, GError **error)
     {
       g_set_error (
         error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
-        "“%s” is a linked clone: parts of its disks are another machine's. Clone it fully where it is "
-        "(bonsai clone), and bring that",
+        _ ("“%s” is a linked clone: parts of its disks are another machine's. Clone it fully where it is "
+           "(bonsai clone), and bring that"),
         config->name);
       return NULL;
     }

@@ -17,6 +17,7 @@
 #include <fcntl.h>
 #include <gio/gunixinputstream.h>
 #include <glib-unix.h>
+#include <glib/gi18n.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -182,8 +183,8 @@ explain_failed_resume (BonsaiVm *self, GError *error)
     return error;
   explained =
     g_error_new (error->domain, error->code,
-                 "%s. Nothing of it is lost: try again, or boot it without what its guest was doing "
-                 "(bonsai start --discard-state)",
+                 _ ("%s. Nothing of it is lost: try again, or boot it without what its guest was doing "
+                    "(bonsai start --discard-state)"),
                  error->message);
   g_error_free (error);
   return explained;

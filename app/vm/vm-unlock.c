@@ -5,6 +5,8 @@
 #include "devices/image/image.h"
 #include "vmm/base/error.h"
 
+#include <glib/gi18n.h>
+
 /* A disk that may be encrypted. */
 typedef struct {
   char *id, *path, *format;
@@ -200,7 +202,7 @@ try_secret (Search *search, GError **error)
     return true;
   ids = join_ids (search);
   g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
-               "That passphrase does not open %s; mind the keyboard layout and Caps Lock", ids);
+               _ ("That passphrase does not open %s; mind the keyboard layout and Caps Lock"), ids);
   return false;
 }
 

@@ -6,6 +6,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gi18n.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -184,10 +185,10 @@ file_lock_take (int fd, const char *path, StoreLock kind, GError **error)
       failure = fcntl (fd, F_OFD_SETLK, &lock) == 0 ? 0 : errno;
     }
   if (failure == EAGAIN || failure == EACCES)
-    g_set_error (
-      error, VMM_ERROR, VMM_ERROR_BUSY,
-      "Disk image “%s” is in use by another machine or program; shut that down first, or choose another disk",
-      path);
+    g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY,
+                 _ ("Disk image “%s” is in use by another machine or program; shut that down first, or "
+                    "choose another disk"),
+                 path);
   else if (failure != 0 && failure != EINVAL && failure != ENOLCK && failure != EOPNOTSUPP
            && failure != ENOSYS)
     vmm_set_errno_error (error, failure, "Can't lock disk image “%s”", path);

@@ -5,6 +5,7 @@
 #include "vmm/base/error.h"
 
 #include <errno.h>
+#include <glib/gi18n.h>
 #include <string.h>
 
 /* Every format that can be used, in the order of probing. Raw is what none of the others claims. */
@@ -120,7 +121,7 @@ probe_store (ImageStore *store, bool *guessed_raw, GError **error)
     if (known[i].probe (&probe))
       {
         g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
-                     "Disk image “%s” is a %s image, which can't be used; convert it to raw or qcow2 first",
+                     _ ("Disk image “%s” is a %s image, which can't be used; convert it to raw or qcow2 first"),
                      store->path, known[i].name);
         return NULL;
       }

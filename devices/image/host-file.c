@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gi18n.h>
 #include <linux/fs.h>
 #include <linux/magic.h>
 #include <sys/ioctl.h>
@@ -16,19 +17,20 @@
 static bool
 refuse_kind (const char *path, mode_t mode, GError **error)
 {
-  const char *kind, *remedy = "choose a disk image file or a block device";
+  const char *kind, *remedy = N_ ("choose a disk image file or a block device");
 
   if (S_ISREG (mode) || S_ISBLK (mode))
     return true;
   if (S_ISDIR (mode))
-    kind = "a folder", remedy = "choose a disk image inside it";
+    kind = N_ ("a folder"), remedy = N_ ("choose a disk image inside it");
   else if (S_ISFIFO (mode))
-    kind = "a named pipe";
+    kind = N_ ("a named pipe");
   else if (S_ISSOCK (mode))
-    kind = "a socket";
+    kind = N_ ("a socket");
   else
-    kind = "a character device";
-  g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID, "“%s” is %s, not a disk image; %s", path, kind, remedy);
+    kind = N_ ("a character device");
+  g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID, _ ("“%s” is %s, not a disk image; %s"), path, _ (kind),
+               _ (remedy));
   return false;
 }
 
@@ -40,31 +42,35 @@ set_open_error (GError **error, const char *path, bool read_only, int saved_errn
     case ENOENT:
     case ENOTDIR:
       g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
-                   "Disk image “%s” does not exist; put it back where it was, or choose another one", path);
+                   _ ("Disk image “%s” does not exist; put it back where it was, or choose another one"),
+                   path);
       break;
     case EACCES:
     case EPERM:
       g_set_error (error, VMM_ERROR, VMM_ERROR_PERMISSION,
-                   "You may not %s disk image “%s” (%s); change its owner or permissions%s",
-                   read_only ? "read" : "write to", path, g_strerror (saved_errno),
-                   read_only ? "" : ", or attach it read-only");
+                   read_only
+                     ? _ ("You may not read disk image “%s” (%s); change its owner or permissions")
+                     : _ ("You may not write to disk image “%s” (%s); change its owner or permissions, "
+                          "or attach it read-only"),
+                   path, g_strerror (saved_errno));
       break;
     case EROFS:
       g_set_error (error, VMM_ERROR, VMM_ERROR_PERMISSION,
-                   "Disk image “%s” lies on a read-only file system; move it, or attach it read-only", path);
+                   _ ("Disk image “%s” lies on a read-only file system; move it, or attach it read-only"),
+                   path);
       break;
     case EBUSY:
       g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY,
-                   "Disk “%s” is in use by this computer (mounted, or part of a volume); unmount it, or "
-                   "attach it read-only",
+                   _ ("Disk “%s” is in use by this computer (mounted, or part of a volume); unmount it, or "
+                      "attach it read-only"),
                    path);
       break;
     case ETXTBSY:
       g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY,
-                   "Disk image “%s” is being executed; end that program first", path);
+                   _ ("Disk image “%s” is being executed; end that program first"), path);
       break;
     default:
-      vmm_set_errno_error (error, saved_errno, "Can't open disk image “%s”", path);
+      vmm_set_errno_error (error, saved_errno, _ ("Can't open disk image “%s”"), path);
     }
 }
 

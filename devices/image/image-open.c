@@ -4,6 +4,7 @@
 #include "vmm/base/error.h"
 
 #include <errno.h>
+#include <glib/gi18n.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -119,8 +120,8 @@ is_plausible (GPtrArray *layers, const ImageLayer *above, const char *path, GErr
   else if (stat (path, &st) < 0 && (errno == ENOENT || errno == ENOTDIR))
     g_set_error (
       error, VMM_ERROR, VMM_ERROR_INVALID,
-      "The backing file “%s” of disk image “%s” does not exist; put it back where it was, or name the "
-      "new place with “bonsai disk rebase --unsafe”",
+      _ ("The backing file “%s” of disk image “%s” does not exist; put it back where it was, or name the "
+         "new place with “bonsai disk rebase --unsafe”"),
       path, child);
   else if (stat (path, &st) == 0 && S_ISBLK (st.st_mode))
     g_set_error (

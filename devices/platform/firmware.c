@@ -3,6 +3,7 @@
 
 #include "vmm/base/error.h"
 
+#include <glib/gi18n.h>
 #include <stdbool.h>
 
 #ifndef FIRMWARE_PATH
@@ -56,8 +57,8 @@ firmware_find (const char *file, const char *package, GError **error)
 
   g_set_error (
     error, VMM_ERROR, VMM_ERROR_INVALID,
-    "The firmware file %s is not on this computer. Install the package \"%s\" (apt install %s), or name "
-    "the file's folder in BONSAI_FIRMWARE_PATH.",
+    _ ("The firmware file %s is not on this computer. Install the package \"%s\" (apt install %s), or name "
+       "the file's folder in BONSAI_FIRMWARE_PATH."),
     file, package, package);
   return NULL;
 }

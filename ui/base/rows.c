@@ -59,9 +59,8 @@ row_choice_new (GtkStringList *labels)
   return choice;
 }
 
-/* The wheel turns the page: nobody shall change numbers in passing. */
-static void
-ignore_wheel (GtkWidget *widget)
+void
+row_ignore_wheel (GtkWidget *widget)
 {
   g_autoptr (GListModel) controllers = gtk_widget_observe_controllers (widget);
 
@@ -79,8 +78,7 @@ row_number_new (double min, double max, double step)
 {
   GtkWidget *number = gtk_spin_button_new_with_range (min, max, step);
 
-  ignore_wheel (number);
-
+  row_ignore_wheel (number);
   gtk_editable_set_width_chars (GTK_EDITABLE (number), 4);
   gtk_editable_set_max_width_chars (GTK_EDITABLE (number), 8);
   gtk_widget_set_valign (number, GTK_ALIGN_CENTER);

@@ -13,4 +13,7 @@ GtkWidget *row_choice_new (GtkStringList *labels);
 /* The same for a number. */
 GtkWidget *row_number_new (double min, double max, double step);
 
+/* Over a number the wheel turns the page, too: nobody shall change numbers in passing. @widget: a spin button */
+void row_ignore_wheel (GtkWidget *widget);
+
 G_END_DECLS

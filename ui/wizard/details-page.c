@@ -373,4 +373,7 @@ static void
 bonsai_details_page_init (BonsaiDetailsPage *self)
 {
   gtk_widget_init_template (GTK_WIDGET (self));
+  row_ignore_wheel (GTK_WIDGET (self->memory_spin));
+  row_ignore_wheel (GTK_WIDGET (self->cpus_spin));
+  row_ignore_wheel (GTK_WIDGET (self->disk_spin));
 }

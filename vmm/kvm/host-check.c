@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gi18n.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
@@ -28,6 +29,7 @@ finding_free (void *data)
   g_free (finding->id);
   g_free (finding->text);
   g_free (finding->remedy);
+  g_free (finding->command);
   g_free (finding);
 }
 
@@ -48,6 +50,20 @@ add_finding (HostReport *report, HostFindingLevel level, const char *id, const c
   finding->remedy = g_strdup (remedy);
   va_end (args);
   g_ptr_array_add (report->findings, finding);
+}
+
+/* What mends the finding that was added last. */
+static void set_command (HostReport *report, const char *format, ...) G_GNUC_PRINTF (2, 3);
+
+static void
+set_command (HostReport *report, const char *format, ...)
+{
+  HostFinding *finding = g_ptr_array_index (report->findings, report->findings->len - 1);
+  va_list args;
+
+  va_start (args, format);
+  finding->command = g_strdup_vprintf (format, args);
+  va_end (args);
 }
 
 /* --- /proc --- */
@@ -141,7 +157,7 @@ foreign_hypervisor (const Host *host)
   bool virtualbox = has_module (host, "vboxdrv");
   bool vmware = has_module (host, "vmmon");
 
-  return virtualbox && vmware ? "VirtualBox and VMware" : virtualbox ? "VirtualBox" : vmware ? "VMware" : NULL;
+  return virtualbox && vmware ? _ ("VirtualBox and VMware") : virtualbox ? "VirtualBox" : vmware ? "VMware" : NULL;
 }
 
 static void
@@ -151,32 +167,33 @@ explain_missing_kvm (const Host *host, HostReport *report)
 
   if ((host->vmx || host->svm) && !has_module (host, module))
     {
-      g_autofree char *remedy = g_strdup_printf ("Load the module with \"sudo modprobe %s\". If that fails with "
-                                                 "\"Operation not supported\", switch on %s in the firmware setup.",
+      g_autofree char *remedy = g_strdup_printf (_ ("Load the module with \"sudo modprobe %s\". If that fails with "
+                                                 "\"Operation not supported\", switch on %s in the firmware setup."),
                                                  module, host->svm ? "SVM (AMD-V)" : "VT-x");
 
       add_finding (report, HOST_FINDING_ERROR, "kvm-module", remedy,
-                   "There is no /dev/kvm: the processor can run virtual machines, but the kernel module %s is not "
-                   "loaded.",
+                   _ ("There is no /dev/kvm: the processor can run virtual machines, but the kernel module %s is not "
+                   "loaded."),
                    module);
+      set_command (report, "modprobe %s", module);
     }
   else if (host->vmx || host->svm)
     add_finding (report, HOST_FINDING_ERROR, "kvm-missing",
-                 "Look into \"sudo dmesg | grep kvm\": often virtualization is switched off in the firmware setup. "
-                 "In a container, pass the device /dev/kvm through.",
-                 "There is no /dev/kvm, although the kernel module %s is loaded.", module);
+                 _ ("Look into \"sudo dmesg | grep kvm\": often virtualization is switched off in the firmware setup. "
+                 "In a container, pass the device /dev/kvm through."),
+                 _ ("There is no /dev/kvm, although the kernel module %s is loaded."), module);
   else if (host->in_vm)
     add_finding (report, HOST_FINDING_ERROR, "kvm-nested",
-                 "Switch on nested virtualization for this virtual machine on its host, or run Bonsai on the host "
-                 "itself.",
-                 "There is no /dev/kvm: this computer is itself a virtual machine, and its host does not pass "
-                 "hardware virtualization on.");
+                 _ ("Switch on nested virtualization for this virtual machine on its host, or run Bonsai on the host "
+                 "itself."),
+                 _ ("There is no /dev/kvm: this computer is itself a virtual machine, and its host does not pass "
+                 "hardware virtualization on."));
   else
     add_finding (report, HOST_FINDING_ERROR, "kvm-firmware-off",
-                 "Switch on VT-x (\"Intel Virtualization Technology\") or SVM (\"AMD-V\") in the firmware setup and "
-                 "start the computer anew.",
-                 "There is no /dev/kvm: the processor offers no hardware virtualization; it is switched off in the "
-                 "firmware setup, or the processor has none.");
+                 _ ("Switch on VT-x (\"Intel Virtualization Technology\") or SVM (\"AMD-V\") in the firmware setup and "
+                 "start the computer anew."),
+                 _ ("There is no /dev/kvm: the processor offers no hardware virtualization; it is switched off in the "
+                 "firmware setup, or the processor has none."));
 }
 
 static void
@@ -193,15 +210,16 @@ explain_open_error (const Host *host, HostReport *report, const char *path, int 
     case EACCES:
     case EPERM:
       add_finding (report, HOST_FINDING_ERROR, "kvm-permission",
-                   "Join the group with \"sudo usermod -aG kvm $USER\", then log out and in again.",
-                   "You may not use %s: it belongs to the group kvm, and you are not in it.", path);
+                   _ ("Join the group with \"sudo usermod -aG kvm $USER\", then log out and in again."),
+                   _ ("You may not use %s: it belongs to the group kvm, and you are not in it."), path);
+      set_command (report, "usermod -aG kvm %s", g_get_user_name ());
       break;
     case EBUSY:
-      add_finding (report, HOST_FINDING_ERROR, "kvm-busy", "Stop the other hypervisor's machines and try again.",
-                   "%s is busy: another hypervisor holds the processor's virtualization.", path);
+      add_finding (report, HOST_FINDING_ERROR, "kvm-busy", _ ("Stop the other hypervisor's machines and try again."),
+                   _ ("%s is busy: another hypervisor holds the processor's virtualization."), path);
       break;
     default:
-      add_finding (report, HOST_FINDING_ERROR, "kvm-missing", NULL, "Can't open %s: %s.", path,
+      add_finding (report, HOST_FINDING_ERROR, "kvm-missing", NULL, _ ("Can't open %s: %s."), path,
                    g_strerror (open_errno));
       break;
     }
@@ -221,8 +239,8 @@ check_capabilities (HostReport *report, int fd)
         continue;
       lower = g_ascii_strdown (cap->name + strlen ("KVM_CAP_"), -1);
       id = g_strdup_printf ("kvm-capability-%s", g_strdelimit (lower, "_", '-'));
-      add_finding (report, HOST_FINDING_ERROR, id, "Update the host's kernel.",
-                   "This host's KVM lacks %s, which is needed for %s.", cap->name, cap->what);
+      add_finding (report, HOST_FINDING_ERROR, id, _ ("Update the host's kernel."),
+                   _ ("This host's KVM lacks %s, which is needed for %s."), cap->name, cap->what);
       complete = false;
     }
   return complete;
@@ -246,12 +264,12 @@ check_create (const Host *host, HostReport *report, int fd)
   saved_errno = errno;
   if (saved_errno == EBUSY || saved_errno == ENODEV || saved_errno == EIO || foreign)
     add_finding (report, HOST_FINDING_ERROR, "kvm-busy",
-                 foreign ? "Stop the other hypervisor's machines, or unload its modules, and try again."
-                         : "Stop the other hypervisor and try again; \"sudo dmesg | grep kvm\" may name it.",
-                 "KVM can't start a machine (%s): %s holds the processor's virtualization.",
-                 g_strerror (saved_errno), foreign ? foreign : "another hypervisor");
+                 foreign ? _ ("Stop the other hypervisor's machines, or unload its modules, and try again.")
+                         : _ ("Stop the other hypervisor and try again; \"sudo dmesg | grep kvm\" may name it."),
+                 _ ("KVM can't start a machine (%s): %s holds the processor's virtualization."),
+                 g_strerror (saved_errno), foreign ? foreign : _ ("another hypervisor"));
   else
-    add_finding (report, HOST_FINDING_ERROR, "kvm-create", NULL, "KVM can't start a machine: %s.",
+    add_finding (report, HOST_FINDING_ERROR, "kvm-create", NULL, _ ("KVM can't start a machine: %s."),
                  g_strerror (saved_errno));
   return false;
 }
@@ -270,11 +288,11 @@ check_kvm (const Host *host, HostReport *report)
     }
   version = ioctl (fd, KVM_GET_API_VERSION, 0);
   if (version < 0)
-    add_finding (report, HOST_FINDING_ERROR, "kvm-missing", "Remove it and load the KVM module again.",
-                 "%s is not KVM: it does not answer as KVM does (%s).", path, g_strerror (errno));
+    add_finding (report, HOST_FINDING_ERROR, "kvm-missing", _ ("Remove it and load the KVM module again."),
+                 _ ("%s is not KVM: it does not answer as KVM does (%s)."), path, g_strerror (errno));
   else if (version != KVM_API_VERSION)
-    add_finding (report, HOST_FINDING_ERROR, "kvm-version", "Update the host's kernel.",
-                 "%s speaks version %d of the KVM interface; version %d is needed.", path, version, KVM_API_VERSION);
+    add_finding (report, HOST_FINDING_ERROR, "kvm-version", _ ("Update the host's kernel."),
+                 _ ("%s speaks version %d of the KVM interface; version %d is needed."), path, version, KVM_API_VERSION);
   else if (check_capabilities (report, fd) && check_create (host, report, fd))
     {
       int most = ioctl (fd, KVM_CHECK_EXTENSION, KVM_CAP_MAX_VCPUS);
@@ -287,11 +305,11 @@ check_kvm (const Host *host, HostReport *report)
 
   if (report->kind == HOST_KVM_PVM)
     add_finding (report, HOST_FINDING_WARNING, "kvm-pvm",
-                 host->in_vm ? "For other guests use a host with VT-x or AMD-V, or switch on nested virtualization "
-                               "for this virtual machine."
-                             : "For other guests use a host with VT-x or AMD-V.",
-                 "KVM works here without VT-x or AMD-V (kind PVM) and emulates the kernel mode of guests: firmware "
-                 "and boot loaders run, stock kernels don't.");
+                 host->in_vm ? _ ("For other guests use a host with VT-x or AMD-V, or switch on nested virtualization "
+                               "for this virtual machine.")
+                             : _ ("For other guests use a host with VT-x or AMD-V."),
+                 _ ("KVM works here without VT-x or AMD-V (kind PVM) and emulates the kernel mode of guests: firmware "
+                 "and boot loaders run, stock kernels don't."));
 }
 
 static void
@@ -300,8 +318,8 @@ check_memory (HostReport *report)
   g_autofree char *size = g_format_size_full (report->memory_available, G_FORMAT_SIZE_IEC_UNITS);
 
   if (report->memory_available && report->memory_available < LITTLE_MEMORY)
-    add_finding (report, HOST_FINDING_WARNING, "memory-low", "End other programs, or give machines little memory.",
-                 "Only %s of memory is available.", size);
+    add_finding (report, HOST_FINDING_WARNING, "memory-low", _ ("End other programs, or give machines little memory."),
+                 _ ("Only %s of memory is available."), size);
 }
 
 /* --- the report --- */
@@ -317,8 +335,8 @@ host_check (const HostPaths *paths)
   check_kvm (&host, report);
   if (report->kind != HOST_KVM_NONE && foreign_hypervisor (&host))
     add_finding (report, HOST_FINDING_NOTE, "kvm-foreign",
-                 "Don't run its machines and Bonsai's at the same time.",
-                 "The modules of %s are loaded: while its machines run, Bonsai's may not start.",
+                 _ ("Don't run its machines and Bonsai's at the same time."),
+                 _ ("The modules of %s are loaded: while its machines run, Bonsai's may not start."),
                  foreign_hypervisor (&host));
   check_memory (report);
   g_free (host.cpuinfo);

@@ -17,9 +17,10 @@ typedef enum { HOST_FINDING_NOTE, HOST_FINDING_WARNING, HOST_FINDING_ERROR } Hos
 
 typedef struct {
   HostFindingLevel level;
-  char *id;     /* stable, for scripts: "kvm-permission", "kvm-missing", "firmware-seabios", ... */
-  char *text;   /* what is the case and why */
-  char *remedy; /* (nullable): what to do, a command if there is one */
+  char *id;      /* stable, for scripts: "kvm-permission", "kvm-missing", "firmware-seabios", ... */
+  char *text;    /* what is the case and why, in the user's language where the process has one */
+  char *remedy;  /* (nullable): what to do, so too */
+  char *command; /* (nullable): does it, as root, in a shell's words: "usermod -aG kvm nina" */
 } HostFinding;
 
 typedef struct {

@@ -89,6 +89,15 @@ check_blocked (FakeHost *host, const char *id, const char *word)
   g_assert_nonnull (strstr (blocker, word));
 }
 
+/* What one click on the host page does. */
+static void
+check_command (FakeHost *host, const char *id, const char *command)
+{
+  g_autoptr (HostReport) report = host_check (&host->paths);
+
+  g_assert_cmpstr (find (report, id)->command, ==, command);
+}
+
 static void
 test_module_missing (void)
 {
@@ -97,6 +106,8 @@ test_module_missing (void)
 
   check_blocked (intel, "kvm-module", "modprobe kvm_intel");
   check_blocked (amd, "kvm-module", "modprobe kvm_amd");
+  check_command (intel, "kvm-module", "modprobe kvm_intel");
+  check_command (amd, "kvm-module", "modprobe kvm_amd");
 }
 
 static void
@@ -105,6 +116,7 @@ test_module_without_device (void)
   g_autoptr (FakeHost) host = fake_host_new ("vmx", "snd 1 0\nkvm_intel 100 0 - Live 0x0\n", "9000000");
 
   check_blocked (host, "kvm-missing", "kvm_intel is loaded");
+  check_command (host, "kvm-missing", NULL);
 }
 
 static void
