@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/bundle/vm-consoles.h"
 #include "app/cli/cli.h"
 
 #include <errno.h>
@@ -278,10 +279,6 @@ explain_end (Console *console)
   return EXIT_STATUS_OK;
 }
 
-/* As sessions number them. */
-static const char *const ports[] = { "Serial port 1", "Serial port 2", "Serial port 3", "Serial port 4",
-                                     "Virtio console" };
-
 /* Returns: -1 if there is no such port. */
 static int
 parse_port (const char *name)
@@ -289,7 +286,7 @@ parse_port (const char *name)
   if (name == NULL)
     return 0;
   if (g_str_equal (name, "virtio"))
-    return G_N_ELEMENTS (ports) - 1;
+    return VM_CONSOLE_VIRTIO;
   return strlen (name) == 1 && name[0] >= '1' && name[0] <= '4' ? name[0] - '1' : -1;
 }
 
@@ -300,9 +297,9 @@ converse (Console *console, unsigned port)
   BonsaiState state = bonsai_session_get_state (console->session);
   Outcome outcome;
 
-  say (console, "%s of “%s”%s; Ctrl+] leaves.", ports[port], name,
+  say (console, "%s of “%s”%s; Ctrl+] leaves.", vm_console_name (port), name,
        state == BONSAI_STATE_PAUSED ? ", which is paused" : "");
-  console->is_virtio = port == G_N_ELEMENTS (ports) - 1;
+  console->is_virtio = port == VM_CONSOLE_VIRTIO;
   tell_size (console);
   set_raw (console, true);
   do

@@ -3,6 +3,7 @@
 #include "app/session/local-session-private.h"
 
 #include "app/base/error.h"
+#include "vmm/base/error.h"
 
 #define SHUTDOWN_TIMEOUT_MS 60000
 
@@ -185,6 +186,11 @@ local_session_open_serial (BonsaiSession *session, unsigned port, bool force, GT
     g_set_error (&error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s is not running", self->name);
   if (fd >= 0)
     g_task_return_int (task, fd);
+  else if (g_error_matches (error, VMM_ERROR, VMM_ERROR_BUSY))
+    {
+      g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_BUSY, "%s", error->message);
+      g_error_free (error);
+    }
   else
     g_task_return_error (task, error);
   g_object_unref (task);

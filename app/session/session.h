@@ -144,7 +144,8 @@ void bonsai_session_show_console_async (BonsaiSession *session, bool show, GCanc
 gboolean bonsai_session_show_console_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 bool bonsai_session_get_console_open (BonsaiSession *session);
 
-/* Serial port @port (0: COM1) of kind "console". @force: whoever has it open loses it.
+/* Serial port @port (0: COM1) of kind "console", or the virtio console (4). @force: whoever has it open loses it;
+ * else BONSAI_ERROR_BUSY.
  * finish returns: a socket, the caller's, that gives the guest's output, the last of it first, and takes its input; or
  * -1. */
 void bonsai_session_open_serial_async (BonsaiSession *session, unsigned port, bool force,

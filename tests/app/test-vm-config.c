@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/base/error.h"
 #include "app/bundle/vm-config.h"
+#include "app/bundle/vm-consoles.h"
 #include "app/bundle/vm-limits.h"
 #include "app/snapshot/clone-hook.h"
 
@@ -579,6 +580,27 @@ test_desktop (void)
   g_assert_null (strstr (text, "autostart"));
 }
 
+static void
+test_consoles (void)
+{
+  g_autoptr (VmConfig) config = vm_config_new ("Talker");
+
+  for (unsigned port = 0; port < VM_N_CONSOLES; port++)
+    g_assert_true (vm_config_has_console (config, port));
+  g_assert_false (vm_config_has_console (config, VM_N_CONSOLES));
+  for (unsigned port = 0; port < VM_CONSOLE_VIRTIO; port++)
+    vm_config_add_serial (config, "log/serial.txt");
+  g_assert_false (vm_config_has_console (config, 0));
+  g_assert_true (vm_config_has_console (config, VM_CONSOLE_VIRTIO));
+  g_assert_false (vm_config_has_serial_console (config));
+  g_assert_cmpuint (vm_config_best_console (config), ==, 3);
+  ((VmSerial *)g_ptr_array_index (config->serials, 1))->kind = SERIAL_NONE;
+  g_assert_cmpuint (vm_config_best_console (config), ==, 1);
+  vm_config_make_console (config, 1);
+  g_assert_true (vm_config_has_console (config, 1) && vm_config_has_serial_console (config));
+  g_assert_true (vm_config_check (config, NULL));
+}
+
 int
 main (int argc, char **argv)
 {
@@ -603,6 +625,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vm-config/spec", test_spec);
   g_test_add_func ("/vm-config/chips", test_chips);
   g_test_add_func ("/vm-config/clone", test_clone);
+  g_test_add_func ("/vm-config/consoles", test_consoles);
   g_test_add_func ("/vm-config/desktop", test_desktop);
   return g_test_run ();
 }

@@ -6,6 +6,7 @@
 #include "ui/machine/machine-actions.h"
 #include "ui/machine/overview-page.h"
 #include "ui/machine/settings-page.h"
+#include "ui/machine/terminal-page.h"
 #include "ui/snapshot/snapshot-page.h"
 
 struct _BonsaiMachinePage {
@@ -18,6 +19,7 @@ struct _BonsaiMachinePage {
   AdwViewStack *stack;
   BonsaiOverviewPage *overview;
   BonsaiSnapshotPage *snapshots;
+  BonsaiTerminalPage *terminal;
   BonsaiSettingsPage *settings;
 };
 
@@ -43,6 +45,7 @@ bonsai_machine_page_set_vm (BonsaiMachinePage *self, BonsaiVm *vm)
   gtk_widget_insert_action_group (GTK_WIDGET (self), "vm", vm ? bonsai_machine_actions_get (vm) : NULL);
   bonsai_overview_page_set_vm (self->overview, vm);
   bonsai_snapshot_page_set_vm (self->snapshots, self->library, vm);
+  bonsai_terminal_page_set_vm (self->terminal, vm);
   bonsai_settings_page_set_vm (self->settings, vm);
   if (!vm)
     return;
@@ -120,11 +123,13 @@ bonsai_machine_page_class_init (BonsaiMachinePageClass *klass)
   g_type_ensure (BONSAI_TYPE_OVERVIEW_PAGE);
   g_type_ensure (BONSAI_TYPE_SETTINGS_PAGE);
   g_type_ensure (BONSAI_TYPE_SNAPSHOT_PAGE);
+  g_type_ensure (BONSAI_TYPE_TERMINAL_PAGE);
   gtk_widget_class_set_template_from_resource (widget_class, UI_RESOURCE "machine/machine-page.ui");
   gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, switcher_title);
   gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, stack);
   gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, overview);
   gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, snapshots);
+  gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, terminal);
   gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, settings);
   gtk_widget_class_install_action (widget_class, "page.show", "s", on_show_tab);
 }

@@ -22,7 +22,7 @@ void bonsai_machine_page_set_vm (BonsaiMachinePage *self, BonsaiVm *vm);
 /* (nullable) (transfer none) */
 BonsaiVm *bonsai_machine_page_get_vm (BonsaiMachinePage *self);
 
-/* @name: "overview", "snapshots" or "settings" */
+/* @name: "overview", "snapshots", "text-console" or "settings" */
 void bonsai_machine_page_show_tab (BonsaiMachinePage *self, const char *name);
 
 G_END_DECLS
