@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/cli/cli.h"
+#include "app/cli/stats-history.h"
 
 #define PERIOD_MS    1000
 #define HEADER_EVERY 20 /* lines of --watch */
@@ -159,21 +159,36 @@ static int
 run_stats (const Verb *verb, int argc, char **argv)
 {
   gboolean json = false, watched = false;
+  g_auto (StatsHistory) history = { 0 };
   int status;
   const GOptionEntry entries[] = {
     { "watch", 0, 0, G_OPTION_ARG_NONE, &watched, "A line each second, until the machine ends", NULL },
+    { "host", 0, 0, G_OPTION_ARG_NONE, &history.host, "The history of this host", NULL },
+    { "from", 0, 0, G_OPTION_ARG_STRING, &history.from,
+      "History from then on: how long ago (90m, 3h, 7d), or a date (2026-11-02, 2026-11-02T17:30)", "TIME" },
+    { "to", 0, 0, G_OPTION_ARG_STRING, &history.to, "... until then; now unless given", "TIME" },
+    { "step", 0, 0, G_OPTION_ARG_INT, &history.step, "... in steps of so many seconds or the next longer",
+      "SECONDS" },
+    { "csv", 0, 0, G_OPTION_ARG_NONE, &history.csv, "Print history as CSV", NULL },
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL },
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (BonsaiSession) session = NULL;
   GError *error = NULL;
 
-  if (!cli_parse (verb, entries, &argc, &argv, 1, 1, &status))
+  if (!cli_parse (verb, entries, &argc, &argv, 0, 1, &status))
     return status;
+  if ((argc == 1) != history.host)
+    return cli_usage (verb, history.host ? "--host has no NAME" : "something is missing");
+  if (watched && stats_history_is_wanted (&history))
+    return cli_usage (verb, "--watch shows what is, not what was");
+  if (stats_history_is_wanted (&history))
+    return stats_history_print (&history, argv[1], json);
   session = cli_find_session (argv[1], &error);
   if (session == NULL)
     return cli_fail (error);
   return watched ? watch (session, json) : show (session, json);
 }
 
-const Verb verb_stats = { "stats", "NAME", "Show what a running machine uses of the host", run_stats };
+const Verb verb_stats = { "stats", "[NAME]",
+                          "Show what a running machine uses of the host, or used, for a year", run_stats };

@@ -5,6 +5,7 @@
 #include "app/base/error.h"
 #include "app/bundle/bundle-private.h"
 #include "app/bundle/bundle.h"
+#include "app/history/history-store.h"
 #include "app/library/library-private.h"
 #include "app/snapshot/clone.h"
 #include "app/snapshot/snapshot-guard.h"
@@ -208,7 +209,13 @@ static void
 purge_conclude (BonsaiLibrary *self, const Purge *purge)
 {
   for (guint i = 0; i < purge->gone->len; i++)
-    forget_clone (self, g_ptr_array_index (purge->gone, i));
+    {
+      const VmConfig *config = g_ptr_array_index (purge->gone, i);
+
+      forget_clone (self, config);
+      if (bonsai_library_find (self, config->uuid) == NULL)
+        history_store_remove (config->uuid);
+    }
 }
 
 gboolean

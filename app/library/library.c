@@ -121,7 +121,7 @@ bonsai_library_watch (BonsaiLibrary *self, BonsaiVm *vm)
 static BonsaiVm *
 add (BonsaiLibrary *self, const char *path)
 {
-  g_autoptr (BonsaiVm) vm = bonsai_vm_new (path, self->consoles);
+  g_autoptr (BonsaiVm) vm = bonsai_vm_new (path, self->consoles, self->recorder);
 
   g_signal_connect (vm, "notify::name", G_CALLBACK (on_name_changed), self);
   g_signal_connect_swapped (vm, "notify::uuid", G_CALLBACK (schedule_refresh), self);
@@ -328,6 +328,7 @@ bonsai_library_finalize (GObject *object)
   g_ptr_array_unref (self->vms);
   g_hash_table_unref (self->monitors);
   consoles_unref (self->consoles);
+  recorder_unref (self->recorder);
   g_free (self->folder);
   G_OBJECT_CLASS (bonsai_library_parent_class)->finalize (object);
 }
@@ -343,6 +344,7 @@ static void
 bonsai_library_init (BonsaiLibrary *self)
 {
   self->consoles = consoles_new (NULL);
+  self->recorder = recorder_new ();
   self->vms = g_ptr_array_new_with_free_func (g_object_unref);
   self->monitors = g_hash_table_new_full (NULL, NULL, NULL, g_object_unref);
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/bundle/bundle.h"
+#include "app/history/recorder.h"
 #include "app/session/consoles.h"
 #include "app/session/local-session.h"
 #include "app/session/session-server.h"
@@ -16,6 +17,7 @@ struct _BonsaiVm {
 
   char *path;
   Consoles *consoles;
+  Recorder *recorder; /* of machines that are hosted here */
   VmConfig *config; /* NULL: broken */
   char *trouble;    /* why it is broken */
   char *conflict;   /* set by the library: another bundle has the same UUID */
@@ -53,7 +55,7 @@ struct _BonsaiVm {
   guint snapshot_news;                /* a source, or 0 */
 };
 
-BonsaiVm *bonsai_vm_new (const char *path, Consoles *consoles);
+BonsaiVm *bonsai_vm_new (const char *path, Consoles *consoles, Recorder *recorder);
 
 /* Reads the bundle again: description, last run, and whether another process runs it. */
 void bonsai_vm_reload (BonsaiVm *vm);

@@ -130,6 +130,7 @@ bonsai_vm_conclude_run (BonsaiVm *self)
   if (self->concluding)
     return;
   self->concluding = true;
+  recorder_remove (self->recorder, self->session);
   bundle_run_clear (&self->last_run);
   self->last_run = (BundleRun){
     .state = bonsai_session_get_state (self->session),
@@ -212,6 +213,7 @@ started_here (GObject *source, GAsyncResult *result, gpointer data)
   /* Others look for the socket when they read this. */
   self->last_run.state = BONSAI_STATE_RUNNING;
   bundle_write_run (self->path, &self->last_run, NULL);
+  recorder_add (self->recorder, BONSAI_SESSION (session));
   bonsai_vm_set_session (self, g_object_ref (BONSAI_SESSION (session)));
   if ((flags & BONSAI_START_HEADLESS) == 0 && bonsai_vm_get_session (self) != NULL)
     bonsai_session_show_console_async (self->session, true, NULL, console_shown, g_steal_pointer (&task));

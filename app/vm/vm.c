@@ -158,6 +158,7 @@ bonsai_vm_drop_session (BonsaiVm *self)
   if (self->session == NULL)
     return;
   g_signal_handlers_disconnect_by_data (self->session, self);
+  recorder_remove (self->recorder, self->session);
   if (LOCAL_IS_SESSION (self->session))
     local_session_set_keeper (LOCAL_SESSION (self->session), NULL, NULL);
   g_clear_object (&self->session);
@@ -499,12 +500,13 @@ bonsai_vm_show_console_finish (BonsaiVm *self, GAsyncResult *result, GError **er
 /* --- the object --- */
 
 BonsaiVm *
-bonsai_vm_new (const char *path, Consoles *consoles)
+bonsai_vm_new (const char *path, Consoles *consoles, Recorder *recorder)
 {
   BonsaiVm *self = g_object_new (BONSAI_TYPE_VM, NULL);
 
   self->path = g_strdup (path);
   self->consoles = consoles_ref (consoles);
+  self->recorder = recorder_ref (recorder);
   bonsai_vm_reload (self);
   return self;
 }
@@ -572,6 +574,7 @@ bonsai_vm_finalize (GObject *object)
   g_clear_pointer (&self->thumbnail, surface_unref);
   g_clear_pointer (&self->config, vm_config_free);
   g_clear_pointer (&self->consoles, consoles_unref);
+  g_clear_pointer (&self->recorder, recorder_unref);
   bundle_run_clear (&self->last_run);
   g_hash_table_unref (self->secrets);
   image_keys_free (self->keys);

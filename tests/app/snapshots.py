@@ -43,7 +43,8 @@ class Library:
         self.chance = chance
         self.scratch = tempfile.mkdtemp(prefix="bonsai-snapshots-")
         self.folder = folder or self.scratch + "/library"
-        os.environ.update(BONSAI_LIBRARY=self.folder, XDG_RUNTIME_DIR=self.scratch + "/run", LC_ALL="C.UTF-8")
+        os.environ.update(BONSAI_LIBRARY=self.folder, XDG_RUNTIME_DIR=self.scratch + "/run",
+                          XDG_STATE_HOME=self.scratch + "/state", LC_ALL="C.UTF-8")
         os.mkdir(self.scratch + "/run", 0o700)
         self.kernel = self.scratch + "/kernel"
         address, flags, magic = 0x100000, 0x10000, 0x1badb002  # Multiboot 0.6.96, section 3.1

@@ -26,7 +26,8 @@ LEAVE = b"\x1d"  # Ctrl+]
 PATIENCE = 60  # seconds
 
 scratch = tempfile.mkdtemp(prefix="bonsai-console-")
-os.environ.update(BONSAI_LIBRARY=scratch + "/library", XDG_RUNTIME_DIR=scratch + "/run", G_DEBUG="fatal-criticals",
+os.environ.update(BONSAI_LIBRARY=scratch + "/library", XDG_RUNTIME_DIR=scratch + "/run",
+                  XDG_STATE_HOME=scratch + "/state", G_DEBUG="fatal-criticals",
                   LC_ALL="C.UTF-8")
 os.mkdir(scratch + "/run", 0o700)
 

@@ -17,7 +17,7 @@ NESTED = ("disk", "guest", "snapshot", "template")
 scratch = tempfile.mkdtemp(prefix="bonsai-completion-")
 os.symlink(BONSAI, scratch + "/bonsai")
 os.environ.update(PATH=scratch + ":" + os.environ["PATH"], BONSAI_LIBRARY=scratch + "/library", HOME=scratch,
-                  XDG_RUNTIME_DIR=scratch, XDG_CONFIG_HOME=scratch + "/config", XDG_DATA_HOME=scratch + "/data",
+                  XDG_RUNTIME_DIR=scratch, XDG_STATE_HOME=scratch + "/state", XDG_CONFIG_HOME=scratch + "/config", XDG_DATA_HOME=scratch + "/data",
                   LC_ALL="C.UTF-8")
 
 

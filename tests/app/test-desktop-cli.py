@@ -20,6 +20,7 @@ OK, USAGE, ERROR = 0, 2, 4
 scratch = tempfile.mkdtemp(prefix="bonsai-desktop-cli-")
 os.environ.update(
     XDG_RUNTIME_DIR=scratch + "/run",
+    XDG_STATE_HOME=scratch + "/state",
     XDG_DATA_HOME=scratch + "/data",
     XDG_CONFIG_HOME=scratch + "/config",
     G_DEBUG="fatal-criticals",

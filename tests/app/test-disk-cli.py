@@ -43,6 +43,7 @@ scratch = tempfile.mkdtemp(prefix="bonsai-disk-")
 os.environ.update(
     BONSAI_LIBRARY=scratch + "/library",
     XDG_RUNTIME_DIR=scratch + "/run",
+    XDG_STATE_HOME=scratch + "/state",
     XDG_DATA_HOME=scratch + "/data",
     G_DEBUG="fatal-criticals",
     LC_ALL="C.UTF-8",

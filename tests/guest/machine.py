@@ -146,7 +146,8 @@ class BonsaiMachine(Machine):
         self.library.mkdir()
         self.runtime = self.scratch / "run"
         self.runtime.mkdir(mode=0o700)
-        self.environment = dict(os.environ, BONSAI_LIBRARY=str(self.library), XDG_RUNTIME_DIR=str(self.runtime))
+        self.environment = dict(os.environ, BONSAI_LIBRARY=str(self.library), XDG_RUNTIME_DIR=str(self.runtime),
+                                XDG_STATE_HOME=str(self.runtime))
         self.session = None
 
     def bonsai(self, *arguments, check=True, timeout=60):
