@@ -15,6 +15,8 @@ typedef struct {
   char *path;
   gint64 begun;  /* monotonic µs */
   guint64 pause; /* ns: for how long the other machine's guest stood */
+  bool starts;   /* instant clones run at once */
+  char *loan;    /* (nullable): where the machine's memory is lent to them */
 } Clone;
 
 static bool
@@ -41,11 +43,13 @@ take_base (Clone *clone, bool progress, GError **error)
   if (snapshots->machine.session == NULL)
     return snapshot_take (snapshots->bundle, &what, error);
   g_variant_dict_insert (&arguments, "name", "s", name);
-  result = cli_ask_for_change (snapshots, "take", &arguments, progress, error);
+  result = cli_ask_for_change (snapshots, clone->how.instant && clone->starts ? "lend" : "take", &arguments,
+                               progress, error);
   if (result != NULL)
     {
       g_variant_lookup (result, "id", "s", &id);
       g_variant_lookup (result, "pause", "t", &clone->pause);
+      g_variant_lookup (result, "loan", "s", &clone->loan);
     }
   return id;
 }
@@ -125,6 +129,7 @@ clone_instantly (Clone *clone, InstantClone *how, bool json)
   GError *error = NULL;
 
   how->node = clone->how.node;
+  how->loan = clone->loan;
   how->name = clone->how.name;
   how->hook = clone->how.hook;
   bonsai_library_clone_instantly_async (machine->library, machine->vm, how, NULL, cli_wait_ready, &wait);
@@ -175,7 +180,8 @@ run_clone (const Verb *verb, int argc, char **argv)
 {
   gboolean linked = false, instant = false, headless = false, no_start = false, json = false,
            progress = false;
-  g_autofree char *wanted = NULL, *hook = NULL, *id = NULL, *name = NULL, *folder = NULL, *path = NULL;
+  g_autofree char *wanted = NULL, *hook = NULL, *id = NULL, *name = NULL, *folder = NULL, *path = NULL,
+                  *loan = NULL;
   int count = 1, status;
   const GOptionEntry entries[] = {
     { "linked", 'l', 0, G_OPTION_ARG_NONE, &linked,
@@ -211,8 +217,10 @@ run_clone (const Verb *verb, int argc, char **argv)
   folder = g_strdup (bonsai_library_get_folder (snapshots.machine.library));
   clone.folder = folder;
   clone.how = (CloneHow){ .name = name, .linked = linked || instant, .instant = instant, .hook = hook };
+  clone.starts = !no_start;
   if (!choose_node (&clone, wanted, progress, &id, &error))
     return cli_fail (error);
+  loan = clone.loan;
   clone.how.node = id;
   if (instant)
     return clone_instantly (

@@ -239,7 +239,7 @@ run_start (const Verb *verb, int argc, char **argv)
   gboolean headless = false, foreground = false, boot_menu = false, discard_state = false;
   g_auto (CliSecret) secret = { 0 };
   g_auto (GStrv) disk_secrets = NULL;
-  int status_fd = -1, status;
+  int status_fd = -1, borrowed_fd = -1, status;
   const GOptionEntry entries[] = {
     { "headless", 0, 0, G_OPTION_ARG_NONE, &headless, "Without a console window", NULL },
     { "boot-menu", 0, 0, G_OPTION_ARG_NONE, &boot_menu,
@@ -250,6 +250,7 @@ run_start (const Verb *verb, int argc, char **argv)
       NULL },
     CLI_SECRET_OPTIONS (&secret, "", "its encrypted disks"),
     { "disk-secret-fd", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_STRING_ARRAY, &disk_secrets, NULL, "DISK:FD" },
+    { "borrowed-fd", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT, &borrowed_fd, NULL, "FD" },
     { "status-fd", 0, G_OPTION_FLAG_HIDDEN, G_OPTION_ARG_INT, &status_fd, NULL, "FD" },
     G_OPTION_ENTRY_NULL,
   };
@@ -271,6 +272,8 @@ run_start (const Verb *verb, int argc, char **argv)
     return cli_fail (error);
   if (bonsai_vm_get_session (vm) != NULL && !headless && !foreground)
     return show_running (vm);
+  if (foreground && borrowed_fd >= 0)
+    bonsai_vm_set_borrowed (vm, borrowed_fd);
   if (!take_secrets (vm, disk_secrets, &error)
       || (status_fd < 0 && bonsai_vm_get_session (vm) == NULL && !unlock (vm, &secret, &error)))
     {

@@ -3,11 +3,15 @@
 
 #include "app/base/error.h"
 #include "app/snapshot/clone.h"
+#include "vmm/loan/loan-client.h"
+
+#include <unistd.h>
 
 typedef struct {
   char *bundle, *folder; /* the other machine's, the library's */
   char *node, *name, *hook;
   InstantClone how;
+  int lender; /* of memory; -1: it is the snapshot's */
   char *next; /* the name of the one that is being made */
   GPtrArray *made;
   unsigned n_starting;
@@ -22,6 +26,8 @@ clones_free (gpointer data)
 
   g_clear_pointer (&clones->made, g_ptr_array_unref);
   g_clear_error (&clones->failure);
+  if (clones->lender >= 0)
+    close (clones->lender);
   g_free (clones->bundle);
   g_free (clones->folder);
   g_free (clones->node);
@@ -91,7 +97,12 @@ make_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
 {
   Clones *clones = data;
   const CloneHow how = {
-    .name = clones->next, .node = clones->node, .linked = true, .instant = true, .hook = clones->hook
+    .name = clones->next,
+    .node = clones->node,
+    .linked = true,
+    .instant = true,
+    .borrows = clones->lender >= 0,
+    .hook = clones->hook
   };
   GError *error = NULL;
   char *path = clone_make (clones->bundle, clones->folder, &how, &error);
@@ -141,6 +152,8 @@ made (GObject *source, GAsyncResult *result, gpointer data)
   if (clones->how.start)
     {
       clones->n_starting++;
+      if (clones->lender >= 0)
+        bonsai_vm_borrow (vm, clones->lender, clones->made->len == clones->how.count);
       bonsai_vm_start_async (vm, clones->how.flags | BONSAI_START_OWN_PROCESS, NULL, started,
                              g_object_ref (task));
     }
@@ -179,6 +192,7 @@ bonsai_library_clone_instantly_async (BonsaiLibrary *library, BonsaiVm *origin, 
 {
   g_autoptr (GTask) task = g_task_new (library, cancellable, callback, data);
   Clones *clones = g_new0 (Clones, 1);
+  GError *error = NULL;
 
   clones->how = *how;
   clones->bundle = g_strdup (bonsai_vm_get_path (origin));
@@ -187,8 +201,14 @@ bonsai_library_clone_instantly_async (BonsaiLibrary *library, BonsaiVm *origin, 
   clones->name = g_strdup (how->name);
   clones->hook = g_strdup (how->hook);
   clones->made = g_ptr_array_new_with_free_func (made_free);
+  clones->lender = -1;
   g_task_set_task_data (task, clones, clones_free);
   g_task_set_check_cancellable (task, FALSE);
+  if (how->loan != NULL && (clones->lender = loan_connect (how->loan, &error)) < 0)
+    {
+      g_task_return_error (task, error);
+      return;
+    }
   make_next (task);
 }
 

@@ -7,13 +7,15 @@ G_BEGIN_DECLS
 
 /*
  * Instant clones: machines that go on from where another one's guest was. Memory and disks are the
- * snapshot's, copied as each writes to them. Of a machine that runs a snapshot is taken before
- * (ChangeSnapshots "take").
+ * snapshot's, copied as each writes to them. Of a machine that runs a snapshot is taken before (ChangeSnapshots
+ * "take"), or, for clones that run at once, of its disks alone, while its memory is lent to them ("lend").
  *
  * Threading: the library's main context.
  */
 typedef struct {
-  const char *node; /* id of the live snapshot as which they begin */
+  const char *node; /* id of the snapshot as which they begin */
+  const char *loan; /* (nullable): where its memory is lent (ChangeSnapshots "lend"), for those that are started;
+                       NULL: it is a live snapshot */
   const char *name; /* of the first one, if it isn't taken; the others are "NAME 2", … */
   unsigned count;
   const char *hook; /* (nullable): for the guests' shells (app/snapshot/clone-hook.h) */

@@ -50,6 +50,7 @@ struct _LocalSession {
   void *keeper_data;
   GMutex description_lock; /* of vm.json and the tree of snapshots: who writes them */
   char *resume;            /* the folder with the state that the start goes on from, or NULL */
+  int borrowed;            /* what the memory with which the start goes on was lent with, or -1 */
   SnapshotWork *snapshot;  /* what is done with the tree, or NULL */
   GQueue snapshot_requests; /* what comes after it */
   GQueue settling;          /* of GTask: who waits for the end of @snapshot */

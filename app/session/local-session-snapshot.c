@@ -309,6 +309,13 @@ take (SnapshotWork *work)
   snapshot_work_take (work, argument (work, "name"), argument (work, "note"), snapshot_work_done);
 }
 
+static void
+lend (SnapshotWork *work)
+{
+  work->disks_only = work->lends = true;
+  snapshot_work_take (work, argument (work, "name"), NULL, snapshot_work_done);
+}
+
 /* --- what is asked --- */
 
 typedef struct {
@@ -323,6 +330,7 @@ static const struct Operation {
   bool uses_layers; /* work on disks' layers must have ended */
 } operations[] = {
   { "take", take, { { "name", "s", false }, { "note", "s", false }, { "disks-only", "b", false } }, true },
+  { "lend", lend, { { "name", "s", false } }, true },
   { "restore",
     snapshot_work_restore,
     { { "node", "s", true }, { "paused", "b", false }, { "take-first", "s", false } },

@@ -5,7 +5,9 @@
 #include "app/base/error.h"
 #include "app/bundle/bundle-private.h"
 #include "app/bundle/bundle.h"
+#include "app/session/runtime-dir.h"
 #include "devices/image/chain.h"
+#include "vmm/machine/machine-loan.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -99,6 +101,7 @@ at_instant (void *data, GError **error)
   SnapshotWork *work = data;
   g_autoptr (GError) failure = NULL;
 
+  work->has_stood = true;
   if (push_layers (work, &failure) && copy_nvram (work, &failure))
     return true;
   g_propagate_error (error, g_steal_pointer (&failure));
@@ -253,6 +256,42 @@ hold_disks (SnapshotWork *work, GError **error)
   return true;
 }
 
+/* The clones' processes have the memory from a fork of this one: nothing is written. */
+static bool
+lend_memory (SnapshotWork *work, GError **error)
+{
+  g_autofree char *path = runtime_dir_loan (snapshot_draft_get_id (work->draft));
+  int64_t stood = 0;
+  const MachineLoan loan = { .socket_path = path, .at_instant = at_instant, .data = work, .stood = &stood };
+
+  if (g_cancellable_set_error_if_cancelled (work->cancellable, error) || !runtime_dir_ensure (error)
+      || !machine_lend (pc_machine (work->session->pc), &loan, error))
+    return false;
+  g_variant_dict_insert (&work->result, "pause", "t", (guint64)stood);
+  g_variant_dict_insert (&work->result, "loan", "s", path);
+  return true;
+}
+
+static bool
+begin_disks (SnapshotWork *work, GError **error)
+{
+  g_autoptr (GError) failure = NULL;
+
+  if (!work->lends)
+    return hold_disks (work, error);
+  if (lend_memory (work, &failure))
+    return true;
+  if (work->has_stood || g_cancellable_is_cancelled (work->cancellable))
+    {
+      g_propagate_error (error, g_steal_pointer (&failure));
+      return false;
+    }
+  g_info ("%s: memory is written instead of lent: %s", work->session->name, failure->message);
+  snapshot_draft_keep_memory (work->draft);
+  work->disks_only = false;
+  return true;
+}
+
 static bool
 begin_take (SnapshotWork *work, GError **error)
 {
@@ -263,7 +302,9 @@ begin_take (SnapshotWork *work, GError **error)
 
   /* So that there is little to flush when the guest stands, where a failure counts. */
   pc_flush_disks (work->session->pc, NULL);
-  return work->disks_only ? hold_disks (work, error) : begin_picture (work, &picture, error);
+  if (work->disks_only && !begin_disks (work, error))
+    return false;
+  return work->disks_only || begin_picture (work, &picture, error);
 }
 
 static void

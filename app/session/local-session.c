@@ -5,6 +5,7 @@
 #include "app/session/exit-status.h"
 #include "app/session/session-waiters.h"
 #include "app/session/snapshot-clock.h"
+#include "vmm/machine/machine-loan.h"
 
 #include <glib/gi18n.h>
 #include <unistd.h>
@@ -362,6 +363,8 @@ build_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *canc
 
   if (pc != NULL && self->resume != NULL && !local_session_restore_state (self, pc, &error))
     g_clear_pointer (&pc, pc_free);
+  if (pc != NULL && self->borrowed >= 0 && !machine_borrow (pc_machine (pc), self->borrowed, &error))
+    g_clear_pointer (&pc, pc_free);
   if (pc == NULL)
     {
       g_task_return_error (task, error);
@@ -390,7 +393,7 @@ built (GObject *source, GAsyncResult *result, gpointer data)
   session_waiters_add (self->waiters, g_steal_pointer (&task), SESSION_WAIT_RUNNING, 0);
   if (self->resume != NULL && self->keeper != NULL)
     self->keeper->description_changed (self->keeper_data);
-  self->guest_is_late = self->resume != NULL;
+  self->guest_is_late = self->resume != NULL || self->borrowed >= 0;
   snapshot_clock_set_last (self->clock, self->last_scheduled);
   local_session_open_agent (self);
   machine_run (pc_machine (self->pc));
@@ -534,6 +537,12 @@ local_session_set_resume (LocalSession *self, const char *folder)
   self->resume = g_strdup (folder);
 }
 
+void
+local_session_set_borrowed (LocalSession *self, int contents)
+{
+  self->borrowed = contents;
+}
+
 bool
 local_session_had_window (LocalSession *self)
 {
@@ -585,6 +594,8 @@ local_session_finalize (GObject *object)
   g_free (self->message);
   g_free (self->trouble_text);
   g_free (self->resume);
+  if (self->borrowed >= 0)
+    close (self->borrowed);
   g_clear_pointer (&self->shown_clip, clip_unref);
   local_session_forget_events (self);
   local_session_drop_snapshot_requests (self);
@@ -614,6 +625,7 @@ local_session_init (LocalSession *self)
   g_mutex_init (&self->description_lock);
   self->disk_work = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_object_unref);
   self->state = BONSAI_STATE_STARTING;
+  self->borrowed = -1;
   self->relay = relay_new (G_OBJECT (self));
   self->waiters = session_waiters_new (shutdown_timed_out, self);
   self->clock = snapshot_clock_new (on_snapshot_due, self);

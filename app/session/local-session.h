@@ -19,6 +19,10 @@ LocalSession *local_session_new (MachineSpec *spec, Consoles *consoles);
  * names, instead of booting. If that fails so does the start, and nothing is lost. */
 void local_session_set_resume (LocalSession *session, const char *folder);
 
+/* Before the start: this process was started by a lender, whose contents these are (transfer full)
+ * (vmm/machine/machine-loan.h): the machine goes on with what was lent, instead of booting. */
+void local_session_set_borrowed (LocalSession *session, int contents);
+
 /* From now on snapshots are taken by that while it runs. */
 void local_session_set_schedule (LocalSession *session, const VmSchedule *schedule);
 

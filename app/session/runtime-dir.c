@@ -43,6 +43,14 @@ runtime_dir_socket (const char *uuid)
 }
 
 char *
+runtime_dir_loan (const char *id)
+{
+  g_autofree char *folder = runtime_dir_path ();
+
+  return g_strdup_printf ("%s/%s.loan", folder, id);
+}
+
+char *
 runtime_dir_uuid_of (const char *socket_path)
 {
   g_autofree char *name = g_path_get_basename (socket_path);

@@ -19,6 +19,10 @@ gboolean runtime_dir_ensure (GError **error);
 /* The socket of the machine with @uuid. (transfer full) */
 char *runtime_dir_socket (const char *uuid);
 
+/* The socket of a process that lends the memory of a machine, to clones that lie on the snapshot @id.
+ * (transfer full) */
+char *runtime_dir_loan (const char *id);
+
 /* UUIDs of all sockets there; whether someone answers is another question. (transfer full) */
 char **runtime_dir_list (void);
 

@@ -28,6 +28,8 @@ struct SnapshotWork {
   bool scheduled;    /* the clock asks for it */
   bool goes_along;   /* it is to appear when the machine has gone back: @draft is kept until then */
   bool disks_only;
+  bool lends;     /* ... and the memory is lent to clones at once, rather than written */
+  bool has_stood; /* the instant was */
   VmSchedule schedule; /* which stay after it */
   void (*then) (SnapshotWork *work, GError *error);
   SnapshotDraft *draft;

@@ -6,6 +6,7 @@
 #include "app/install/install-end.h"
 #include "app/snapshot/snapshot-private.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -76,7 +77,8 @@ let_go_on (const Clone *clone, VmConfig *config)
 {
   g_autofree char *state = g_build_filename (clone->tree->bundle, SNAPSHOT_FOLDER, clone->node->id, NULL);
 
-  vm_config_set (&config->resume, state);
+  if (!clone->how->borrows)
+    vm_config_set (&config->resume, state);
   vm_config_set (&config->clone_hook, clone->how->hook != NULL ? clone->how->hook : "");
   keep_apart (&config->sound_record);
   for (guint i = 0; i < config->serials->len; i++)
@@ -207,6 +209,19 @@ fill_disk (const Clone *clone, const char *folder, const VmDisk *disk, GError **
                     disk, error);
 }
 
+/* Until it runs; its next start, should it never come to that, boots. */
+static bool
+say_lost (const char *folder, GError **error)
+{
+  const BundleRun run
+    = { .state = BONSAI_STATE_STOPPED,
+        .reason = BONSAI_REASON_ENGINE_ERROR,
+        .exit_status = 4,
+        .message = (char *)N_ ("The memory with which this clone was to go on is lost; it boots from its disks") };
+
+  return bundle_write_run (folder, &run, error);
+}
+
 static bool
 fill (const char *folder, void *data, GError **error)
 {
@@ -220,6 +235,8 @@ fill (const char *folder, void *data, GError **error)
       if (snapshot_disk_has_layers (disk) && !fill_disk (clone, folder, disk, error))
         return false;
     }
+  if (clone->how->borrows && !say_lost (folder, error))
+    return false;
   return clone->nvram == NULL || snapshot_copy_file (clone->nvram, nvram, error);
 }
 
@@ -299,7 +316,7 @@ read_origin (Clone *clone, const char *bundle, GError **error)
         return false;
       clone->nvram = snapshot_tree_path (clone->tree, clone->node, SNAPSHOT_NVRAM_FILE);
     }
-  if (clone->how->instant && clone->node->kind != SNAPSHOT_LIVE)
+  if (clone->how->instant && !clone->how->borrows && clone->node->kind != SNAPSHOT_LIVE)
     {
       g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
                    "The snapshot “%s” has no memory from which a clone could go on; it can be one that boots "

@@ -19,6 +19,8 @@ typedef struct {
   bool linked;      /* its disks lie on the snapshot's layers, which stay as long as it does: it is there at
                        once, and takes no room. False: it has a copy of all */
   bool instant; /* linked, and its guest goes on from where the snapshot's was, which must be a live one */
+  bool borrows; /* instant, but with memory that is lent to its start (vmm/machine/machine-loan.h), so that the
+                   snapshot needs none. Any other start boots it, as after a power failure */
   const char *hook;    /* (nullable): of an instant one: what its guest's shell is to run (clone-hook.h) */
   const ImageJob *job; /* (nullable) */
 } CloneHow;

@@ -240,6 +240,12 @@ snapshot_draft_get_nvram (const SnapshotDraft *draft)
   return draft->nvram;
 }
 
+void
+snapshot_draft_keep_memory (SnapshotDraft *draft)
+{
+  draft->node->kind = SNAPSHOT_LIVE;
+}
+
 /* --- the layers' names --- */
 
 /* Its owner may have edited vm.json, or detached a disk, since it was read. */

@@ -57,6 +57,9 @@ const char *snapshot_draft_get_parent_index (const SnapshotDraft *draft);
 /* (nullable): the file with the firmware's variables, to be copied to SNAPSHOT_NVRAM_FILE at the instant. */
 const char *snapshot_draft_get_nvram (const SnapshotDraft *draft);
 
+/* The node is to have the guest's memory after all; before its commit. */
+void snapshot_draft_keep_memory (SnapshotDraft *draft);
+
 bool snapshot_draft_name_layers (SnapshotDraft *draft, GError **error);
 
 /* The layer is the disk's top now; what lies below is never written again. */

@@ -40,6 +40,10 @@ struct _BonsaiVm {
   BundleLock *lock;      /* hosted here */
   GCancellable *meeting; /* connecting to another host */
 
+  int lender;    /* of whose memory the next start's process is to be a fork; or -1 */
+  bool is_last_loan; /* ... and no other's after it */
+  int borrowed;  /* what the lender that started this process gave it, for the next start here; or -1 */
+
   GHashTable *secrets;   /* disk → GBytes: passphrases for the next start */
   ImageKeys *keys;       /* what was derived from them while they were tried; or NULL */
 
@@ -92,6 +96,10 @@ bool bonsai_vm_check_idle (BonsaiVm *vm, GError **error);
 /* vm-watch.c: the tree of snapshots may have changed. */
 void bonsai_vm_tell_snapshots (BonsaiVm *vm);
 void bonsai_vm_unwatch_snapshots (BonsaiVm *vm);
+
+/* vm-borrow.c: lets the lender start @argv, with @status_fd as STATUS_FD, and what it lends as the argument's
+ * "--borrowed-fd". */
+bool bonsai_vm_start_by_lender (BonsaiVm *vm, GPtrArray *argv, int status_fd, GError **error);
 
 /* vm-network.c: of bonsai_vm_keeper. */
 bool bonsai_vm_keep_link (const char *nic, bool up, void *data, GError **error);

@@ -288,6 +288,8 @@ start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
   session = local_session_new (spec, self->consoles);
   local_session_set_keeper (session, &bonsai_vm_keeper, self);
   local_session_set_schedule (session, &self->config->schedule);
+  local_session_set_borrowed (session, self->borrowed);
+  self->borrowed = -1;
   if (!prepare_resume (self, session, flags, &error))
     {
       record_failed_start (self, error->message);
@@ -422,6 +424,19 @@ spawn_host (BonsaiVm *self, BonsaiStartFlags flags, int status_fd, GError **erro
   return g_subprocess_launcher_spawnv (launcher, (const char *const *)argv->pdata, error);
 }
 
+/* The same, by a lender. Disks of snapshots, and so of instant clones, have no passphrases. */
+static bool
+borrow_host (BonsaiVm *self, BonsaiStartFlags flags, int status_fd, GError **error)
+{
+  g_autofree char *program = program_path ("bonsai", error);
+  g_autoptr (GPtrArray) argv = program != NULL ? host_arguments (self, program, flags) : NULL;
+  bool began = argv != NULL && bonsai_vm_start_by_lender (self, argv, status_fd, error);
+
+  close (status_fd);
+  self->lender = -1;
+  return began;
+}
+
 static void
 start_own_process (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
 {
@@ -429,6 +444,7 @@ start_own_process (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
   g_autoptr (GInputStream) stream = NULL;
   g_autoptr (GDataInputStream) lines = NULL;
   GError *error = NULL;
+  bool began;
   int fds[2];
 
   if (!g_unix_open_pipe (fds, FD_CLOEXEC, &error))
@@ -438,8 +454,11 @@ start_own_process (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
       return;
     }
   stream = g_unix_input_stream_new (fds[0], TRUE);
-  process = spawn_host (self, flags, fds[1], &error);
-  if (process == NULL)
+  if (self->lender >= 0)
+    began = borrow_host (self, flags, fds[1], &error);
+  else
+    began = (process = spawn_host (self, flags, fds[1], &error)) != NULL;
+  if (!began)
     {
       fail_start (self, task, error);
       g_object_unref (task);

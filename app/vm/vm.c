@@ -613,5 +613,6 @@ static void
 bonsai_vm_init (BonsaiVm *self)
 {
   self->state_text = g_strdup ("");
+  self->lender = self->borrowed = -1;
   self->secrets = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, (GDestroyNotify)g_bytes_unref);
 }

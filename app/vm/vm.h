@@ -30,6 +30,12 @@ typedef enum {
   BONSAI_START_DISCARD_STATE = 1 << 3, /* it boots, though it was suspended: what its guest did is lost */
 } BonsaiStartFlags;
 
+/* The next start with BONSAI_START_OWN_PROCESS goes on with what @lender (of loan_connect; the caller's, open until then)
+ * lends, instead of booting. @is_last: no other start is to. */
+void bonsai_vm_borrow (BonsaiVm *vm, int lender, gboolean is_last);
+/* This process was started that way, and given @contents (transfer full): the next start in it goes on with that. */
+void bonsai_vm_set_borrowed (BonsaiVm *vm, int contents);
+
 const char *bonsai_vm_get_uuid (BonsaiVm *vm);
 const char *bonsai_vm_get_name (BonsaiVm *vm);
 const char *bonsai_vm_get_path (BonsaiVm *vm);

@@ -83,6 +83,10 @@ bool bank_is_ram (const MemoryBank *bank);
 /* Puts new zeroed memory into a place of a RAM bank. False: the host can't, and nothing has changed. */
 bool bank_map_zeros (MemoryBank *bank, uint64_t offset, uint64_t size);
 
+/* New memory instead of what was there; banks that others map too keep theirs, emptied. False with errno set.
+ * Under the backing lock. */
+bool bank_empty (MemoryBank *bank);
+
 /* Tells the kernel how the bank's memory is used, again after mappings have changed. */
 void bank_advise (MemoryBank *bank);
 

@@ -182,9 +182,8 @@ choose_limit (Restore *restore)
 
 /* --- the work --- */
 
-/* New memory instead of what was there; banks that others map too keep theirs. */
-static bool
-empty_bank (MemoryBank *bank, GError **error)
+bool
+bank_empty (MemoryBank *bank)
 {
   bool ok = true;
 
@@ -194,7 +193,7 @@ empty_bank (MemoryBank *bank, GError **error)
     memset (bank->data, 0, bank->size);
   if (ok && bank->backing)
     g_array_set_size (bank->backing, 0);
-  return ok || vmm_set_errno_error (error, errno, "Can't empty the guest's memory");
+  return ok;
 }
 
 static bool
@@ -257,7 +256,7 @@ fill (Restore *restore, GError **error)
 
   g_mutex_lock (&restore->memory->backing_lock);
   for (unsigned i = 0; i < restore->image->banks->len && ok; i++)
-    ok = empty_bank (restore->banks[i], error);
+    ok = bank_empty (restore->banks[i]) || vmm_set_errno_error (error, errno, "Can't empty the guest's memory");
   ok = ok && for_each_piece (restore, fill_piece, NULL, error);
   for (unsigned i = 0; i < restore->image->banks->len; i++)
     bank_advise (restore->banks[i]);

@@ -2,6 +2,7 @@
 #include "vmm/memory/memory-save.h"
 
 #include "vmm/base/error.h"
+#include "vmm/memory/bank-copy.h"
 #include "vmm/memory/memory-care.h"
 #include "vmm/memory/save-image.h"
 #include "vmm/memory/save-writer.h"
@@ -48,41 +49,14 @@ map_shared (size_t size)
   return data == MAP_FAILED ? NULL : data;
 }
 
-/* --- banks that are no RAM: other mappings share them, so they are copied --- */
-
-static bool
-is_copied (const MemoryBank *bank)
-{
-  return bank->fd >= 0;
-}
-
-/* What the copy has where the bank has nothing goes; the rest is copied. */
-static void
-copy_bank (const MemoryBank *bank, uint8_t *copy)
-{
-  uint64_t at = 0;
-
-  while (at < bank->size)
-    {
-      off_t data = lseek (bank->fd, (off_t)at, SEEK_DATA);
-      off_t hole = data < 0 ? -1 : lseek (bank->fd, data, SEEK_HOLE);
-      uint64_t start = data < 0 ? bank->size : MIN ((uint64_t)data, bank->size);
-      uint64_t end = hole < 0 ? bank->size : MIN ((uint64_t)hole, bank->size);
-
-      if (start > at)
-        madvise (copy + at, start - at, MADV_DONTNEED);
-      if (start < end)
-        memcpy (copy + start, bank->data + start, end - start);
-      at = MAX (end, start);
-    }
-}
+/* --- banks --- */
 
 static void
 copy_banks (MemorySave *save)
 {
   for (unsigned i = 0; i < save->n_banks; i++)
-    if (is_copied (save->banks[i].bank))
-      copy_bank (save->banks[i].bank, (uint8_t *)(uintptr_t)save->banks[i].data);
+    if (bank_is_shared (save->banks[i].bank))
+      bank_copy_fill (save->banks[i].bank, (uint8_t *)(uintptr_t)save->banks[i].data);
 }
 
 static bool
@@ -96,14 +70,9 @@ prepare_bank (MemorySave *save, SaveBank *bank, MemoryBank *memory_bank, GError 
   save->n_pages += bank->n_pages;
   save->file_size =
     (save->file_size + memory_bank->size + BANK_ALIGNMENT - 1) / BANK_ALIGNMENT * BANK_ALIGNMENT;
-  if (!is_copied (memory_bank))
-    return true;
-  bank->data = mmap (NULL, memory_bank->size, PROT_READ | PROT_WRITE,
-                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  if (bank->data != MAP_FAILED)
-    return true;
-  bank->data = NULL;
-  return vmm_set_errno_error (error, errno, "Can't copy the memory \"%s\" for a snapshot", memory_bank->name);
+  if (bank_is_shared (memory_bank))
+    bank->data = bank_copy_new (memory_bank, error);
+  return bank->data != NULL;
 }
 
 static void
@@ -202,8 +171,8 @@ memory_save_free (MemorySave *save)
     return;
   end_child (save);
   for (unsigned i = 0; i < save->n_banks; i++)
-    if (is_copied (save->banks[i].bank))
-      munmap ((void *)(uintptr_t)save->banks[i].data, save->banks[i].n_pages * MEMORY_IMAGE_PAGE);
+    if (bank_is_shared (save->banks[i].bank))
+      bank_copy_free (save->banks[i].bank, (uint8_t *)(uintptr_t)save->banks[i].data);
   if (save->report)
     munmap (save->report, sizeof (SaveReport));
   if (save->fates)
@@ -225,11 +194,10 @@ memory_save_free (MemorySave *save)
 /* --- the instant --- */
 
 static void
-let_child_have_ram (MemorySave *save, int advice)
+let_child_have_ram (MemorySave *save, bool let)
 {
   for (unsigned i = 0; i < save->n_banks; i++)
-    if (!is_copied (save->banks[i].bank))
-      madvise (save->banks[i].bank->data, save->banks[i].bank->size, advice);
+    bank_let_child_have (save->banks[i].bank, let);
 }
 
 static void
@@ -249,11 +217,11 @@ set_to_work (MemorySave *save, GuestMemory *memory)
   g_mutex_lock (&memory->backing_lock);
   if (!save->without_fork)
     {
-      let_child_have_ram (save, MADV_DOFORK);
+      let_child_have_ram (save, true);
       g_mutex_lock (&save->lock);
       save->pidfd = save_fork (&job);
       g_mutex_unlock (&save->lock);
-      let_child_have_ram (save, MADV_DONTFORK);
+      let_child_have_ram (save, false);
     }
   if (save->pidfd < 0)
     {
