@@ -21,6 +21,10 @@ struct GuestService {
   guint32 freeze_id; /* of the last freeze */
   bool thawing;      /* a request is under way */
   GSource *thaw;     /* when to */
+
+  unsigned clock_turn;  /* counts settings of the guest's clock */
+  unsigned n_looks;     /* at it, since it was to be set */
+  GSource *clock_timer; /* or NULL: when it is looked at again */
 };
 
 /* One operation under way. */
@@ -59,6 +63,16 @@ void guest_job_try (GuestJob *job, const char *command, JsonObject *arguments, u
 /* The job's end: with its result, or with @error (transfer full). */
 void guest_job_done (GuestJob *job);
 void guest_job_fail (GuestJob *job, GError *error);
+
+/* guest-service.c: thaws a guest that may be frozen, and tells one that is late the time, after so long. */
+void guest_service_release_in (GuestService *service, unsigned ms);
+
+/* guest-service-time.c: an agent is there */
+void guest_service_set_clock (GuestService *service);
+/* What was begun is given up. */
+void guest_service_leave_clock (GuestService *service);
+void guest_job_time (GuestJob *job);
+void guest_job_set_time (GuestJob *job);
 
 /* guest-service-info.c */
 void guest_job_info (GuestJob *job);

@@ -9,7 +9,6 @@
 #define THAW_TIMEOUT_MS     60000u
 #define THAW_AGAIN_MS       2000u
 #define SHUTDOWN_TIMEOUT_MS 5000u
-#define SHORT_PAUSE_US      G_TIME_SPAN_SECOND /* the guest's clock isn't set for less */
 
 /* --- jobs --- */
 
@@ -118,8 +117,8 @@ on_thaw_time (gpointer data)
   return G_SOURCE_REMOVE;
 }
 
-static void
-thaw_in (GuestService *service, unsigned ms)
+void
+guest_service_release_in (GuestService *service, unsigned ms)
 {
   stop_thaw_timer (service);
   service->thaw = g_timeout_source_new (ms);
@@ -127,37 +126,12 @@ thaw_in (GuestService *service, unsigned ms)
   g_source_attach (service->thaw, service->context);
 }
 
-static JsonObject *
-time_now (void)
-{
-  JsonObject *arguments = json_object_new ();
-
-  json_object_set_int_member (arguments, "time", g_get_real_time () * 1000);
-  return arguments;
-}
-
-/* A guest that can't save its time in its clock chip has set it nevertheless. */
-static void
-caught_up (GObject *source, GAsyncResult *result, gpointer data)
-{
-  GuestService *service = data;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (JsonNode) node = guest_agent_call_finish (result, &error);
-
-  if (node != NULL || g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED))
-    service->late = false;
-  else if (service->agent != NULL && guest_agent_is_there (service->agent))
-    thaw_in (service, THAW_AGAIN_MS);
-  guest_service_unref (service);
-}
-
 static void
 tell_time (GuestService *service)
 {
   service->restored = false;
   if (service->late && service->agent != NULL)
-    guest_agent_call_async (service->agent, "guest-set-time", time_now (), GUEST_AGENT_TIMEOUT_MS,
-                            GUEST_AGENT_URGENT, NULL, caught_up, guest_service_ref (service));
+    guest_service_set_clock (service);
 }
 
 /* An agent that went is waited for (agent_came), one that failed is asked again. */
@@ -176,7 +150,7 @@ released (GObject *source, GAsyncResult *result, gpointer data)
       tell_time (service);
     }
   else if (service->agent != NULL && guest_agent_is_there (service->agent))
-    thaw_in (service, THAW_AGAIN_MS);
+    guest_service_release_in (service, THAW_AGAIN_MS);
   guest_service_unref (service);
 }
 
@@ -249,7 +223,7 @@ job_freeze (GuestJob *job)
   service->frozen = guest_agent_is_there (service->agent);
   service->confirmed = false;
   if (service->frozen)
-    thaw_in (service, seconds * 1000);
+    guest_service_release_in (service, seconds * 1000);
   job->handle = ++service->freeze_id;
   guest_job_try (job, "guest-fsfreeze-freeze", NULL, FREEZE_TIMEOUT_MS, GUEST_AGENT_CALL, freeze_answered);
 }
@@ -264,7 +238,7 @@ thaw_answered (GuestJob *job, JsonNode *node)
   if (node == NULL || !agent_read_count (node, &count, &error))
     {
       if (service->frozen && service->agent != NULL)
-        thaw_in (service, THAW_AGAIN_MS);
+        guest_service_release_in (service, THAW_AGAIN_MS);
       guest_job_fail (job, error);
       return;
     }
@@ -308,69 +282,13 @@ job_freeze_status (GuestJob *job)
                   freeze_status_answered);
 }
 
-/* --- time --- */
+/* --- shutdown, passwords --- */
 
 static void
 answered (GuestJob *job, JsonNode *node)
 {
   guest_job_done (job);
 }
-
-static void
-job_set_time (GuestJob *job)
-{
-  guest_job_call (job, "guest-set-time", time_now (), GUEST_AGENT_TIMEOUT_MS, GUEST_AGENT_CALL, answered);
-}
-
-static void
-time_answered (GuestJob *job, JsonNode *node)
-{
-  GError *error = NULL;
-  gint64 ns;
-
-  if (!agent_read_count (node, &ns, &error))
-    {
-      guest_job_fail (job, error);
-      return;
-    }
-  g_variant_dict_insert (&job->result, "time", "x", ns);
-  guest_job_done (job);
-}
-
-static void
-job_time (GuestJob *job)
-{
-  guest_job_call (job, "guest-get-time", NULL, GUEST_AGENT_TIMEOUT_MS, GUEST_AGENT_CALL, time_answered);
-}
-
-/* A guest that can't save its time in its clock chip has set it nevertheless. */
-static void
-time_was_set (GObject *source, GAsyncResult *result, gpointer data)
-{
-  JsonNode *answer = guest_agent_call_finish (result, NULL);
-
-  g_clear_pointer (&answer, json_node_unref);
-  guest_service_unref (data);
-}
-
-void
-guest_service_set_running (GuestService *service, bool running, bool set_time)
-{
-  gint64 now = g_get_monotonic_time ();
-
-  guest_agent_set_running (service->agent, running);
-  if (!running)
-    service->stopped_at = service->stopped_at != 0 ? service->stopped_at : now;
-  else if (service->stopped_at != 0)
-    {
-      if (set_time && now - service->stopped_at >= SHORT_PAUSE_US && guest_agent_is_there (service->agent))
-        guest_agent_call_async (service->agent, "guest-set-time", time_now (), GUEST_AGENT_TIMEOUT_MS,
-                                GUEST_AGENT_URGENT, NULL, time_was_set, guest_service_ref (service));
-      service->stopped_at = 0;
-    }
-}
-
-/* --- shutdown, passwords --- */
 
 static void
 job_shutdown (GuestJob *job)
@@ -429,8 +347,8 @@ static const struct {
   { "freeze", job_freeze },
   { "thaw", job_thaw },
   { "freeze-status", job_freeze_status },
-  { "time", job_time },
-  { "set-time", job_set_time },
+  { "time", guest_job_time },
+  { "set-time", guest_job_set_time },
   { "set-password", job_set_password },
   { "shutdown", job_shutdown },
 };
@@ -528,6 +446,7 @@ guest_service_free (GuestService *service)
   if (service == NULL)
     return;
   stop_thaw_timer (service);
+  guest_service_leave_clock (service);
   service->frozen = false;
   agent = g_steal_pointer (&service->agent);
   guest_agent_free (agent);

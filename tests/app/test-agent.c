@@ -439,7 +439,8 @@ test_catch_up (void)
   fake_agent_reply (fake, "{\"return\": {}}");
   fake_agent_come (fake);
   fake_agent_wait_heard (
-    fake, "guest-fsfreeze-thaw guest-fsfreeze-thaw guest-set-time guest-fsfreeze-thaw guest-set-time ");
+    fake,
+    "guest-fsfreeze-thaw guest-fsfreeze-thaw guest-set-time guest-fsfreeze-thaw guest-set-time guest-get-time ");
 }
 
 /* --- the rest --- */
@@ -493,6 +494,32 @@ test_files (void)
   g_assert_cmpstr (fake->heard->str, ==, "guest-file-open guest-file-read guest-file-close ");
 }
 
+/* As a guest's answer whose clock is so far off. */
+static void
+reply_time (FakeAgent *fake, gint64 ahead_us)
+{
+  g_autofree char *text =
+    g_strdup_printf ("{\"return\": %" G_GINT64_FORMAT "}", (g_get_real_time () + ahead_us) * 1000);
+
+  fake_agent_reply (fake, text);
+}
+
+/* One that heard it late has a clock that is late: it is told once more. */
+static void
+test_late_clock (void)
+{
+  g_autoptr (FakeAgent) fake = fake_agent_new ();
+
+  fake_agent_reply (fake, "{\"return\": 0}");
+  fake_agent_reply (fake, "{\"return\": {}}");
+  reply_time (fake, -3 * G_TIME_SPAN_SECOND);
+  fake_agent_reply (fake, "{\"error\": {\"desc\": \"hwclock failed\"}}");
+  reply_time (fake, 0);
+  guest_service_catch_up (fake->service, true);
+  fake_agent_wait_heard (fake,
+                         "guest-fsfreeze-thaw guest-set-time guest-get-time guest-set-time guest-get-time ");
+}
+
 /* The clock is set after a pause, not after a moment's. */
 static void
 test_set_time (void)
@@ -504,8 +531,9 @@ test_set_time (void)
   guest_service_set_running (fake->service, false, true);
   g_usleep (1100000);
   fake_agent_reply (fake, "{\"return\": {}}");
+  reply_time (fake, 0);
   guest_service_set_running (fake->service, true, true);
-  fake_agent_wait_heard (fake, "guest-set-time ");
+  fake_agent_wait_heard (fake, "guest-set-time guest-get-time ");
 }
 
 int
@@ -534,6 +562,7 @@ main (int argc, char **argv)
   g_test_add_func ("/agent/catch-up", test_catch_up);
   g_test_add_func ("/agent/shutdown", test_shutdown);
   g_test_add_func ("/agent/files", test_files);
+  g_test_add_func ("/agent/late-clock", test_late_clock);
   g_test_add_func ("/agent/set-time", test_set_time);
   return g_test_run ();
 }

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The guest's clock. What it hears late, as one that is busy with having gone back, it sets late, too: so its
+ * clock is looked at afterwards, until an answer comes quickly enough to tell that it is right.
+ */
+#include "app/agent/guest-service-private.h"
+
+#include "app/base/error.h"
+
+#define TOLERANCE_US   (G_TIME_SPAN_SECOND / 4)
+#define SHORT_PAUSE_US G_TIME_SPAN_SECOND /* the clock isn't set for less */
+#define LOOK_AGAIN_MS  1000u
+#define SET_AGAIN_MS   2000u
+#define MAX_LOOKS      10u
+
+/* One setting, until another begins or the machine stands. */
+typedef struct {
+  GuestService *service;
+  unsigned turn;
+  gint64 asked; /* real time, µs */
+} Clock;
+
+static Clock *
+clock_new (GuestService *service)
+{
+  Clock *clock = g_new (Clock, 1);
+
+  *clock = (Clock){ guest_service_ref (service), service->clock_turn, g_get_real_time () };
+  return clock;
+}
+
+static void
+clock_free (Clock *clock)
+{
+  guest_service_unref (clock->service);
+  g_free (clock);
+}
+
+static bool
+is_of_now (const Clock *clock)
+{
+  return clock->service->agent != NULL && clock->turn == clock->service->clock_turn;
+}
+
+static JsonObject *
+time_now (void)
+{
+  JsonObject *arguments = json_object_new ();
+
+  json_object_set_int_member (arguments, "time", g_get_real_time () * 1000);
+  return arguments;
+}
+
+static void set (GuestService *service);
+static void look (GuestService *service);
+
+static gboolean
+on_look_time (gpointer data)
+{
+  GuestService *service = data;
+
+  g_clear_pointer (&service->clock_timer, g_source_unref);
+  look (service);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+look_later (GuestService *service)
+{
+  service->clock_timer = g_timeout_source_new (LOOK_AGAIN_MS);
+  g_source_set_callback (service->clock_timer, on_look_time, service, NULL);
+  g_source_attach (service->clock_timer, service->context);
+}
+
+/* @guest: its time, µs, at some moment between @asked and @now. */
+static void
+judge (GuestService *service, gint64 guest, gint64 asked, gint64 now)
+{
+  gint64 doubt = ABS (now - asked) / 2, off = ABS (guest - (asked + (now - asked) / 2));
+
+  if (++service->n_looks >= MAX_LOOKS)
+    return;
+  if (off > MAX (doubt, TOLERANCE_US))
+    set (service);
+  else if (doubt > TOLERANCE_US)
+    look_later (service);
+}
+
+static void
+looked (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Clock *clock = data;
+  g_autoptr (JsonNode) node = guest_agent_call_finish (result, NULL);
+  gint64 ns;
+
+  if (is_of_now (clock) && node != NULL && agent_read_count (node, &ns, NULL))
+    judge (clock->service, ns / 1000, clock->asked, g_get_real_time ());
+  clock_free (clock);
+}
+
+static void
+look (GuestService *service)
+{
+  if (service->agent != NULL)
+    guest_agent_call_async (service->agent, "guest-get-time", NULL, GUEST_AGENT_TIMEOUT_MS,
+                            GUEST_AGENT_URGENT, NULL, looked, clock_new (service));
+}
+
+/* A guest that can't save its time in its clock chip has set it nevertheless. */
+static void
+was_set (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Clock *clock = data;
+  GuestService *service = clock->service;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (JsonNode) node = guest_agent_call_finish (result, &error);
+
+  if (!is_of_now (clock))
+    ;
+  else if (node != NULL || g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED))
+    {
+      service->late = false;
+      look (service);
+    }
+  else if (service->late && guest_agent_is_there (service->agent))
+    guest_service_release_in (service, SET_AGAIN_MS);
+  clock_free (clock);
+}
+
+static void
+set (GuestService *service)
+{
+  guest_agent_call_async (service->agent, "guest-set-time", time_now (), GUEST_AGENT_TIMEOUT_MS,
+                          GUEST_AGENT_URGENT, NULL, was_set, clock_new (service));
+}
+
+void
+guest_service_leave_clock (GuestService *service)
+{
+  service->clock_turn++;
+  if (service->clock_timer != NULL)
+    g_source_destroy (service->clock_timer);
+  g_clear_pointer (&service->clock_timer, g_source_unref);
+}
+
+void
+guest_service_set_clock (GuestService *service)
+{
+  guest_service_leave_clock (service);
+  service->n_looks = 0;
+  set (service);
+}
+
+void
+guest_service_set_running (GuestService *service, bool running, bool set_time)
+{
+  gint64 now = g_get_monotonic_time ();
+
+  guest_agent_set_running (service->agent, running);
+  if (!running)
+    {
+      guest_service_leave_clock (service);
+      service->stopped_at = service->stopped_at != 0 ? service->stopped_at : now;
+    }
+  else if (service->stopped_at != 0)
+    {
+      if (set_time && now - service->stopped_at >= SHORT_PAUSE_US && guest_agent_is_there (service->agent))
+        guest_service_set_clock (service);
+      service->stopped_at = 0;
+    }
+}
+
+/* --- what is asked --- */
+
+static void
+answered (GuestJob *job, JsonNode *node)
+{
+  guest_job_done (job);
+}
+
+void
+guest_job_set_time (GuestJob *job)
+{
+  guest_job_call (job, "guest-set-time", time_now (), GUEST_AGENT_TIMEOUT_MS, GUEST_AGENT_CALL, answered);
+}
+
+static void
+time_answered (GuestJob *job, JsonNode *node)
+{
+  GError *error = NULL;
+  gint64 ns;
+
+  if (!agent_read_count (node, &ns, &error))
+    {
+      guest_job_fail (job, error);
+      return;
+    }
+  g_variant_dict_insert (&job->result, "time", "x", ns);
+  guest_job_done (job);
+}
+
+void
+guest_job_time (GuestJob *job)
+{
+  guest_job_call (job, "guest-get-time", NULL, GUEST_AGENT_TIMEOUT_MS, GUEST_AGENT_CALL, time_answered);
+}
