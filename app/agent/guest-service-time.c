@@ -7,24 +7,28 @@
 #include "app/base/error.h"
 
 #define TOLERANCE_US   (G_TIME_SPAN_SECOND / 4)
-#define SHORT_PAUSE_US G_TIME_SPAN_SECOND /* the clock isn't set for less */
+#define COARSE_US      (G_TIME_SPAN_SECOND * 3 / 4) /* as near as date(1) gets */
+#define SHORT_PAUSE_US G_TIME_SPAN_SECOND           /* the clock isn't set for less */
 #define LOOK_AGAIN_MS  1000u
 #define SET_AGAIN_MS   2000u
 #define MAX_LOOKS      10u
+#define MAX_COMMANDS   3u /* as long as it is looked at for the third time */
+#define DATE_S         10u
 
 /* One setting, until another begins or the machine stands. */
 typedef struct {
   GuestService *service;
   unsigned turn;
   gint64 asked; /* real time, µs */
+  bool refused; /* the agent said that it couldn't set it */
 } Clock;
 
 static Clock *
-clock_new (GuestService *service)
+clock_new (GuestService *service, bool refused)
 {
   Clock *clock = g_new (Clock, 1);
 
-  *clock = (Clock){ guest_service_ref (service), service->clock_turn, g_get_real_time () };
+  *clock = (Clock){ guest_service_ref (service), service->clock_turn, g_get_real_time (), refused };
   return clock;
 }
 
@@ -51,38 +55,71 @@ time_now (void)
 }
 
 static void set (GuestService *service);
-static void look (GuestService *service);
+static void look (GuestService *service, bool refused);
 
 static gboolean
 on_look_time (gpointer data)
 {
-  GuestService *service = data;
+  Clock *clock = data;
 
-  g_clear_pointer (&service->clock_timer, g_source_unref);
-  look (service);
+  g_clear_pointer (&clock->service->clock_timer, g_source_unref);
+  look (clock->service, clock->refused);
   return G_SOURCE_REMOVE;
 }
 
 static void
-look_later (GuestService *service)
+look_later (Clock *clock)
 {
+  GuestService *service = clock->service;
+
   service->clock_timer = g_timeout_source_new (LOOK_AGAIN_MS);
-  g_source_set_callback (service->clock_timer, on_look_time, service, NULL);
+  g_source_set_callback (service->clock_timer, on_look_time, clock_new (service, clock->refused),
+                         (GDestroyNotify)clock_free);
   g_source_attach (service->clock_timer, service->context);
 }
 
-/* @guest: its time, µs, at some moment between @asked and @now. */
 static void
-judge (GuestService *service, gint64 guest, gint64 asked, gint64 now)
+was_commanded (GObject *source, GAsyncResult *result, gpointer data)
 {
-  gint64 doubt = ABS (now - asked) / 2, off = ABS (guest - (asked + (now - asked) / 2));
+  Clock *clock = data;
+  g_autoptr (GVariant) answer = guest_service_ask_finish (result, NULL);
+
+  if (is_of_now (clock) && answer != NULL)
+    look (clock->service, true);
+  clock_free (clock);
+}
+
+static void
+set_by_command (GuestService *service)
+{
+  gint64 seconds = (g_get_real_time () + G_TIME_SPAN_SECOND / 2) / G_TIME_SPAN_SECOND;
+  g_autofree char *time = g_strdup_printf ("@%" G_GINT64_FORMAT, seconds);
+  const char *const command[] = { "date", "-s", time, NULL };
+  GVariantDict arguments;
+
+  if (service->n_looks > MAX_COMMANDS)
+    return;
+  g_variant_dict_init (&arguments, NULL);
+  g_variant_dict_insert (&arguments, "command", "^as", command);
+  g_variant_dict_insert (&arguments, "timeout", "u", DATE_S);
+  guest_service_ask_async (service, "exec", g_variant_dict_end (&arguments), NULL, was_commanded,
+                           clock_new (service, true));
+}
+
+/* @guest: its time, µs, at some moment between when it was asked and @now. */
+static void
+judge (Clock *clock, gint64 guest, gint64 now)
+{
+  GuestService *service = clock->service;
+  gint64 doubt = ABS (now - clock->asked) / 2, off = ABS (guest - (clock->asked + (now - clock->asked) / 2));
+  gint64 tolerance = clock->refused ? COARSE_US : TOLERANCE_US;
 
   if (++service->n_looks >= MAX_LOOKS)
     return;
-  if (off > MAX (doubt, TOLERANCE_US))
-    set (service);
-  else if (doubt > TOLERANCE_US)
-    look_later (service);
+  if (off > MAX (doubt, tolerance))
+    (clock->refused ? set_by_command : set) (service);
+  else if (doubt > tolerance)
+    look_later (clock);
 }
 
 static void
@@ -93,19 +130,17 @@ looked (GObject *source, GAsyncResult *result, gpointer data)
   gint64 ns;
 
   if (is_of_now (clock) && node != NULL && agent_read_count (node, &ns, NULL))
-    judge (clock->service, ns / 1000, clock->asked, g_get_real_time ());
+    judge (clock, ns / 1000, g_get_real_time ());
   clock_free (clock);
 }
 
 static void
-look (GuestService *service)
+look (GuestService *service, bool refused)
 {
-  if (service->agent != NULL)
-    guest_agent_call_async (service->agent, "guest-get-time", NULL, GUEST_AGENT_TIMEOUT_MS,
-                            GUEST_AGENT_URGENT, NULL, looked, clock_new (service));
+  guest_agent_call_async (service->agent, "guest-get-time", NULL, GUEST_AGENT_TIMEOUT_MS, GUEST_AGENT_URGENT,
+                          NULL, looked, clock_new (service, refused));
 }
 
-/* A guest that can't save its time in its clock chip has set it nevertheless. */
 static void
 was_set (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -119,7 +154,7 @@ was_set (GObject *source, GAsyncResult *result, gpointer data)
   else if (node != NULL || g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED))
     {
       service->late = false;
-      look (service);
+      look (service, node == NULL);
     }
   else if (service->late && guest_agent_is_there (service->agent))
     guest_service_release_in (service, SET_AGAIN_MS);
@@ -130,7 +165,7 @@ static void
 set (GuestService *service)
 {
   guest_agent_call_async (service->agent, "guest-set-time", time_now (), GUEST_AGENT_TIMEOUT_MS,
-                          GUEST_AGENT_URGENT, NULL, was_set, clock_new (service));
+                          GUEST_AGENT_URGENT, NULL, was_set, clock_new (service, false));
 }
 
 void

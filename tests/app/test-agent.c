@@ -520,6 +520,23 @@ test_late_clock (void)
                          "guest-fsfreeze-thaw guest-set-time guest-get-time guest-set-time guest-get-time ");
 }
 
+/* An agent that can't set it, as where there is no hwclock, can run what does. */
+static void
+test_clock_by_command (void)
+{
+  g_autoptr (FakeAgent) fake = fake_agent_new ();
+
+  fake_agent_reply (fake, "{\"return\": 0}");
+  fake_agent_reply (fake, "{\"error\": {\"desc\": \"this feature or command is not currently supported\"}}");
+  reply_time (fake, -90 * G_TIME_SPAN_SECOND);
+  fake_agent_reply (fake, "{\"return\": {\"pid\": 7}}");
+  fake_agent_reply (fake, "{\"return\": {\"exited\": true, \"exitcode\": 0}}");
+  reply_time (fake, 0);
+  guest_service_catch_up (fake->service, true);
+  fake_agent_wait_heard (fake, "guest-fsfreeze-thaw guest-set-time guest-get-time guest-exec guest-exec-status "
+                               "guest-get-time ");
+}
+
 /* The clock is set after a pause, not after a moment's. */
 static void
 test_set_time (void)
@@ -563,6 +580,7 @@ main (int argc, char **argv)
   g_test_add_func ("/agent/shutdown", test_shutdown);
   g_test_add_func ("/agent/files", test_files);
   g_test_add_func ("/agent/late-clock", test_late_clock);
+  g_test_add_func ("/agent/clock-by-command", test_clock_by_command);
   g_test_add_func ("/agent/set-time", test_set_time);
   return g_test_run ();
 }
