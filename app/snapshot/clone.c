@@ -5,6 +5,7 @@
 #include "app/bundle/bundle.h"
 #include "app/install/install-end.h"
 #include "app/snapshot/snapshot-private.h"
+#include "app/workspace/workspace.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
@@ -355,6 +356,8 @@ clone_make (const char *bundle, const char *parent, const CloneHow *how, GError 
 
   g_return_val_if_fail (!how->linked || how->node != NULL, NULL);
   g_return_val_if_fail (!how->instant || how->linked, NULL);
+  if (!workspace_check_use (bundle, WORKSPACE_EXPORT, error))
+    return NULL;
   if (how->linked ? !claim (&clone, bundle, parent, error)
                   : !read_origin (&clone, bundle, error) || !describe (&clone, error))
     return NULL;

@@ -8,6 +8,7 @@
 #include "app/snapshot/snapshot-edit.h"
 #include "app/snapshot/snapshot-private.h"
 #include "app/snapshot/template.h"
+#include "app/workspace/workspace.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -193,7 +194,8 @@ make_folder (SnapshotDraft *draft, GError **error)
 SnapshotDraft *
 snapshot_draft_begin (const char *bundle, const SnapshotTake *what, GError **error)
 {
-  g_autoptr (SnapshotTree) tree = snapshot_tree_read (bundle, error);
+  g_autoptr (SnapshotTree) tree =
+    workspace_check_use (bundle, WORKSPACE_SNAPSHOTS, error) ? snapshot_tree_read (bundle, error) : NULL;
   g_autoptr (SnapshotDraft) draft = g_new0 (SnapshotDraft, 1);
 
   draft->lock = -1;

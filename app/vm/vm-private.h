@@ -44,6 +44,9 @@ struct _BonsaiVm {
   bool is_last_loan; /* ... and no other's after it */
   int borrowed;  /* what the lender that started this process gave it, for the next start here; or -1 */
 
+  bool leased;       /* a workspace that is hosted here, or about to be */
+  guint lease_timer; /* a source, or 0 */
+
   GHashTable *secrets;   /* disk → GBytes: passphrases for the next start */
   ImageKeys *keys;       /* what was derived from them while they were tried; or NULL */
 
@@ -81,6 +84,12 @@ void bonsai_vm_drop_session (BonsaiVm *vm);
 
 /* vm-start.c: the machine hosted here has ended. */
 void bonsai_vm_conclude_run (BonsaiVm *vm);
+
+/* vm-lease.c: of a workspace, as far as it is one. @begin refuses a start that its terms don't allow; what began
+ * ends. Once it runs it is followed: it is suspended when its time is over. */
+bool bonsai_vm_begin_lease (BonsaiVm *vm, GError **error);
+void bonsai_vm_follow_lease (BonsaiVm *vm);
+void bonsai_vm_end_lease (BonsaiVm *vm);
 
 /* vm-disks.c: writes into vm.json what changes while the machine runs here; its data is the BonsaiVm. */
 extern const LocalSessionKeeper bonsai_vm_keeper;

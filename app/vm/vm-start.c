@@ -82,6 +82,7 @@ release (BonsaiVm *self)
   if (!bundle_write_run (self->path, &self->last_run, &error))
     g_warning ("%s", error->message);
   g_clear_pointer (&self->server, session_server_free);
+  bonsai_vm_end_lease (self);
   g_clear_pointer (&self->lock, bundle_unlock);
   self->concluding = false;
   if (self->session != NULL && bonsai_session_get_console_open (self->session))
@@ -148,6 +149,7 @@ static void
 fail_start (BonsaiVm *self, GTask *task, GError *error)
 {
   self->starting = false;
+  bonsai_vm_end_lease (self);
   g_clear_pointer (&self->lock, bundle_unlock);
   bonsai_vm_update_state (self);
   g_task_return_error (task, error);
@@ -215,6 +217,7 @@ started_here (GObject *source, GAsyncResult *result, gpointer data)
   bundle_write_run (self->path, &self->last_run, NULL);
   recorder_add (self->recorder, BONSAI_SESSION (session));
   bonsai_vm_set_session (self, g_object_ref (BONSAI_SESSION (session)));
+  bonsai_vm_follow_lease (self);
   if ((flags & BONSAI_START_HEADLESS) == 0 && bonsai_vm_get_session (self) != NULL)
     bonsai_session_show_console_async (self->session, true, NULL, console_shown, g_steal_pointer (&task));
   else
@@ -261,7 +264,7 @@ prepare (BonsaiVm *self, BonsaiStartFlags flags, GError **error)
   self->lock = bundle_lock (self->path, error);
   return self->lock != NULL && template_check_change (self->path, NULL, error)
          && install_mend (self->path, error) && snapshot_settle (self->path, error)
-         && snapshot_guard_config (self->path, self->config, error);
+         && snapshot_guard_config (self->path, self->config, error) && bonsai_vm_begin_lease (self, error);
 }
 
 static void

@@ -561,6 +561,7 @@ bonsai_vm_dispose (GObject *object)
 
       bundle_write_run (self->path, &run, NULL);
     }
+  bonsai_vm_end_lease (self);
   g_clear_pointer (&self->lock, bundle_unlock);
   G_OBJECT_CLASS (bonsai_vm_parent_class)->dispose (object);
 }

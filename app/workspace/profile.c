@@ -13,20 +13,16 @@ static const struct {
   const char *name, *text;
 } built_in[] = {
   { "corporate",
-    "{ \"bonsai-profile\": 1, \"grace\": \"14d\", \"afterwards\": \"archive\", \"permissions\": {"
-    " \"networks\": [ \"nat\", \"none\" ], \"clipboard\": \"to-guest\", \"shared-folders\": false,"
-    " \"usb\": [ \"hid\", \"audio\", \"video\", \"smart-card\" ], \"export\": false,"
-    " \"disk-encryption\": true, \"idle-suspend\": 60 } }" },
-  { "secure",
-    "{ \"bonsai-profile\": 1, \"grace\": \"1d\", \"afterwards\": \"destroy\", \"permissions\": {"
-    " \"networks\": [ \"none\" ], \"clipboard\": \"off\", \"shared-folders\": false, \"usb\": [ \"hid\" ],"
-    " \"screenshots\": false, \"export\": false, \"snapshots\": false, \"disk-encryption\": true,"
-    " \"idle-suspend\": 15 } }" },
+    "{ \"bonsai-profile\": 1, \"grace\": \"14d\", \"permissions\": { \"networks\": [ \"nat\", \"none\" ],"
+    " \"clipboard\": \"to-guest\", \"shared-folders\": false, \"export\": false, \"disk-encryption\": true,"
+    " \"usb\": [ \"hid\", \"audio\", \"video\", \"smart-card\" ] } }" },
+  { "secure", "{ \"bonsai-profile\": 1, \"grace\": \"1d\", \"permissions\": { \"networks\": [ \"none\" ],"
+              " \"clipboard\": \"off\", \"shared-folders\": false, \"usb\": [ \"hid\" ], \"export\": false,"
+              " \"snapshots\": false, \"disk-encryption\": true } }" },
   { "entertainment",
-    "{ \"bonsai-profile\": 1, \"grace\": \"7d\", \"afterwards\": \"archive\", \"permissions\": {"
-    " \"networks\": [ \"nat\", \"none\" ], \"hours\": { \"from\": \"08:00\", \"until\": \"22:00\" } } }" },
-  { "test",
-    "{ \"bonsai-profile\": 1, \"grace\": \"1d\", \"afterwards\": \"destroy\", \"permissions\": {} }" },
+    "{ \"bonsai-profile\": 1, \"grace\": \"7d\", \"permissions\": { \"networks\": [ \"nat\", \"none\" ],"
+    " \"hours\": { \"from\": \"08:00\", \"until\": \"22:00\" } } }" },
+  { "test", "{ \"bonsai-profile\": 1, \"grace\": \"1d\", \"permissions\": {} }" },
 };
 
 void

@@ -102,6 +102,8 @@ make_terms (void)
   terms->issued = 1000000;
   terms->expiry = (Expiry){ EXPIRY_START, 30 * 86400 };
   profile_apply (profile, terms);
+  terms->afterwards = AFTERWARDS_DESTROY;
+  terms->permissions.idle_suspend = 15;
   return terms;
 }
 

@@ -24,7 +24,7 @@ end
 function __bonsai_words
     set -l words (commandline -opc)
     set -e words[1]
-    if contains -- "$words[1]" disk snapshot template guest
+    if contains -- "$words[1]" disk snapshot template guest workspace
         string join \n -- $words[1..2]
     else
         string join \n -- $words[1]
@@ -58,7 +58,7 @@ end
 
 complete -c bonsai -f
 complete -c bonsai -n __fish_use_subcommand -a '(__bonsai_verbs)'
-for verb in disk snapshot template guest
+for verb in disk snapshot template guest workspace
     complete -c bonsai -n "test (count (commandline -opc)) -eq 2; and __fish_seen_subcommand_from $verb" -a "(__bonsai_verbs $verb)"
 end
 complete -c bonsai -n 'string match -q -- "-*" (commandline -ct); and not __fish_use_subcommand' -a '(__bonsai_options)'
@@ -76,6 +76,7 @@ complete -c bonsai -n '__bonsai_at 0 "disk passphrase"' -a 'add change remove'
 complete -c bonsai -n '__bonsai_at 1 "disk passphrase"' -F
 complete -c bonsai -n '__bonsai_at 1 "snapshot show" "snapshot diff" "snapshot restore" "snapshot delete" "snapshot rename" "snapshot disposable"' -a '(__bonsai_snapshots)' -d snapshot
 complete -c bonsai -n '__bonsai_at 2 "snapshot diff"' -a '(__bonsai_snapshots)' -d snapshot
+complete -c bonsai -n '__bonsai_before --profile' -a 'corporate secure entertainment test'
 complete -c bonsai -n '__bonsai_before --firmware' -a 'bios uefi uefi-secure'
 complete -c bonsai -n '__bonsai_before --network' -a 'nat none'
 complete -c bonsai -n '__bonsai_before --nic' -a 'virtio e1000e'

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* What issuers of workspaces do. */
+#include "app/cli/template.h"
+#include "app/cli/workspace.h"
+
+#include "app/base/error.h"
+#include "app/workspace/profile.h"
+
+/* --- issue --- */
+
+/* Of which version of a template the machine is made, if it is. */
+static void
+find_origin (const CliSnapshots *snapshots, const VmConfig *config, Terms *terms)
+{
+  BonsaiVm *origin =
+    config->clone_of != NULL ? bonsai_library_find (snapshots->machine.library, config->clone_of) : NULL;
+  g_autoptr (SnapshotTree) tree =
+    origin != NULL ? snapshot_tree_read (bonsai_vm_get_path (origin), NULL) : NULL;
+  SnapshotNode *node = tree != NULL && config->clone_snapshot != NULL
+                         ? snapshot_tree_find (tree, config->clone_snapshot, NULL)
+                         : NULL;
+
+  if (node == NULL || node->template_version == 0)
+    return;
+  terms->origin = g_strdup (config->clone_of);
+  terms->version = node->template_version;
+}
+
+static bool
+issue (const CliSnapshots *snapshots, const char *subject, const char *profile_name, const Expiry *expiry,
+       Terms *terms, GError **error)
+{
+  g_autofree char *folder = profile_folder (g_get_user_config_dir ());
+  g_autoptr (Profile) profile = profile_load (folder, profile_name, error);
+  g_autoptr (VmConfig) config = profile != NULL ? bundle_load (snapshots->bundle, error) : NULL;
+  LeasePlace place;
+
+  if (config == NULL)
+    return false;
+  place = workspace_place (snapshots->bundle, config->uuid);
+  terms->id = g_uuid_string_random ();
+  terms->machine = g_strdup (config->uuid);
+  terms->subject = g_strdup (subject);
+  terms->issued = g_get_real_time () / G_USEC_PER_SEC;
+  terms->expiry = *expiry;
+  profile_apply (profile, terms);
+  find_origin (snapshots, config, terms);
+  return workspace_issue (&place, terms, error);
+}
+
+static int
+run_issue (const Verb *verb, int argc, char **argv)
+{
+  g_auto (CliExpiry) options = { 0 };
+  g_autofree char *subject = NULL, *profile = NULL;
+  gboolean json = false;
+  const GOptionEntry entries[] = {
+    { "for", 0, 0, G_OPTION_ARG_STRING, &subject, "Whose it is (yours)", "NAME" },
+    { "profile", 'p', 0, G_OPTION_ARG_STRING, &profile,
+      "What may be done with it: corporate, secure, entertainment, test, or one of your own (test)", "NAME" },
+    CLI_EXPIRY_OPTIONS (&options),
+    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_auto (CliSnapshots) snapshots = { 0 };
+  g_autoptr (Terms) terms = g_new0 (Terms, 1);
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  GError *error = NULL;
+  Expiry expiry;
+  int status;
+
+  if (!cli_parse (verb, entries, &argc, &argv, 1, 1, &status))
+    return status;
+  if (!cli_read_expiry (&options, &expiry, &error)
+      || !cli_open_template_to_change (argv[1], &snapshots, &error)
+      || !issue (&snapshots, subject != NULL ? subject : g_get_user_name (),
+                 profile != NULL ? profile : "test", &expiry, terms, &error))
+    return cli_fail (error);
+  json_builder_begin_object (builder);
+  cli_add_string (builder, "name", snapshots.name);
+  cli_add_string (builder, "id", terms->id);
+  cli_add_string (builder, "issuer", terms->issuer);
+  json_builder_end_object (builder);
+  if (json)
+    cli_print_json (builder);
+  else
+    g_print ("“%s” is a workspace of %s now, by the profile “%s”.\n", snapshots.name, terms->subject,
+             terms->profile);
+  return EXIT_STATUS_OK;
+}
+
+/* --- renew --- */
+
+static int
+run_renew (const Verb *verb, int argc, char **argv)
+{
+  g_auto (CliExpiry) options = { 0 };
+  gboolean mend = false;
+  const GOptionEntry entries[] = {
+    CLI_EXPIRY_OPTIONS (&options),
+    { "mend", 0, 0, G_OPTION_ARG_NONE, &mend,
+      "Also if its record is lost, or its clock ran ahead: it begins anew, now", NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (BonsaiLibrary) library = NULL;
+  g_autoptr (VmConfig) config = NULL;
+  GError *error = NULL;
+  LeasePlace place;
+  BonsaiVm *vm;
+  Expiry expiry;
+  int status;
+
+  if (!cli_parse (verb, entries, &argc, &argv, 1, 1, &status))
+    return status;
+  if (!cli_read_expiry (&options, &expiry, &error) || (library = cli_open_library (&error)) == NULL
+      || (vm = cli_find_vm (library, argv[1], &error)) == NULL
+      || (config = cli_copy_config (vm, &error)) == NULL)
+    return cli_fail (error);
+  place = workspace_place (bonsai_vm_get_path (vm), config->uuid);
+  if (!workspace_renew (&place, &expiry, mend, &error))
+    return cli_fail (error);
+  g_print ("“%s” is renewed.\n", config->name);
+  return EXIT_STATUS_OK;
+}
+
+const Verb verb_workspace_issue = { "workspace issue", "MACHINE",
+                                    "Put a machine, which is off, under terms that you sign", run_issue };
+const Verb verb_workspace_renew = { "workspace renew", "MACHINE",
+                                    "Change how long a workspace that you issued lasts", run_renew };

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "app/cli/cli.h"
+#include "app/workspace/workspace.h"
+
+G_BEGIN_DECLS
+
+/* The verbs of “bonsai workspace”. */
+extern const Verb verb_workspace_issue, verb_workspace_list, verb_workspace_renew, verb_workspace_show;
+
+/* Until when: one of these options. */
+typedef struct {
+  char *expires, *after_start, *use;
+  gboolean never;
+} CliExpiry;
+
+#define CLI_EXPIRY_OPTIONS(expiry)                                                                           \
+  { "expires",                                                                                               \
+    'e',                                                                                                     \
+    0,                                                                                                       \
+    G_OPTION_ARG_STRING,                                                                                     \
+    &(expiry)->expires,                                                                                      \
+    "It lasts until then: 2027-01-31, or 2027-01-31T18:00:00",                                               \
+    "DATE" },                                                                                                \
+    { "after-start",                                                                                         \
+      0,                                                                                                     \
+      0,                                                                                                     \
+      G_OPTION_ARG_STRING,                                                                                   \
+      &(expiry)->after_start,                                                                                \
+      "It lasts so long from its first start: 30d",                                                          \
+      "TIME" },                                                                                              \
+    { "use", 0, 0, G_OPTION_ARG_STRING, &(expiry)->use, "It may run for so long in all: 40h", "TIME" },      \
+  {                                                                                                          \
+    "never", 0, 0, G_OPTION_ARG_NONE, &(expiry)->never, "It doesn't expire", NULL                            \
+  }
+
+/* False with @error set: none was given, or several, or one that is no time. */
+bool cli_read_expiry (const CliExpiry *options, Expiry *expiry, GError **error);
+void cli_expiry_clear (CliExpiry *options);
+
+/* "2026-05-04T12:30:00Z"; NULL for 0. (nullable) (transfer full) */
+char *cli_workspace_time (int64_t seconds);
+/* "3 days", "5 minutes", of seconds that remain. (transfer full) */
+char *cli_workspace_span (int64_t seconds);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliExpiry, cli_expiry_clear)
+
+G_END_DECLS

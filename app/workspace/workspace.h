@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include "app/workspace/lease-store.h"
+
+G_BEGIN_DECLS
+
+/*
+ * Workspaces: machines that may be used under terms. A machine that isn't one passes every check.
+ *
+ * Threading: any; blocking. Times are those of this host.
+ */
+
+/* How one is now. */
+typedef struct {
+  Terms *terms;
+  unsigned renewals;
+  Expiry expiry;  /* with the renewals */
+  LeaseStep step; /* without @damage */
+  char *damage;   /* (nullable): why it is locked, whatever the time: its record is lost or was changed */
+  char *clock;    /* (nullable): why the host's clock can't be right */
+} Workspace;
+
+/* Where those of this user are. @bundle and @uuid stay the caller's. */
+LeasePlace workspace_place (const char *bundle, const char *uuid);
+
+/* Looks without changing anything. (transfer full), or NULL with @error set: BONSAI_ERROR_NOT_FOUND: the
+ * machine is none. */
+Workspace *workspace_read (const LeasePlace *place, bool running, GError **error);
+void workspace_free (Workspace *workspace);
+
+/* --- its issuer --- */
+
+/* The issuer's public key, which is made with its secret if there is none yet. (transfer full) */
+char *workspace_issuer (const char *data, GError **error);
+
+/* Puts @terms, of which the issuer's key and the digest are filled in, on their machine, which is off. */
+bool workspace_issue (const LeasePlace *place, Terms *terms, GError **error);
+
+/* By the user who issued it. @mends: also if its record is lost, or its clock ran ahead. */
+bool workspace_renew (const LeasePlace *place, const Expiry *expiry, bool mends, GError **error);
+
+/* --- what uses it --- */
+
+/* Refuses a start that the terms don't allow (BONSAI_ERROR_REFUSED; the message says what helps); else
+ * records that the machine runs from now on. The caller holds the bundle's lock. */
+bool workspace_begin_run (const LeasePlace *place, const VmConfig *config, GError **error);
+
+/* Records how time has passed; looks at the hours as well. @running: false: the run is over. @step: (out):
+ * what is to be done, and when to look again; also if this fails, with @error set: it is to be suspended
+ * then. */
+bool workspace_look (const LeasePlace *place, bool running, LeaseStep *step, GError **error);
+
+typedef enum {
+  WORKSPACE_SNAPSHOTS,
+  WORKSPACE_EXPORT, /* copies of it elsewhere */
+} WorkspaceUse;
+
+/* Refuses (BONSAI_ERROR_REFUSED) what the terms of the machine in @bundle don't allow. */
+bool workspace_check_use (const char *bundle, WorkspaceUse use, GError **error);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (Workspace, workspace_free)
+
+G_END_DECLS

@@ -1,0 +1,149 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""“bonsai workspace”, with machines that run: what is over is suspended, and doesn't start until it is renewed.
+
+Usage: test-workspace-cli.py BONSAI
+"""
+import datetime
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+
+BONSAI = os.path.abspath(sys.argv[1])
+INVADERS = "/boot/invaders.exec"
+
+scratch = tempfile.mkdtemp(prefix="bonsai-workspace-")
+os.environ.update(BONSAI_LIBRARY=scratch + "/library", XDG_RUNTIME_DIR=scratch + "/run", XDG_STATE_HOME=scratch + "/state",
+                  XDG_DATA_HOME=scratch + "/data", XDG_CONFIG_HOME=scratch + "/config", G_DEBUG="fatal-criticals",
+                  LC_ALL="C.UTF-8")
+os.mkdir(scratch + "/run", 0o700)
+
+
+def bonsai(*arguments, status=0):
+    done = subprocess.run([BONSAI, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120)
+    assert done.returncode == status, f"expected status {status}: {arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done.stdout + done.stderr
+
+
+def show(name):
+    return json.loads(bonsai("workspace", "show", name, "--json"))
+
+
+def state(name):
+    return json.loads(bonsai("show", name, "--json"))["state"]
+
+
+def wait_for(what, condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"{what}: not within {seconds} s"
+        time.sleep(0.3)
+
+
+def create(name):
+    bonsai("create", name, "--memory", "64M", "--kernel", INVADERS)
+
+
+def after(seconds):
+    """A date, in local time."""
+    return (datetime.datetime.now() + datetime.timedelta(seconds=seconds)).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def test_terms():
+    """Terms are put on a machine once, shown and listed"""
+    create("Terms")
+    assert "no workspace" in bonsai("workspace", "show", "Terms", status=4)
+    assert "--expires" in bonsai("workspace", "issue", "Terms", status=4)
+    assert "no date" in bonsai("workspace", "issue", "Terms", "--expires", "soon", status=4)
+    assert "no profile" in bonsai("workspace", "issue", "Terms", "--never", "--profile", "odd", status=4)
+    issued = json.loads(bonsai("workspace", "issue", "Terms", "--for", "anna", "--profile", "entertainment", "--after-start", "30d",
+                               "--json"))
+    assert issued["issuer"].startswith("ed25519:"), issued
+    shown = show("Terms")
+    assert shown["for"] == "anna" and shown["profile"] == "entertainment" and shown["state"] == "not-started", shown
+    assert shown["expiry"] == "start" and shown["remaining"] == 30 * 86400 and shown["issuer"] == issued["issuer"], shown
+    assert shown["permissions"]["hours"]["from"] == "08:00", shown
+    assert "already" in bonsai("workspace", "issue", "Terms", "--never", status=4)
+    listed = json.loads(bonsai("workspace", "list", "--json"))
+    assert [one["name"] for one in listed] == ["Terms"] and listed[0]["state"] == "not-started", listed
+    assert "30 days" in bonsai("workspace", "list") and "anna" in bonsai("workspace", "show", "Terms")
+
+
+def test_own_profile():
+    """A profile of one's own forbids; its mistakes are told with line and column"""
+    os.makedirs(scratch + "/config/bonsai/profiles")
+    with open(scratch + "/config/bonsai/profiles/shut.json", "w") as file:
+        file.write('{ "bonsai-profile" : 1,\n  "permissions" : { "snapshots" : false, "export" : 1 } }')
+    create("Shut")
+    assert "shut.json:2:" in bonsai("workspace", "issue", "Shut", "--never", "--profile", "shut", status=4)
+    with open(scratch + "/config/bonsai/profiles/shut.json", "w") as file:
+        file.write('{ "bonsai-profile" : 1, "permissions" : { "snapshots" : false, "export" : false, "networks" : [ "none" ] } }')
+    bonsai("workspace", "issue", "Shut", "--never", "--profile", "shut")
+    assert "don't allow snapshots" in bonsai("snapshot", "take", "Shut", status=4)
+    assert "don't allow copies" in bonsai("clone", "Shut", "Copy", status=4)
+    assert "network" in bonsai("start", "Shut", "--headless", status=4)
+
+
+def test_life():
+    """What runs is suspended when it is over, doesn't start then, and goes on when it is renewed"""
+    create("Life")
+    bonsai("workspace", "issue", "Life", "--expires", after(20))
+    bonsai("start", "Life", "--headless")
+    assert show("Life")["state"] == "active"
+    wait_for("suspended", lambda: state("Life") == "suspended", 100)
+    assert "renew" in bonsai("start", "Life", "--headless", status=4)
+    assert show("Life")["state"] == "grace"
+    bonsai("workspace", "renew", "Life", "--never")
+    bonsai("start", "Life", "--headless")
+    assert state("Life") == "running"
+    assert show("Life")["renewals"] == 1 and show("Life")["remaining"] is None
+    bonsai("stop", "Life")
+    with open(scratch + "/data/bonsai/workspaces/" + json.loads(bonsai("show", "Life", "--json"))["uuid"] + "/log") as file:
+        log = file.read()
+    for word in "issued", "started", "active → expired", "expired → grace", "renewed":
+        assert word in log, log
+
+
+def test_locked():
+    """A lost record locks; its issuer mends that"""
+    create("Locked")
+    bonsai("workspace", "issue", "Locked", "--never")
+    os.unlink(scratch + "/library/locked.bonsai/workspace/lease.json")
+    assert "--mend" in bonsai("start", "Locked", "--headless", status=4)
+    assert show("Locked")["state"] == "locked"
+    assert "--mend" in bonsai("workspace", "renew", "Locked", "--never", status=4)
+    bonsai("workspace", "renew", "Locked", "--never", "--mend")
+    assert show("Locked")["state"] == "not-started"
+    with open(scratch + "/library/locked.bonsai/workspace/terms.json", "r+") as file:
+        text = file.read().replace('"clipboard":"both"', '"clipboard":"off"')
+        file.seek(0)
+        file.write(text)
+        file.truncate()
+    assert "changed" in bonsai("start", "Locked", "--headless", status=4)
+    assert "locked" in bonsai("workspace", "list")
+
+
+def main():
+    tests = [test_terms, test_own_profile, test_life, test_locked]
+    failed = False
+    print(f"1..{len(tests)}")
+    for number, test in enumerate(tests, 1):
+        try:
+            test()
+            print(f"ok {number} - {test.__doc__}", flush=True)
+        except Exception as error:
+            failed = True
+            print(f"not ok {number} - {test.__doc__}", flush=True)
+            print("#", str(error or repr(error)).replace("\n", "\n# "), flush=True)
+    for one in json.loads(bonsai("list", "--json")):
+        if one["state"] == "running":
+            subprocess.run([BONSAI, "stop", one["name"]], check=False)
+    shutil.rmtree(scratch, ignore_errors=True)
+    return 1 if failed else 0
+
+
+sys.exit(main())
