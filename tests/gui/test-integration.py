@@ -8,6 +8,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,13 +16,14 @@ import sys
 from gi.repository import Gio, GLib
 
 sys.path.insert(0, os.path.dirname(__file__))
-from desktop import App, Atspi, close_window, run, wait  # noqa: E402
+from desktop import App, Atspi, activate, close_window, press, run, wait  # noqa: E402
 from faulting import write_kernel  # noqa: E402
 
 program, artefacts, bonsai = (os.path.abspath(argument) for argument in sys.argv[1:4])
 NAME, PATH = "org.bonsaivm.Bonsai", "/org/bonsaivm/Bonsai"
 data = os.environ["XDG_DATA_HOME"]
 notifications = os.path.join(os.environ["HOME"], "notifications.log")
+inhibitors = os.path.join(os.environ["HOME"], "inhibitors.log")
 
 
 def cli(*args):
@@ -29,19 +31,22 @@ def cli(*args):
 
 
 def prepare():
-    """Two machines, one of which faults; a notification area; the service file that an installation has."""
+    """Two machines, one of which faults; a notification area, a session manager; the service file that an installation
+    has."""
     kernel = os.path.join(os.environ["HOME"], "fault.elf")
     write_kernel(kernel)
     cli("create", "--kernel", kernel, "--memory", "32M", "Faulty")
     cli("create", "--kernel", "/boot/invaders.exec", "--memory", "32M", "Game")
-    subprocess.Popen(["/usr/bin/python3", os.path.join(os.path.dirname(__file__), "notifications.py"), notifications])
+    for service, log in ("notifications.py", notifications), ("session-manager.py", inhibitors):
+        subprocess.Popen(["/usr/bin/python3", os.path.join(os.path.dirname(__file__), service), log])
     services = os.path.join(data, "dbus-1", "services")
     os.makedirs(services)
     with open(os.path.join(services, f"{NAME}.service"), "w") as file:
         print(f"[D-BUS Service]\nName={NAME}\nExec={program} --gapplication-service", file=file)
     call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "ReloadConfig")
-    wait("the notification area", lambda: call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                                               "NameHasOwner", "(s)", "org.freedesktop.Notifications")[0])
+    for name in "org.freedesktop.Notifications", "org.gnome.SessionManager":
+        wait(name, lambda: call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "NameHasOwner",
+                                "(s)", name)[0])
 
 
 bus = Gio.bus_get_sync(Gio.BusType.SESSION)
@@ -78,9 +83,18 @@ def notified(title):
     return wait(f"the notification “{title}”", look)
 
 
+def inhibiting():
+    """Why the session may not end now."""
+    with open(inhibitors) as file:
+        said = [json.loads(line) for line in file if line.endswith("\n")]
+    over = {entry["uninhibit"] for entry in said if "uninhibit" in entry}
+    return [entry for entry in said if "inhibit" in entry and entry["inhibit"] not in over]
+
+
 def press_button(notification, label):
     actions = notification["actions"]
     names = dict(zip(actions[1::2], actions[0::2]))
+    search("GetInitialResultSet", "(as)", [""])  # when it answers it has heard the notification's number, too
     call("org.freedesktop.Notifications", "/org/freedesktop/Notifications", "org.bonsaivm.Test", "Press", "(us)",
          notification["id"], names[label])
 
@@ -182,6 +196,12 @@ def is_searched():
     search("ActivateResult", "(sasu)", uuid, ["gam"], 0)
 
 
+def logging_out_asks():
+    """While a machine runs the session knows why it shouldn't end."""
+    entry, = wait("the inhibitor", inhibiting)
+    assert entry["reason"] == "1 machine is running" and entry["flags"] == 1, entry
+
+
 def says_that_machines_run():
     """A machine whose window is closed runs on, and the desktop says so; the notice's button opens the library."""
     close_window(app.console("Game"))
@@ -201,6 +221,7 @@ def takes_a_snapshot():
     activate_action("suspend-vm", uuid)
     notified("“Game” Is Suspended")
     assert machine("Game")["state"] == "suspended"
+    wait("the session to be free", lambda: not inhibiting())
 
 
 def says_what_ended():
@@ -228,7 +249,23 @@ def is_started_by_the_bus():
     wait("the image to be chosen",
          lambda: app.has(app.find("check box", "Disk Image"), Atspi.StateType.CHECKED))
     app.screenshot("opened-file")
+    activate(app.window("Create a Machine"))
+    press("Escape")
+    app.gone("label", "What Shall It Run?")
 
 
-run(app, [starts_from_the_menu, is_described, is_searched, says_that_machines_run, takes_a_snapshot, says_what_ended,
-          is_started_by_the_bus])
+def opens_a_description():
+    """vm.json stands for the machine's folder: it shows a machine of the library, and brings another one in."""
+    game = machine("Game")
+    brought = os.path.join(os.environ["HOME"], "Brought")
+    shutil.copytree(game["path"], brought)
+    for folder in game["path"], brought:
+        call(NAME, PATH, "org.freedesktop.Application", "Open", "(asa{sv})",
+             [GLib.filename_to_uri(os.path.join(folder, "vm.json"))], {})
+        app.find("push button", "Machine Menu")
+    wait("the machine that was brought", lambda: len(json.loads(cli("list", "--json"))) == 3)
+    app.screenshot("opened-description")
+
+
+run(app, [starts_from_the_menu, is_described, is_searched, logging_out_asks, says_that_machines_run, takes_a_snapshot, says_what_ended,
+          is_started_by_the_bus, opens_a_description])

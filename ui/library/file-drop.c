@@ -42,12 +42,14 @@ file_drop_add (GtkWidget *widget, FileDropFunc dropped, gpointer data)
   gtk_widget_add_controller (widget, GTK_EVENT_CONTROLLER (target));
 }
 
-bool
-file_drop_is_bundle (const char *path)
+char *
+file_drop_bundle (const char *path)
 {
-  g_autofree char *description = g_build_filename (path, "vm.json", NULL);
+  g_autofree char *name = g_path_get_basename (path);
+  g_autofree char *folder = g_str_equal (name, "vm.json") ? g_path_get_dirname (path) : g_strdup (path);
+  g_autofree char *description = g_build_filename (folder, "vm.json", NULL);
 
-  return g_file_test (description, G_FILE_TEST_IS_REGULAR);
+  return g_file_test (description, G_FILE_TEST_IS_REGULAR) ? g_steal_pointer (&folder) : NULL;
 }
 
 static void

@@ -14,8 +14,8 @@ G_BEGIN_DECLS
 typedef void (*FileDropFunc) (GtkWidget *widget, const char *path, gpointer data);
 void file_drop_add (GtkWidget *widget, FileDropFunc dropped, gpointer data);
 
-/* Whether it is a machine's folder. */
-bool file_drop_is_bundle (const char *path);
+/* The machine's folder that @path is, or that the vm.json at @path describes; NULL: neither. (transfer full) */
+char *file_drop_bundle (const char *path);
 
 /* Copies the machine at @path into the library: a job. */
 void file_drop_import (GtkWindow *parent, BonsaiLibrary *library, const char *path);

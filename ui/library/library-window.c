@@ -268,6 +268,22 @@ open_wizard (BonsaiLibraryWindow *self)
   return wizard;
 }
 
+/* (transfer none) (nullable) */
+static BonsaiVm *
+machine_at (BonsaiLibrary *library, const char *folder)
+{
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (library)); i++)
+    {
+      g_autoptr (BonsaiVm) vm = g_list_model_get_item (G_LIST_MODEL (library), i);
+
+      if (g_strcmp0 (bonsai_vm_get_path (vm), folder) == 0)
+        return vm;
+    }
+  return NULL;
+}
+
+/* A folder is copied, whoever's it is; a description (file managers can't be told what opens a folder) shows
+ * the machine that is here already. */
 static void
 on_create (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
@@ -277,8 +293,13 @@ on_create (GSimpleAction *action, GVariant *parameter, gpointer data)
 static void
 open_file (BonsaiLibraryWindow *self, const char *path)
 {
-  if (file_drop_is_bundle (path))
-    file_drop_import (GTK_WINDOW (self), self->library, path);
+  g_autofree char *bundle = file_drop_bundle (path);
+  BonsaiVm *vm = bundle && !g_str_equal (bundle, path) ? machine_at (self->library, bundle) : NULL;
+
+  if (vm)
+    on_opened (self, vm);
+  else if (bundle)
+    file_drop_import (GTK_WINDOW (self), self->library, bundle);
   else
     bonsai_create_wizard_set_file (open_wizard (self), path);
 }
