@@ -215,14 +215,19 @@ static void
 write_cpu (JsonObject *root, const VmConfig *config)
 {
   JsonObject *cpu = begin_object (config->cpu_extra);
+  const struct {
+    const char *name;
+    unsigned value;
+  } members[] = { { "sockets", config->topology.sockets },
+                  { "cores", config->topology.cores },
+                  { "threads", config->topology.threads } };
 
   write_string (cpu, "model", config->cpu_model);
-  if (config->topology.sockets != 0)
-    {
-      json_object_set_int_member (cpu, "sockets", config->topology.sockets);
-      json_object_set_int_member (cpu, "cores", config->topology.cores);
-      json_object_set_int_member (cpu, "threads", config->topology.threads);
-    }
+  for (guint i = 0; i < G_N_ELEMENTS (members); i++)
+    if (config->topology.sockets != 0)
+      json_object_set_int_member (cpu, members[i].name, members[i].value);
+    else if (json_object_has_member (cpu, members[i].name))
+      json_object_remove_member (cpu, members[i].name);
   if (json_object_get_size (cpu) > 0)
     {
       json_object_set_object_member (root, "cpu", cpu);

@@ -179,6 +179,12 @@ test_cpu (void)
   /* Without any number, one socket with a core for each. */
   spec->topology.sockets = 0;
   g_assert_cmpuint (machine_spec_topology (spec).cores, ==, 3);
+  again->topology.sockets = 0;
+  g_clear_pointer (&written, g_free);
+  written = vm_config_to_json (again);
+  g_assert_null (strstr (written, "sockets"));
+  g_assert_null (strstr (written, "cores"));
+  g_assert_nonnull (strstr (written, "\"odd\" : 1"));
 }
 
 /* Reading what was written gives the same text; unknown members stay at every depth, in their order. */
