@@ -5,6 +5,7 @@
 #include "app/snapshot/clone.h"
 #include "app/snapshot/snapshot-take.h"
 #include "app/snapshot/template.h"
+#include "app/vm/vm-note.h"
 
 #define MAX_COUNT 1000
 
@@ -134,6 +135,7 @@ clone_instantly (Clone *clone, InstantClone *how, bool json)
   how->hook = clone->how.hook;
   bonsai_library_clone_instantly_async (machine->library, machine->vm, how, NULL, cli_wait_ready, &wait);
   made = bonsai_library_clone_instantly_finish (machine->library, cli_wait (&wait), &error);
+  bonsai_vm_note (machine->vm, "clone", how->name, NULL, error);
   if (made == NULL)
     return cli_fail (error);
   print_instant (clone, made, json);
@@ -202,7 +204,7 @@ run_clone (const Verb *verb, int argc, char **argv)
   g_auto (CliSnapshots) snapshots = { 0 };
   Clone clone = { .snapshots = &snapshots, .begun = g_get_monotonic_time () };
   GError *error = NULL;
-  bool open;
+  bool open, done;
 
   if (!cli_parse (verb, entries, &argc, &argv, 2, 2, &status)
       || !check_options (verb, instant, linked, hook != NULL || count != 1 || headless || no_start, count,
@@ -229,7 +231,9 @@ run_clone (const Verb *verb, int argc, char **argv)
                        .start = !no_start,
                        .flags = headless ? BONSAI_START_HEADLESS : BONSAI_START_DEFAULT },
       json);
-  if (!cli_run_task (run_task, &clone, progress, &error))
+  done = cli_run_task (run_task, &clone, progress, &error);
+  bonsai_vm_note (snapshots.machine.vm, "clone", name, NULL, error);
+  if (!done)
     return cli_fail (error);
   path = clone.path;
   cli_tell_desktop (snapshots.machine.library);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli/snapshot.h"
 #include "app/snapshot/snapshot-edit.h"
+#include "app/vm/vm-note.h"
 
 static const char *const hows[] = { "one", "below", "before" };
 
@@ -67,6 +68,7 @@ run_delete (const Verb *verb, int argc, char **argv)
     return cli_fail (error);
   done = snapshots.machine.session != NULL ? delete_running (&snapshots, node->id, how, &n, progress, &error)
                                            : snapshot_delete (snapshots.bundle, node->id, how, &n, &error);
+  bonsai_vm_note (snapshots.machine.vm, "snapshot-delete", node->name, NULL, error);
   if (!done)
     return cli_fail (error);
   if (snapshots.machine.session == NULL)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli/snapshot.h"
 #include "app/snapshot/snapshot-edit.h"
+#include "app/vm/vm-note.h"
 
 static bool
 set_running (CliSnapshots *snapshots, const char *node, GError **error)
@@ -38,6 +39,7 @@ run_disposable (const Verb *verb, int argc, char **argv)
   id = node != NULL ? node->id : NULL;
   done = snapshots.machine.session != NULL ? set_running (&snapshots, id, &error)
                                            : snapshot_set_disposable (snapshots.bundle, id, &error);
+  bonsai_vm_note (snapshots.machine.vm, "set-disposable", node != NULL ? node->name : NULL, NULL, error);
   return done ? EXIT_STATUS_OK : cli_fail (error);
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli/snapshot.h"
 #include "app/snapshot/snapshot-edit.h"
+#include "app/vm/vm-note.h"
 
 static bool
 rename_running (CliSnapshots *snapshots, const char *node, const char *name, const char *note, GError **error)
@@ -45,6 +46,7 @@ run_rename (const Verb *verb, int argc, char **argv)
     return cli_fail (error);
   done = snapshots.machine.session != NULL ? rename_running (&snapshots, node->id, name, note, &error)
                                            : snapshot_rename (snapshots.bundle, node->id, name, note, &error);
+  bonsai_vm_note (snapshots.machine.vm, "snapshot-rename", name, NULL, error);
   if (!done)
     return cli_fail (error);
   if (json)

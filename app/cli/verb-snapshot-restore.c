@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli/snapshot.h"
 #include "app/snapshot/snapshot-restore.h"
+#include "app/vm/vm-note.h"
 
 typedef struct {
   CliSnapshots *snapshots;
@@ -94,6 +95,7 @@ run_restore (const Verb *verb, int argc, char **argv)
       restore.node = node->id;
       done = snapshots.machine.session != NULL ? restore_running (&restore, &error)
                                                : cli_run_task (run_task, &restore, restore.progress, &error);
+      bonsai_vm_note (snapshots.machine.vm, "snapshot-restore", node->name, NULL, error);
     }
   if (done)
     print (&restore, node, json);

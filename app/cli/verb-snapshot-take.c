@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli/snapshot.h"
 #include "app/snapshot/snapshot-take.h"
+#include "app/vm/vm-note.h"
 
 typedef struct {
   CliSnapshots *snapshots;
@@ -90,6 +91,7 @@ run_take (const Verb *verb, int argc, char **argv)
   done = snapshots.machine.session != NULL ? take_running (&take, &error)
                                            : cli_run_task (run_task, &take, progress, &error);
   id = take.id;
+  bonsai_vm_note (snapshots.machine.vm, "snapshot-take", take.what.name, NULL, error);
   if (!done)
     return cli_fail (error);
   print (&take, json);

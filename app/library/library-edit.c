@@ -61,9 +61,14 @@ update_desktop (BonsaiLibrary *self)
 BonsaiVm *
 bonsai_library_adopt (BonsaiLibrary *self, const char *path)
 {
+  BonsaiVm *vm;
+
   bonsai_library_refresh (self);
   update_desktop (self);
-  return bonsai_library_find_by_path (self, path);
+  vm = bonsai_library_find_by_path (self, path);
+  if (vm != NULL)
+    bonsai_vm_note (vm, "create", NULL, NULL, NULL);
+  return vm;
 }
 
 BonsaiVm *
@@ -151,6 +156,7 @@ bonsai_library_delete (BonsaiLibrary *self, BonsaiVm *vm, GError **error)
   path = bundle_move_in (vm->path, trash, slug, error);
   if (path == NULL)
     return NULL;
+  bonsai_vm_note (vm, "delete", NULL, NULL, NULL);
   bonsai_vm_drop_session (vm);
   bonsai_library_forget (self, vm);
   update_desktop (self);
@@ -164,6 +170,7 @@ bonsai_library_undelete (BonsaiLibrary *self, const char *key, GError **error)
                   *item = library_find_in_trash (self->folder, key, error), *from = NULL;
   g_autofree char *slug = NULL, *path = NULL;
   g_autoptr (VmConfig) config = NULL;
+  BonsaiVm *vm;
 
   if (item == NULL)
     return NULL;
@@ -184,5 +191,8 @@ bonsai_library_undelete (BonsaiLibrary *self, const char *key, GError **error)
     return NULL;
   bonsai_library_refresh (self);
   update_desktop (self);
-  return bonsai_library_find_by_path (self, path);
+  vm = bonsai_library_find_by_path (self, path);
+  if (vm != NULL)
+    bonsai_vm_note (vm, "undelete", NULL, NULL, NULL);
+  return vm;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "app/events/event-log.h"
 #include "app/history/recorder.h"
 #include "app/library/library.h"
 #include "app/session/consoles.h"
@@ -13,6 +14,7 @@ struct _BonsaiLibrary {
   char *folder;
   Consoles *consoles;
   Recorder *recorder;
+  EventLog *events;
   GPtrArray *vms;        /* of BonsaiVm, sorted */
   GHashTable *monitors;  /* BonsaiVm → GFileMonitor of its bundle */
   GFileMonitor *monitor; /* of the folder */

@@ -212,6 +212,7 @@ purge_conclude (BonsaiLibrary *self, const Purge *purge)
     {
       const VmConfig *config = g_ptr_array_index (purge->gone, i);
 
+      event_log_add (self->events, config->uuid, config->name, "purge", NULL, NULL, NULL);
       forget_clone (self, config);
       if (bonsai_library_find (self, config->uuid) == NULL)
         history_store_remove (config->uuid);

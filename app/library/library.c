@@ -121,7 +121,7 @@ bonsai_library_watch (BonsaiLibrary *self, BonsaiVm *vm)
 static BonsaiVm *
 add (BonsaiLibrary *self, const char *path)
 {
-  g_autoptr (BonsaiVm) vm = bonsai_vm_new (path, self->consoles, self->recorder);
+  g_autoptr (BonsaiVm) vm = bonsai_vm_new (path, self->consoles, self->recorder, self->events);
 
   g_signal_connect (vm, "notify::name", G_CALLBACK (on_name_changed), self);
   g_signal_connect_swapped (vm, "notify::uuid", G_CALLBACK (schedule_refresh), self);
@@ -329,6 +329,7 @@ bonsai_library_finalize (GObject *object)
   g_hash_table_unref (self->monitors);
   consoles_unref (self->consoles);
   recorder_unref (self->recorder);
+  event_log_unref (self->events);
   g_free (self->folder);
   G_OBJECT_CLASS (bonsai_library_parent_class)->finalize (object);
 }
@@ -345,6 +346,7 @@ bonsai_library_init (BonsaiLibrary *self)
 {
   self->consoles = consoles_new (NULL);
   self->recorder = recorder_new ();
+  self->events = event_log_new (NULL);
   self->vms = g_ptr_array_new_with_free_func (g_object_unref);
   self->monitors = g_hash_table_new_full (NULL, NULL, NULL, g_object_unref);
 }

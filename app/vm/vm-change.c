@@ -47,10 +47,28 @@ vm_change_of (gpointer result)
   return g_task_get_task_data (G_TASK (result));
 }
 
+/* What only looks, and what its machine's end tells, is no event. */
+static void
+note (BonsaiVm *vm, const Change *change, const GError *error)
+{
+  static const struct {
+    const char *operation, *kind;
+  } kinds[] = {
+    { "take", "snapshot-take" },     { "restore", "snapshot-restore" },     { "delete", "snapshot-delete" },
+    { "rename", "snapshot-rename" }, { "set-disposable", "set-disposable" }, { "clone", "clone" },
+  };
+  bool by_name = change->node == NULL || g_strcmp0 (change->operation, "clone") == 0;
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (kinds); i++)
+    if (g_strcmp0 (change->operation, kinds[i].operation) == 0)
+      bonsai_vm_note (vm, kinds[i].kind, by_name ? change->name : change->node, NULL, error);
+}
+
 /* @error: (transfer full) or NULL. */
 void
 vm_change_end (GTask *task, GError *error)
 {
+  note (g_task_get_source_object (task), vm_change_of (task), error);
   if (error != NULL)
     g_task_return_error (task, error);
   else

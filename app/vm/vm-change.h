@@ -8,7 +8,7 @@ G_BEGIN_DECLS
 
 /* One thing that is done, from the question to its answer; the data of its GTask. */
 typedef struct {
-  const char *operation; /* of ChangeSnapshots; a constant */
+  const char *operation; /* of ChangeSnapshots, or "clone"; a constant; NULL: it only looks */
   DiskTaskFunc run;      /* the same in a worker; its data is the Change */
   char *bundle;
   BundleLock *lock; /* (nullable) */

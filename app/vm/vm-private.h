@@ -2,10 +2,12 @@
 #pragma once
 
 #include "app/bundle/bundle.h"
+#include "app/events/event-log.h"
 #include "app/history/recorder.h"
 #include "app/session/consoles.h"
 #include "app/session/local-session.h"
 #include "app/session/session-server.h"
+#include "app/vm/vm-note.h"
 #include "app/vm/vm.h"
 
 G_BEGIN_DECLS
@@ -18,6 +20,7 @@ struct _BonsaiVm {
   char *path;
   Consoles *consoles;
   Recorder *recorder; /* of machines that are hosted here */
+  EventLog *events;
   VmConfig *config; /* NULL: broken */
   char *trouble;    /* why it is broken */
   char *conflict;   /* set by the library: another bundle has the same UUID */
@@ -62,7 +65,7 @@ struct _BonsaiVm {
   guint snapshot_news;                /* a source, or 0 */
 };
 
-BonsaiVm *bonsai_vm_new (const char *path, Consoles *consoles, Recorder *recorder);
+BonsaiVm *bonsai_vm_new (const char *path, Consoles *consoles, Recorder *recorder, EventLog *events);
 
 /* Reads the bundle again: description, last run, and whether another process runs it. */
 void bonsai_vm_reload (BonsaiVm *vm);
@@ -115,6 +118,11 @@ bool bonsai_vm_keep_link (const char *nic, bool up, void *data, GError **error);
 
 /* vm-unlock.c: gives the disks of a start their passphrases. */
 void bonsai_vm_put_secrets (BonsaiVm *vm, MachineSpec *spec);
+
+/* vm-note.c: writes what happened into the log of events (vm-note.h). Its description was replaced. @before: (nullable): it was broken. */
+void bonsai_vm_note_settings (BonsaiVm *vm, const VmConfig *before, const VmConfig *now);
+/* Its run has ended as last_run says. */
+void bonsai_vm_note_end (BonsaiVm *vm);
 
 /* vm-picture.c */
 void bonsai_vm_refresh_thumbnail (BonsaiVm *vm);

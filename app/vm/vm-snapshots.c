@@ -299,6 +299,7 @@ bonsai_vm_clone_async (BonsaiVm *self, const char *name, const char *node, gbool
   GTask *task = vm_change_begin (self, bonsai_vm_clone_async, &change, cancellable, callback, data);
   g_autofree char *base = g_strdup_printf ("For %s", name);
 
+  change->operation = "clone";
   change->run = make_clone;
   change->name = g_strdup (name);
   change->node = node != NULL ? g_strdup (node) : newest_version (self);

@@ -139,6 +139,7 @@ bonsai_vm_conclude_run (BonsaiVm *self)
     .exit_status = bonsai_session_get_exit_status (self->session),
     .message = g_strdup (bonsai_session_get_message (self->session)),
   };
+  bonsai_vm_note_end (self);
   g_signal_handlers_disconnect_by_func (self->session, bonsai_vm_refresh_thumbnail, self);
   local_session_settle_async (LOCAL_SESSION (self->session), settled, g_object_ref (self));
 }
@@ -151,6 +152,7 @@ fail_start (BonsaiVm *self, GTask *task, GError *error)
   self->starting = false;
   bonsai_vm_end_lease (self);
   g_clear_pointer (&self->lock, bundle_unlock);
+  bonsai_vm_note (self, "start", NULL, NULL, error);
   bonsai_vm_update_state (self);
   g_task_return_error (task, error);
 }
@@ -215,6 +217,7 @@ started_here (GObject *source, GAsyncResult *result, gpointer data)
   /* Others look for the socket when they read this. */
   self->last_run.state = BONSAI_STATE_RUNNING;
   bundle_write_run (self->path, &self->last_run, NULL);
+  bonsai_vm_note (self, "start", NULL, NULL, NULL);
   recorder_add (self->recorder, BONSAI_SESSION (session));
   bonsai_vm_set_session (self, g_object_ref (BONSAI_SESSION (session)));
   bonsai_vm_follow_lease (self);
@@ -282,6 +285,8 @@ start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
     }
   if (self->config->install.system != NULL)
     bonsai_vm_reload (self); /* it may have been mended */
+  if (bonsai_state_is_alive (self->last_run.state))
+    bonsai_vm_note (self, "crash", "host", "The process that ran it ended without a word", NULL);
   bundle_run_clear (&self->last_run);
   self->last_run = (BundleRun){ .state = BONSAI_STATE_STARTING };
   bundle_write_run (self->path, &self->last_run, NULL);

@@ -309,6 +309,7 @@ bonsai_vm_save_config (BonsaiVm *self, const VmConfig *config, GError **error)
   if (!template_check_change (self->path, copy, error) || !snapshot_guard_config (self->path, copy, error)
       || !bundle_save (self->path, copy, error))
     return FALSE;
+  bonsai_vm_note_settings (self, self->config, copy);
   g_clear_pointer (&self->trouble, g_free);
   take_config (self, g_steal_pointer (&copy));
   bonsai_vm_update_state (self);
@@ -500,13 +501,14 @@ bonsai_vm_show_console_finish (BonsaiVm *self, GAsyncResult *result, GError **er
 /* --- the object --- */
 
 BonsaiVm *
-bonsai_vm_new (const char *path, Consoles *consoles, Recorder *recorder)
+bonsai_vm_new (const char *path, Consoles *consoles, Recorder *recorder, EventLog *events)
 {
   BonsaiVm *self = g_object_new (BONSAI_TYPE_VM, NULL);
 
   self->path = g_strdup (path);
   self->consoles = consoles_ref (consoles);
   self->recorder = recorder_ref (recorder);
+  self->events = event_log_ref (events);
   bonsai_vm_reload (self);
   return self;
 }
@@ -576,6 +578,7 @@ bonsai_vm_finalize (GObject *object)
   g_clear_pointer (&self->config, vm_config_free);
   g_clear_pointer (&self->consoles, consoles_unref);
   g_clear_pointer (&self->recorder, recorder_unref);
+  g_clear_pointer (&self->events, event_log_unref);
   bundle_run_clear (&self->last_run);
   g_hash_table_unref (self->secrets);
   image_keys_free (self->keys);

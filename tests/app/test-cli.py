@@ -264,6 +264,36 @@ def test_history():
     assert not os.path.exists(file)
 
 
+def test_events():
+    """What happened is listed, by whichever process it was done"""
+    def kinds(*options):
+        return [event["kind"] for event in json.loads(bonsai("events", "--json", *options))]
+
+    wait_for("the end of the run", lambda: "stop" in kinds("--machine", "Game"))
+    assert kinds("--machine", "Game")[:3] == ["create", "start", "stop"], kinds("--machine", "Game")
+    events = json.loads(bonsai("events", "--machine", show("Game")["uuid"], "--json"))
+    assert events[2]["detail"] == "user" and events[2]["result"] == "done" and events[2]["cause"], events[2]
+    assert kinds("--since", "2099-01-01") == [] and len(kinds("--since", "1d")) == len(kinds())
+    follow = subprocess.Popen([BONSAI, "events", "--follow", "--json", "--machine", "Game"], stdout=subprocess.PIPE,
+                              text=True)
+    try:
+        for event in events:
+            assert json.loads(follow.stdout.readline())["id"] == event["id"]
+        bonsai("snapshot", "take", "Game", "before")
+        taken = json.loads(follow.stdout.readline())
+        assert (taken["kind"], taken["detail"], taken["result"]) == ("snapshot-take", "before", "done"), taken
+        bonsai("snapshot", "delete", "Game", "before")
+        assert json.loads(follow.stdout.readline())["kind"] == "snapshot-delete"
+        bonsai("autostart", "Game", "on")
+        changed = json.loads(follow.stdout.readline())
+        assert changed["kind"] == "settings" and "true" in changed["detail"], changed
+        bonsai("autostart", "Game", "off")
+    finally:
+        follow.kill()
+        follow.wait()
+    assert "snapshot-take" in bonsai("events", "--machine", "Game")
+
+
 def test_keys():
     """The game is played by key and type"""
     bonsai("start", "Game", "--headless")

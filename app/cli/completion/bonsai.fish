@@ -52,7 +52,7 @@ end
 
 function __bonsai_has_machine
     set -l verb (__bonsai_words)
-    not contains -- "$verb[1]" create list host run undelete purge disk; and __bonsai_at 0
+    not contains -- "$verb[1]" create list host run events undelete purge disk; and __bonsai_at 0
     or contains -- "$verb" 'disk attach'; and __bonsai_at 0
 end
 
@@ -79,6 +79,7 @@ complete -c bonsai -n '__bonsai_at 2 "snapshot diff"' -a '(__bonsai_snapshots)' 
 complete -c bonsai -n '__bonsai_before --profile' -a 'corporate secure entertainment test'
 complete -c bonsai -n '__bonsai_before --firmware' -a 'bios uefi uefi-secure'
 complete -c bonsai -n '__bonsai_before --network' -a 'nat none'
+complete -c bonsai -n '__bonsai_before --machine' -a '(__bonsai_names list)' -d machine
 complete -c bonsai -n '__bonsai_before --nic' -a 'virtio e1000e'
 complete -c bonsai -n '__bonsai_before --graphics' -a 'vga virtio'
 complete -c bonsai -n '__bonsai_before --disk-bus' -a 'virtio ahci scsi nvme'
