@@ -57,6 +57,35 @@ def numbers():
     becomes("more memory", lambda c: c["memory"] == "96M")
 
 
+def arranged():
+    """The arrangement of processors and their number follow each other."""
+    app.set_value("Sockets", 2)
+    becomes("two sockets of two cores", lambda c: c["cpus"] == 4 and c["cpu"] == {"sockets": 2, "cores": 2, "threads": 1})
+    wait("the number to follow",
+         lambda: app.find("spin button", "Processors").get_value_iface().get_current_value() == 4)
+    app.screenshot("arranged")
+    app.set_value("Processors", 2)
+    becomes("the usual arrangement", lambda c: c["cpus"] == 2 and "sockets" not in c.get("cpu", {}))
+    wait("the cores to follow",
+         lambda: app.find("spin button", "Cores of a Socket").get_value_iface().get_current_value() == 2)
+
+
+def schedule():
+    """What the clock takes, and what of it stays."""
+    path = os.path.join(json.loads(command("show", MACHINE, "--json"))["path"], "vm.json")
+    with open(path) as file:
+        text = file.read()
+    with open(path, "w") as file:
+        file.write(text.replace('"bonsai" : 1,', '"bonsai" : 1, "schedule" : { "every" : "1h" },'))
+    app.find("label", "Which of Them Stay")
+    app.set_value("Months", 12)
+    becomes("twelve months", lambda c: c["schedule"].get("keep") == {"hourly": 24, "daily": 7, "weekly": 4, "monthly": 12})
+    app.set_value("Order at Log-In", 7)
+    becomes("an order", lambda c: c.get("autostart-order") == 7)
+    app.scroll_to(app.find("label", "Which of Them Stay"))
+    app.screenshot("schedule", moving=True)
+
+
 def refused():
     """What can't be is told below the row, and not saved; changing it back is enough."""
     app.set_value("Video Memory (MiB)", 17)
@@ -143,4 +172,4 @@ def narrow():
     app.screenshot("narrow")
 
 
-run(app, [begin, numbers, refused, disks, order, live, expert, notes, narrow])
+run(app, [begin, numbers, arranged, schedule, refused, disks, order, live, expert, notes, narrow])

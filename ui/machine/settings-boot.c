@@ -150,6 +150,7 @@ fill (SettingsSection *section)
     {
       settings_section_add (section, NULL, &firmware, NULL);
       add_order (section, config);
+      settings_section_add (section, NULL, &direct[0], NULL);
     }
 }
 

@@ -33,6 +33,17 @@ static const Setting settings[] = {
     .offset = offsetof (VmConfig, sound),
     .title = N_ ("Sound Card"),
     .subtitle = N_ ("Heard while the machine has a window") },
+  { .owner = SETTING_OF_MACHINE,
+    .type = SETTING_TEXT,
+    .offset = offsetof (VmConfig, sound_record),
+    .title = N_ ("Record Sound to File"),
+    .subtitle = N_ ("A WAV file for all that the machine plays, made anew at each start; empty: none") },
+  { .owner = SETTING_OF_MACHINE,
+    .type = SETTING_TEXT,
+    .offset = offsetof (VmConfig, sound_microphone),
+    .title = N_ ("Microphone from File"),
+    .subtitle =
+      N_ ("A WAV file that the guest hears instead of this computer’s microphone; empty: the microphone") },
 };
 
 static void

@@ -10,6 +10,13 @@ static const Setting settings[] = {
     .live = true,
     .title = N_ ("Name"),
     .subtitle = N_ ("How the machine is called here") },
+  { .owner = SETTING_OF_MACHINE,
+    .type = SETTING_TEXT,
+    .offset = offsetof (VmConfig, os),
+    .live = true,
+    .title = N_ ("Operating System"),
+    .subtitle =
+      N_ ("As libosinfo calls it, such as http://debian.org/debian/12; the icon and advice follow it") },
 };
 
 static void

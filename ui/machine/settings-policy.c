@@ -21,11 +21,44 @@ static const Setting settings[] = {
     .title = N_ ("Start at Log-In"),
     .subtitle = N_ ("Without a window, when you log in") },
   { .owner = SETTING_OF_MACHINE,
+    .type = SETTING_NUMBER,
+    .offset = offsetof (VmConfig, autostart_order),
+    .max = 1000,
+    .step = 1,
+    .live = true,
+    .title = N_ ("Order at Log-In"),
+    .subtitle = N_ ("Machines with lower numbers start earlier") },
+  { .owner = SETTING_OF_MACHINE,
     .type = SETTING_BOOL,
     .offset = offsetof (VmConfig, launcher),
     .live = true,
     .title = N_ ("In the Menu of Applications"),
     .subtitle = N_ ("The machine can be started from there") },
+};
+
+#define KEEP(which, name, what)                                                                              \
+  {                                                                                                          \
+    .owner = SETTING_OF_MACHINE, .type = SETTING_NUMBER,                                                     \
+    .offset = offsetof (VmConfig, schedule.keep[which]), .max = VM_SCHEDULE_MAX_KEEP, .step = 1,             \
+    .live = true, .title = name, .subtitle = what                                                            \
+  }
+
+static const Setting keep[] = {
+  KEEP (VM_KEEP_LAST, N_ ("Newest"), N_ ("So many, whenever they were taken")),
+  KEEP (VM_KEEP_HOURLY, N_ ("Hours"), N_ ("The newest of each, for so many hours")),
+  KEEP (VM_KEEP_DAILY, N_ ("Days"), N_ ("The newest of each, for so many days")),
+  KEEP (VM_KEEP_WEEKLY, N_ ("Weeks"), N_ ("The newest of each, for so many weeks")),
+  KEEP (VM_KEEP_MONTHLY, N_ ("Months"), N_ ("The newest of each, for so many months")),
+};
+
+static const Setting with_memory = {
+  .owner = SETTING_OF_MACHINE,
+  .type = SETTING_BOOL,
+  .offset = offsetof (VmConfig, schedule.disks_only),
+  .inverted = true,
+  .live = true,
+  .title = N_ ("Snapshots with Memory"),
+  .subtitle = N_ ("Going back goes on where the guest was; without it the guest boots, as after a power cut"),
 };
 
 /* How often, as people choose it; seconds. */
@@ -81,6 +114,18 @@ add_schedule (SettingsSection *section)
                                G_CALLBACK (on_every), NULL);
 }
 
+static void
+add_schedule_details (SettingsSection *section)
+{
+  GtkWidget *row =
+    settings_section_add_expander (section, _ ("Which of Them Stay"),
+                                   _ ("With those that have a name or a note, and those that are needed"));
+
+  for (guint i = 0; i < G_N_ELEMENTS (keep); i++)
+    settings_section_add (section, row, &keep[i], NULL);
+  settings_section_add (section, NULL, &with_memory, NULL);
+}
+
 static char *
 shape (SettingsSection *section, const VmConfig *config)
 {
@@ -93,6 +138,8 @@ fill (SettingsSection *section)
   for (guint i = 0; i < G_N_ELEMENTS (settings); i++)
     settings_section_add (section, NULL, &settings[i], NULL);
   add_schedule (section);
+  if (bonsai_vm_get_config (settings_section_get_vm (section))->schedule.every != 0)
+    add_schedule_details (section);
 }
 
 const SettingsSectionClass settings_policy = { .title = N_ ("Coming and Going"),

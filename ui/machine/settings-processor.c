@@ -4,8 +4,51 @@
 #include "ui/base/rows.h"
 #include "ui/machine/settings-section.h"
 #include "vmm/kvm/cpu-model.h"
+#include "vmm/kvm/cpu-topology.h"
 
 #define MIB (UINT64_C (1) << 20)
+
+/* --- how processors are arranged: their number and the arrangement follow each other --- */
+
+static void
+complete_topology (VmConfig *config)
+{
+  if (config->topology.sockets == 0)
+    config->topology = cpu_topology_flat (config->cpus);
+}
+
+/* The usual arrangement isn't written down. */
+static void
+count_processors (VmConfig *config)
+{
+  CpuTopology flat;
+
+  config->cpus = cpu_topology_count (&config->topology);
+  flat = cpu_topology_flat (config->cpus);
+  if (config->topology.sockets == flat.sockets && config->topology.threads == flat.threads)
+    config->topology = (CpuTopology){ 0 };
+}
+
+static void
+arrange_processors (VmConfig *config)
+{
+  if (config->topology.sockets != 0 && cpu_topology_count (&config->topology) != config->cpus)
+    config->topology = (CpuTopology){ 0 };
+}
+
+#define ARRANGEMENT(member, name, what)                                                                      \
+  {                                                                                                          \
+    .owner = SETTING_OF_MACHINE, .type = SETTING_NUMBER, .offset = offsetof (VmConfig, topology.member),     \
+    .min = 1, .max = 255, .step = 1, .complete = complete_topology, .adapt = count_processors,               \
+    .title = name, .subtitle = what                                                                          \
+  }
+
+static const Setting arrangement[] = {
+  ARRANGEMENT (sockets, N_ ("Sockets"), N_ ("Chips that the guest sees; some systems are licensed by them")),
+  ARRANGEMENT (cores, N_ ("Cores of a Socket"), N_ ("Each is a processor of its own")),
+  ARRANGEMENT (threads, N_ ("Threads of a Core"),
+               N_ ("Processors that share a core, as with hyper-threading")),
+};
 
 /* --- members --- */
 
@@ -16,6 +59,7 @@ static const Setting processors = {
   .min = 1,
   .max = 255,
   .step = 1,
+  .adapt = arrange_processors,
   .title = N_ ("Processors"),
   .subtitle = N_ ("How many the guest has; as many as this computer at most"),
 };
@@ -163,8 +207,13 @@ static void
 fill (SettingsSection *section)
 {
   const VmConfig *config = bonsai_vm_get_config (settings_section_get_vm (section));
+  GtkWidget *row;
 
   settings_section_add (section, NULL, &processors, NULL);
+  row = settings_section_add_expander (section, _ ("Arrangement of Processors"),
+                                       _ ("Sockets, cores and threads; their number follows"));
+  for (guint i = 0; i < G_N_ELEMENTS (arrangement); i++)
+    settings_section_add (section, row, &arrangement[i], NULL);
   settings_section_add (section, NULL, &memory, NULL);
   if (bonsai_vm_get_session (settings_section_get_vm (section)) && config->balloon)
     add_memory_now (section, config);

@@ -4,11 +4,7 @@
 #include "ui/base/error-dialog.h"
 #include "ui/base/i18n.h"
 #include "ui/base/rows.h"
-
-#include <stdlib.h>
-#include <string.h>
-
-#define APPLY_MS 400 /* a number that is being turned comes to rest */
+#include "ui/machine/setting-binding.h"
 
 struct SettingsHandle {
   gatomicrefcount refs;
@@ -24,19 +20,7 @@ struct SettingsSection {
   char *shape;  /* or NULL */
   guint refill; /* a source, or 0 */
   SettingsHandle *handle;
-  bool filling; /* values are shown: it isn't a person who changes them */
 };
-
-/* A member and what shows it. */
-typedef struct {
-  SettingsSection *section;
-  const Setting *setting;
-  char *id; /* or NULL */
-  GtkWidget *row;
-  GtkWidget *control;
-  guint pending; /* a source, or 0: a change that isn't saved yet */
-  char *trouble; /* why the last one was refused; or NULL */
-} Binding;
 
 /* --- the section as an object --- */
 
@@ -104,278 +88,20 @@ settings_section_apply (SettingsSection *section, const VmConfig *config)
   return false;
 }
 
-/* --- members --- */
-
-/* (nullable): what has the member. */
-static void *
-owner_in (const Binding *binding, const VmConfig *config)
-{
-  guint port;
-
-  switch (binding->setting->owner)
-    {
-    case SETTING_OF_MACHINE:
-      return (void *)config;
-    case SETTING_OF_DISK:
-      return vm_config_find_disk (config, binding->id);
-    case SETTING_OF_NIC:
-      return vm_config_find_nic (config, binding->id);
-    case SETTING_OF_SERIAL:
-      port = (guint)atoi (binding->id);
-      return port < config->serials->len ? g_ptr_array_index (config->serials, port) : NULL;
-    }
-  return NULL;
-}
-
-#define MEMBER(type, owner, setting) ((type *)(void *)((char *)(owner) + (setting)->offset))
-
-static void
-write_member (const Binding *binding, void *owner)
-{
-  const Setting *setting = binding->setting;
-  const char *text;
-
-  switch (setting->type)
-    {
-    case SETTING_BOOL:
-      *MEMBER (bool, owner, setting) =
-        gtk_switch_get_active (GTK_SWITCH (binding->control)) != setting->inverted;
-      break;
-    case SETTING_NUMBER:
-      *MEMBER (unsigned, owner, setting) =
-        (unsigned)gtk_spin_button_get_value_as_int (GTK_SPIN_BUTTON (binding->control));
-      break;
-    case SETTING_SIZE:
-      *MEMBER (uint64_t, owner, setting) =
-        (uint64_t)gtk_spin_button_get_value (GTK_SPIN_BUTTON (binding->control)) * setting->unit;
-      break;
-    case SETTING_CHOICE:
-      *MEMBER (unsigned, owner, setting) = gtk_drop_down_get_selected (GTK_DROP_DOWN (binding->control));
-      break;
-    case SETTING_TEXT:
-      text = gtk_editable_get_text (GTK_EDITABLE (binding->control));
-      vm_config_set (MEMBER (char *, owner, setting), *text != '\0' || setting->needed ? text : NULL);
-      break;
-    }
-}
-
-static void
-show_text (GtkEditable *entry, const char *text)
-{
-  if (g_strcmp0 (gtk_editable_get_text (entry), text ? text : "") != 0)
-    gtk_editable_set_text (entry, text ? text : "");
-}
-
-static void
-read_member (const Binding *binding, void *owner)
-{
-  const Setting *setting = binding->setting;
-
-  switch (setting->type)
-    {
-    case SETTING_BOOL:
-      gtk_switch_set_active (GTK_SWITCH (binding->control),
-                             *MEMBER (bool, owner, setting) != setting->inverted);
-      break;
-    case SETTING_NUMBER:
-      gtk_spin_button_set_value (GTK_SPIN_BUTTON (binding->control), *MEMBER (unsigned, owner, setting));
-      break;
-    case SETTING_SIZE:
-      gtk_spin_button_set_value (GTK_SPIN_BUTTON (binding->control),
-                                 (double)(*MEMBER (uint64_t, owner, setting) / setting->unit));
-      break;
-    case SETTING_CHOICE:
-      gtk_drop_down_set_selected (GTK_DROP_DOWN (binding->control), *MEMBER (unsigned, owner, setting));
-      break;
-    case SETTING_TEXT:
-      show_text (GTK_EDITABLE (binding->control), *MEMBER (char *, owner, setting));
-      break;
-    }
-}
-
 /* --- rows --- */
-
-/* What it is about; what is wrong with it; and when it takes effect. */
-static void
-show_state (const Binding *binding)
-{
-  const Setting *setting = binding->setting;
-  bool later = !setting->live && bonsai_state_is_alive (bonsai_vm_get_state (binding->section->vm));
-  g_autoptr (GString) text = g_string_new (binding->trouble ? binding->trouble : _ (setting->subtitle));
-
-  if (later && !binding->trouble)
-    g_string_append_printf (text, "\n%s", _ ("At next start"));
-  if (ADW_IS_ACTION_ROW (binding->row))
-    row_set_subtitle (ADW_ACTION_ROW (binding->row), text->str);
-  else
-    {
-      g_autofree char *title = later || binding->trouble
-                                 ? g_strdup_printf ("%s – %s", _ (setting->title),
-                                                    binding->trouble ? binding->trouble : _ ("At next start"))
-                                 : g_strdup (_ (setting->title));
-      adw_preferences_row_set_title (ADW_PREFERENCES_ROW (binding->row), title);
-      gtk_widget_set_tooltip_text (binding->row, _ (setting->subtitle));
-    }
-  if (binding->trouble)
-    gtk_widget_add_css_class (binding->row, "error");
-  else
-    gtk_widget_remove_css_class (binding->row, "error");
-}
-
-static void
-update_binding (Binding *binding)
-{
-  const VmConfig *config = bonsai_vm_get_config (binding->section->vm);
-  void *owner = config ? owner_in (binding, config) : NULL;
-
-  gtk_widget_set_sensitive (binding->row, owner != NULL);
-  show_state (binding);
-  if (!owner || binding->pending != 0 || binding->trouble)
-    return; /* what somebody is at stays as it is */
-  binding->section->filling = true;
-  read_member (binding, owner);
-  binding->section->filling = false;
-}
-
-/* The row says which member it is. */
-static const char *
-without_member (const char *message)
-{
-  gsize length = strspn (message, "abcdefghijklmnopqrstuvwxyz0123456789.-[]");
-
-  return length > 0 && g_str_has_prefix (message + length, ": ") ? message + length + 2 : message;
-}
-
-static void
-save (Binding *binding)
-{
-  SettingsSection *section = binding->section;
-  g_autoptr (VmConfig) config = settings_section_copy (section);
-  void *owner = config ? owner_in (binding, config) : NULL;
-  g_autoptr (GError) error = NULL;
-
-  g_clear_handle_id (&binding->pending, g_source_remove);
-  g_clear_pointer (&binding->trouble, g_free);
-  if (!owner)
-    return;
-  write_member (binding, owner);
-  if (binding->setting->apply)
-    binding->setting->apply (section, binding->id, config);
-  else if (!bonsai_vm_apply_config (section->vm, config, &error))
-    binding->trouble = g_strdup (without_member (error->message));
-  show_state (binding);
-}
-
-static gboolean
-on_rest (gpointer data)
-{
-  Binding *binding = data;
-
-  binding->pending = 0;
-  save (binding);
-  return G_SOURCE_REMOVE;
-}
-
-static void
-on_changed (Binding *binding)
-{
-  if (binding->section->filling)
-    return;
-  g_clear_handle_id (&binding->pending, g_source_remove);
-  binding->pending = g_timeout_add (APPLY_MS, on_rest, binding);
-}
-
-static void
-on_chosen (Binding *binding)
-{
-  if (!binding->section->filling)
-    save (binding);
-}
-
-static void
-binding_free (gpointer data)
-{
-  Binding *binding = data;
-
-  if (binding->pending != 0)
-    save (binding);
-  g_signal_handlers_disconnect_by_data (binding->control, binding);
-  g_object_unref (binding->control);
-  g_free (binding->trouble);
-  g_free (binding->id);
-  g_free (binding);
-}
-
-static void
-add_control (Binding *binding, GtkWidget *control)
-{
-  binding->row = adw_action_row_new ();
-  binding->control = control;
-  gtk_widget_set_valign (control, GTK_ALIGN_CENTER);
-  adw_action_row_add_suffix (ADW_ACTION_ROW (binding->row), control);
-  adw_action_row_set_activatable_widget (ADW_ACTION_ROW (binding->row), control);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (control), GTK_ACCESSIBLE_PROPERTY_LABEL,
-                                  _ (binding->setting->title), -1);
-}
-
-static GtkWidget *
-make_choice (const Setting *setting)
-{
-  GtkStringList *labels = gtk_string_list_new (NULL);
-
-  for (guint i = 0; setting->labels[i]; i++)
-    gtk_string_list_append (labels, _ (setting->labels[i]));
-  return row_choice_new (labels);
-}
-
-static void
-make_row (Binding *binding)
-{
-  const Setting *setting = binding->setting;
-
-  switch (setting->type)
-    {
-    case SETTING_BOOL:
-      add_control (binding, gtk_switch_new ());
-      g_signal_connect_swapped (binding->control, "notify::active", G_CALLBACK (on_chosen), binding);
-      break;
-    case SETTING_NUMBER:
-    case SETTING_SIZE:
-      add_control (binding, row_number_new (setting->min, setting->max, setting->step));
-      g_signal_connect_swapped (binding->control, "value-changed", G_CALLBACK (on_changed), binding);
-      break;
-    case SETTING_CHOICE:
-      add_control (binding, make_choice (setting));
-      g_signal_connect_swapped (binding->control, "notify::selected", G_CALLBACK (on_chosen), binding);
-      break;
-    case SETTING_TEXT:
-      binding->row = binding->control = adw_entry_row_new ();
-      adw_entry_row_set_show_apply_button (ADW_ENTRY_ROW (binding->row), TRUE);
-      g_signal_connect_swapped (binding->row, "apply", G_CALLBACK (on_chosen), binding);
-      break;
-    }
-  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (binding->row), _ (setting->title));
-  g_object_ref (binding->control);
-}
 
 GtkWidget *
 settings_section_add (SettingsSection *section, GtkWidget *parent, const Setting *setting, const char *id)
 {
-  Binding *binding = g_new0 (Binding, 1);
+  SettingBinding *binding = setting_binding_new (section, setting, id);
+  GtkWidget *row = setting_binding_get_row (binding);
 
-  binding->section = section;
-  binding->setting = setting;
-  binding->id = g_strdup (id);
-  section->filling = true;
-  make_row (binding);
-  section->filling = false;
   if (parent)
-    adw_expander_row_add_row (ADW_EXPANDER_ROW (parent), binding->row);
+    adw_expander_row_add_row (ADW_EXPANDER_ROW (parent), row);
   else
-    settings_section_add_row (section, binding->row);
+    settings_section_add_row (section, row);
   g_ptr_array_add (section->bindings, binding);
-  update_binding (binding);
-  return binding->row;
+  return row;
 }
 
 void
@@ -476,7 +202,7 @@ settings_section_new (const SettingsSectionClass *class, BonsaiVm *vm)
   section->vm = g_object_ref (vm);
   section->group = ADW_PREFERENCES_GROUP (g_object_ref_sink (adw_preferences_group_new ()));
   section->rows = g_ptr_array_new ();
-  section->bindings = g_ptr_array_new_with_free_func (binding_free);
+  section->bindings = g_ptr_array_new_with_free_func ((GDestroyNotify)setting_binding_free);
   section->handle = g_new0 (SettingsHandle, 1);
   g_atomic_ref_count_init (&section->handle->refs);
   section->handle->section = section;
@@ -511,5 +237,5 @@ settings_section_update (SettingsSection *section)
   if (section->refill == 0 && (g_strcmp0 (shape, section->shape) != 0 || (config && section->rows->len == 0)))
     section->refill = g_idle_add (fill, section);
   for (guint i = 0; i < section->bindings->len; i++)
-    update_binding (g_ptr_array_index (section->bindings, i));
+    setting_binding_update (g_ptr_array_index (section->bindings, i));
 }

@@ -64,6 +64,10 @@ typedef struct {
   bool inverted;             /* BOOL: the switch shows the opposite */
   bool needed;               /* TEXT */
   bool live;                 /* what it says is so at once, also while the machine runs */
+  void (*complete) (
+    VmConfig *config); /* (nullable): fills in what the description leaves out, before it is shown */
+  void (*adapt) (
+    VmConfig *config); /* (nullable): @config has the new value, and what depends on it follows */
   /* (nullable): instead of saving it: @config has the new value. */
   void (*apply) (SettingsSection *section, const char *id, const VmConfig *config);
 } Setting;
