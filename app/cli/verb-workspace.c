@@ -6,10 +6,8 @@
 #include <string.h>
 
 static const Verb *const verbs[] = {
-  &verb_workspace_issue,
-  &verb_workspace_list,
-  &verb_workspace_show,
-  &verb_workspace_renew,
+  &verb_workspace_issue, &verb_workspace_list,    &verb_workspace_show,
+  &verb_workspace_renew, &verb_workspace_enforce,
 };
 
 void

@@ -7,7 +7,8 @@
 G_BEGIN_DECLS
 
 /* The verbs of “bonsai workspace”. */
-extern const Verb verb_workspace_issue, verb_workspace_list, verb_workspace_renew, verb_workspace_show;
+extern const Verb verb_workspace_enforce, verb_workspace_issue, verb_workspace_list, verb_workspace_renew,
+  verb_workspace_show;
 
 /* Until when: one of these options. */
 typedef struct {

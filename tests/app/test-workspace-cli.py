@@ -97,6 +97,8 @@ def test_life():
     wait_for("suspended", lambda: state("Life") == "suspended", 100)
     assert "renew" in bonsai("start", "Life", "--headless", status=4)
     assert show("Life")["state"] == "grace"
+    enforced = {one["name"]: one["state"] for one in json.loads(bonsai("workspace", "enforce", "--json"))}
+    assert enforced["Life"] == "grace" and enforced["Terms"] == "not-started", enforced
     bonsai("workspace", "renew", "Life", "--never")
     bonsai("start", "Life", "--headless")
     assert state("Life") == "running"
