@@ -145,7 +145,7 @@ run_list (const Verb *verb, int argc, char **argv)
       "GROUP" },
     { "tag", 0, 0, G_OPTION_ARG_STRING_ARRAY, &tags, "Only what has this tag", "TAG" },
     { "search", 0, 0, G_OPTION_ARG_STRING, &words,
-      "Only what has these words in its name, tags, notes or group", "WORDS" },
+      "Only what has these words in its name, tags, notes, group or system, as os:debian", "WORDS" },
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (BonsaiLibrary) library = NULL;

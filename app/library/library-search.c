@@ -11,6 +11,7 @@ struct LibraryQuery {
   GPtrArray *words;         /* folded */
   GPtrArray *tags, *groups; /* folded */
   GPtrArray *states;        /* as bonsai_state_name has them; "template" */
+  GPtrArray *systems;       /* folded: parts of what operating systems are called */
 };
 
 /* Without case and accents. */
@@ -34,7 +35,9 @@ take_word (LibraryQuery *query, const char *word)
   const struct {
     const char *prefix;
     GPtrArray *list;
-  } places[] = { { "tag:", query->tags }, { "group:", query->groups }, { "is:", query->states } };
+  } places[] = {
+    { "tag:", query->tags }, { "group:", query->groups }, { "is:", query->states }, { "os:", query->systems }
+  };
   gsize length;
 
   for (unsigned i = 0; i < G_N_ELEMENTS (places); i++)
@@ -59,6 +62,7 @@ library_query_new (const char *text)
   query->tags = g_ptr_array_new_with_free_func (g_free);
   query->groups = g_ptr_array_new_with_free_func (g_free);
   query->states = g_ptr_array_new_with_free_func (g_free);
+  query->systems = g_ptr_array_new_with_free_func (g_free);
   for (const char *at = text != NULL ? text : "";; at++)
     {
       if (*at == '"')
@@ -85,13 +89,15 @@ library_query_free (LibraryQuery *query)
   g_ptr_array_unref (query->tags);
   g_ptr_array_unref (query->groups);
   g_ptr_array_unref (query->states);
+  g_ptr_array_unref (query->systems);
   g_free (query);
 }
 
 bool
 library_query_is_empty (const LibraryQuery *query)
 {
-  return query->words->len + query->tags->len + query->groups->len + query->states->len == 0;
+  return query->words->len + query->tags->len + query->groups->len + query->states->len + query->systems->len
+         == 0;
 }
 
 /* --- matching --- */
@@ -101,6 +107,29 @@ append (GString *text, const char *part)
 {
   if (part != NULL)
     g_string_append_printf (text, "%s\n", part);
+}
+
+/* What people call the system with that id: "http://debian.org/debian/12": "debian", "12" and "debian12"; a
+ * short id is such a name itself. */
+static void
+append_system (GString *text, const char *id)
+{
+  const char *host = id != NULL ? strstr (id, "://") : NULL;
+  g_auto (GStrv) parts = NULL;
+  g_autofree char *path = NULL, *short_id = NULL;
+
+  if (host == NULL)
+    {
+      append (text, id);
+      return;
+    }
+  parts = g_strsplit (host + strlen ("://"), "/", -1);
+  path = g_strjoinv (" ", parts + (parts[0] != NULL ? 1 : 0));
+  short_id = g_strjoinv ("", parts + (parts[0] != NULL ? 1 : 0));
+  append (text, path);
+  append (text, short_id);
+  if (g_str_has_prefix (short_id, "win"))
+    append (text, "windows");
 }
 
 static bool
@@ -116,6 +145,7 @@ has_words (const LibraryQuery *query, BonsaiVm *vm, const VmConfig *config)
     {
       append (text, config->notes);
       append (text, config->group);
+      append_system (text, config->os);
       for (unsigned i = 0; config->tags != NULL && config->tags[i] != NULL; i++)
         append (text, config->tags[i]);
     }
@@ -157,6 +187,22 @@ is_in_groups (const LibraryQuery *query, const VmConfig *config)
 }
 
 static bool
+has_systems (const LibraryQuery *query, const VmConfig *config)
+{
+  g_autoptr (GString) text = g_string_new (NULL);
+  g_autofree char *folded = NULL;
+
+  if (query->systems->len == 0)
+    return true;
+  append_system (text, config != NULL ? config->os : NULL);
+  folded = fold (text->str);
+  for (guint i = 0; i < query->systems->len; i++)
+    if (strstr (folded, g_ptr_array_index (query->systems, i)) == NULL)
+      return false;
+  return true;
+}
+
+static bool
 is_in_states (const LibraryQuery *query, BonsaiVm *vm, const VmConfig *config)
 {
   BonsaiState state = bonsai_vm_get_state (vm);
@@ -180,7 +226,7 @@ library_query_matches (const LibraryQuery *query, BonsaiVm *vm)
   const VmConfig *config = bonsai_vm_get_config (vm);
 
   return is_in_states (query, vm, config) && has_tags (query, config) && is_in_groups (query, config)
-         && has_words (query, vm, config);
+         && has_systems (query, config) && has_words (query, vm, config);
 }
 
 /* --- order --- */

@@ -9,7 +9,8 @@ G_BEGIN_DECLS
 
 /*
  * LibraryQuery: what people type to find machines. Each word must be in the name, group, tags, notes or
- * operating system, whatever its case and accents; "tag:web", "group:work/web" and "is:running" say where.
+ * operating system, whatever its case and accents; "tag:web", "group:work/web", "os:debian"
+ * and "is:running" say where.
  *
  * Threading: none; a plain value.
  */

@@ -196,6 +196,35 @@ test_search (LibraryFixture *fixture, gconstpointer data)
 }
 
 static void
+test_search_by_system (LibraryFixture *fixture, gconstpointer data)
+{
+  static const struct {
+    const char *os, *found[6], *not_found[4];
+  } cases[] = {
+    { "http://debian.org/debian/12",
+      { "os:debian", "os:Debian12", "debian", "debian12 is:off", "\"debian 12\"", "os:12 os:debian" },
+      { "os:fedora", "os:http", "org", "debian13" } },
+    { "http://microsoft.com/win/10", { "os:windows", "win10", "os:win" }, { "os:debian" } },
+    { "fedora39", { "os:fedora", "fedora39" }, { "os:windows", "debian" } },
+    { NULL, { "machine" }, { "os:debian", "debian" } },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *name = g_strdup_printf ("machine %u", i);
+      BonsaiVm *vm = create (fixture, name, NULL, "");
+      g_autoptr (VmConfig) config = vm_config_copy (bonsai_vm_get_config (vm));
+
+      vm_config_set (&config->os, cases[i].os);
+      g_assert_true (bonsai_vm_save_config (vm, config, NULL));
+      for (unsigned j = 0; j < G_N_ELEMENTS (cases[i].found) && cases[i].found[j] != NULL; j++)
+        g_assert_true (finds (vm, cases[i].found[j]));
+      for (unsigned j = 0; j < G_N_ELEMENTS (cases[i].not_found) && cases[i].not_found[j] != NULL; j++)
+        g_assert_false (finds (vm, cases[i].not_found[j]));
+    }
+}
+
+static void
 test_order (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *apple = create (fixture, "apple", NULL, ""), *Banana = create (fixture, "Banana", NULL, "");
@@ -352,6 +381,7 @@ main (int argc, char **argv)
   add ("tree/many", test_many);
   add ("tags", test_tags);
   add ("search", test_search);
+  add ("search-by-system", test_search_by_system);
   add ("order", test_order);
   add ("trash", test_trash);
   add ("import", test_import);
