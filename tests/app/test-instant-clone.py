@@ -8,6 +8,7 @@ Usage: test-instant-clone.py BONSAI
 import json
 import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -20,8 +21,7 @@ USAGE, ERROR = 2, 4
 MIB = 1 << 20
 
 scratch = tempfile.mkdtemp(prefix="bonsai-instant-")
-os.environ.update(BONSAI_LIBRARY=scratch + "/library", XDG_RUNTIME_DIR=scratch + "/run",
-                  XDG_STATE_HOME=scratch + "/state", LC_ALL="C.UTF-8")
+os.environ.update(BONSAI_LIBRARY=scratch + "/library", XDG_RUNTIME_DIR=scratch + "/run", LC_ALL="C.UTF-8")
 os.mkdir(scratch + "/run", 0o700)
 
 
@@ -35,7 +35,7 @@ def bonsai(*arguments, status=0):
 def clone(*arguments):
     said = json.loads(bonsai("clone", "--instant", "--headless", "--json", *arguments))
     for one in said["clones"]:
-        print(f"# {one['name']} after {one.get('time', 0) / 1e6:.0f} ms")
+        print(f"# {one['name']} after {one.get('time', 0) / 1e6:.0f} ms, {said.get('pause', 0) / 1e6:.1f} ms", flush=True)
     return said
 
 
@@ -143,6 +143,119 @@ def test_own_snapshots():
         is_sound(name)
 
 
+def lender_of(pid):
+    """The process that lends the machine's memory, as soon as it is there."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        for thread in os.listdir(f"/proc/{pid}/task"):
+            try:
+                with open(f"/proc/{pid}/task/{thread}/children") as file:
+                    children = file.read().split()
+            except (FileNotFoundError, ProcessLookupError):
+                continue
+            if children:
+                return int(children[0])
+    raise AssertionError("there is no lender")
+
+
+def kill(pid, how=signal.SIGKILL):
+    try:
+        os.kill(pid, how)
+    except ProcessLookupError:
+        pass
+
+
+def wait_state(name, *states):
+    deadline = time.monotonic() + PATIENCE
+    while (state := show(name)["state"]) not in states:
+        assert time.monotonic() < deadline, f"{name} is {state}"
+        time.sleep(0.05)
+    return state
+
+
+def boots(name, path):
+    """It begins anew, if it can't go on."""
+    bonsai("start", "--headless", name)
+    wait_for_more(path + "/origin.txt")
+    bonsai("stop", name)
+    is_sound(name)
+
+
+def clone_and_hit(victim, wait):
+    """@victim is killed @wait seconds after the machine has stood. Returns: what the command ended with, and said."""
+    machine = show("Origin")["pid"]
+    with subprocess.Popen([BONSAI, "clone", "--instant", "--headless", "--count", "2", "Origin", "Hit"],
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as command:
+        lender = lender_of(machine)
+        time.sleep(wait)
+        if victim == "cancel":
+            kill(command.pid, signal.SIGINT)
+        else:
+            kill({"machine": machine, "lender": lender, "command": command.pid}[victim])
+        said = command.communicate(timeout=PATIENCE)[0]
+        return command.returncode, said
+
+
+def check_hit(name, path):
+    """It runs, or says what it has lost, and boots."""
+    if show(name)["state"] == "starting":
+        wait_state(name, "running", "stopped", "crashed")
+    if show(name)["state"] == "running":
+        assert counts_on(wait_for_more(path + "/origin.txt"))
+        kill(show(name)["pid"])  # has no memory to go on with any more
+        wait_state(name, "crashed")
+    else:
+        assert "lost" in show(name)["message"] or "lent" in show(name)["message"], show(name)
+    assert "resume" not in show(name)["config"]
+    boots(name, path)
+    bonsai("delete", name)
+    bonsai("purge", name)
+
+
+def test_killed():
+    """Whoever is killed, a clone is not there, or goes on, or says that its memory is lost; nothing else is"""
+    ends = {}
+    for victim in ("lender", "machine", "command", "cancel"):
+        for wait in (0, 0.02, 0.05, 0.1, 0.3, 0.8):
+            if show("Origin")["state"] != "running":
+                bonsai("start", "--headless", "Origin")
+            wait_for_more(scratch + "/origin.txt")
+            status, said = clone_and_hit(victim, wait)
+            assert status in (0, ERROR, 130, -signal.SIGKILL, -signal.SIGINT), (victim, status, said)
+            assert status != 0 or victim != "lender" or said.count("runs") == 2, said
+            made = [machine for machine in json.loads(bonsai("list", "--json")) if machine["name"].startswith("Hit")]
+            ends[victim] = ends.get(victim, []) + [f"{len(made)} {'done' if status == 0 else 'failed'}"]
+            if victim == "machine":
+                wait_state("Origin", "crashed")
+            else:
+                wait_for_more(scratch + "/origin.txt")
+            for machine in made:
+                check_hit(machine["name"], show(machine["name"])["path"])
+            subprocess.run([BONSAI, "doctor", "--repair", "Origin"], capture_output=True, timeout=120, check=False)
+            is_sound("Origin")
+        print(f"# {victim}: {', '.join(ends[victim])}", flush=True)
+
+
+def test_chain():
+    """Clones of clones, of machines that went back, and their snapshots: memory that is in many places"""
+    bonsai("start", "--headless", "Origin")
+    base = json.loads(bonsai("snapshot", "take", "--json", "Origin", "Chain"))["id"]
+    bonsai("snapshot", "restore", "Origin", base)
+    name = "Origin"
+    for number in range(4):
+        said = clone(name, f"Link {number}")
+        bonsai("stop", name)
+        name, path = f"Link {number}", said["clones"][0]["path"]
+        assert counts_on(wait_for_more(path + "/origin.txt"))
+        if number % 2 == 0:
+            bonsai("snapshot", "take", name, "here")
+            bonsai("snapshot", "restore", name, "here")
+            assert counts_on(wait_for_more(path + "/origin.txt")[-10:])
+    bonsai("stop", name)
+    for number in range(4):
+        is_sound(f"Link {number}")
+
+
 def test_refusals():
     """What can't go on is refused, and nothing is left of it"""
     bonsai("snapshot", "take", "Origin", "Off")
@@ -164,7 +277,7 @@ def test_refusals():
 
 
 def main():
-    tests = [test_running, test_snapshot, test_own_snapshots, test_refusals]
+    tests = [test_running, test_snapshot, test_own_snapshots, test_refusals, test_chain, test_killed]
     failed = False
     print(f"1..{len(tests)}", flush=True)
     for number, test in enumerate(tests, 1):
@@ -179,7 +292,7 @@ def main():
     for machine in json.loads(bonsai("list", "--json")):
         subprocess.run([BONSAI, "stop", machine["name"]], capture_output=True, check=False)
     if not failed:
-        shutil.rmtree(scratch)
+        shutil.rmtree(scratch, ignore_errors=True)  # hosts may still put something away
     sys.exit(failed)
 
 

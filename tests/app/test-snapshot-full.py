@@ -222,6 +222,18 @@ def test_clone():
     squeeze(lambda: ["clone", "--snapshot", origin, NAME, CLONE], check)
     squeeze(lambda: ["clone", "--linked", NAME, CLONE], check)
     squeeze(lambda: ["clone", "--instant", "--no-start", NAME, CLONE], check)
+
+    def check_running(done):
+        learn(takes=now)
+        still_runs()
+        for name in library.names():
+            if name != NAME:
+                assert not done or library.show(name)["state"] == "running", library.show(name)
+                library.run("stop", name)
+                bonsai("delete", name)
+                bonsai("purge", name)
+
+    squeeze(lambda: ["clone", "--instant", "--headless", NAME, CLONE], check_running)
     rest()
 
 

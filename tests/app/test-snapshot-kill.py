@@ -100,6 +100,7 @@ def operations(running):
                                victim="command")] * 2
     if running:
         possible += [Operation("clone", "--instant", "--no-start", NAME, CLONE, victim=victim, takes=True)] * 2
+        possible += [Operation("clone", "--instant", "--headless", NAME, CLONE, victim=victim, takes=True)] * 2
         possible += [Operation("suspend", NAME, victim=victim)] * 3
     else:
         possible += [Operation("start", "--foreground", "--headless", NAME, victim="command")] * 6
@@ -163,13 +164,24 @@ def check_worker():
     assert config["disposable"] == config["snapshot"], config
 
 
+def end_clones():
+    """Instant ones may have been started, or be about to be."""
+    deadline = time.monotonic() + 60
+    while running := [name for name in library.names() if name.startswith(CLONE)
+                      and library.show(name)["state"] in ("starting", "running")]:
+        assert time.monotonic() < deadline, running
+        for name in running:
+            library.kill(name)
+        time.sleep(0.02)
+
+
 def check_clones(operation, done):
     """Those that are there are whole, and go."""
     names = library.names()
     clones = [name for name in names if name not in (NAME, TEMPLATE, WORKER)]
     assert len(clones) == 1 if done and CLONE in operation.words else len(clones) <= 1, names
     for name in clones:
-        library.kill(name)
+        end_clones()
         content = library.read(name)
         assert content == now or content in held.values() or content in versions, "a clone holds something else"
         bonsai("delete", name)
@@ -193,6 +205,7 @@ def test_kill():
         done, said = run_and_kill(operation)
         try:
             library.kill(NAME)
+            end_clones()
             if chance.random() < 0.7:  # else with all that may be left over
                 library.wait_unused()
             learn(operation, done, before)

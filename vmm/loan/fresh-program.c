@@ -12,7 +12,7 @@
 
 #define PAGE         4096ul
 #define MAX_SEGMENTS 16u
-#define MAX_AUX      20u
+#define MAX_AUX      24u
 
 #define PAGE_DOWN(address) ((address) & ~(PAGE - 1))
 #define PAGE_UP(address)   PAGE_DOWN ((address) + PAGE - 1)
@@ -135,6 +135,7 @@ push_vector (Stack *stack, const FreshProgram *program, const Loader *loader, ui
   push_pair (stack, AT_SYSINFO_EHDR, program->vdso);
   push_pair (stack, AT_HWCAP, program->hardware);
   push_pair (stack, AT_HWCAP2, program->hardware2);
+  push_pair (stack, AT_MINSIGSTKSZ, program->signal_stack);
   push_pair (stack, AT_PAGESZ, PAGE);
   push_pair (stack, AT_CLKTCK, 100);
   push_pair (stack, AT_PHDR, loader->base + loader->header.e_phoff);

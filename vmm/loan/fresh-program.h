@@ -20,8 +20,8 @@ typedef struct {
   unsigned n_arguments, n_variables;
   uint8_t *stack; /* new, aligned to 16 */
   size_t stack_size;
-  uintptr_t vdso;                    /* the kernel's (AT_SYSINFO_EHDR) */
-  unsigned long hardware, hardware2; /* AT_HWCAP, AT_HWCAP2 */
+  uintptr_t vdso;                                  /* the kernel's (AT_SYSINFO_EHDR) */
+  unsigned long hardware, hardware2, signal_stack; /* AT_HWCAP, AT_HWCAP2, AT_MINSIGSTKSZ */
 } FreshProgram;
 
 /* The process has one thread, no signal handlers, and its descriptors as the program is to find them.

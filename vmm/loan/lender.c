@@ -225,7 +225,8 @@ read_request (Lender *lender, long size, const char **folder, FreshProgram *prog
                              .stack_size = sizeof lender->program_stack,
                              .vdso = lender->vdso,
                              .hardware = lender->hardware,
-                             .hardware2 = lender->hardware2 };
+                             .hardware2 = lender->hardware2,
+                             .signal_stack = lender->signal_stack };
   for (unsigned i = 0; i < request->n_arguments; i++)
     at += raw_length (at) + 1;
   program->variables = at;

@@ -43,7 +43,7 @@ typedef struct {
   int listener, contents; /* descriptors */
   uintptr_t rseq;         /* of the thread that forks; 0: none */
   uintptr_t vdso;         /* as FreshProgram; and so on */
-  unsigned long hardware, hardware2;
+  unsigned long hardware, hardware2, signal_stack;
 
   LoanRequest request;
   _Alignas(4096) char maps[16u << 20]; /* the text of /proc/self/maps */

@@ -109,6 +109,7 @@ prepare_lender (MemoryLoan *loan, GError **error)
   lender->vdso = getauxval (AT_SYSINFO_EHDR);
   lender->hardware = getauxval (AT_HWCAP);
   lender->hardware2 = getauxval (AT_HWCAP2);
+  lender->signal_stack = getauxval (AT_MINSIGSTKSZ);
   return true;
 }
 
