@@ -294,6 +294,22 @@ def test_events():
     assert "snapshot-take" in bonsai("events", "--machine", "Game")
 
 
+def test_report():
+    """Reports are made of history, events and folders"""
+    used = {row["name"]: row for row in json.loads(bonsai("report", "utilisation", "--json"))}
+    assert used["Game"]["memory"] == 64 << 20 and "This host" in used, used
+    changes = json.loads(bonsai("report", "changes", "--json"))
+    assert {"create", "settings"} <= {row["change"] for row in changes}, changes
+    assert "start" not in {row["change"] for row in changes}, changes
+    stored = {row["name"]: row for row in json.loads(bonsai("report", "storage", "--json"))}
+    assert stored["All"]["total"] >= stored["First one"]["disks"] > 0, stored
+    assert bonsai("report", "storage", "--csv").startswith("name,total,disks,snapshots,")
+    assert "<td>Game</td>" in bonsai("report", "utilisation", "--html", "--from", "2d")
+    assert "highest" in bonsai("report", "utilisation")
+    bonsai("report", "weather", status=USAGE)
+    bonsai("report", "storage", "--html", "--csv", status=USAGE)
+
+
 def test_keys():
     """The game is played by key and type"""
     bonsai("start", "Game", "--headless")
