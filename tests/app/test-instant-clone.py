@@ -21,7 +21,8 @@ USAGE, ERROR = 2, 4
 MIB = 1 << 20
 
 scratch = tempfile.mkdtemp(prefix="bonsai-instant-")
-os.environ.update(BONSAI_LIBRARY=scratch + "/library", XDG_RUNTIME_DIR=scratch + "/run", LC_ALL="C.UTF-8")
+os.environ.update(BONSAI_LIBRARY=scratch + "/library", XDG_RUNTIME_DIR=scratch + "/run",
+                  XDG_STATE_HOME=scratch + "/state", LC_ALL="C.UTF-8")
 os.mkdir(scratch + "/run", 0o700)
 
 
