@@ -4,49 +4,21 @@
 
 import json
 import pathlib
-import re
 import shutil
-import subprocess
 
+import counting
 import tap
 from machine import ARTEFACTS, MachineStory
 from receiver import Receiver
-from storage import StorageMachine
 
-MIB = 1 << 20
 NAME, KID = "origin", "kid"
 
 
-class CloneMachine(StorageMachine):
-    """With a file system on a qcow2 disk, an NVMe disk, and a network card."""
-
-    def __init__(self, url):
-        super().__init__(NAME, "agent", "clone-init", memory=256)
-        self.url = url
-        raw = self.scratch / "disk.raw"
-        with open(raw, "wb") as file:
-            file.truncate(32 * MIB)
-        subprocess.run(["mke2fs", "-q", "-t", "ext4", raw], check=True)
-        disk, plain = self.scratch / "disk.qcow2", self.scratch / "plain.raw"
-        subprocess.run(["qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, disk], check=True)
-        raw.unlink()
-        with open(plain, "wb") as file:
-            file.truncate(8 * MIB)
-        self.disks = [{"id": "disk0", "bus": "virtio", "path": str(disk), "format": "qcow2"},
-                      {"id": "disk1", "bus": "nvme", "path": str(plain), "format": "raw"}]
-
-    def plug_serial(self):
-        super().plug_serial()
-        path = pathlib.Path(self.show()["path"], "vm.json")
-        description = json.loads(path.read_text())
-        description["networks"] = [{"id": "net0", "network": "nat", "mac": "52:54:00:00:00:07"}]
-        path.write_text(json.dumps(description))
+class CloneMachine(counting.CountingMachine):
+    """One of which clones are asked, too."""
 
     def ask(self, name, command):
         return self.bonsai("guest", "exec", name, "/bin/sh", "-c", command)
-
-    def mark(self, name, marker):
-        self.bonsai("guest", "exec", name, "/bin/sh", "/mark", marker)
 
     def forks(self, name):
         """How often its kernel was told that it is a copy (VM generation ID)."""
@@ -61,7 +33,7 @@ class Clone(MachineStory):
 
     def set_up(self):
         self.receiver = Receiver(65536)
-        self.machine = CloneMachine(self.receiver.url)
+        self.machine = CloneMachine(NAME, self.receiver.url)
         self.machine.start()
         self.kid = None
 
@@ -75,9 +47,7 @@ class Clone(MachineStory):
 
     def agrees(self, name, marker):
         """Memory and both disks are of one instant, and the network works. Returns: the guest's count."""
-        said = self.machine.bonsai("guest", "exec", name, "/bin/sh", "/check", self.machine.url)
-        assert "wrong" not in said, said
-        found = dict(re.findall(r"(\w+)=(\w+)", said))
+        found = self.machine.check(name)
         assert found["marker"] == marker and found["digest"] == self.receiver.digest, found
         return int(found["count"])
 
@@ -87,10 +57,8 @@ class Clone(MachineStory):
     def test_clone(self):
         """The clone has what the other had, and goes on beside it."""
         machine = self.machine
-        machine.wait_serial(r"^clone: counting", 120)
-        machine.wait_until(lambda: '"agent-version"' in machine.bonsai("guest", "info", "--json", NAME, check=False),
-                           "answer of the agent", 60)
-        machine.mark(NAME, "cloned")
+        machine.wait_counting(120)
+        machine.mark("cloned", NAME)
         before = self.agrees(NAME, "cloned")
         said = json.loads(machine.bonsai("clone", "--instant", "--headless", "--json", NAME, KID, "--hook",
                                          "echo $BONSAI_NAME $BONSAI_UUID > /ram/told", timeout=120))
@@ -112,9 +80,9 @@ class Clone(MachineStory):
     def test_apart(self):
         """Neither sees what the other writes, and both are sound."""
         machine = self.machine
-        machine.mark(KID, "kids")
+        machine.mark("kids", KID)
         self.agrees(NAME, "cloned")
-        machine.mark(NAME, "parted")
+        machine.mark("parted", NAME)
         self.agrees(KID, "kids")
         self.agrees(NAME, "parted")
         for name in (KID, NAME):
