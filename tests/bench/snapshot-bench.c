@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /*
- * snapshot-bench ROM MIB FOLDER: what pictures of a running guest cost the engine: "name value unit" lines. ROM is
+ * snapshot-bench ROM MIB FOLDER [fork]: what pictures of a running guest cost the engine: "name value unit" lines. ROM is
  * bios-touch-MIB.bin, which the peer can run as well (`bench`'s rows do). FOLDER holds two files as large as the guest's
- * memory for a while.
+ * memory for a while; none with "fork", by which only clones that are forks are measured.
  */
 #include "vmm/device/device.h"
+#include "vmm/loan/loan-client.h"
+#include "vmm/machine/machine-loan.h"
 #include "vmm/machine/machine-snapshot.h"
 
 #include <fcntl.h>
 #include <glib/gstdio.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #define ROUNDS      5
+#define FORK_ROUNDS 9
 #define SERIAL_PORT 0x3f8
 #define LOW_MOST    (UINT64_C (2) << 30)
 
@@ -238,6 +243,85 @@ measure_clones (Bench *origin, Machine *machine, const char *parent, const char 
   printf ("%s-guest-runs %.2f ms\n", name, (double) best / 1e6);
 }
 
+/* --- clones that are forks: this program is the clone's as well, with "--borrowed" --- */
+
+/* Says when, of the monotonic clock, the guest did something. */
+static int
+be_clone (const char *rom, const char *mib)
+{
+  Bench bench = { .rom = rom, .size = g_ascii_strtoull (mib, NULL, 10) << 20 };
+  g_autoptr (GError) error = NULL;
+  Machine *machine = make (&bench);
+
+  must (machine_borrow (machine, 3, &error), error);
+  machine_run (machine);
+  wait_signs (&bench, 1);
+  printf ("%" G_GINT64_FORMAT "\n", bench.first_sign);
+  machine_free (machine);
+  return 0;
+}
+
+static int64_t
+start_clone (const Bench *bench, int lender)
+{
+  g_autofree char *self = g_file_read_link ("/proc/self/exe", NULL);
+  g_autofree char *mib = g_strdup_printf ("%" G_GUINT64_FORMAT, bench->size >> 20);
+  const char *arguments[] = { self, "--borrowed", bench->rom, mib, NULL };
+  g_auto (GStrv) variables = g_get_environ ();
+  g_autofree char *here = g_get_current_dir ();
+  g_autoptr (GError) error = NULL;
+  char said[64] = "";
+  int pipe_fds[2], fds[] = { 0, 0, 2 };
+  const LoanProgram program = { arguments, (const char *const *) variables, here, fds, G_N_ELEMENTS (fds), true };
+
+  must (pipe (pipe_fds) == 0, NULL);
+  fds[1] = pipe_fds[1];
+  must (loan_start (lender, &program, &error) > 0, error);
+  close (pipe_fds[1]);
+  must (read (pipe_fds[0], said, sizeof said - 1) > 0, NULL);
+  close (pipe_fds[0]);
+  return g_ascii_strtoll (said, NULL, 10);
+}
+
+static int
+compare (const void *a, const void *b)
+{
+  const int64_t *x = a, *y = b;
+
+  return *x < *y ? -1 : *x > *y;
+}
+
+/* Medians of some rounds, each of a machine that ran on since the last. */
+static void
+measure_forks (Bench *bench, Machine *machine, const char *folder)
+{
+  g_autofree char *path = g_build_filename (folder, "loan", NULL);
+  int64_t pauses[FORK_ROUNDS], runs[FORK_ROUNDS];
+
+  for (unsigned i = 0; i < FORK_ROUNDS; i++)
+    {
+      g_autoptr (GError) error = NULL;
+      const MachineLoan loan = { .socket_path = path, .stood = &pauses[i] };
+      int64_t begin = now ();
+      uint64_t before;
+      int lender;
+
+      must (machine_lend (machine, &loan, &error), error);
+      lender = loan_connect (path, &error);
+      must (lender >= 0, error);
+      runs[i] = start_clone (bench, lender) - begin;
+      close (lender);
+      before = signs (bench);
+      wait_signs (bench, before + 64);
+    }
+  qsort (pauses, FORK_ROUNDS, sizeof *pauses, compare);
+  qsort (runs, FORK_ROUNDS, sizeof *runs, compare);
+  printf ("fork-pause %.2f ms\n", (double) pauses[FORK_ROUNDS / 2] / 1e6);
+  printf ("fork-guest-runs-least %.2f ms\n", (double) runs[0] / 1e6);
+  printf ("fork-guest-runs %.2f ms\n", (double) runs[FORK_ROUNDS / 2] / 1e6);
+  printf ("fork-guest-runs-most %.2f ms\n", (double) runs[FORK_ROUNDS - 1] / 1e6);
+}
+
 /* Prints the best of some rounds. The last machine goes on. */
 static Machine *
 restore (Bench *bench, Machine *old, const char *folder)
@@ -275,7 +359,9 @@ main (int argc, char **argv)
   Machine *machine, *again;
   int64_t begin;
 
-  if (argc != 4)
+  if (argc == 4 && g_str_equal (argv[1], "--borrowed"))
+    return be_clone (argv[2], argv[3]);
+  if (argc != 4 && argc != 5)
     return 2;
   bench.rom = argv[1];
   bench.size = g_ascii_strtoull (argv[2], NULL, 10) << 20;
@@ -290,6 +376,9 @@ main (int argc, char **argv)
   machine = make (&bench);
   machine_run (machine);
   wait_touched (&bench);
+  measure_forks (&bench, machine, argv[3]);
+  if (argc == 5)
+    return 0;
   take (&bench, machine, first, NULL, "take");
   take (&bench, machine, second, first, "take-again");
   measure_clones (&bench, machine, second, third, "clone");
