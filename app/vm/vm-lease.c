@@ -25,21 +25,22 @@ bonsai_vm_begin_lease (BonsaiVm *self, GError **error)
 
   if (!workspace_begin_run (&place, self->config, error))
     return false;
-  self->leased = lease_store_exists (&place);
+  g_free (self->leased);
+  self->leased = lease_store_exists (&place) ? g_strdup (place.uuid) : NULL;
   return true;
 }
 
 void
 bonsai_vm_end_lease (BonsaiVm *self)
 {
-  const LeasePlace place = workspace_place (self->path, self->config != NULL ? self->config->uuid : "");
+  g_autofree char *uuid = g_steal_pointer (&self->leased);
+  const LeasePlace place = workspace_place (self->path, uuid);
   g_autoptr (GError) error = NULL;
   LeaseStep step;
 
   g_clear_handle_id (&self->lease_timer, g_source_remove);
-  if (self->leased && !workspace_look (&place, false, &step, &error))
+  if (uuid != NULL && !workspace_look (&place, false, &step, &error))
     g_warning ("%s", error->message);
-  self->leased = false;
 }
 
 static void
@@ -72,7 +73,7 @@ looked (GObject *source, GAsyncResult *result, gpointer data)
 
   if (!g_task_propagate_boolean (G_TASK (result), &error))
     g_warning ("%s", error->message);
-  if (!self->leased) /* it has ended meanwhile, and this look may have come last */
+  if (self->leased == NULL) /* it has ended meanwhile, and this look may have come last */
     {
       const LeasePlace place = workspace_place (look->bundle, look->uuid);
       LeaseStep step;
@@ -107,7 +108,7 @@ on_time (gpointer data)
 
   self->lease_timer = 0;
   look->bundle = g_strdup (self->path);
-  look->uuid = g_strdup (self->config->uuid);
+  look->uuid = g_strdup (self->leased);
   g_task_set_task_data (task, look, (GDestroyNotify)look_free);
   g_task_run_in_thread (task, look_in_thread);
   return G_SOURCE_REMOVE;
@@ -116,12 +117,13 @@ on_time (gpointer data)
 static void
 look_later (BonsaiVm *self, int64_t seconds)
 {
+  g_clear_handle_id (&self->lease_timer, g_source_remove);
   self->lease_timer = g_timeout_add_seconds ((guint)MIN (seconds, LEASE_TICK_S), on_time, self);
 }
 
 void
 bonsai_vm_follow_lease (BonsaiVm *self)
 {
-  if (self->leased)
+  if (self->leased != NULL)
     look_later (self, 1);
 }

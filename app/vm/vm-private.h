@@ -47,7 +47,7 @@ struct _BonsaiVm {
   bool is_last_loan; /* ... and no other's after it */
   int borrowed;  /* what the lender that started this process gave it, for the next start here; or -1 */
 
-  bool leased;       /* a workspace that is hosted here, or about to be */
+  char *leased;      /* UUID of a workspace that is hosted here, or about to be; else NULL */
   guint lease_timer; /* a source, or 0 */
 
   GHashTable *secrets;   /* disk → GBytes: passphrases for the next start */

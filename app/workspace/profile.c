@@ -16,7 +16,8 @@ static const struct {
     "{ \"bonsai-profile\": 1, \"grace\": \"14d\", \"permissions\": { \"networks\": [ \"nat\", \"none\" ],"
     " \"clipboard\": \"to-guest\", \"shared-folders\": false, \"export\": false, \"disk-encryption\": true,"
     " \"usb\": [ \"hid\", \"audio\", \"video\", \"smart-card\" ] } }" },
-  { "secure", "{ \"bonsai-profile\": 1, \"grace\": \"1d\", \"permissions\": { \"networks\": [ \"none\" ],"
+  { "secure", "{ \"bonsai-profile\": 1, \"grace\": \"1d\", \"afterwards\": \"destroy\", \"permissions\": {"
+              " \"networks\": [ \"none\" ],"
               " \"clipboard\": \"off\", \"shared-folders\": false, \"usb\": [ \"hid\" ], \"export\": false,"
               " \"snapshots\": false, \"disk-encryption\": true } }" },
   { "entertainment",

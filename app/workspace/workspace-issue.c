@@ -32,10 +32,11 @@ workspace_issuer (const char *data, GError **error)
 static bool
 check_kept (const Terms *terms, GError **error)
 {
-  const char *lacking = terms->afterwards == AFTERWARDS_DESTROY ? "destroy what is over"
-                        : !terms->permissions.screenshots       ? "forbid pictures of the screen"
-                        : terms->permissions.idle_suspend > 0   ? "suspend what is idle"
-                                                                : NULL;
+  const char *lacking = terms->afterwards == AFTERWARDS_DESTROY && !terms->permissions.encryption
+                          ? "destroy what isn't encrypted"
+                        : !terms->permissions.screenshots     ? "forbid pictures of the screen"
+                        : terms->permissions.idle_suspend > 0 ? "suspend what is idle"
+                                                              : NULL;
 
   if (lacking == NULL)
     return true;

@@ -12,4 +12,9 @@ bool workspace_settle (LeaseFiles *files, const HostTime *host);
 /* "2026-05-04 12:30", local time. (transfer full) */
 char *workspace_format_time (int64_t seconds);
 
+/* Wipes the keys of the encrypted images in the machine's folder, which is verified, and removes what it
+ * held. The caller holds the bundle's lock. May be done again if it was interrupted. @n: (out): keys that
+ * were wiped. */
+bool workspace_destroy (const char *bundle, unsigned *n, GError **error);
+
 G_END_DECLS

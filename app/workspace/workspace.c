@@ -139,6 +139,20 @@ step_on (const LeasePlace *place, bool running, LeaseFiles *files, HostTime *hos
   return write_log (place, &before, step, host, error) && lease_store_write (place, &step->record, error);
 }
 
+/* That is decided, and in the log; so is how it went. */
+static bool
+destroy (const LeasePlace *place, const HostTime *host, LeaseStep *step, GError **error)
+{
+  g_autofree char *line = NULL;
+  unsigned n;
+
+  if (!workspace_destroy (place->bundle, &n, error))
+    return false;
+  step->record = lease_destroyed (&step->record);
+  line = g_strdup_printf ("destroying → destroyed; keys wiped and verified: %u", n);
+  return lease_store_log (place, host, line, error) && lease_store_write (place, &step->record, error);
+}
+
 /* Whether its hours are over. */
 static bool
 is_late (const Permissions *permissions)
@@ -166,6 +180,8 @@ workspace_look (const LeasePlace *place, bool running, LeaseStep *step, GError *
   done = held >= 0 && step_on (place, running, &files, &host, step, NULL, error);
   if (done && running && is_late (&files.terms->permissions))
     step->actions |= LEASE_SUSPEND;
+  if (done && !running && (step->actions & LEASE_DESTROY) != 0)
+    done = destroy (place, &host, step, error);
   if (held >= 0)
     close (held);
   return done;
@@ -190,16 +206,26 @@ refuse (const char *name, const LeaseStep *step, const HostTime *host, const cha
 }
 
 static bool
-check_disks (const Permissions *permissions, const char *bundle, const VmConfig *config, GError **error)
+check_disks (const Terms *terms, const char *bundle, const VmConfig *config, GError **error)
 {
-  for (guint i = 0; permissions->encryption && i < config->disks->len; i++)
+  for (guint i = 0; terms->permissions.encryption && i < config->disks->len; i++)
     {
       const VmDisk *disk = g_ptr_array_index (config->disks, i);
       g_auto (DiskLook) look = { 0 };
       g_autofree char *path = NULL;
 
-      if (disk->kind != DISK_KIND_DISK || disk->read_only)
+      if (disk->kind == DISK_KIND_CDROM || disk->read_only)
         continue;
+      if (terms->afterwards == AFTERWARDS_DESTROY
+          && (g_path_is_absolute (disk->path) || vm_path_is_uri (disk->path)))
+        {
+          g_set_error (
+            error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+            "“%s” is destroyed when its time is over, and %s lies outside of its folder; detach it (bonsai "
+            "disk detach)",
+            config->name, disk->id);
+          return false;
+        }
       path =
         vm_path_is_uri (disk->path) ? g_strdup (disk->path) : g_canonicalize_filename (disk->path, bundle);
       if (!disk_look (&look, path, disk->options.format, error))
@@ -217,13 +243,13 @@ check_disks (const Permissions *permissions, const char *bundle, const VmConfig 
 }
 
 static bool
-check_permissions (const Permissions *permissions, const char *bundle, const VmConfig *config, GError **error)
+check_permissions (const Terms *terms, const char *bundle, const VmConfig *config, GError **error)
 {
+  const Permissions *permissions = &terms->permissions;
   g_autoptr (GDateTime) now = g_date_time_new_now_local ();
 
   return permissions_check_config (permissions, config, error)
-         && permissions_check_time (permissions, now, error)
-         && check_disks (permissions, bundle, config, error);
+         && permissions_check_time (permissions, now, error) && check_disks (terms, bundle, config, error);
 }
 
 static bool
@@ -237,7 +263,7 @@ begin_run (const LeasePlace *place, const VmConfig *config, GError **error)
 
   if (!step_on (place, false, &files, &host, &step, &witness, error)
       || !refuse (config->name, &step, &host, witness, error)
-      || !check_permissions (&files.terms->permissions, place->bundle, config, error))
+      || !check_permissions (files.terms, place->bundle, config, error))
     return false;
   started = lease_start (&step.record);
   return lease_store_log (place, &host, "started", error) && lease_store_write (place, &started, error);

@@ -3,13 +3,12 @@
 
 #include "vmm/base/error.h"
 
-bool
-image_change_secret (Image *image, const ImageSecret *old_secret, const ImageSecret *new_secret,
-                     unsigned milliseconds, ImageKeys *keys, GError **error)
+/* Returns: the layer whose passphrases can be changed, or NULL with @error set. */
+static ImageLayer *
+find_layer (Image *image, GError **error)
 {
   ImageLayer *layer = image_top (image);
 
-  g_return_val_if_fail (old_secret != NULL || new_secret != NULL, false);
   if (!layer->encrypted || layer->format->change_secret == NULL)
     g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
                  "Disk image “%s” is not encrypted. Convert it to an encrypted qcow2 image first.",
@@ -20,6 +19,26 @@ image_change_secret (Image *image, const ImageSecret *old_secret, const ImageSec
       "Disk image “%s” is open to be read only, so its passphrases can't be changed. Open it to be written.",
       layer->store->path);
   else
-    return layer->format->change_secret (layer, old_secret, new_secret, milliseconds, keys, error);
-  return false;
+    return layer;
+  return NULL;
+}
+
+bool
+image_change_secret (Image *image, const ImageSecret *old_secret, const ImageSecret *new_secret,
+                     unsigned milliseconds, ImageKeys *keys, GError **error)
+{
+  ImageLayer *layer;
+
+  g_return_val_if_fail (old_secret != NULL || new_secret != NULL, false);
+  layer = find_layer (image, error);
+  return layer != NULL
+         && layer->format->change_secret (layer, old_secret, new_secret, milliseconds, keys, error);
+}
+
+bool
+image_shred (Image *image, GError **error)
+{
+  ImageLayer *layer = find_layer (image, error);
+
+  return layer != NULL && layer->format->shred (layer, error);
 }

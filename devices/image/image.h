@@ -222,6 +222,10 @@ bool image_check (Image *image, ImageCheck *check, GError **error);
 bool image_change_secret (Image *image, const ImageSecret *old_secret, const ImageSecret *new_secret,
                           unsigned milliseconds, ImageKeys *keys, GError **error);
 
+/* Destroys the key of the top layer, which is encrypted and was opened lenient, to write: what it holds can't be read
+ * any more by anybody, whatever passphrase they know. Blocking; durable and verified when it returns. */
+bool image_shred (Image *image, GError **error);
+
 /* --- new images --- */
 
 typedef struct {

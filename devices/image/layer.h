@@ -172,6 +172,7 @@ struct ImageFormat {
   /* NULL: knows no passphrases. See image_change_secret. Without the layer's lock, one caller at a time. */
   bool (*change_secret) (ImageLayer *layer, const ImageSecret *old_secret, const ImageSecret *new_secret,
                          unsigned milliseconds, ImageKeys *keys, GError **error);
+  bool (*shred) (ImageLayer *layer, GError **error); /* NULL with change_secret. See image_shred */
 
   /* Writes a new, empty image to @store (an empty file) and syncs it. @options->size is checked to be a
    * multiple of 512. NULL: the format is read, not made. */

@@ -271,6 +271,39 @@ test_passphrases (void)
   scratch_free (g_steal_pointer (&folder));
 }
 
+/* Also of one that nobody can unlock: then nobody can ever again, though the header says what it was. */
+static void
+test_shredding (void)
+{
+  g_autofree char *folder = scratch_new (), *path = g_build_filename (folder, "header", NULL);
+  g_autofree uint8_t *before = g_malloc0 (LUKS_HEADER_SIZE), *after = g_malloc0 (LUKS_HEADER_SIZE);
+  ImageSecret one = secret ("one"), two = secret ("two");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ImageStore) store = NULL;
+  g_autoptr (Luks) luks = NULL, locked = NULL;
+  unsigned same = 0;
+
+  new_header (path, "one");
+  store = open_file (path, false);
+  luks = luks_open (store, 0, LUKS_HEADER_SIZE, &error);
+  g_assert_true (luks_unlock (luks, &one, NULL, &error));
+  g_assert_true (luks_add_secret (luks, &two, QUICK_MILLISECONDS, &error));
+  g_assert_cmpint (store_read (store, 0, before, LUKS_HEADER_SIZE), ==, 0);
+  locked = luks_open (store, 0, LUKS_HEADER_SIZE, &error);
+  g_assert_cmpuint (luks_n_secrets (locked), ==, 2);
+  g_assert_true (luks_shred (locked, &error));
+  g_assert_no_error (error);
+  g_assert_cmpuint (luks_n_secrets (locked), ==, 0);
+  g_assert_false (unlocks (store, "one") || unlocks (store, "two"));
+  /* What both keys were made of is noise. */
+  g_assert_cmpint (store_read (store, 0, after, LUKS_HEADER_SIZE), ==, 0);
+  for (unsigned i = 4096; i < 4096 + 2 * 64 * 4000; i++)
+    same += before[i] == after[i];
+  g_assert_cmpuint (same, <, 2 * 64 * 4000 / 100);
+  g_clear_pointer (&store, store_close);
+  scratch_free (g_steal_pointer (&folder));
+}
+
 /* --- peers --- */
 
 static void
@@ -445,6 +478,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/luks/splitter", test_splitter);
   g_test_add_func ("/luks/ciphers", test_ciphers);
   g_test_add_func ("/luks/passphrases", test_passphrases);
+  g_test_add_func ("/luks/shredding", test_shredding);
   g_test_add_func ("/luks/keys-are-kept", test_keys_are_kept);
   g_test_add_func ("/luks/peers-read-ours", test_peers_read_ours);
   g_test_add_func ("/luks/we-read-peers", test_we_read_peers);

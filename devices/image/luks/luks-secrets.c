@@ -161,6 +161,30 @@ luks_change_secret (Luks *luks, const ImageSecret *old_secret, const ImageSecret
          && wipe_slot (luks, (unsigned)index, error);
 }
 
+/* What is in the store, not what is known of it. */
+static bool
+is_shredded (const Luks *luks, GError **error)
+{
+  g_autoptr (Luks) again = luks_open (luks->store, luks->offset, luks->length, error);
+
+  if (again == NULL)
+    return false;
+  if (luks_n_secrets (again) > 0)
+    g_set_error (error, VMM_ERROR, VMM_ERROR_FAILED,
+                 "%s: a passphrase is still there after its key was wiped. Try again.", luks->store->path);
+  return luks_n_secrets (again) == 0;
+}
+
+bool
+luks_shred (Luks *luks, GError **error)
+{
+  /* Slots that are off as well: what they held once may still be there. */
+  for (unsigned i = 0; i < LUKS_SLOTS; i++)
+    if ((luks->slots[i].enabled || luks_slot_fits (luks, i)) && !wipe_slot (luks, i, error))
+      return false;
+  return is_shredded (luks, error);
+}
+
 /* --- a new header --- */
 
 #define NEW_CIPHER   "aes"

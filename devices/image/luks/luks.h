@@ -53,6 +53,10 @@ bool luks_remove_secret (Luks *luks, const ImageSecret *secret, ImageKeys *keys,
 bool luks_change_secret (Luks *luks, const ImageSecret *old_secret, const ImageSecret *new_secret,
                          unsigned milliseconds, ImageKeys *keys, GError **error);
 
+/* Wipes the key under all passphrases, so that nothing opens it ever again; also of a locked one. Durable when
+ * it returns, and verified. */
+bool luks_shred (Luks *luks, GError **error);
+
 /* In place; @size a multiple of LUKS_SECTOR_SIZE, @sector the number that the first one's vector comes from.
  * Unlocked only. */
 void luks_crypt (const Luks *luks, uint64_t sector, uint8_t *data, size_t size, bool encrypt);

@@ -114,6 +114,19 @@ qcow2_change_secret (ImageLayer *layer, const ImageSecret *old_secret, const Ima
   return luks_change_secret (q->crypt->luks, old_secret, new_secret, milliseconds, keys, error);
 }
 
+bool
+qcow2_shred (ImageLayer *layer, GError **error)
+{
+  const Qcow2 *q = QCOW2 (layer);
+
+  if (q->crypt != NULL)
+    return luks_shred (q->crypt->luks, error);
+  g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
+               "%s: its encryption header is damaged, so its key can't be found. Delete the image.",
+               layer->store->path);
+  return false;
+}
+
 void
 qcow2_describe_crypt (ImageLayer *layer, ImageInfo *info)
 {

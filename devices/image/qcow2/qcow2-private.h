@@ -386,6 +386,7 @@ bool qcow2_create_crypt (ImageStore *store, uint64_t offset, uint64_t length,
                          const ImageCreateOptions *options, GError **error);
 bool qcow2_change_secret (ImageLayer *layer, const ImageSecret *old_secret, const ImageSecret *new_secret,
                           unsigned milliseconds, ImageKeys *keys, GError **error);
+bool qcow2_shred (ImageLayer *layer, GError **error);
 /* Adds cipher and passphrases to @info's details. */
 void qcow2_describe_crypt (ImageLayer *layer, ImageInfo *info);
 

@@ -325,5 +325,6 @@ const ImageFormat image_qcow2 = {
   .describe = qcow2_describe,
   .check = qcow2_check,
   .change_secret = qcow2_change_secret,
+  .shred = qcow2_shred,
   .create = qcow2_create,
 };
