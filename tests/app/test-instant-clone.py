@@ -21,8 +21,7 @@ USAGE, ERROR = 2, 4
 MIB = 1 << 20
 
 scratch = tempfile.mkdtemp(prefix="bonsai-instant-")
-os.environ.update(BONSAI_LIBRARY=scratch + "/library", XDG_RUNTIME_DIR=scratch + "/run",
-                  XDG_STATE_HOME=scratch + "/state", LC_ALL="C.UTF-8")
+os.environ.update(BONSAI_LIBRARY=scratch + "/library", XDG_RUNTIME_DIR=scratch + "/run", LC_ALL="C.UTF-8")
 os.mkdir(scratch + "/run", 0o700)
 
 
@@ -205,7 +204,7 @@ def check_hit(name, path):
         assert counts_on(wait_for_more(path + "/origin.txt"))
         kill(show(name)["pid"])  # has no memory to go on with any more
         wait_state(name, "crashed")
-    else:
+    elif show(name)["reason"] != "host-lost":  # the last one's process was the lender's
         assert "lost" in show(name)["message"] or "lent" in show(name)["message"], show(name)
     assert "resume" not in show(name)["config"]
     boots(name, path)
@@ -217,7 +216,7 @@ def test_killed():
     """Whoever is killed, a clone is not there, or goes on, or says that its memory is lost; nothing else is"""
     ends = {}
     for victim in ("lender", "machine", "command", "cancel"):
-        for wait in (0, 0.02, 0.05, 0.1, 0.3, 0.8):
+        for wait in (0, 0.05, 0.2, 0.8):
             if show("Origin")["state"] != "running":
                 bonsai("start", "--headless", "Origin")
             wait_for_more(scratch + "/origin.txt")
@@ -232,7 +231,8 @@ def test_killed():
                 wait_for_more(scratch + "/origin.txt")
             for machine in made:
                 check_hit(machine["name"], show(machine["name"])["path"])
-            subprocess.run([BONSAI, "doctor", "--repair", "Origin"], capture_output=True, timeout=120, check=False)
+            for words in ["stop", "Origin"], ["doctor", "--repair", "Origin"]:
+                subprocess.run([BONSAI, *words], capture_output=True, timeout=120, check=False)
             is_sound("Origin")
         print(f"# {victim}: {', '.join(ends[victim])}", flush=True)
 
