@@ -44,17 +44,26 @@ width_for (GtkWidget *choice, GtkStringList *labels)
   return (int)MIN (width, most);
 }
 
+void
+row_choice_shrink (GtkDropDown *choice, GtkStringList *labels)
+{
+  g_autoptr (GtkListItemFactory) shown = gtk_signal_list_item_factory_new ();
+  g_autoptr (GtkListItemFactory) listed = g_object_ref (gtk_drop_down_get_factory (choice));
+  int width = width_for (GTK_WIDGET (choice), labels);
+
+  g_signal_connect (shown, "setup", G_CALLBACK (set_up_label), GINT_TO_POINTER (width));
+  g_signal_connect (shown, "bind", G_CALLBACK (bind_label), NULL);
+  if (!gtk_drop_down_get_list_factory (choice))
+    gtk_drop_down_set_list_factory (choice, listed);
+  gtk_drop_down_set_factory (choice, shown);
+}
+
 GtkWidget *
 row_choice_new (GtkStringList *labels)
 {
   GtkWidget *choice = gtk_drop_down_new (G_LIST_MODEL (labels), NULL);
-  g_autoptr (GtkListItemFactory) shown = gtk_signal_list_item_factory_new ();
-  g_autoptr (GtkListItemFactory) listed = g_object_ref (gtk_drop_down_get_factory (GTK_DROP_DOWN (choice)));
 
-  g_signal_connect (shown, "setup", G_CALLBACK (set_up_label), GINT_TO_POINTER (width_for (choice, labels)));
-  g_signal_connect (shown, "bind", G_CALLBACK (bind_label), NULL);
-  gtk_drop_down_set_list_factory (GTK_DROP_DOWN (choice), listed);
-  gtk_drop_down_set_factory (GTK_DROP_DOWN (choice), shown);
+  row_choice_shrink (GTK_DROP_DOWN (choice), labels);
   gtk_widget_set_valign (choice, GTK_ALIGN_CENTER);
   return choice;
 }

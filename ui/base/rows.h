@@ -10,6 +10,8 @@ void row_set_subtitle (AdwActionRow *row, const char *text);
 
 /* A choice for a row's end: in narrow windows its text is cut, not the row's. @labels: (transfer full) */
 GtkWidget *row_choice_new (GtkStringList *labels);
+/* The same for a choice that has @labels already. */
+void row_choice_shrink (GtkDropDown *choice, GtkStringList *labels);
 /* The same for a number. */
 GtkWidget *row_number_new (double min, double max, double step);
 

@@ -7,6 +7,7 @@
 #include "ui/base/error-dialog.h"
 #include "ui/base/i18n.h"
 #include "ui/base/resource.h"
+#include "ui/base/rows.h"
 #include "ui/machine/terminal-view.h"
 
 #define END_WAIT_MS 1000 /* from the connection's end to the reason for it */
@@ -196,6 +197,7 @@ fill_choice (BonsaiTerminalPage *self, const VmConfig *config)
       }
   self->choosing = true;
   gtk_drop_down_set_model (self->port_choice, G_LIST_MODEL (names));
+  row_choice_shrink (self->port_choice, names);
   gtk_drop_down_set_selected (self->port_choice, chosen);
   self->choosing = false;
   if (self->ports[chosen] != self->port)
