@@ -5,99 +5,49 @@
 #include "app/library/library.h"
 #include "tests/app/library-fixture.h"
 #include "tests/app/scratch.h"
+#include "tests/app/tiny-guest.h"
 
 #include <glib/gstdio.h>
 #include <string.h>
 
-/* Multiboot 0.6.96, section 3.1: a header with load addresses, then the code, at 1 MiB. */
-#define LOAD_ADDRESS 0x100000u
-#define MAGIC        0x1badb002u
-#define FLAGS        0x10000u
-
-static const guint8 sleep_code[] = { 0xfa, 0xf4, 0xeb, 0xfd }; /* cli; hlt; jmp */
 /* cli; lidt of zeroes; ud2: the fault has nowhere to go */
 static const guint8 crash_code[] = { 0xfa, 0x0f, 0x01, 0x1d, 0x00, 0x00, 0x50, 0x00, 0x0f, 0x0b };
-
-static BonsaiVm *
-create (LibraryFixture *fixture, const char *name, const guint8 *code, gsize length)
-{
-  guint32 header[8] = { MAGIC, FLAGS, -(MAGIC + FLAGS), LOAD_ADDRESS, LOAD_ADDRESS, 0, 0, LOAD_ADDRESS + 32 };
-  g_autoptr (GByteArray) kernel = g_byte_array_new ();
-  g_autoptr (VmConfig) config = vm_config_new (name);
-  g_autoptr (GError) error = NULL;
-  BonsaiVm *vm;
-
-  g_byte_array_append (kernel, (const guint8 *)header, sizeof header);
-  g_byte_array_append (kernel, code, (guint)length);
-  config->kernel = g_build_filename (fixture->scratch, name, NULL);
-  config->memory = 64 << 20;
-  g_assert_true (g_file_set_contents (config->kernel, (char *)kernel->data, kernel->len, NULL));
-  vm = bonsai_library_create (fixture->library, config, &error);
-  g_assert_no_error (error);
-  return vm;
-}
-
-static void
-keep_result (GObject *source, GAsyncResult *result, gpointer data)
-{
-  *(GAsyncResult **)data = g_object_ref (result);
-}
-
-static gboolean
-start (BonsaiVm *vm, GError **error)
-{
-  g_autoptr (GAsyncResult) result = NULL;
-
-  bonsai_vm_start_async (vm, BONSAI_START_HEADLESS, NULL, keep_result, &result);
-  wait_until (result != NULL);
-  return bonsai_vm_start_finish (vm, result, error);
-}
-
-static gboolean
-control (BonsaiVm *vm, BonsaiControl what, unsigned timeout_ms, GError **error)
-{
-  g_autoptr (GAsyncResult) result = NULL;
-
-  bonsai_vm_control_async (vm, what, timeout_ms, NULL, keep_result, &result);
-  wait_until (result != NULL);
-  return bonsai_vm_control_finish (vm, result, error);
-}
 
 static void
 test_life (LibraryFixture *fixture, gconstpointer data)
 {
-  BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
+  BonsaiVm *vm = tiny_guest_create_sleeper (fixture);
   g_autoptr (GError) error = NULL;
 
-  g_assert_true (start (vm, &error));
+  g_assert_true (tiny_guest_start (vm, &error));
   g_assert_no_error (error);
   g_assert_cmpint (bonsai_vm_get_state (vm), ==, BONSAI_STATE_RUNNING);
   g_assert_true (bonsai_vm_is_hosted_here (vm));
   g_assert_cmpuint (bonsai_library_count_hosted (fixture->library), ==, 1);
-  g_assert_false (start (vm, &error));
+  g_assert_false (tiny_guest_start (vm, &error));
   g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY);
   g_clear_error (&error);
 
-  g_assert_true (control (vm, BONSAI_CONTROL_PAUSE, 0, &error));
+  g_assert_true (tiny_guest_control (vm, BONSAI_CONTROL_PAUSE, 0, &error));
   g_assert_cmpint (bonsai_vm_get_state (vm), ==, BONSAI_STATE_PAUSED);
-  g_assert_true (control (vm, BONSAI_CONTROL_RESUME, 0, &error));
-  g_assert_true (control (vm, BONSAI_CONTROL_RESET, 0, &error));
-  g_assert_false (control (vm, BONSAI_CONTROL_SHUTDOWN, 200, &error));
+  g_assert_true (tiny_guest_control (vm, BONSAI_CONTROL_RESUME, 0, &error));
+  g_assert_true (tiny_guest_control (vm, BONSAI_CONTROL_RESET, 0, &error));
+  g_assert_false (tiny_guest_control (vm, BONSAI_CONTROL_SHUTDOWN, 200, &error));
   g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_TIMED_OUT);
   g_clear_error (&error);
   g_assert_cmpint (bonsai_vm_get_state (vm), ==, BONSAI_STATE_RUNNING);
 
-  g_assert_true (control (vm, BONSAI_CONTROL_POWER_OFF, 0, &error));
+  g_assert_true (tiny_guest_control (vm, BONSAI_CONTROL_POWER_OFF, 0, &error));
   wait_until (!bonsai_vm_is_hosted_here (vm));
   g_assert_cmpint (bonsai_vm_get_state (vm), ==, BONSAI_STATE_STOPPED);
   g_assert_cmpint (bonsai_vm_get_reason (vm), ==, BONSAI_REASON_USER);
-  g_assert_false (control (vm, BONSAI_CONTROL_PAUSE, 0, &error));
+  g_assert_false (tiny_guest_control (vm, BONSAI_CONTROL_PAUSE, 0, &error));
   g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING);
   g_clear_error (&error);
 
   /* And again. */
-  g_assert_true (start (vm, &error));
-  g_assert_true (control (vm, BONSAI_CONTROL_POWER_OFF, 0, &error));
+  g_assert_true (tiny_guest_start (vm, &error));
+  g_assert_true (tiny_guest_control (vm, BONSAI_CONTROL_POWER_OFF, 0, &error));
   wait_until (!bonsai_vm_is_hosted_here (vm));
 }
 
@@ -105,15 +55,15 @@ test_life (LibraryFixture *fixture, gconstpointer data)
 static void
 test_side_by_side (LibraryFixture *fixture, gconstpointer data)
 {
-  BonsaiVm *sleeper = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
-  BonsaiVm *crasher = create (fixture, "crasher", crash_code, sizeof crash_code);
+  BonsaiVm *sleeper = tiny_guest_create_sleeper (fixture);
+  BonsaiVm *crasher = tiny_guest_create (fixture, "crasher", crash_code, sizeof crash_code);
   g_autoptr (GError) error = NULL;
 
-  g_assert_true (start (sleeper, &error));
+  g_assert_true (tiny_guest_start (sleeper, &error));
   for (unsigned round = 0; round < 3; round++)
     {
       /* It may be over before the start is told. */
-      if (!start (crasher, &error))
+      if (!tiny_guest_start (crasher, &error))
         g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING);
       g_clear_error (&error);
       wait_until (!bonsai_vm_is_hosted_here (crasher));
@@ -122,9 +72,9 @@ test_side_by_side (LibraryFixture *fixture, gconstpointer data)
       g_assert_cmpstr (bonsai_vm_get_state_text (crasher), !=, "");
       g_assert_cmpint (bonsai_vm_get_state (sleeper), ==, BONSAI_STATE_RUNNING);
     }
-  g_assert_true (control (sleeper, BONSAI_CONTROL_PAUSE, 0, &error));
-  g_assert_true (control (sleeper, BONSAI_CONTROL_RESUME, 0, &error));
-  g_assert_true (control (sleeper, BONSAI_CONTROL_POWER_OFF, 0, &error));
+  g_assert_true (tiny_guest_control (sleeper, BONSAI_CONTROL_PAUSE, 0, &error));
+  g_assert_true (tiny_guest_control (sleeper, BONSAI_CONTROL_RESUME, 0, &error));
+  g_assert_true (tiny_guest_control (sleeper, BONSAI_CONTROL_POWER_OFF, 0, &error));
   wait_until (!bonsai_vm_is_hosted_here (sleeper));
 }
 
@@ -138,7 +88,7 @@ count_up (int *n)
 static void
 test_thumbnail (LibraryFixture *fixture, gconstpointer data)
 {
-  BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
+  BonsaiVm *vm = tiny_guest_create_sleeper (fixture);
   g_autoptr (Surface) before = bonsai_vm_get_thumbnail (vm), live = NULL, after = NULL;
   g_autoptr (GError) error = NULL;
   g_autofree char *file = g_build_filename (bonsai_vm_get_path (vm), "screenshot.png", NULL);
@@ -147,12 +97,12 @@ test_thumbnail (LibraryFixture *fixture, gconstpointer data)
   g_assert_null (before);
   g_signal_connect_swapped (vm, "thumbnail-changed", G_CALLBACK (count_up), &n_changes);
   bonsai_vm_watch (vm, TRUE);
-  g_assert_true (start (vm, &error));
+  g_assert_true (tiny_guest_start (vm, &error));
   wait_until (n_changes > 0);
   live = bonsai_vm_get_thumbnail (vm);
   g_assert_cmpint (live->width, <=, 320);
   g_assert_cmpint (live->height, <=, 180);
-  g_assert_true (control (vm, BONSAI_CONTROL_POWER_OFF, 0, &error));
+  g_assert_true (tiny_guest_control (vm, BONSAI_CONTROL_POWER_OFF, 0, &error));
   wait_until (!bonsai_vm_is_hosted_here (vm));
   after = bonsai_vm_get_thumbnail (vm);
   g_assert_nonnull (after);
@@ -164,12 +114,12 @@ test_thumbnail (LibraryFixture *fixture, gconstpointer data)
 static void
 test_library_goes (LibraryFixture *fixture, gconstpointer data)
 {
-  BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
+  BonsaiVm *vm = tiny_guest_create_sleeper (fixture);
   g_autofree char *path = g_strdup (bonsai_vm_get_path (vm));
   g_auto (BundleRun) run = { 0 };
   g_autoptr (GError) error = NULL;
 
-  g_assert_true (start (vm, &error));
+  g_assert_true (tiny_guest_start (vm, &error));
   g_assert_finalize_object (fixture->library);
   g_assert_cmpint (bundle_lock_holder (path), ==, 0);
   bundle_read_run (path, &run);
@@ -181,13 +131,13 @@ test_library_goes (LibraryFixture *fixture, gconstpointer data)
 static void
 test_failed_start (LibraryFixture *fixture, gconstpointer data)
 {
-  BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
+  BonsaiVm *vm = tiny_guest_create_sleeper (fixture);
   g_autofree char *kernel = g_build_filename (fixture->scratch, "sleeper", NULL);
   g_autoptr (VmConfig) config = vm_config_copy (bonsai_vm_get_config (vm));
   g_autoptr (GError) error = NULL;
 
   g_assert_cmpint (g_remove (kernel), ==, 0);
-  g_assert_false (start (vm, &error));
+  g_assert_false (tiny_guest_start (vm, &error));
   g_assert_nonnull (strstr (error->message, kernel));
   g_assert_false (bonsai_vm_is_hosted_here (vm));
   g_assert_cmpint (bonsai_vm_get_state (vm), ==, BONSAI_STATE_STOPPED);
@@ -196,7 +146,7 @@ test_failed_start (LibraryFixture *fixture, gconstpointer data)
 
   config->memory = 8ull << 40;
   g_assert_true (bonsai_vm_save_config (vm, config, &error));
-  g_assert_false (start (vm, &error));
+  g_assert_false (tiny_guest_start (vm, &error));
   g_assert_nonnull (strstr (error->message, "this host has"));
 }
 
@@ -208,7 +158,7 @@ attach (BonsaiVm *vm, const char *path, DiskBus bus, GError **error)
   const DiskSpec disk = { .kind = DISK_KIND_DISK, .bus = bus, .path = (char *)path };
   g_autoptr (GAsyncResult) result = NULL;
 
-  bonsai_vm_attach_disk_async (vm, &disk, FALSE, NULL, keep_result, &result);
+  bonsai_vm_attach_disk_async (vm, &disk, FALSE, NULL, tiny_guest_keep_result, &result);
   wait_until (result != NULL);
   return bonsai_vm_attach_disk_finish (vm, result, error);
 }
@@ -218,7 +168,7 @@ detach (BonsaiVm *vm, const char *disk, GError **error)
 {
   g_autoptr (GAsyncResult) result = NULL;
 
-  bonsai_vm_detach_disk_async (vm, disk, FALSE, NULL, keep_result, &result);
+  bonsai_vm_detach_disk_async (vm, disk, FALSE, NULL, tiny_guest_keep_result, &result);
   wait_until (result != NULL);
   return bonsai_vm_detach_disk_finish (vm, result, error);
 }
@@ -228,8 +178,8 @@ change_medium (BonsaiVm *vm, const char *path, GError **error)
 {
   g_autoptr (GAsyncResult) result = NULL;
 
-  bonsai_session_change_medium_async (bonsai_vm_get_session (vm), NULL, path, false, NULL, keep_result,
-                                      &result);
+  bonsai_session_change_medium_async (bonsai_vm_get_session (vm), NULL, path, false, NULL,
+                                      tiny_guest_keep_result, &result);
   wait_until (result != NULL);
   return bonsai_session_change_medium_finish (bonsai_vm_get_session (vm), result, error);
 }
@@ -267,7 +217,7 @@ set_link (BonsaiVm *vm, const char *nic, gboolean up, GError **error)
 {
   g_autoptr (GAsyncResult) result = NULL;
 
-  bonsai_vm_set_link_async (vm, nic, up, NULL, keep_result, &result);
+  bonsai_vm_set_link_async (vm, nic, up, NULL, tiny_guest_keep_result, &result);
   wait_until (result != NULL);
   return bonsai_vm_set_link_finish (vm, result, error);
 }
@@ -284,7 +234,7 @@ described_link (BonsaiVm *vm)
 static void
 test_link (LibraryFixture *fixture, gconstpointer data)
 {
-  BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
+  BonsaiVm *vm = tiny_guest_create_sleeper (fixture);
   g_autoptr (GError) error = NULL;
 
   g_assert_true (set_link (vm, "net0", FALSE, &error));
@@ -292,7 +242,7 @@ test_link (LibraryFixture *fixture, gconstpointer data)
   g_assert_false (set_link (vm, "net7", FALSE, &error));
   g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND);
   g_clear_error (&error);
-  g_assert_true (start (vm, &error));
+  g_assert_true (tiny_guest_start (vm, &error));
   edit_notes (vm);
   g_assert_true (set_link (vm, "net0", TRUE, &error));
   g_assert_true (described_link (vm));
@@ -309,7 +259,7 @@ test_link (LibraryFixture *fixture, gconstpointer data)
 static void
 test_disks (LibraryFixture *fixture, gconstpointer data)
 {
-  BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
+  BonsaiVm *vm = tiny_guest_create_sleeper (fixture);
   g_autofree char *image = g_build_filename (fixture->scratch, "a.qcow2", NULL);
   g_autofree char *own = g_build_filename (bonsai_vm_get_path (vm), "disks", "own.img", NULL);
   g_autoptr (VmConfig) config = vm_config_copy (bonsai_vm_get_config (vm)), after = NULL;
@@ -320,7 +270,7 @@ test_disks (LibraryFixture *fixture, gconstpointer data)
   g_assert_true (image_create_raw (own, 1 << 20, &error));
   vm_config_add_cdrom (config, NULL);
   g_assert_true (bonsai_vm_save_config (vm, config, &error));
-  g_assert_true (start (vm, &error));
+  g_assert_true (tiny_guest_start (vm, &error));
   edit_notes (vm);
 
   first = attach (vm, image, DISK_BUS_AHCI, &error);
@@ -355,16 +305,16 @@ test_disks (LibraryFixture *fixture, gconstpointer data)
   after = bundle_load (bonsai_vm_get_path (vm), &error);
   g_assert_cmpstr (after->notes, ==, "edited meanwhile");
 
-  g_assert_true (control (vm, BONSAI_CONTROL_POWER_OFF, 0, &error));
+  g_assert_true (tiny_guest_control (vm, BONSAI_CONTROL_POWER_OFF, 0, &error));
   wait_until (!bonsai_vm_is_hosted_here (vm));
   third = attach (vm, image, DISK_BUS_SCSI, &error);
   g_assert_no_error (error);
   assert_described (vm, third->id, image);
-  g_assert_true (start (vm, &error));
+  g_assert_true (tiny_guest_start (vm, &error));
   g_assert_false (detach (vm, "disk9", &error));
   g_clear_error (&error);
   g_assert_true (detach (vm, third->id, &error));
-  g_assert_true (control (vm, BONSAI_CONTROL_POWER_OFF, 0, &error));
+  g_assert_true (tiny_guest_control (vm, BONSAI_CONTROL_POWER_OFF, 0, &error));
   wait_until (!bonsai_vm_is_hosted_here (vm));
 }
 
@@ -372,7 +322,7 @@ test_disks (LibraryFixture *fixture, gconstpointer data)
 static void
 test_disks_locked (LibraryFixture *fixture, gconstpointer data)
 {
-  BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
+  BonsaiVm *vm = tiny_guest_create_sleeper (fixture);
   g_autofree char *image = g_build_filename (fixture->scratch, "a.img", NULL);
   g_autoptr (BundleLock) lock = bundle_lock (bonsai_vm_get_path (vm), NULL);
   g_autoptr (GError) error = NULL;
@@ -394,7 +344,7 @@ find_locked (BonsaiVm *vm)
   g_autoptr (GError) error = NULL;
   g_auto (GStrv) ids = NULL;
 
-  bonsai_vm_find_locked_async (vm, NULL, keep_result, &result);
+  bonsai_vm_find_locked_async (vm, NULL, tiny_guest_keep_result, &result);
   wait_until (result != NULL);
   ids = bonsai_vm_find_locked_finish (vm, result, &error);
   g_assert_no_error (error);
@@ -414,7 +364,8 @@ unlock (BonsaiVm *vm, const char *text, GError **error)
 {
   g_autoptr (GAsyncResult) result = NULL;
 
-  bonsai_vm_unlock_async (vm, disk_secret_new (text, strlen (text), NULL), NULL, keep_result, &result);
+  bonsai_vm_unlock_async (vm, disk_secret_new (text, strlen (text), NULL), NULL, tiny_guest_keep_result,
+                          &result);
   wait_until (result != NULL);
   return bonsai_vm_unlock_finish (vm, result, error);
 }
@@ -437,7 +388,7 @@ add_encrypted (LibraryFixture *fixture, VmConfig *config, const char *name, cons
 static void
 test_unlock (LibraryFixture *fixture, gconstpointer data)
 {
-  BonsaiVm *vm = create (fixture, "sleeper", sleep_code, sizeof sleep_code);
+  BonsaiVm *vm = tiny_guest_create_sleeper (fixture);
   g_autoptr (VmConfig) config = vm_config_copy (bonsai_vm_get_config (vm));
   g_autoptr (GError) error = NULL;
 
@@ -448,7 +399,7 @@ test_unlock (LibraryFixture *fixture, gconstpointer data)
   add_encrypted (fixture, config, "three", "staple");
   g_assert_true (bonsai_vm_save_config (vm, config, &error));
   assert_locked (vm, "disk1 disk2 disk3");
-  g_assert_false (start (vm, &error));
+  g_assert_false (tiny_guest_start (vm, &error));
   g_assert_nonnull (strstr (error->message, "passphrase"));
   g_clear_error (&error);
 
@@ -462,9 +413,9 @@ test_unlock (LibraryFixture *fixture, gconstpointer data)
   g_assert_true (unlock (vm, "staple", &error));
   g_assert_true (unlock (vm, "horse", &error));
   assert_locked (vm, "");
-  g_assert_true (start (vm, &error));
+  g_assert_true (tiny_guest_start (vm, &error));
   g_assert_no_error (error);
-  g_assert_true (control (vm, BONSAI_CONTROL_POWER_OFF, 0, &error));
+  g_assert_true (tiny_guest_control (vm, BONSAI_CONTROL_POWER_OFF, 0, &error));
   wait_until (!bonsai_vm_is_hosted_here (vm));
   /* They were for that start. */
   assert_locked (vm, "disk1 disk2 disk3");

@@ -11,6 +11,7 @@ import subprocess
 import tempfile
 import time
 
+import library
 import snapshots
 from virtualizers import COMMANDS
 from watch import LIMIT, Desktop, Failure, Machine
@@ -537,4 +538,4 @@ ROWS = [Start(), StartKernel(), Firmware(), Uefi(), LinuxToInit(), PortRoundTrip
         ImageLayer("layers50-read-32", "read", 32, 4096, 200000, layers=50),
         Convert("convert-raw"), Convert("convert-qcow2", target="qcow2"), Convert("convert-flat", source="qcow2"),
         Convert("convert-zlib", target="qcow2", compress=True), Convert("convert-checked", target="qcow2", verify=True),
-        *snapshots.rows()]
+        *snapshots.rows(), *library.rows()]

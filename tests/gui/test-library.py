@@ -93,7 +93,7 @@ def list_view():
 
 
 def one_click_each():
-    """Snapshot and clone take one click each and are jobs; the clone is there."""
+    """Snapshot and clone take one click each and are jobs; the clone is there, linked; the menu makes full ones."""
     app.click("push button", "Take Snapshot of Gamma")
     wait("the snapshot", lambda: len(json.loads(cli("snapshot", "list", "--json", "Gamma"))) == 1)
     app.click("push button", "Clone Gamma")
@@ -103,6 +103,19 @@ def one_click_each():
     app.screenshot("jobs")
     press("Escape")
     app.gone("push button", "Jobs")
+    assert is_linked("Gamma 2"), "a clone by one click is there at once"
+    cli("delete", "Gamma 2")
+    cli("purge", "Gamma 2")
+    app.gone("list item", "Gamma 2, Off")
+    app.click("push button", "More Actions for Gamma")
+    app.click("menu item", "Full Clone")
+    app.find("list item", "Gamma 2, Off")
+    assert not is_linked("Gamma 2")
+
+
+def is_linked(machine):
+    with open(os.path.join(library, machine.lower().replace(" ", "-") + ".bonsai", "vm.json")) as file:
+        return "clone-of" in json.load(file)
 
 
 def group_and_tags():
@@ -177,6 +190,33 @@ def trash():
     wait("the last file to be gone", lambda: os.listdir(os.path.join(library, ".trash")) == [])
 
 
+def menu_keys():
+    """Shift+F10 and the menu key open a machine's menu where the focus is: on a tile, a row, a place in the sidebar."""
+    press("alt+1")
+    app.click_at("label", "big, nginx")
+    for key in ("shift+F10", "Menu"):
+        press(key)
+        app.find("menu item", "Group and Tags…")
+        app.screenshot("menu-of-a-row")
+        press("Escape")
+        app.gone("menu item", "Group and Tags…")
+    press("ctrl+1")
+    app.find("push button", "Show as List")
+    app.click_at("table cell", "Beta")
+    press("Menu")
+    app.find("menu item", "Group and Tags…")
+    app.screenshot("menu-of-a-tile")
+    press("Escape")
+    fresh("Alpha, Off")
+    press("Menu")
+    app.find("menu item", "Take Snapshot")
+    app.screenshot("menu-of-a-place")
+    press("Escape")
+    app.gone("menu item", "Take Snapshot")
+    press("ctrl+1", "alt+1")
+    app.find("push button", "Show as Grid")
+
+
 def host():
     """This Computer tells of KVM, memory, room and firmware, and what to do."""
     press("alt+3")
@@ -240,4 +280,4 @@ def found_again():
 
 
 run(app, [places_and_grid, search, list_view, one_click_each, group_and_tags, drag_to_group, several_at_once, trash,
-          host, machine_page_and_windows, running, opens_a_bundle, found_again])
+          menu_keys, host, machine_page_and_windows, running, opens_a_bundle, found_again])

@@ -10,7 +10,10 @@ typedef struct {
   GSource source;
   gint64 woke;        /* when the last poll ended; 0: it has not */
   gint64 waited_then; /* for the processor, until then */
+  gint64 worked_then; /* ... until then */
   gint64 limit;       /* µs */
+  gint64 drew;        /* of the work since, how much GTK's renderer did */
+  gint64 laid_out;    /* the work until that began; 0: it has not */
 } StallWatch;
 
 /* How long this thread could have run and wasn't let: proc(5), /proc/PID/schedstat, the second number. µs */
@@ -26,6 +29,16 @@ time_waited (void)
   return second ? g_ascii_strtoll (second, NULL, 10) / 1000 : 0;
 }
 
+/* The processor time of this thread. µs */
+static gint64
+time_worked (void)
+{
+  struct timespec now;
+
+  clock_gettime (CLOCK_THREAD_CPUTIME_ID, &now);
+  return (gint64)now.tv_sec * G_USEC_PER_SEC + now.tv_nsec / 1000;
+}
+
 static gboolean
 prepare (GSource *source, int *timeout)
 {
@@ -38,7 +51,8 @@ prepare (GSource *source, int *timeout)
     return FALSE;
   took -= time_waited () - watch->waited_then;
   if (took > watch->limit)
-    g_printerr ("stall: %.1f ms\n", (double)took / 1000);
+    g_printerr ("stall: %.1f ms, %.1f of work, %.1f of them drawing\n", (double)took / 1000,
+                (double)(time_worked () - watch->worked_then) / 1000, (double)watch->drew / 1000);
   return FALSE;
 }
 
@@ -49,6 +63,8 @@ check (GSource *source)
 
   watch->woke = g_get_monotonic_time ();
   watch->waited_then = time_waited ();
+  watch->worked_then = time_worked ();
+  watch->drew = 0;
   return FALSE;
 }
 
@@ -58,10 +74,44 @@ dispatch (GSource *source, GSourceFunc callback, gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
+static GSourceFuncs funcs = { .prepare = prepare, .check = check, .dispatch = dispatch };
+
+/* --- what drawing takes --- */
+
+static void
+on_layout (StallWatch *watch)
+{
+  watch->laid_out = time_worked ();
+}
+
+/* GDK has drawn: it was there before us. */
+static void
+on_paint (StallWatch *watch)
+{
+  if (watch->laid_out)
+    watch->drew += time_worked () - watch->laid_out;
+  watch->laid_out = 0;
+}
+
+void
+stall_watch_follow (GtkWidget *window)
+{
+  StallWatch *watch = (StallWatch *)g_main_context_find_source_by_funcs_user_data (NULL, &funcs, NULL);
+  GdkFrameClock *clock = gtk_widget_get_frame_clock (window);
+
+  if (!watch)
+    return;
+  g_signal_connect_data (clock, "layout", G_CALLBACK (on_layout), watch, NULL,
+                         G_CONNECT_SWAPPED | G_CONNECT_AFTER);
+  g_signal_connect_data (clock, "paint", G_CALLBACK (on_paint), watch, NULL,
+                         G_CONNECT_SWAPPED | G_CONNECT_AFTER);
+}
+
+/* --- */
+
 void
 stall_watch_begin (void)
 {
-  static GSourceFuncs funcs = { .prepare = prepare, .check = check, .dispatch = dispatch };
   const char *limit = g_getenv ("BONSAI_STALLS");
   g_autoptr (GSource) source = NULL;
 
@@ -71,6 +121,7 @@ stall_watch_begin (void)
   ((StallWatch *)source)->limit = (gint64)(g_ascii_strtod (limit, NULL) * 1000);
   g_source_set_priority (source, G_MININT);
   g_source_set_static_name (source, "stall watch");
+  g_source_set_callback (source, G_SOURCE_FUNC (dispatch), NULL, NULL); /* it is found by its data */
   g_source_attach (source, NULL);
 }
 

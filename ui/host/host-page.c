@@ -3,6 +3,7 @@
 
 #include "app/host/host-facts.h"
 #include "app/host/host-session.h"
+#include "ui/base/back-button.h"
 #include "ui/base/error-dialog.h"
 #include "ui/base/i18n.h"
 #include "ui/base/resource.h"
@@ -14,7 +15,6 @@ struct _BonsaiHostPage {
   GPtrArray *facts; /* as they were last looked at; or NULL */
   GPtrArray *rows;  /* of GtkWidget: theirs, unowned */
   GCancellable *cancellable;
-  bool show_back;
   bool looking;
 
   AdwPreferencesGroup *findings_group;
@@ -22,8 +22,6 @@ struct _BonsaiHostPage {
 };
 
 G_DEFINE_FINAL_TYPE (BonsaiHostPage, bonsai_host_page, ADW_TYPE_BIN)
-
-enum { PROP_0, PROP_SHOW_BACK };
 
 static void look (BonsaiHostPage *self);
 
@@ -267,24 +265,6 @@ bonsai_host_page_map (GtkWidget *widget)
 /* --- the object --- */
 
 static void
-bonsai_host_page_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
-{
-  if (id == PROP_SHOW_BACK)
-    g_value_set_boolean (value, BONSAI_HOST_PAGE (object)->show_back);
-  else
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-}
-
-static void
-bonsai_host_page_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
-{
-  if (id == PROP_SHOW_BACK)
-    BONSAI_HOST_PAGE (object)->show_back = g_value_get_boolean (value);
-  else
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-}
-
-static void
 bonsai_host_page_dispose (GObject *object)
 {
   BonsaiHostPage *self = BONSAI_HOST_PAGE (object);
@@ -311,14 +291,10 @@ bonsai_host_page_class_init (BonsaiHostPageClass *klass)
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
-  object_class->get_property = bonsai_host_page_get_property;
-  object_class->set_property = bonsai_host_page_set_property;
   object_class->dispose = bonsai_host_page_dispose;
   object_class->finalize = bonsai_host_page_finalize;
   widget_class->map = bonsai_host_page_map;
-  g_object_class_install_property (
-    object_class, PROP_SHOW_BACK,
-    g_param_spec_boolean ("show-back", NULL, NULL, FALSE, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS));
+  g_type_ensure (BONSAI_TYPE_BACK_BUTTON);
   gtk_widget_class_set_template_from_resource (widget_class, UI_RESOURCE "host/host-page.ui");
   gtk_widget_class_bind_template_child (widget_class, BonsaiHostPage, findings_group);
   gtk_widget_class_bind_template_child (widget_class, BonsaiHostPage, facts_group);

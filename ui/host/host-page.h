@@ -9,8 +9,7 @@ G_BEGIN_DECLS
 
 /*
  * BonsaiHostPage: what this computer is to machines: what keeps them from running with its remedy, KVM,
- * memory, room, firmware. Looked at anew whenever it is shown. It has a header bar of its own, whose back
- * button (action "win.back") shows while the property "show-back" is set. Main thread.
+ * memory, room, firmware. Looked at anew whenever it is shown. It has a header bar of its own. Main thread.
  */
 #define BONSAI_TYPE_HOST_PAGE (bonsai_host_page_get_type ())
 G_DECLARE_FINAL_TYPE (BonsaiHostPage, bonsai_host_page, BONSAI, HOST_PAGE, AdwBin)

@@ -6,12 +6,13 @@
 #include "ui/base/i18n.h"
 #include "ui/base/resource.h"
 #include "ui/library/jobs-button.h"
-#include "ui/library/library-view.h"
+#include "ui/library/machine-grid.h"
 #include "ui/library/organise-dialog.h"
 #include "ui/library/sidebar-place.h"
 #include "ui/library/sidebar-row.h"
 #include "ui/library/vm-controls.h"
 #include "ui/library/vm-drag.h"
+#include "ui/library/vm-menu.h"
 #include "ui/machine/machine-actions.h"
 
 struct _BonsaiLibrarySidebar {
@@ -26,6 +27,7 @@ struct _BonsaiLibrarySidebar {
   char *place;
   bool quiet; /* the selection follows the place */
   guint restore_id;
+  GtkWidget *menu; /* of a machine */
 
   GtkListView *list;
 };
@@ -319,6 +321,34 @@ on_dropped (GtkWidget *child, const char *const *uuids, gpointer data)
   return TRUE;
 }
 
+/* --- a machine's menu --- */
+
+static void
+open_menu (BonsaiLibrarySidebar *self, GtkWidget *row)
+{
+  BonsaiVm *vm = bonsai_sidebar_row_get_vm (BONSAI_SIDEBAR_ROW (row));
+
+  if (vm)
+    vm_menu_popup (self->menu, vm, row);
+}
+
+static void
+on_secondary_press (GtkGesture *gesture, int n_press, double x, double y, BonsaiLibrarySidebar *self)
+{
+  gtk_gesture_set_state (gesture, GTK_EVENT_SEQUENCE_CLAIMED);
+  open_menu (self, gtk_event_controller_get_widget (GTK_EVENT_CONTROLLER (gesture)));
+}
+
+static gboolean
+on_menu_key (GtkWidget *widget, GVariant *parameter, gpointer data)
+{
+  GtkWidget *row = vm_menu_find_focused (widget, BONSAI_TYPE_SIDEBAR_ROW);
+
+  if (row)
+    open_menu (BONSAI_LIBRARY_SIDEBAR (widget), row);
+  return row != NULL;
+}
+
 /* --- rows --- */
 
 static void
@@ -334,9 +364,12 @@ static void
 set_up_row (GtkListItemFactory *factory, GtkListItem *list_item, BonsaiLibrarySidebar *self)
 {
   GtkWidget *child = bonsai_sidebar_row_new ();
-  GtkGesture *click = gtk_gesture_click_new ();
+  GtkGesture *click = gtk_gesture_click_new (), *menu = gtk_gesture_click_new ();
 
   g_object_set_data (G_OBJECT (child), "list-item", list_item);
+  gtk_gesture_single_set_button (GTK_GESTURE_SINGLE (menu), GDK_BUTTON_SECONDARY);
+  g_signal_connect_object (menu, "pressed", G_CALLBACK (on_secondary_press), self, 0);
+  gtk_widget_add_controller (child, GTK_EVENT_CONTROLLER (menu));
   g_signal_connect_object (click, "released", G_CALLBACK (on_released), self, 0);
   gtk_widget_add_controller (child, GTK_EVENT_CONTROLLER (click));
   vm_drag_add_source (child, get_dragged, self);
@@ -486,6 +519,7 @@ bonsai_library_sidebar_dispose (GObject *object)
   g_clear_handle_id (&self->restore_id, g_source_remove);
   if (self->selection)
     gtk_list_view_set_model (self->list, NULL);
+  g_clear_pointer (&self->menu, gtk_widget_unparent);
   g_clear_object (&self->selection);
   g_clear_object (&self->rows);
   g_clear_object (&self->middle);
@@ -525,6 +559,7 @@ bonsai_library_sidebar_class_init (BonsaiLibrarySidebarClass *klass)
   gtk_widget_class_set_template_from_resource (widget_class, UI_RESOURCE "library/library-sidebar.ui");
   gtk_widget_class_bind_template_child (widget_class, BonsaiLibrarySidebar, list);
   gtk_widget_class_bind_template_callback (widget_class, on_activate);
+  vm_menu_bind_keys (widget_class, on_menu_key);
 }
 
 static void
@@ -546,4 +581,5 @@ bonsai_library_sidebar_init (BonsaiLibrarySidebar *self)
   gtk_event_controller_set_propagation_phase (keys, GTK_PHASE_CAPTURE);
   g_signal_connect_object (keys, "key-pressed", G_CALLBACK (on_key), self, 0);
   gtk_widget_add_controller (GTK_WIDGET (self->list), keys);
+  self->menu = vm_menu_new (GTK_WIDGET (self));
 }

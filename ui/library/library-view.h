@@ -10,8 +10,7 @@ G_BEGIN_DECLS
 
 /*
  * BonsaiLibraryView: machines as a grid or a list, those of a place that a search finds, in some order; with
- * what can be done with several at once. It has a header bar of its own, whose back button (action
- * "win.back") shows while the property "show-back" is set.
+ * what can be done with several at once (actions "bulk.…", bulk-bar.h). It has a header bar of its own.
  *
  * Signals: "opened" (BonsaiVm): with a double click or Enter; "changed": mode or order.
  * Main thread.
@@ -38,12 +37,5 @@ void bonsai_library_view_search (BonsaiLibraryView *self);
 
 /* What is wrong with the host: (nullable): nothing. */
 void bonsai_library_view_show_trouble (BonsaiLibraryView *self, const char *text, bool serious);
-
-/* Opens the menu of @vm at @at, which lies in the view. There is one for all: a library has hundreds of
- * machines. */
-void bonsai_library_view_popup (BonsaiLibraryView *self, BonsaiVm *vm, GtkWidget *at);
-
-/* Names an item of a list for assistive technologies. */
-void library_name_item (GtkListItem *item, const char *name);
 
 G_END_DECLS

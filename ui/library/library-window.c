@@ -93,7 +93,6 @@ need_page (BonsaiLibraryWindow *self, const char *name)
     page = bonsai_trash_page_new (self->library, bonsai_application_get_trash (application));
   else
     page = bonsai_host_page_new (self->library);
-  g_object_bind_property (self->leaflet, "folded", page, "show-back", G_BINDING_SYNC_CREATE);
   gtk_stack_add_named (self->stack, page, name);
   return page;
 }
@@ -235,13 +234,7 @@ on_organise (GSimpleAction *action, GVariant *parameter, gpointer data)
   if (page && gtk_stack_get_visible_child (self->stack) == page)
     gtk_widget_activate_action (page, "vm.organise", NULL);
   else
-    gtk_widget_activate_action (GTK_WIDGET (self->view), "view.organise", NULL);
-}
-
-static void
-on_folded (BonsaiLibraryWindow *self)
-{
-  g_object_set (self->view, "show-back", adw_leaflet_get_folded (self->leaflet), NULL);
+    gtk_widget_activate_action (GTK_WIDGET (self->view), "bulk.organise", NULL);
 }
 
 /* --- creating --- */
@@ -578,6 +571,7 @@ static void
 bonsai_library_window_map (GtkWidget *widget)
 {
   GTK_WIDGET_CLASS (bonsai_library_window_parent_class)->map (widget);
+  stall_watch_follow (widget);
   if (is_last (BONSAI_LIBRARY_WINDOW (widget)))
     g_signal_connect (gtk_widget_get_frame_clock (widget), "after-paint", G_CALLBACK (on_painted), widget);
 }
@@ -621,7 +615,6 @@ bonsai_library_window_class_init (BonsaiLibraryWindowClass *klass)
   gtk_widget_class_bind_template_child (widget_class, BonsaiLibraryWindow, content);
   gtk_widget_class_bind_template_child (widget_class, BonsaiLibraryWindow, stack);
   gtk_widget_class_bind_template_child (widget_class, BonsaiLibraryWindow, view);
-  gtk_widget_class_bind_template_callback (widget_class, on_folded);
   gtk_widget_class_bind_template_callback (widget_class, on_place_changed);
   gtk_widget_class_bind_template_callback (widget_class, on_place_opened);
   gtk_widget_class_bind_template_callback (widget_class, on_expanded_changed);
@@ -670,7 +663,6 @@ bonsai_library_window_new (GtkApplication *application, BonsaiLibrary *library, 
   g_signal_connect (self, "notify::default-height", G_CALLBACK (remember_size), NULL);
   g_signal_connect (self, "notify::maximized", G_CALLBACK (remember_size), NULL);
   g_signal_connect_object (jobs, "items-changed", G_CALLBACK (on_jobs_changed), self, 0);
-  on_folded (self);
   show_host (self);
   return self;
 }

@@ -70,7 +70,7 @@ bonsai_sidebar_row_show_vm (BonsaiSidebarRow *self, BonsaiVm *vm)
   if (self->vm)
     g_signal_handlers_disconnect_by_data (self->vm, self);
   g_set_object (&self->vm, vm);
-  bonsai_thumbnail_set_vm (self->thumbnail, vm);
+  bonsai_vm_screen_set_vm (BONSAI_VM_SCREEN (self->thumbnail), vm);
   gtk_widget_set_visible (GTK_WIDGET (self->thumbnail), vm != NULL);
   gtk_widget_set_visible (GTK_WIDGET (self->icon), vm == NULL);
   gtk_widget_set_visible (GTK_WIDGET (self->count_label), FALSE);

@@ -2,6 +2,7 @@
 #include "ui/library/trash-page.h"
 
 #include "ui/application.h"
+#include "ui/base/back-button.h"
 #include "ui/base/error-dialog.h"
 #include "ui/base/i18n.h"
 #include "ui/base/resource.h"
@@ -11,7 +12,6 @@ struct _BonsaiTrashPage {
   AdwBin parent;
   BonsaiLibrary *library;
   BonsaiTrash *trash;
-  bool show_back;
 
   AdwWindowTitle *title;
   GtkWidget *empty_button;
@@ -20,8 +20,6 @@ struct _BonsaiTrashPage {
 };
 
 G_DEFINE_FINAL_TYPE (BonsaiTrashPage, bonsai_trash_page, ADW_TYPE_BIN)
-
-enum { PROP_0, PROP_SHOW_BACK };
 
 static GtkWindow *
 window_of (BonsaiTrashPage *self)
@@ -192,24 +190,6 @@ update (BonsaiTrashPage *self)
 /* --- the object --- */
 
 static void
-bonsai_trash_page_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
-{
-  if (id == PROP_SHOW_BACK)
-    g_value_set_boolean (value, BONSAI_TRASH_PAGE (object)->show_back);
-  else
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-}
-
-static void
-bonsai_trash_page_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
-{
-  if (id == PROP_SHOW_BACK)
-    BONSAI_TRASH_PAGE (object)->show_back = g_value_get_boolean (value);
-  else
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-}
-
-static void
 bonsai_trash_page_dispose (GObject *object)
 {
   BonsaiTrashPage *self = BONSAI_TRASH_PAGE (object);
@@ -227,12 +207,8 @@ bonsai_trash_page_class_init (BonsaiTrashPageClass *klass)
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
-  object_class->get_property = bonsai_trash_page_get_property;
-  object_class->set_property = bonsai_trash_page_set_property;
   object_class->dispose = bonsai_trash_page_dispose;
-  g_object_class_install_property (
-    object_class, PROP_SHOW_BACK,
-    g_param_spec_boolean ("show-back", NULL, NULL, FALSE, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS));
+  g_type_ensure (BONSAI_TYPE_BACK_BUTTON);
   gtk_widget_class_set_template_from_resource (widget_class, UI_RESOURCE "library/trash-page.ui");
   gtk_widget_class_bind_template_child (widget_class, BonsaiTrashPage, title);
   gtk_widget_class_bind_template_child (widget_class, BonsaiTrashPage, empty_button);

@@ -8,8 +8,8 @@
 G_BEGIN_DECLS
 
 /*
- * BonsaiTrashPage: what was deleted, to be brought back or deleted for good. It has a header bar of its own,
- * whose back button (action "win.back") shows while the property "show-back" is set. Main thread.
+ * BonsaiTrashPage: what was deleted, to be brought back or deleted for good. It has a header bar of its own.
+ * Main thread.
  */
 #define BONSAI_TYPE_TRASH_PAGE (bonsai_trash_page_get_type ())
 G_DECLARE_FINAL_TYPE (BonsaiTrashPage, bonsai_trash_page, BONSAI, TRASH_PAGE, AdwBin)

@@ -2,7 +2,6 @@
 #include "ui/library/vm-controls.h"
 
 #include "ui/base/i18n.h"
-#include "ui/library/library-view.h"
 #include "ui/machine/machine-actions.h"
 
 #include <string.h>
@@ -194,25 +193,13 @@ bonsai_vm_controls_set_vm (BonsaiVmControls *self, BonsaiVm *vm)
   update (self);
 }
 
-static void on_menu (BonsaiVmControls *self);
-
-void
-bonsai_vm_controls_popup (BonsaiVmControls *self)
+GtkWidget *
+bonsai_vm_controls_get_menu_button (BonsaiVmControls *self)
 {
-  if (self->menu_button)
-    on_menu (self);
+  return self->menu_button;
 }
 
 /* --- the widget --- */
-
-static void
-on_menu (BonsaiVmControls *self)
-{
-  GtkWidget *view = gtk_widget_get_ancestor (GTK_WIDGET (self), BONSAI_TYPE_LIBRARY_VIEW);
-
-  if (view && self->vm)
-    bonsai_library_view_popup (BONSAI_LIBRARY_VIEW (view), self->vm, self->menu_button);
-}
 
 static void
 add_menu (BonsaiVmControls *self)
@@ -220,7 +207,7 @@ add_menu (BonsaiVmControls *self)
   self->menu_button = gtk_button_new_from_icon_name ("view-more-symbolic");
   gtk_widget_set_tooltip_text (self->menu_button, _ ("More Actions"));
   gtk_widget_add_css_class (self->menu_button, "flat");
-  g_signal_connect_swapped (self->menu_button, "clicked", G_CALLBACK (on_menu), self);
+  gtk_actionable_set_action_name (GTK_ACTIONABLE (self->menu_button), "cell.menu");
   gtk_box_append (GTK_BOX (self), self->menu_button);
 }
 

@@ -9,7 +9,7 @@ G_BEGIN_DECLS
 
 /*
  * BonsaiVmControls: buttons for what is done with a machine, those that make sense now. "main": start, pause,
- * resume, shut down, and the menu with the rest; "extras": what else takes one click where there is room.
+ * resume, shut down, and the menu with the rest, which opens by the action "cell.menu"; "extras": what else takes one click where there is room.
  */
 #define BONSAI_TYPE_VM_CONTROLS (bonsai_vm_controls_get_type ())
 G_DECLARE_FINAL_TYPE (BonsaiVmControls, bonsai_vm_controls, BONSAI, VM_CONTROLS, GtkBox)
@@ -17,8 +17,8 @@ G_DECLARE_FINAL_TYPE (BonsaiVmControls, bonsai_vm_controls, BONSAI, VM_CONTROLS,
 /* @vm: (nullable). The widget's actions "vm.…" become the machine's. */
 void bonsai_vm_controls_set_vm (BonsaiVmControls *self, BonsaiVm *vm);
 
-/* Opens the menu. */
-void bonsai_vm_controls_popup (BonsaiVmControls *self);
+/* Of the main ones; else NULL. (transfer none) */
+GtkWidget *bonsai_vm_controls_get_menu_button (BonsaiVmControls *self);
 
 /* --- how a machine's state is told --- */
 

@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 
 /*
  * What people do with one machine, as actions for a widget's group "vm": start, console, pause, resume,
- * shutdown, power-off, reboot, reset, suspend, snapshot, clone, screenshot, insert-cd, eject-cd, delete. An
+ * shutdown, power-off, reboot, reset, suspend, snapshot, clone (a linked one, at once), full-clone, screenshot, insert-cd, eject-cd, delete. An
  * action is enabled while it makes sense. Dialogs go over the application's active window; what takes long is
  * a job.
  *

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ui/machine/machine-page.h"
 
+#include "ui/base/back-button.h"
 #include "ui/base/i18n.h"
 #include "ui/base/resource.h"
 #include "ui/machine/machine-actions.h"
@@ -13,7 +14,6 @@ struct _BonsaiMachinePage {
   AdwBin parent;
   BonsaiLibrary *library;
   BonsaiVm *vm; /* or NULL */
-  bool show_back;
 
   AdwViewSwitcherTitle *switcher_title;
   AdwViewStack *stack;
@@ -24,9 +24,6 @@ struct _BonsaiMachinePage {
 };
 
 G_DEFINE_FINAL_TYPE (BonsaiMachinePage, bonsai_machine_page, ADW_TYPE_BIN)
-
-enum { PROP_0, PROP_SHOW_BACK, N_PROPS };
-static GParamSpec *properties[N_PROPS];
 
 static void
 update_title (BonsaiMachinePage *self)
@@ -74,29 +71,6 @@ on_show_tab (GtkWidget *widget, const char *action, GVariant *parameter)
 /* --- the object --- */
 
 static void
-bonsai_machine_page_get_property (GObject *object, guint id, GValue *value, GParamSpec *pspec)
-{
-  if (id == PROP_SHOW_BACK)
-    g_value_set_boolean (value, BONSAI_MACHINE_PAGE (object)->show_back);
-  else
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-}
-
-static void
-bonsai_machine_page_set_property (GObject *object, guint id, const GValue *value, GParamSpec *pspec)
-{
-  BonsaiMachinePage *self = BONSAI_MACHINE_PAGE (object);
-
-  if (id != PROP_SHOW_BACK)
-    G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
-  else if (self->show_back != g_value_get_boolean (value))
-    {
-      self->show_back = g_value_get_boolean (value);
-      g_object_notify_by_pspec (object, pspec);
-    }
-}
-
-static void
 bonsai_machine_page_dispose (GObject *object)
 {
   BonsaiMachinePage *self = BONSAI_MACHINE_PAGE (object);
@@ -113,13 +87,8 @@ bonsai_machine_page_class_init (BonsaiMachinePageClass *klass)
   GObjectClass *object_class = G_OBJECT_CLASS (klass);
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
-  object_class->get_property = bonsai_machine_page_get_property;
-  object_class->set_property = bonsai_machine_page_set_property;
   object_class->dispose = bonsai_machine_page_dispose;
-  properties[PROP_SHOW_BACK] = g_param_spec_boolean (
-    "show-back", NULL, NULL, FALSE, G_PARAM_READWRITE | G_PARAM_STATIC_STRINGS | G_PARAM_EXPLICIT_NOTIFY);
-  g_object_class_install_properties (object_class, N_PROPS, properties);
-
+  g_type_ensure (BONSAI_TYPE_BACK_BUTTON);
   g_type_ensure (BONSAI_TYPE_OVERVIEW_PAGE);
   g_type_ensure (BONSAI_TYPE_SETTINGS_PAGE);
   g_type_ensure (BONSAI_TYPE_SNAPSHOT_PAGE);

@@ -9,8 +9,7 @@ G_BEGIN_DECLS
 
 /*
  * BonsaiMachinePage: all that there is to see and to do of one machine: overview, snapshots, settings. It has
- * a header bar of its own, whose back button (action "win.back") shows while the property "show-back" is set.
- * Main thread.
+ * a header bar of its own. Main thread.
  */
 #define BONSAI_TYPE_MACHINE_PAGE (bonsai_machine_page_get_type ())
 G_DECLARE_FINAL_TYPE (BonsaiMachinePage, bonsai_machine_page, BONSAI, MACHINE_PAGE, AdwBin)

@@ -264,7 +264,7 @@ bonsai_overview_page_set_vm (BonsaiOverviewPage *self, BonsaiVm *vm)
       g_signal_handlers_disconnect_by_data (self->vm, self);
     }
   g_set_object (&self->vm, vm);
-  bonsai_screen_view_set_vm (self->screen, vm);
+  bonsai_vm_screen_set_vm (BONSAI_VM_SCREEN (self->screen), vm);
   bonsai_guest_facts_set_vm (self->guest_facts, vm);
   bonsai_health_group_set_vm (self->health, vm);
   if (!vm)
