@@ -2,7 +2,7 @@
 #include "app/disk/disk-report.h"
 #include "ui/base/i18n.h"
 #include "ui/base/rows.h"
-#include "ui/machine/settings-section.h"
+#include "ui/machine/settings-storage.h"
 
 #define GIB     (UINT64_C (1) << 30)
 #define MIB     (UINT64_C (1) << 20)
@@ -182,20 +182,9 @@ add_size_spin (GtkWidget *row, const char *title, int value)
 /* --- one disk --- */
 
 static void
-on_removed (GObject *source, GAsyncResult *result, gpointer data)
-{
-  SettingsSection *section = settings_handle_release (data);
-  g_autoptr (GError) error = NULL;
-
-  if (!bonsai_vm_detach_disk_finish (BONSAI_VM (source), result, &error) && section)
-    settings_section_show_error (section, _ ("Can’t Remove the Disk"), error);
-}
-
-static void
 on_remove (GtkButton *button, SettingsSection *section)
 {
-  bonsai_vm_detach_disk_async (settings_section_get_vm (section), settings_button_id (button), FALSE, NULL,
-                               on_removed, settings_section_hold (section));
+  settings_storage_detach (section, settings_button_id (button), _ ("Can’t Remove the Disk"));
 }
 
 static void
@@ -243,43 +232,17 @@ on_add (GtkButton *button, SettingsSection *section)
 }
 
 static void
-on_attached (GObject *source, GAsyncResult *result, gpointer data)
+use_image (SettingsSection *section, const char *path, const char *id)
 {
-  SettingsSection *section = settings_handle_release (data);
-  g_autoptr (GError) error = NULL;
-  DiskSpec *disk = bonsai_vm_attach_disk_finish (BONSAI_VM (source), result, &error);
+  const DiskSpec disk = { .kind = DISK_KIND_DISK, .path = (char *)path };
 
-  if (disk)
-    disk_spec_free (disk);
-  else if (section)
-    settings_section_show_error (section, _ ("Can’t Use the Image"), error);
-}
-
-static void
-on_image_chosen (GtkNativeDialog *dialog, int response, gpointer data)
-{
-  SettingsSection *section = settings_handle_release (data);
-  g_autoptr (GFile) file =
-    response == GTK_RESPONSE_ACCEPT ? gtk_file_chooser_get_file (GTK_FILE_CHOOSER (dialog)) : NULL;
-  g_autofree char *path = file ? g_file_get_path (file) : NULL;
-  const DiskSpec disk = { .kind = DISK_KIND_DISK, .path = path };
-
-  if (path && section)
-    bonsai_vm_attach_disk_async (settings_section_get_vm (section), &disk, TRUE, NULL, on_attached,
-                                 settings_section_hold (section));
-  g_object_unref (dialog);
+  settings_storage_attach (section, &disk, _ ("Can’t Use the Image"));
 }
 
 static void
 on_add_image (GtkButton *button, SettingsSection *section)
 {
-  GtkFileChooserNative *chooser =
-    gtk_file_chooser_native_new (_ ("Use a Disk Image"), settings_section_get_window (section),
-                                 GTK_FILE_CHOOSER_ACTION_OPEN, _ ("_Use"), _ ("_Cancel"));
-
-  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (chooser), TRUE);
-  g_signal_connect (chooser, "response", G_CALLBACK (on_image_chosen), settings_section_hold (section));
-  gtk_native_dialog_show (GTK_NATIVE_DIALOG (chooser));
+  settings_storage_choose (section, _ ("Use a Disk Image"), _ ("_Use"), NULL, use_image, NULL);
 }
 
 static char *

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ui/base/i18n.h"
 #include "ui/base/rows.h"
-#include "ui/machine/settings-section.h"
+#include "ui/machine/settings-storage.h"
 
 /* --- the disc --- */
 
@@ -15,45 +15,22 @@ on_medium_changed (GObject *source, GAsyncResult *result, gpointer data)
     settings_section_show_error (section, _ ("Can’t Change the CD"), error);
 }
 
-/* What is asked for while a file is being chosen. */
-typedef struct {
-  SettingsHandle *handle;
-  char *drive;
-} Question;
-
 static void
-on_chosen (GtkNativeDialog *dialog, int response, gpointer data)
+insert (SettingsSection *section, const char *path, const char *drive)
 {
-  Question *question = data;
-  SettingsSection *section = settings_handle_release (question->handle);
-  g_autoptr (GFile) file =
-    response == GTK_RESPONSE_ACCEPT ? gtk_file_chooser_get_file (GTK_FILE_CHOOSER (dialog)) : NULL;
-  g_autofree char *path = file ? g_file_get_path (file) : NULL;
-
-  if (path && section)
-    bonsai_vm_change_medium_async (settings_section_get_vm (section), question->drive, path, FALSE, NULL,
-                                   on_medium_changed, settings_section_hold (section));
-  g_free (question->drive);
-  g_free (question);
-  g_object_unref (dialog);
+  bonsai_vm_change_medium_async (settings_section_get_vm (section), drive, path, FALSE, NULL,
+                                 on_medium_changed, settings_section_hold (section));
 }
 
 static void
 on_insert (GtkButton *button, SettingsSection *section)
 {
-  GtkFileChooserNative *chooser =
-    gtk_file_chooser_native_new (_ ("Insert a CD"), settings_section_get_window (section),
-                                 GTK_FILE_CHOOSER_ACTION_OPEN, _ ("_Insert"), _ ("_Cancel"));
-  g_autoptr (GtkFileFilter) filter = gtk_file_filter_new ();
-  Question *question = g_new0 (Question, 1);
+  GtkFileFilter *filter = gtk_file_filter_new ();
 
-  *question = (Question){ settings_section_hold (section), g_strdup (settings_button_id (button)) };
-  gtk_native_dialog_set_modal (GTK_NATIVE_DIALOG (chooser), TRUE);
   gtk_file_filter_set_name (filter, _ ("CD images"));
   gtk_file_filter_add_suffix (filter, "iso");
-  gtk_file_chooser_add_filter (GTK_FILE_CHOOSER (chooser), filter);
-  g_signal_connect (chooser, "response", G_CALLBACK (on_chosen), question);
-  gtk_native_dialog_show (GTK_NATIVE_DIALOG (chooser));
+  settings_storage_choose (section, _ ("Insert a CD"), _ ("_Insert"), filter, insert,
+                           settings_button_id (button));
 }
 
 static void
@@ -66,33 +43,9 @@ on_eject (GtkButton *button, SettingsSection *section)
 /* --- the drive --- */
 
 static void
-on_removed (GObject *source, GAsyncResult *result, gpointer data)
-{
-  SettingsSection *section = settings_handle_release (data);
-  g_autoptr (GError) error = NULL;
-
-  if (!bonsai_vm_detach_disk_finish (BONSAI_VM (source), result, &error) && section)
-    settings_section_show_error (section, _ ("Can’t Remove the Drive"), error);
-}
-
-static void
 on_remove (GtkButton *button, SettingsSection *section)
 {
-  bonsai_vm_detach_disk_async (settings_section_get_vm (section), settings_button_id (button), FALSE, NULL,
-                               on_removed, settings_section_hold (section));
-}
-
-static void
-on_added (GObject *source, GAsyncResult *result, gpointer data)
-{
-  SettingsSection *section = settings_handle_release (data);
-  g_autoptr (GError) error = NULL;
-  DiskSpec *disk = bonsai_vm_attach_disk_finish (BONSAI_VM (source), result, &error);
-
-  if (disk)
-    disk_spec_free (disk);
-  else if (section)
-    settings_section_show_error (section, _ ("Can’t Add a Drive"), error);
+  settings_storage_detach (section, settings_button_id (button), _ ("Can’t Remove the Drive"));
 }
 
 static void
@@ -100,8 +53,7 @@ on_add (GtkButton *button, SettingsSection *section)
 {
   const DiskSpec drive = { .kind = DISK_KIND_CDROM, .bus = DISK_BUS_AHCI, .read_only = true };
 
-  bonsai_vm_attach_disk_async (settings_section_get_vm (section), &drive, TRUE, NULL, on_added,
-                               settings_section_hold (section));
+  settings_storage_attach (section, &drive, _ ("Can’t Add a Drive"));
 }
 
 /* --- the section --- */
