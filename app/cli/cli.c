@@ -197,6 +197,39 @@ cli_open_library (GError **error)
   return g_steal_pointer (&library);
 }
 
+int
+cli_tell_machines (const Verb *verb, int argc, char **argv, const char *headings, CliTellMachine tell)
+{
+  gboolean json = false;
+  const GOptionEntry entries[] = {
+    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL },
+    G_OPTION_ENTRY_NULL,
+  };
+  g_autoptr (JsonBuilder) builder = json_builder_new ();
+  g_autoptr (BonsaiLibrary) library = NULL;
+  GError *error = NULL;
+  int status;
+
+  if (!cli_parse (verb, entries, &argc, &argv, 0, 0, &status))
+    return status;
+  library = cli_open_library (&error);
+  if (library == NULL)
+    return cli_fail (error);
+  json_builder_begin_array (builder);
+  if (!json && headings != NULL)
+    g_print ("%s\n", headings);
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (library)); i++)
+    {
+      g_autoptr (BonsaiVm) vm = g_list_model_get_item (G_LIST_MODEL (library), i);
+
+      tell (vm, json ? builder : NULL);
+    }
+  json_builder_end_array (builder);
+  if (json)
+    cli_print_json (builder);
+  return EXIT_STATUS_OK;
+}
+
 BonsaiVm *
 cli_find_vm (BonsaiLibrary *library, const char *key, GError **error)
 {

@@ -70,6 +70,12 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (CliWait, cli_wait_clear)
 /* The library, once it is known what each machine does. */
 BonsaiLibrary *cli_open_library (GError **error);
 
+/* Says one thing of a machine: appended to the JSON, or printed if that is NULL. */
+typedef void (*CliTellMachine) (BonsaiVm *vm, JsonBuilder *json);
+/* Runs a verb whose one option is --json, and which tells of every machine of the library. @headings: of the
+ * table's columns, printed in front of it (nullable). */
+int cli_tell_machines (const Verb *verb, int argc, char **argv, const char *headings, CliTellMachine tell);
+
 /* The machine @key of the library, or an error that says what there is. (transfer none) */
 BonsaiVm *cli_find_vm (BonsaiLibrary *library, const char *key, GError **error);
 

@@ -36,34 +36,7 @@ list_one (BonsaiVm *vm, JsonBuilder *builder)
 static int
 run_list (const Verb *verb, int argc, char **argv)
 {
-  gboolean json = false;
-  const GOptionEntry entries[] = {
-    { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL },
-    G_OPTION_ENTRY_NULL,
-  };
-  g_autoptr (JsonBuilder) builder = json_builder_new ();
-  g_autoptr (BonsaiLibrary) library = NULL;
-  GError *error = NULL;
-  int status;
-
-  if (!cli_parse (verb, entries, &argc, &argv, 0, 0, &status))
-    return status;
-  library = cli_open_library (&error);
-  if (library == NULL)
-    return cli_fail (error);
-  json_builder_begin_array (builder);
-  if (!json)
-    g_print ("%7s  %-6s  %8s  %s\n", "VERSION", "STATE", "MACHINES", "NAME");
-  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (library)); i++)
-    {
-      g_autoptr (BonsaiVm) vm = g_list_model_get_item (G_LIST_MODEL (library), i);
-
-      list_one (vm, json ? builder : NULL);
-    }
-  json_builder_end_array (builder);
-  if (json)
-    cli_print_json (builder);
-  return EXIT_STATUS_OK;
+  return cli_tell_machines (verb, argc, argv, "VERSION  STATE   MACHINES  NAME", list_one);
 }
 
 /* --- show --- */
