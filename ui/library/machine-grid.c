@@ -9,11 +9,13 @@
 #include "ui/library/vm-menu.h"
 
 /* Pixels; what a card is before there is one. */
-#define TILE_WIDTH  208
-#define TILE_HEIGHT 190
-#define ROW_WIDTH   300
-#define ROW_HEIGHT  75
-#define LIST_WIDTH  1000 /* at most */
+#define TILE_WIDTH     208
+#define TILE_HEIGHT    190
+#define ROW_WIDTH      300
+#define ROW_HEIGHT     75
+#define LIST_WIDTH     1000 /* at most */
+#define LIST_THRESHOLD 400  /* up to which rows are as wide as the window */
+#define ANY_WIDTH      32767
 
 struct _BonsaiMachineGrid {
   AdwBin parent;
@@ -172,7 +174,8 @@ show_items (gpointer data)
   self->show_id = 0;
   gtk_grid_view_set_factory (self->grid, self->as_list ? self->rows : self->tiles);
   update_columns (self);
-  adw_clamp_scrollable_set_maximum_size (self->clamp, self->as_list ? LIST_WIDTH : G_MAXINT);
+  adw_clamp_scrollable_set_tightening_threshold (self->clamp, self->as_list ? LIST_THRESHOLD : ANY_WIDTH);
+  adw_clamp_scrollable_set_maximum_size (self->clamp, self->as_list ? LIST_WIDTH : ANY_WIDTH);
   if (self->as_list)
     gtk_widget_add_css_class (GTK_WIDGET (self->grid), "list");
   else
