@@ -57,6 +57,7 @@ def places_and_grid():
         app.find("list item", name)
     assert not app.all("list item", "Beta, Off"), "the group is expanded"
     app.screenshot("grid")
+    all_are_in_sight()
     fresh("Group Work")
     shows("Beta")
     app.screenshot("group")
@@ -64,6 +65,19 @@ def places_and_grid():
     app.find("list item", "Group Web")
     press("alt+1")
     shows("Alpha", "Beta", "Delta", "Gamma")
+
+
+def all_are_in_sight():
+    """No tile is cut off by the sidebar or the window's edge."""
+    place = app.find("list item", "All Machines")
+    sidebar, window = box(place), box(app.frame_of(place))
+    for cell in app.all("table cell"):
+        tile = box(cell)
+        assert sidebar.x + sidebar.width <= tile.x and tile.x + tile.width <= window.x + window.width, app.title(cell)
+
+
+def box(node):
+    return node.get_component_iface().get_extents(Atspi.CoordType.WINDOW)
 
 
 def search():

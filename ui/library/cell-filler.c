@@ -208,6 +208,8 @@ bonsai_cell_filler_new (GtkScrolledWindow *viewport, GType kind, int width, int 
   self->height = height;
   g_signal_connect_object (viewport, "realize", G_CALLBACK (on_realize), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (viewport, "unrealize", G_CALLBACK (on_unrealize), self, G_CONNECT_SWAPPED);
+  /* What isn't mapped isn't filled, whatever happened to it meanwhile. */
+  g_signal_connect_object (viewport, "map", G_CALLBACK (bonsai_cell_filler_wake), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (adjustment, "value-changed", G_CALLBACK (bonsai_cell_filler_wake), self,
                            G_CONNECT_SWAPPED);
   g_signal_connect_object (adjustment, "changed", G_CALLBACK (bonsai_cell_filler_wake), self,
