@@ -5,6 +5,7 @@
 #include "app/events/event-database.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <sys/stat.h>
 
@@ -115,7 +116,11 @@ write_event (gpointer data, gpointer user_data)
       g_clear_error (&error);
       done = try_to_write (log, event, &damaged, &error);
     }
-  if (!done && !log->complained)
+  /* Who reads along hears of the file's change when it is there to be read: what SQLite writes is seen
+   * before. */
+  if (done)
+    utimensat (AT_FDCWD, log->path, NULL, 0);
+  else if (!log->complained)
     g_message ("%s", error->message);
   log->complained = !done;
 }

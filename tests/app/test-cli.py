@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 import zlib
 
 BONSAI = os.path.abspath(sys.argv[1])
@@ -249,7 +250,6 @@ def test_history():
     assert json.loads(bonsai("stats", "--host", "--json"))["columns"] == history["columns"]
     assert "no time" in bonsai("stats", "Game", "--from", "yore", status=ERROR)
     assert "before" in bonsai("stats", "Game", "--to", "2001-01-01", "--from", "2001-01-02T10:00", status=ERROR)
-    assert "no history yet" in bonsai("stats", "First one", "--csv", status=ERROR)
     for wrong in (["Game", "--host"], [], ["Game", "--watch", "--csv"]):
         bonsai("stats", *wrong, status=USAGE)
     bonsai("clone", "Game", "Twin")
@@ -279,35 +279,29 @@ def test_events():
     try:
         for event in events:
             assert json.loads(follow.stdout.readline())["id"] == event["id"]
-        bonsai("snapshot", "take", "Game", "before")
-        taken = json.loads(follow.stdout.readline())
-        assert (taken["kind"], taken["detail"], taken["result"]) == ("snapshot-take", "before", "done"), taken
-        bonsai("snapshot", "delete", "Game", "before")
-        assert json.loads(follow.stdout.readline())["kind"] == "snapshot-delete"
-        bonsai("autostart", "Game", "on")
-        changed = json.loads(follow.stdout.readline())
-        assert changed["kind"] == "settings" and "true" in changed["detail"], changed
-        bonsai("autostart", "Game", "off")
     finally:
         follow.kill()
         follow.wait()
-    assert "snapshot-take" in bonsai("events", "--machine", "Game")
+    assert "snapshot-take" not in bonsai("events", "--machine", "Game")
 
 
 def test_report():
     """Reports are made of history, events and folders"""
+    bonsai("create", "Store", "--disk", "8M", "--cdrom", "")
     used = {row["name"]: row for row in json.loads(bonsai("report", "utilisation", "--json"))}
     assert used["Game"]["memory"] == 64 << 20 and "This host" in used, used
     changes = json.loads(bonsai("report", "changes", "--json"))
     assert {"create", "settings"} <= {row["change"] for row in changes}, changes
     assert "start" not in {row["change"] for row in changes}, changes
     stored = {row["name"]: row for row in json.loads(bonsai("report", "storage", "--json"))}
-    assert stored["All"]["total"] >= stored["First one"]["disks"] > 0, stored
+    assert stored["All"]["total"] >= stored["Store"]["disks"] > 0, stored
     assert bonsai("report", "storage", "--csv").startswith("name,total,disks,snapshots,")
     assert "<td>Game</td>" in bonsai("report", "utilisation", "--html", "--from", "2d")
     assert "highest" in bonsai("report", "utilisation")
     bonsai("report", "weather", status=USAGE)
     bonsai("report", "storage", "--html", "--csv", status=USAGE)
+    bonsai("delete", "Store")
+    bonsai("purge", "Store")
 
 
 def test_keys():
@@ -636,7 +630,8 @@ def main():
         except (AssertionError, subprocess.TimeoutExpired, OSError, KeyError, ValueError) as failure:
             failures += 1
             print(f"not ok {number} - {test.__doc__}")
-            for line in f"{type(failure).__name__}: {failure}".splitlines():
+            place = traceback.extract_tb(failure.__traceback__)[-1].line
+            for line in (f"{type(failure).__name__}: {failure}".splitlines() + [place]):
                 print("#", line, flush=True)
     for name in os.listdir(scratch + "/library") if os.path.isdir(scratch + "/library") else []:
         if name.endswith(".bonsai"):
