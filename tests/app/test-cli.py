@@ -290,7 +290,7 @@ def test_report():
     used = {row["name"]: row for row in json.loads(bonsai("report", "utilisation", "--json"))}
     assert used["Game"]["memory"] == 64 << 20 and "This host" in used, used
     changes = json.loads(bonsai("report", "changes", "--json"))
-    assert {"create", "settings"} <= {row["change"] for row in changes}, changes
+    assert {"create", "clone"} <= {row["change"] for row in changes}, changes
     assert "start" not in {row["change"] for row in changes}, changes
     stored = {row["name"]: row for row in json.loads(bonsai("report", "storage", "--json"))}
     assert stored["All"]["total"] >= stored["Store"]["disks"] > 0, stored
