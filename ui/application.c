@@ -298,6 +298,8 @@ static void
 bonsai_application_dispose (GObject *object)
 {
   g_clear_pointer (&BONSAI_APPLICATION (object)->host, host_session_free);
+  if (BONSAI_APPLICATION (object)->library)
+    bonsai_library_flush_events (BONSAI_APPLICATION (object)->library);
   g_clear_object (&BONSAI_APPLICATION (object)->trash);
   g_clear_object (&BONSAI_APPLICATION (object)->library);
   g_clear_object (&BONSAI_APPLICATION (object)->jobs);

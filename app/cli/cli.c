@@ -189,6 +189,7 @@ cli_open_library (GError **error)
 
   if (library == NULL)
     return NULL;
+  bonsai_library_write_events_at_once (library);
   timeout = g_timeout_add (SETTLE_TIMEOUT_MS, set_flag, &too_late);
   while (!bonsai_library_is_settled (library) && !too_late)
     g_main_context_iteration (NULL, true);

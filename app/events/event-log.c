@@ -12,7 +12,12 @@
 struct EventLog {
   int n_refs; /* atomic */
   char *path;
+  bool at_once;
   GThreadPool *writer; /* of one thread, that there is while something is to be written */
+
+  GMutex lock;
+  GCond all_written;
+  unsigned n_unwritten;
 
   /* The writer's. */
   sqlite3 *database; /* or NULL */
@@ -123,6 +128,11 @@ write_event (gpointer data, gpointer user_data)
   else if (!log->complained)
     g_message ("%s", error->message);
   log->complained = !done;
+
+  g_mutex_lock (&log->lock);
+  if (--log->n_unwritten == 0)
+    g_cond_broadcast (&log->all_written);
+  g_mutex_unlock (&log->lock);
 }
 
 /* --- life --- */
@@ -135,6 +145,8 @@ event_log_new (const char *path)
   log->n_refs = 1;
   log->path = path != NULL ? g_strdup (path) : event_log_path ();
   log->writer = g_thread_pool_new (write_event, log, 1, FALSE, NULL);
+  g_mutex_init (&log->lock);
+  g_cond_init (&log->all_written);
   return log;
 }
 
@@ -152,8 +164,25 @@ event_log_unref (EventLog *log)
     return;
   g_thread_pool_free (log->writer, FALSE, TRUE);
   close_database (log);
+  g_mutex_clear (&log->lock);
+  g_cond_clear (&log->all_written);
   g_free (log->path);
   g_free (log);
+}
+
+void
+event_log_write_at_once (EventLog *log)
+{
+  log->at_once = true;
+}
+
+void
+event_log_flush (EventLog *log)
+{
+  g_mutex_lock (&log->lock);
+  while (log->n_unwritten > 0)
+    g_cond_wait (&log->all_written, &log->lock);
+  g_mutex_unlock (&log->lock);
 }
 
 void
@@ -171,7 +200,12 @@ event_log_add (EventLog *log, const char *machine, const char *name, const char 
   event->detail = g_strdup (detail != NULL ? detail : "");
   event->cause = g_strdup (error != NULL ? error->message : cause != NULL ? cause : "");
   event->who = g_strdup_printf ("%s, %s", g_get_user_name (), g_get_prgname ());
+  g_mutex_lock (&log->lock);
+  log->n_unwritten++;
+  g_mutex_unlock (&log->lock);
   g_thread_pool_push (log->writer, event, NULL);
+  if (log->at_once)
+    event_log_flush (log);
 }
 
 /* --- reading --- */

@@ -36,6 +36,11 @@ EventLog *event_log_ref (EventLog *log);
 /* The last one waits until all is written. */
 void event_log_unref (EventLog *log);
 
+/* For programs that end soon: event_log_add waits until the event is written. To be said before the first. */
+void event_log_write_at_once (EventLog *log);
+/* Waits until all that was added is written, or given up. */
+void event_log_flush (EventLog *log);
+
 /* Soon written. @machine, @name, @detail, @cause: (nullable). @error: (nullable) (transfer none): why it
  * failed, or was cancelled; then @cause isn't used. */
 void event_log_add (EventLog *log, const char *machine, const char *name, const char *kind,
@@ -55,8 +60,8 @@ char *event_log_path (void);
 /* Oldest first. None if there is no log. Blocks. (transfer full): of Event; NULL with @error set. */
 GPtrArray *event_log_read (const char *path, const EventQuery *query, GError **error);
 
-/* For who reads along: nothing but others' events changes files beside @path while it is open, so that these can be
- * watched. One thread. */
+/* For who reads along: nothing but others' events changes files beside @path while it is open, so that these
+ * can be watched. One thread. */
 typedef struct EventReader EventReader;
 
 /* Makes the log if there is none. */

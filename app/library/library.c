@@ -320,6 +320,18 @@ bonsai_library_dispose (GObject *object)
   G_OBJECT_CLASS (bonsai_library_parent_class)->dispose (object);
 }
 
+void
+bonsai_library_write_events_at_once (BonsaiLibrary *self)
+{
+  event_log_write_at_once (self->events);
+}
+
+void
+bonsai_library_flush_events (BonsaiLibrary *self)
+{
+  event_log_flush (self->events);
+}
+
 static void
 bonsai_library_finalize (GObject *object)
 {

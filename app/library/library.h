@@ -72,6 +72,16 @@ void bonsai_library_follow_on_desktop (BonsaiLibrary *library);
 /* The machines that start at log-in, in their order. (transfer full): of BonsaiVm */
 GPtrArray *bonsai_library_list_autostart (BonsaiLibrary *library);
 
+/* --- the log of events (event-log.h) --- */
+
+/* For programs that end soon: what happens to a machine is written before its caller goes on. To be said before
+ * anything is changed. */
+void bonsai_library_write_events_at_once (BonsaiLibrary *library);
+/* Waits until all that happened is written. */
+void bonsai_library_flush_events (BonsaiLibrary *library);
+
+/* --- */
+
 /* Machines that this process hosts. */
 guint bonsai_library_count_hosted (BonsaiLibrary *library);
 

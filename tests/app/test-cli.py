@@ -250,6 +250,7 @@ def test_history():
     assert json.loads(bonsai("stats", "--host", "--json"))["columns"] == history["columns"]
     assert "no time" in bonsai("stats", "Game", "--from", "yore", status=ERROR)
     assert "before" in bonsai("stats", "Game", "--to", "2001-01-01", "--from", "2001-01-02T10:00", status=ERROR)
+    assert "no machine" in bonsai("stats", "First one", "--csv", status=ERROR)
     for wrong in (["Game", "--host"], [], ["Game", "--watch", "--csv"]):
         bonsai("stats", *wrong, status=USAGE)
     bonsai("clone", "Game", "Twin")
@@ -279,9 +280,19 @@ def test_events():
     try:
         for event in events:
             assert json.loads(follow.stdout.readline())["id"] == event["id"]
+        bonsai("snapshot", "take", "Game", "before")
+        taken = json.loads(follow.stdout.readline())
+        assert (taken["kind"], taken["detail"], taken["result"]) == ("snapshot-take", "before", "done"), taken
+        bonsai("snapshot", "delete", "Game", "before")
+        assert json.loads(follow.stdout.readline())["kind"] == "snapshot-delete"
+        bonsai("autostart", "Game", "on")
+        changed = json.loads(follow.stdout.readline())
+        assert changed["kind"] == "settings" and "true" in changed["detail"], changed
+        bonsai("autostart", "Game", "off")
     finally:
         follow.kill()
         follow.wait()
+    assert "snapshot-take" in bonsai("events", "--machine", "Game")
 
 
 def test_report():
@@ -290,7 +301,7 @@ def test_report():
     used = {row["name"]: row for row in json.loads(bonsai("report", "utilisation", "--json"))}
     assert used["Game"]["memory"] == 64 << 20 and "This host" in used, used
     changes = json.loads(bonsai("report", "changes", "--json"))
-    assert {"create", "clone"} <= {row["change"] for row in changes}, changes
+    assert {"create", "settings"} <= {row["change"] for row in changes}, changes
     assert "start" not in {row["change"] for row in changes}, changes
     stored = {row["name"]: row for row in json.loads(bonsai("report", "storage", "--json"))}
     assert stored["All"]["total"] >= stored["Store"]["disks"] > 0, stored

@@ -223,6 +223,21 @@ test_retention (Fixture *f, gconstpointer data)
   g_assert_cmpuint (count (f, (EventQuery){ .until = G_MAXINT64 }), ==, 100001);
 }
 
+/* Somebody still holds the log, as work in the background does when a command ends. */
+static void
+test_held (Fixture *f, gconstpointer data)
+{
+  g_autoptr (EventLog) log = event_log_new (f->path), holder = event_log_ref (log);
+
+  for (guint i = 0; i < 20; i++)
+    event_log_add (log, "uuid", "Web", "start", NULL, NULL, NULL);
+  event_log_flush (log);
+  g_assert_cmpuint (count (f, (EventQuery){ 0 }), ==, 20);
+  event_log_write_at_once (log);
+  event_log_add (log, "uuid", "Web", "stop", NULL, NULL, NULL);
+  g_assert_cmpuint (count (f, (EventQuery){ 0 }), ==, 21);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -237,6 +252,7 @@ main (int argc, char **argv)
     { "/events/no-room", test_no_room },
     { "/events/moved-aside", test_moved_aside },
     { "/events/retention", test_retention },
+    { "/events/held", test_held },
   };
 
   if (argc == 3 && g_str_equal (argv[1], "--write"))
