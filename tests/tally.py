@@ -2,8 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Counts what the suites reported: Meson's test logs (*.json) and TAP (*.tap) of one directory.
 
-Every TAP line is one test. Prints each skip with its reason and each failure, and closes with
-one line of counts. Exit status 1 if anything failed, or if nothing was run.
+Every TAP line is one test. Prints each skip with its reason and each failure with what was said of it, and closes with one line of counts. Exit status 1 if anything failed, or if nothing was run.
 """
 
 import json
@@ -13,6 +12,9 @@ import sys
 
 LINE = re.compile(r"^(?P<bad>not )?ok\b *(?P<number>\d+)?[ -]*(?P<name>[^#]*?) *(?:# *(?P<mark>skip|todo)\S* *(?P<reason>.*))?$",
                   re.IGNORECASE)
+
+
+MOST_WORDS = 12  # lines that are told of a failure
 
 
 class Tally:
@@ -26,6 +28,7 @@ class Tally:
     def add_tap(self, suite, text, status):
         """One TAP report. Whatever ended badly, or sooner than planned, is one failure more."""
         planned, seen, failures = None, 0, len(self.failed)
+        failing = False  # the next comments are about the last failure
         for line in text.splitlines():
             plan = re.match(r"^1\.\.(\d+)(?: *# *skip\S* *(.*))?", line, re.IGNORECASE)
             if plan:
@@ -34,13 +37,16 @@ class Tally:
                     self.skipped.append((suite, plan.group(2) or "no reason given"))
             elif re.match(r"^Bail out!", line):
                 self.failed.append(f"{suite}: {line}")
+            elif failing and line.startswith("#"):
+                self.explain(line)
             elif match := LINE.match(line):
                 seen += 1
                 name = f"{suite}: {match['name'] or match['number']}"
                 mark = (match["mark"] or "").lower()
+                failing = match["bad"] and mark not in ("skip", "todo")
                 if mark == "skip":
                     self.skipped.append((name, match["reason"] or "no reason given"))
-                elif match["bad"] and mark != "todo":
+                elif failing:
                     self.failed.append(name)
                 else:
                     self.passed += 1
@@ -49,6 +55,11 @@ class Tally:
                                "tests reported")
         elif status != "0" and len(self.failed) == failures:
             self.failed.append(f"{suite}: ended badly ({status})")
+
+    def explain(self, *lines):
+        """More about the last failure."""
+        told = self.failed[-1].splitlines()
+        self.failed[-1] = "\n".join(told + ["           " + line for line in lines][:MOST_WORDS + 1 - len(told)])
 
     def add_meson(self, path):
         """The log of one meson test run: a JSON object per line."""
@@ -65,6 +76,7 @@ class Tally:
                 self.passed += 1
             else:
                 self.failed.append(f"{name}: {result.lower()}")
+                self.explain(*(output + (test.get("stderr") or "")).splitlines()[-MOST_WORDS:])
 
     def add_file(self, path):
         """A suite's report, by its kind."""
