@@ -33,6 +33,23 @@ json_section_require (const JsonSection *section, const char *name)
 }
 
 bool
+json_section_refuse_others (const JsonSection *section, const char *const *names)
+{
+  g_autofree char *all = NULL;
+  JsonObjectIter iter;
+  const char *member;
+
+  json_object_iter_init_ordered (&iter, section->object);
+  while (json_object_iter_next_ordered (&iter, &member, NULL))
+    if (!g_strv_contains (names, member))
+      {
+        all = g_strjoinv ("”, “", (char **)names);
+        return json_section_fail (section, member, "is unknown; there is “%s”", all);
+      }
+  return true;
+}
+
+bool
 json_read_string (const JsonSection *section, const char *name, char **value)
 {
   JsonNode *node = json_section_member (section, name);

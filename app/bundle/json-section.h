@@ -28,6 +28,8 @@ bool json_section_fail (const JsonSection *section, const char *name, const char
 JsonNode *json_section_member (const JsonSection *section, const char *name);
 /* False with the error set if it is absent. */
 bool json_section_require (const JsonSection *section, const char *name);
+/* False with the error set if there is any member that isn't one of @names, which NULL ends. */
+bool json_section_refuse_others (const JsonSection *section, const char *const *names);
 
 /* Each leaves @value alone if the member is absent. False with the error set if it is of another kind. */
 bool json_read_string (const JsonSection *section, const char *name, char **value);

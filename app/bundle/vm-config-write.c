@@ -315,6 +315,7 @@ vm_config_to_json (const VmConfig *config)
                 config->template_state != VM_TEMPLATE_NONE ? vm_template_names[config->template_state]
                                                            : NULL);
   vm_schedule_write (root, &config->schedule);
+  vm_policy_write (root, config->policy);
   write_string (root, "at-host-shutdown",
                 config->at_host_shutdown != VM_AT_SHUTDOWN_SUSPEND
                   ? vm_at_shutdown_names[config->at_host_shutdown]

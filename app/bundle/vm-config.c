@@ -78,6 +78,7 @@ vm_config_new_empty (void)
   config->virtio_input = true;
   config->sound = true;
   config->launcher = true;
+  config->policy = vm_policy_new ();
   return config;
 }
 
@@ -146,6 +147,15 @@ vm_config_copy_labels (VmConfig *config, const VmConfig *from)
   config->tags = tags;
 }
 
+void
+vm_config_set_policy (VmConfig *config, VmPolicy *policy)
+{
+  VmPolicy *before = config->policy;
+
+  config->policy = vm_policy_ref (policy);
+  vm_policy_unref (before);
+}
+
 VmConfig *
 vm_config_copy (const VmConfig *config)
 {
@@ -188,6 +198,7 @@ vm_config_copy (const VmConfig *config)
   copy->completes = g_strdup (config->completes);
   copy->template_state = config->template_state;
   copy->schedule = config->schedule;
+  vm_config_set_policy (copy, config->policy);
   copy->os = g_strdup (config->os);
   vm_install_copy (&copy->install, &config->install);
   copy->at_host_shutdown = config->at_host_shutdown;
@@ -212,6 +223,7 @@ vm_config_free (VmConfig *config)
   g_free (config->name);
   g_free (config->notes);
   g_free (config->group);
+  vm_policy_unref (config->policy);
   g_strfreev (config->tags);
   g_free (config->cpu_model);
   g_free (config->sound_record);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/bundle/vm-install.h"
+#include "app/bundle/vm-policy.h"
 #include "app/bundle/vm-schedule.h"
 #include "devices/platform/machine-spec.h"
 
@@ -103,6 +104,7 @@ struct VmConfig {
   char *completes;  /* (nullable): id of the snapshot that was taken by the change that wrote this */
   VmTemplate template_state;
   VmSchedule schedule;
+  VmPolicy *policy; /* never NULL; shared: replace it (vm_config_set_policy) */
   char
     *os; /* (nullable): id of its operating system (app/os), as far as its owner said or it was recognised */
   VmInstall install;
@@ -145,6 +147,8 @@ void vm_config_copy_labels (VmConfig *config, const VmConfig *from);
 
 /* Replaces a string member: vm_config_set (&config->name, "Web server"). */
 void vm_config_set (char **member, const char *value);
+
+void vm_config_set_policy (VmConfig *config, VmPolicy *policy);
 
 /* Whether @id has the form of a snapshot's id: 10 of a-z and 2-7. */
 bool vm_snapshot_id_is_valid (const char *id);

@@ -49,6 +49,7 @@ keep_identity (VmConfig *config, const VmConfig *now)
   vm_config_set (&config->clone_of, now->clone_of);
   config->template_state = now->template_state;
   config->schedule = now->schedule;
+  vm_config_set_policy (config, now->policy);
   config->at_host_shutdown = now->at_host_shutdown;
   config->launcher = now->launcher;
   config->autostart = now->autostart;

@@ -24,7 +24,7 @@ end
 function __bonsai_words
     set -l words (commandline -opc)
     set -e words[1]
-    if contains -- "$words[1]" disk snapshot template guest workspace
+    if contains -- "$words[1]" disk snapshot template guest workspace policy
         string join \n -- $words[1..2]
     else
         string join \n -- $words[1]
@@ -58,7 +58,7 @@ end
 
 complete -c bonsai -f
 complete -c bonsai -n __fish_use_subcommand -a '(__bonsai_verbs)'
-for verb in disk snapshot template guest workspace
+for verb in disk snapshot template guest workspace policy
     complete -c bonsai -n "test (count (commandline -opc)) -eq 2; and __fish_seen_subcommand_from $verb" -a "(__bonsai_verbs $verb)"
 end
 complete -c bonsai -n 'string match -q -- "-*" (commandline -ct); and not __fish_use_subcommand' -a '(__bonsai_options)'
