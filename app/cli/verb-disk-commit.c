@@ -58,7 +58,8 @@ run_commit (const Verb *verb, int argc, char **argv)
   if (layer < 0 || (layer > 0 && keep))
     return cli_usage (verb, "--layer is 0 or more, and goes without --keep");
   if (!cli_find_disk (argv[1], &disk, &error)
-      || !snapshot_guard_change (disk.path, MAX (layer, 1), layer + 1, &error))
+      || !snapshot_guard_change (disk.path, MAX (layer, 1), layer + 1, &error)
+      || !snapshot_guard_commit (disk.path, (unsigned)layer, &error))
     return cli_fail (error);
   commit.source = (ImageSource){ .path = disk.path, .format = format != NULL ? format : disk.format };
   commit.keep = keep;

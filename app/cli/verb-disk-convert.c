@@ -42,7 +42,8 @@ convert_image (Convert *convert, const char *source, const char *target, GError 
   ImageConvert *how = &convert->how;
   gint64 begun = g_get_monotonic_time ();
 
-  if (!cli_find_disk (source, &from, error) || !snapshot_guard_change (target, 0, 0, error))
+  if (!cli_find_disk (source, &from, error) || !snapshot_guard_copy (from.path, target, error)
+      || !snapshot_guard_change (target, 0, 0, error))
     return false;
   convert->source.path = from.path;
   convert->source.format = convert->source_format != NULL ? convert->source_format : from.format;

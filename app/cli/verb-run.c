@@ -8,6 +8,7 @@
 #include "app/cli/disk-argument.h"
 #include "app/session/local-session.h"
 #include "app/session/session-server.h"
+#include "app/snapshot/snapshot-guard.h"
 #include "devices/platform/machine-spec.h"
 
 #include <glib-unix.h>
@@ -65,6 +66,8 @@ add_drive (MachineSpec *spec, DiskKind kind, DiskBus bus, const char *text, GErr
   DiskSpec *disk;
 
   if (!disk_argument_parse (&argument, names[kind], text, error))
+    return false;
+  if (!vm_path_is_uri (argument.what) && !snapshot_guard_copy (argument.what, NULL, error))
     return false;
   disk = machine_spec_add_disk (spec, kind, argument.has_bus ? argument.bus : bus,
                                 argument.what[0] != '\0' ? argument.what : NULL,

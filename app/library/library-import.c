@@ -5,6 +5,7 @@
 #include "app/bundle/bundle-private.h"
 #include "app/bundle/bundle.h"
 #include "app/library/library-private.h"
+#include "app/workspace/workspace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -241,7 +242,7 @@ import_run (Import *import, GError **error)
   g_autofree char *slug = NULL;
   char *path;
 
-  if (config == NULL)
+  if (config == NULL || !workspace_check_use (import->from, WORKSPACE_EXPORT, error))
     return NULL;
   if (config->clone_of != NULL)
     {

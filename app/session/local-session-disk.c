@@ -71,9 +71,10 @@ is_allowed (const Work *work, GError **error)
   switch (what->kind)
     {
     case IMAGE_WORK_COMMIT:
-      return snapshot_guard_change (work->path, 1, 1, error);
+      return snapshot_guard_change (work->path, 1, 1, error) && snapshot_guard_commit (work->path, 0, error);
     case IMAGE_WORK_MERGE:
-      return snapshot_guard_change (work->path, what->layer, what->layer + 1, error);
+      return snapshot_guard_change (work->path, what->layer, what->layer + 1, error)
+             && snapshot_guard_commit (work->path, what->layer, error);
     case IMAGE_WORK_FLATTEN:
     case IMAGE_WORK_REBASE:
     default:

@@ -4,6 +4,8 @@
 
 #include "app/base/error.h"
 #include "app/disk/disk-look.h"
+#include "app/snapshot/snapshot-guard.h"
+#include "app/workspace/workspace.h"
 
 #include <string.h>
 
@@ -14,6 +16,7 @@ typedef struct {
   DiskSpec *disk; /* attach: what is asked, then what it became */
   bool any_bus;
   char *id, *path; /* of the drive; of its new disc */
+  char *bundle;    /* (nullable): of the machine */
   bool force;
 } Change;
 
@@ -26,6 +29,7 @@ change_free (gpointer data)
   disk_spec_free (change->disk);
   g_free (change->id);
   g_free (change->path);
+  g_free (change->bundle);
   g_free (change);
 }
 
@@ -55,14 +59,38 @@ return_outcome (GTask *task, bool done, GError *error)
     g_task_return_error (task, error);
 }
 
+static char *
+copy_bundle (LocalSession *self)
+{
+  return self->keeper != NULL && self->keeper->get_bundle != NULL
+           ? g_strdup (self->keeper->get_bundle (self->keeper_data))
+           : NULL;
+}
+
 /* Runs @thread with @change (transfer full), then @done on the session's thread. */
 static void
 run_change (LocalSession *self, Change *change, GTaskThreadFunc thread, GAsyncReadyCallback done)
 {
   g_autoptr (GTask) task = g_task_new (self, NULL, done, NULL);
 
+  change->bundle = copy_bundle (self);
   g_task_set_task_data (task, change, change_free);
   g_task_run_in_thread (task, thread);
+}
+
+/* What terms allow to be read by the machine, and to be written. A worker thread. */
+static bool
+is_allowed (const Change *change, const char *path, bool writes, GError **error)
+{
+  g_autofree char *to = change->bundle != NULL ? g_build_filename (change->bundle, "vm.json", NULL) : NULL;
+  g_autofree char *inside = change->bundle != NULL ? g_strconcat (change->bundle, "/", NULL) : NULL;
+
+  if (path == NULL)
+    return true;
+  if (writes && inside != NULL && (!g_str_has_prefix (path, inside) || strstr (path, "/../") != NULL)
+      && !workspace_check_use (change->bundle, WORKSPACE_HOST_FILES, error))
+    return false;
+  return vm_path_is_uri (path) || snapshot_guard_copy (path, to, error);
 }
 
 /* What is done stays done though the next start won't know of it. */
@@ -95,7 +123,9 @@ static void
 change_medium_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
   GError *error = NULL;
-  bool done = change_live (source, change_medium, data, &error);
+  const Change *change = data;
+  bool done =
+    is_allowed (change, change->path, false, &error) && change_live (source, change_medium, data, &error);
 
   return_outcome (task, done, error);
 }
@@ -181,7 +211,9 @@ attach_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *can
 {
   Change *change = data;
   GError *error = NULL;
-  bool done = change_live (source, attach, change, &error);
+  bool writes = change->disk->kind != DISK_KIND_CDROM && !change->disk->read_only;
+  bool done =
+    is_allowed (change, change->disk->path, writes, &error) && change_live (source, attach, change, &error);
 
   g_clear_pointer (&change->disk->options.secret, g_bytes_unref);
   return_outcome (task, done, error);

@@ -34,6 +34,7 @@ struct _LocalSession {
   GRWLock pc_lock; /* writers: building and freeing; readers: other threads that use it */
   Pc *pc;          /* NULL before the start and after the end */
   Surface *last_picture; /* under pc_lock as well */
+  bool no_pictures; /* larger than thumbnails */
   bool ended; /* pc is on its way out: only a reader of pc_lock may use it */
   bool changing; /* another pc takes its place this moment: as above */
   void *missed;  /* MachineEvent: the last that came meanwhile, or NULL */
@@ -74,6 +75,9 @@ struct _LocalSession {
   unsigned n_watchers;
   SessionWindow windows[SESSION_MAX_HEADS]; /* all are open, or none */
 };
+
+/* What may be written to a file of @surface ((nullable), transfer full). (transfer full) */
+Surface *local_session_keepable (LocalSession *self, Surface *surface);
 
 /* NULL unless the machine is there to be used. The session's thread. */
 Pc *local_session_live_pc (LocalSession *self);

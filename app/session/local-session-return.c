@@ -8,6 +8,7 @@
 
 #include "app/base/error.h"
 #include "app/snapshot/snapshot-tree.h"
+#include "app/workspace/workspace.h"
 
 /* --- the new machine --- */
 
@@ -38,7 +39,8 @@ prepare_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *ca
   g_rw_lock_reader_lock (&self->pc_lock);
   if (work->back != NULL && self->pc == NULL)
     g_set_error (&error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s has ended meanwhile", self->name);
-  else if (work->back != NULL && !work->to_be_off)
+  else if (work->back != NULL && !work->to_be_off
+           && workspace_check_config (work->bundle, snapshot_return_get_config (work->back), &error))
     build_machine (work, &error);
   g_rw_lock_reader_unlock (&self->pc_lock);
   snapshot_work_end_step (task, error);

@@ -7,6 +7,9 @@
 
 #define GRAB_TIMEOUT_MS       2000
 #define THUMBNAIL_INTERVAL_MS 500
+/* All that there is for anybody of a machine whose terms allow no pictures. */
+#define SMALL_WIDTH  320
+#define SMALL_HEIGHT 180
 
 /* --- pictures --- */
 
@@ -14,6 +17,19 @@ typedef struct {
   unsigned head;
   int max_width, max_height;
 } GrabSize;
+
+/* What may be kept of @surface (transfer full). (transfer full) */
+Surface *
+local_session_keepable (LocalSession *self, Surface *surface)
+{
+  Surface *small;
+
+  if (!self->no_pictures || surface == NULL)
+    return surface;
+  small = surface_thumbnail (surface, SMALL_WIDTH, SMALL_HEIGHT);
+  surface_unref (surface);
+  return small;
+}
 
 static void
 grab_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
@@ -51,7 +67,24 @@ grab_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
 void
 local_session_grab (BonsaiSession *session, unsigned head, int max_width, int max_height, GTask *task)
 {
-  GrabSize *size = g_new (GrabSize, 1);
+  LocalSession *self = LOCAL_SESSION (session);
+  GrabSize *size;
+
+  if (self->no_pictures && (max_width <= 0 || max_height <= 0))
+    {
+      g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+                               "The terms of the workspace “%s” don't allow pictures of its screen; its issuer can "
+                               "issue one with others",
+                               self->name);
+      g_object_unref (task);
+      return;
+    }
+  if (self->no_pictures)
+    {
+      max_width = MIN (max_width, SMALL_WIDTH);
+      max_height = MIN (max_height, SMALL_HEIGHT);
+    }
+  size = g_new (GrabSize, 1);
 
   *size = (GrabSize){ head, max_width, max_height };
   g_task_set_task_data (task, size, g_free);

@@ -130,7 +130,8 @@ keep_screenshot (SnapshotWork *work)
 {
   g_autofree char *path = g_build_filename (work->folder, SNAPSHOT_PICTURE_FILE, NULL);
   Screen *screen = pc_screen (work->session->pc, 0);
-  g_autoptr (Surface) surface = screen != NULL ? screen_grab (screen, GRAB_TIMEOUT_MS) : NULL;
+  g_autoptr (Surface) surface = local_session_keepable (
+    work->session, screen != NULL ? screen_grab (screen, GRAB_TIMEOUT_MS) : NULL);
   g_autoptr (GError) error = NULL;
 
   if (surface != NULL && !surface_save_png (surface, path, &error))

@@ -160,7 +160,7 @@ bury (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
   g_rw_lock_reader_unlock (&self->pc_lock);
 
   g_rw_lock_writer_lock (&self->pc_lock);
-  self->last_picture = picture;
+  self->last_picture = local_session_keepable (self, picture);
   g_rw_lock_writer_unlock (&self->pc_lock);
   if (GPOINTER_TO_INT (data))
     local_session_free_pc (self);
@@ -541,6 +541,12 @@ void
 local_session_set_borrowed (LocalSession *self, int contents)
 {
   self->borrowed = contents;
+}
+
+void
+local_session_forbid_pictures (LocalSession *self)
+{
+  self->no_pictures = true;
 }
 
 bool

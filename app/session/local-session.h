@@ -23,6 +23,9 @@ void local_session_set_resume (LocalSession *session, const char *folder);
  * (vmm/machine/machine-loan.h): the machine goes on with what was lent, instead of booting. */
 void local_session_set_borrowed (LocalSession *session, int contents);
 
+/* Before the start: pictures of its screen are no larger than thumbnails, whoever asks; its windows show it as ever. */
+void local_session_forbid_pictures (LocalSession *session);
+
 /* From now on snapshots are taken by that while it runs. */
 void local_session_set_schedule (LocalSession *session, const VmSchedule *schedule);
 

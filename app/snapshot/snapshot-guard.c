@@ -5,8 +5,12 @@
 #include "app/bundle/bundle.h"
 #include "app/snapshot/snapshot-private.h"
 #include "app/snapshot/template.h"
+#include "app/workspace/workspace.h"
 
 #include <stdlib.h>
+
+/* Longer ones aren't opened. */
+#define MAX_CHAIN 300u
 
 /* The bundle that a path without symbolic links lies in. (transfer full) (nullable) */
 static char *
@@ -115,6 +119,88 @@ snapshot_guard_config (const char *bundle, const VmConfig *config, GError **erro
                       "The disk %s is an old one, perhaps from before a snapshot was taken: ", disk->id);
       return false;
     }
+  return true;
+}
+
+/* --- what terms forbid --- */
+
+/* The bundle that a file lies in, or will. (transfer full) (nullable) */
+static char *
+find_bundle_of (const char *path)
+{
+  g_autofree char *there = realpath (path, NULL), *above = g_path_get_dirname (path);
+  g_autofree char *folder = there == NULL ? realpath (above, NULL) : NULL;
+  g_autofree char *file = folder != NULL ? g_build_filename (folder, "x", NULL) : NULL;
+
+  return there != NULL ? find_bundle (there) : file != NULL ? find_bundle (file) : NULL;
+}
+
+static bool
+check_copy (const char *path, const char *into, GError **error)
+{
+  g_autofree char *from = find_bundle (path);
+
+  return from == NULL || g_strcmp0 (from, into) == 0 || workspace_check_use (from, WORKSPACE_EXPORT, error);
+}
+
+bool
+snapshot_guard_copy (const char *path, const char *to, GError **error)
+{
+  g_autofree char *at = realpath (path, NULL), *into = to != NULL ? find_bundle_of (to) : NULL;
+
+  for (unsigned n = 0; at != NULL && n < MAX_CHAIN; n++)
+    {
+      g_autofree char *backing = NULL, *format = NULL, *folder = g_path_get_dirname (at), *below = NULL;
+
+      if (!check_copy (at, into, error))
+        return false;
+      if (!layer_read_backing (at, &backing, &format, NULL) || backing == NULL)
+        return true;
+      below = snapshot_resolve (folder, backing);
+      g_free (at);
+      at = realpath (below, NULL);
+    }
+  return true;
+}
+
+bool
+snapshot_guard_commit (const char *path, unsigned layer, GError **error)
+{
+  g_autofree char *at = realpath (path, NULL);
+
+  for (unsigned n = 0; at != NULL && n <= layer; n++)
+    {
+      g_autofree char *backing = NULL, *format = NULL, *folder = g_path_get_dirname (at), *below = NULL;
+
+      if (!layer_read_backing (at, &backing, &format, NULL) || backing == NULL)
+        return true;
+      below = snapshot_resolve (folder, backing);
+      if (n == layer)
+        return snapshot_guard_copy (at, below, error);
+      g_free (at);
+      at = realpath (below, NULL);
+    }
+  return true;
+}
+
+/* A bundle's disks may lie in another's. */
+static bool
+check_readable (const char *bundle, const VmDisk *disk, GError **error)
+{
+  g_autofree char *path = NULL, *to = g_build_filename (bundle, "vm.json", NULL);
+
+  if (disk->path == NULL || vm_path_is_uri (disk->path))
+    return true;
+  path = snapshot_resolve (bundle, disk->path);
+  return snapshot_guard_copy (path, to, error);
+}
+
+bool
+snapshot_guard_terms (const char *bundle, const VmConfig *config, GError **error)
+{
+  for (guint i = 0; i < config->disks->len; i++)
+    if (!check_readable (bundle, g_ptr_array_index (config->disks, i), error))
+      return false;
   return true;
 }
 

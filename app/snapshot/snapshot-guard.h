@@ -29,6 +29,21 @@ bool snapshot_guard_change (const char *path, unsigned first, unsigned last, GEr
  * one that somebody kept in memory or in an editor. */
 bool snapshot_guard_config (const char *bundle, const VmConfig *config, GError **error);
 
+/**
+ * snapshot_guard_copy:
+ * @path: of an image, or another file
+ * @to: (nullable): where its content would go: a file that may not be there yet; NULL: elsewhere than into a
+ * file
+ *
+ * Refuses (BONSAI_ERROR_REFUSED) if the file, or one that it lies on, belongs to a workspace whose terms
+ * allow no copies, and @to isn't in the same machine's folder.
+ */
+bool snapshot_guard_copy (const char *path, const char *to, GError **error);
+/* The same for a layer of @path (0: the image itself) that would go down into the one below it. */
+bool snapshot_guard_commit (const char *path, unsigned layer, GError **error);
+/* The same for the disks and discs that the machine in @bundle would read. */
+bool snapshot_guard_terms (const char *bundle, const VmConfig *config, GError **error);
+
 /* Refuses if linked clones elsewhere need layers of the bundle: it can't be deleted, nor moved to another
  * folder. */
 bool snapshot_guard_bundle (const char *bundle, GError **error);

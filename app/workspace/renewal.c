@@ -4,6 +4,8 @@
 #include "app/base/error.h"
 #include "app/workspace/seal.h"
 
+#include <string.h>
+
 #define RENEWAL_VERSION 1
 
 void
@@ -32,7 +34,7 @@ renewal_sign (Renewal *renewal, const KeyBytes secret, GError **error)
   json_object_set_boolean_member (object, "mends", renewal->mends);
   text = seal_sign (object, secret);
   g_free (renewal->digest);
-  renewal->digest = seal_digest (text);
+  renewal->digest = seal_digest (text, strlen (text));
   return text;
 }
 
@@ -76,6 +78,6 @@ renewal_read (const char *text, gsize length, const char *file, const Terms *ter
         file, renewal->number, number);
       return NULL;
     }
-  renewal->digest = seal_digest (text);
+  renewal->digest = seal_digest (text, length);
   return g_steal_pointer (&renewal);
 }

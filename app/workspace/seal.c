@@ -200,9 +200,9 @@ seal_open_authenticated (const char *text, gsize length, const char *file, const
 }
 
 char *
-seal_digest (const char *text)
+seal_digest (const char *text, gsize length)
 {
-  return g_compute_checksum_for_string (G_CHECKSUM_SHA256, text, -1);
+  return g_compute_checksum_for_data (G_CHECKSUM_SHA256, (const guchar *)text, length);
 }
 
 bool

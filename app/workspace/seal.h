@@ -40,8 +40,9 @@ JsonText *seal_open_signed (const char *text, gsize length, const char *file, co
 JsonText *seal_open_authenticated (const char *text, gsize length, const char *file, const KeyBytes key,
                                    GError **error);
 
-/* SHA-256 of a text, in hexadecimal digits: what others in a chain call it by. (transfer full) */
-char *seal_digest (const char *text);
+/* SHA-256 of a text of @length bytes, in hexadecimal digits: what others in a chain call it by. (transfer
+ * full) */
+char *seal_digest (const char *text, gsize length);
 
 /* Refuses members that aren't in @known (NULL ends): a condition that isn't understood can't be kept. */
 bool seal_refuse_unknown (const JsonSection *section, const char *const *known);

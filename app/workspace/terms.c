@@ -99,7 +99,7 @@ terms_sign (Terms *terms, const KeyBytes secret, GError **error)
   object = terms_write (terms);
   text = seal_sign (object, secret);
   g_free (terms->digest);
-  terms->digest = seal_digest (text);
+  terms->digest = seal_digest (text, strlen (text));
   return text;
 }
 
@@ -161,6 +161,6 @@ terms_read (const char *text, gsize length, const char *file, GError **error)
     return NULL;
   if (!read_terms (&(JsonSection){ json, json_node_get_object (json_text_root (json)), "", error }, terms))
     return NULL;
-  terms->digest = seal_digest (text);
+  terms->digest = seal_digest (text, length);
   return g_steal_pointer (&terms);
 }

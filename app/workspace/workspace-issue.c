@@ -34,7 +34,6 @@ check_kept (const Terms *terms, GError **error)
 {
   const char *lacking = terms->afterwards == AFTERWARDS_DESTROY && !terms->permissions.encryption
                           ? "destroy what isn't encrypted"
-                        : !terms->permissions.screenshots     ? "forbid pictures of the screen"
                         : terms->permissions.idle_suspend > 0 ? "suspend what is idle"
                                                               : NULL;
 

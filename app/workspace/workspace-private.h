@@ -12,6 +12,9 @@ bool workspace_settle (LeaseFiles *files, const HostTime *host);
 /* "2026-05-04 12:30", local time. (transfer full) */
 char *workspace_format_time (int64_t seconds);
 
+/* Refuses a machine that is described otherwise than @terms allow, or used at another time. */
+bool workspace_check_terms (const Terms *terms, const char *bundle, const VmConfig *config, GError **error);
+
 /* Wipes the keys of the encrypted images in the machine's folder, which is verified, and removes what it
  * held. The caller holds the bundle's lock. May be done again if it was interrupted. @n: (out): keys that
  * were wiped. */

@@ -3,8 +3,6 @@
 #include "app/workspace/workspace-private.h"
 
 #include "app/base/error.h"
-#include "app/bundle/bundle.h"
-#include "app/disk/disk-look.h"
 
 #include <unistd.h>
 
@@ -206,53 +204,6 @@ refuse (const char *name, const LeaseStep *step, const HostTime *host, const cha
 }
 
 static bool
-check_disks (const Terms *terms, const char *bundle, const VmConfig *config, GError **error)
-{
-  for (guint i = 0; terms->permissions.encryption && i < config->disks->len; i++)
-    {
-      const VmDisk *disk = g_ptr_array_index (config->disks, i);
-      g_auto (DiskLook) look = { 0 };
-      g_autofree char *path = NULL;
-
-      if (disk->kind == DISK_KIND_CDROM || disk->read_only)
-        continue;
-      if (terms->afterwards == AFTERWARDS_DESTROY
-          && (g_path_is_absolute (disk->path) || vm_path_is_uri (disk->path)))
-        {
-          g_set_error (
-            error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
-            "“%s” is destroyed when its time is over, and %s lies outside of its folder; detach it (bonsai "
-            "disk detach)",
-            config->name, disk->id);
-          return false;
-        }
-      path =
-        vm_path_is_uri (disk->path) ? g_strdup (disk->path) : g_canonicalize_filename (disk->path, bundle);
-      if (!disk_look (&look, path, disk->options.format, error))
-        return false;
-      if (look.encrypted)
-        continue;
-      g_set_error (
-        error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
-        "The terms of “%s” want its disks encrypted, and %s isn't; convert it to one that is (bonsai disk "
-        "convert)",
-        config->name, disk->id);
-      return false;
-    }
-  return true;
-}
-
-static bool
-check_permissions (const Terms *terms, const char *bundle, const VmConfig *config, GError **error)
-{
-  const Permissions *permissions = &terms->permissions;
-  g_autoptr (GDateTime) now = g_date_time_new_now_local ();
-
-  return permissions_check_config (permissions, config, error)
-         && permissions_check_time (permissions, now, error) && check_disks (terms, bundle, config, error);
-}
-
-static bool
 begin_run (const LeasePlace *place, const VmConfig *config, GError **error)
 {
   g_auto (LeaseFiles) files = { 0 };
@@ -263,7 +214,7 @@ begin_run (const LeasePlace *place, const VmConfig *config, GError **error)
 
   if (!step_on (place, false, &files, &host, &step, &witness, error)
       || !refuse (config->name, &step, &host, witness, error)
-      || !check_permissions (files.terms, place->bundle, config, error))
+      || !workspace_check_terms (files.terms, place->bundle, config, error))
     return false;
   started = lease_start (&step.record);
   return lease_store_log (place, &host, "started", error) && lease_store_write (place, &started, error);
@@ -282,27 +233,4 @@ workspace_begin_run (const LeasePlace *place, const VmConfig *config, GError **e
   if (held >= 0)
     close (held);
   return done;
-}
-
-bool
-workspace_check_use (const char *bundle, WorkspaceUse use, GError **error)
-{
-  g_autoptr (VmConfig) config = bundle_load (bundle, NULL);
-  const LeasePlace place = workspace_place (bundle, config != NULL ? config->uuid : "");
-  g_auto (LeaseFiles) files = { 0 };
-
-  if (config == NULL || !lease_store_exists (&place))
-    return true;
-  if (!lease_store_read (&place, &files, error))
-    return false;
-  if (use == WORKSPACE_SNAPSHOTS ? files.terms->permissions.snapshots : files.terms->permissions.export)
-    return true;
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
-               use == WORKSPACE_SNAPSHOTS
-                 ? "The terms of the workspace “%s” don't allow snapshots of it; its issuer "
-                   "can issue one with others"
-                 : "The terms of the workspace “%s” don't allow copies of it; its issuer "
-                   "can issue one with others",
-               config->name);
-  return false;
 }

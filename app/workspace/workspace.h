@@ -53,11 +53,17 @@ bool workspace_look (const LeasePlace *place, bool running, LeaseStep *step, GEr
 
 typedef enum {
   WORKSPACE_SNAPSHOTS,
-  WORKSPACE_EXPORT, /* copies of it elsewhere */
+  WORKSPACE_EXPORT,      /* copies of it, or of what its disks hold, outside of its folder */
+  WORKSPACE_SCREENSHOTS, /* pictures of its screen, but for thumbnails */
+  WORKSPACE_HOST_FILES, /* “shared-folders”: its guest writes to files or devices outside of its folder */
 } WorkspaceUse;
 
 /* Refuses (BONSAI_ERROR_REFUSED) what the terms of the machine in @bundle don't allow. */
 bool workspace_check_use (const char *bundle, WorkspaceUse use, GError **error);
+
+/* Refuses a machine in @bundle that is described as in @config, if its terms don't allow that, or not at this
+ * time of the day. */
+bool workspace_check_config (const char *bundle, const VmConfig *config, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Workspace, workspace_free)
 

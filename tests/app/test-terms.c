@@ -157,6 +157,13 @@ test_changed_terms (void)
       }
   for (gsize i = 0; i < length; i++)
     g_assert_null (terms_read (text, i, "terms.json", NULL));
+  {
+    /* Bytes without an end, as a file's that is mapped. */
+    g_autofree char *bytes = g_memdup2 (text, length);
+    g_autoptr (Terms) read = terms_read (bytes, length, "terms.json", NULL);
+
+    g_assert_cmpstr (read->digest, ==, terms->digest);
+  }
   for (const char *more = " \n}0"; *more != '\0'; more++)
     {
       g_autofree char *longer = g_strdup_printf ("%s%c", text, *more);

@@ -88,6 +88,42 @@ def test_own_profile():
     assert "network" in bonsai("start", "Shut", "--headless", status=4)
 
 
+def test_ways_out():
+    """What terms forbid no way out has: copies, other machines, files of the host, pictures of the screen"""
+    with open(scratch + "/config/bonsai/profiles/kept.json", "w") as file:
+        file.write('{ "bonsai-profile" : 1, "permissions" : { "export" : false, "screenshots" : false, "shared-folders" : false, '
+                   '"clipboard" : "to-guest" } }')
+    bonsai("create", "Kept", "--memory", "64M", "--kernel", INVADERS, "--disk", "1M")
+    create("Thief")
+    disk, out = scratch + "/library/kept.bonsai/disks/disk0.qcow2", scratch + "/out.qcow2"
+    path = scratch + "/library/kept.bonsai/vm.json"
+    with open(path) as file:
+        config = json.load(file)
+    config.setdefault("agents", {})["clipboard"] = "to-guest"
+    with open(path, "w") as file:
+        json.dump(config, file)
+    bonsai("workspace", "issue", "Kept", "--never", "--profile", "kept")
+    for source in "Kept:disk0", disk:
+        assert "don't allow copies" in bonsai("disk", "convert", source, out, status=4)
+    assert "don't allow copies" in bonsai("clone", "Kept", "Copy", status=4)
+    assert "don't allow copies" in bonsai("run", "--disk", disk, "--headless", "--timeout", "5", status=4)
+    bonsai("disk", "attach", "Thief", disk)
+    assert "don't allow copies" in bonsai("start", "Thief", "--headless", status=4)
+    bonsai("disk", "detach", "Thief:disk0")
+    bonsai("start", "Thief", "--headless")
+    assert "don't allow copies" in bonsai("disk", "attach", "Thief", disk, "--read-only", status=4)
+    bonsai("stop", "Thief")
+    bonsai("disk", "convert", "Kept:disk0", scratch + "/library/kept.bonsai/disks/smaller.qcow2")
+    bonsai("disk", "create", out, "1M")
+    bonsai("start", "Kept", "--headless")
+    assert "disks outside" in bonsai("disk", "attach", "Kept", out, status=4)
+    assert "pictures" in bonsai("screenshot", "Kept", scratch + "/picture.png", status=4)
+    assert not os.path.exists(scratch + "/picture.png")
+    bonsai("stop", "Kept")
+    bonsai("disk", "attach", "Kept", out)
+    assert "host's files" in bonsai("start", "Kept", "--headless", status=4)
+
+
 def test_life():
     """What runs is suspended when it is over, doesn't start then, and goes on when it is renewed"""
     create("Life")
@@ -130,7 +166,7 @@ def test_locked():
 
 
 def main():
-    tests = [test_terms, test_own_profile, test_life, test_locked]
+    tests = [test_terms, test_own_profile, test_ways_out, test_life, test_locked]
     failed = False
     print(f"1..{len(tests)}")
     for number, test in enumerate(tests, 1):

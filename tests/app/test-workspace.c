@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Workspaces as they are used, and their end. */
 #include "app/base/error.h"
+#include "app/snapshot/clone.h"
+#include "app/snapshot/snapshot-guard.h"
+#include "app/snapshot/snapshot-take.h"
 #include "app/workspace/profile.h"
 #include "devices/image/image.h"
 #include "tests/app/workspace-fixture.h"
@@ -10,6 +13,8 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+static const ImageSecret secret = { .data = (const uint8_t *)"right", .length = 5 };
 
 /* --- the usual --- */
 
@@ -91,9 +96,98 @@ test_use (Fixture *fixture, gconstpointer data)
   g_assert_nonnull (strstr (error->message, "network"));
 }
 
-/* --- the end --- */
+/* --- ways out --- */
 
-static const ImageSecret secret = { .data = (const uint8_t *)"right", .length = 5 };
+static void
+assert_refused (bool done, GError **error)
+{
+  g_assert_false (done);
+  g_assert_error (*error, BONSAI_ERROR, BONSAI_ERROR_REFUSED);
+  g_assert_nonnull (strstr ((*error)->message, "terms"));
+  g_clear_error (error);
+}
+
+/* Its disk by its name, a link's, and as what another image lies on; from its folder to another place, and
+ * down. */
+static void
+test_copies (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *disk = g_build_filename (fixture->bundle, "disks", "disk0.qcow2", NULL);
+  g_autofree char *beside = g_build_filename (fixture->bundle, "disks", "new.qcow2", NULL);
+  g_autofree char *link = g_build_filename (fixture->scratch, "link.qcow2", NULL);
+  g_autofree char *over = g_build_filename (fixture->scratch, "over.qcow2", NULL);
+  g_autofree char *below = g_build_filename (fixture->scratch, "below.qcow2", NULL);
+  g_autofree char *json = g_build_filename (fixture->bundle, "vm.json", NULL);
+  g_autofree char *top = g_build_filename (fixture->bundle, "disks", "top.qcow2", NULL);
+  const ImageCreateOptions create = { .format = "qcow2", .size = 1024 * 1024 };
+  ImageCreateOptions layer = { .format = "qcow2", .backing_path = disk, .backing_format = "qcow2" };
+  g_autoptr (VmConfig) other = vm_config_new ("Other");
+  g_autoptr (GError) error = NULL;
+  g_autofree char *bundle = bundle_create (fixture->scratch, other, &error);
+
+  g_assert_true (image_create (disk, &create, &error) && image_create (below, &create, &error));
+  g_assert_cmpint (symlink (disk, link), ==, 0);
+  g_assert_true (image_create (over, &layer, &error));
+  layer.backing_path = below;
+  g_assert_true (image_create (top, &layer, &error));
+  vm_config_add_disk (other, over, 0);
+  g_assert_true (snapshot_guard_copy (disk, below, &error) && snapshot_guard_terms (bundle, other, &error));
+  g_assert_true (fixture_issue_by (fixture, "corporate", (Expiry){ EXPIRY_NEVER, 0 }, &error));
+  assert_refused (snapshot_guard_copy (disk, below, &error), &error);
+  assert_refused (snapshot_guard_copy (disk, NULL, &error), &error);
+  assert_refused (snapshot_guard_copy (link, below, &error), &error);
+  assert_refused (snapshot_guard_copy (over, below, &error), &error);
+  assert_refused (snapshot_guard_terms (bundle, other, &error), &error);
+  assert_refused (snapshot_guard_commit (top, 0, &error), &error);
+  g_assert_true (snapshot_guard_copy (disk, beside, &error)); /* it stays in its folder */
+  g_assert_true (snapshot_guard_copy (below, disk, &error));
+  /* Nor does it help to make vm.json unreadable. */
+  g_assert_true (g_file_set_contents (json, "{", 1, NULL));
+  g_assert_false (snapshot_guard_copy (disk, NULL, &error));
+}
+
+static void
+test_whole (Fixture *fixture, gconstpointer data)
+{
+  const CloneHow how = { .name = "Copy" };
+  const SnapshotTake take = { .name = "One" };
+  g_autoptr (GError) error = NULL;
+  g_autofree char *path = NULL, *id = NULL;
+
+  g_assert_true (fixture_issue_by (fixture, "secure", (Expiry){ EXPIRY_NEVER, 0 }, &error));
+  path = clone_make (fixture->bundle, fixture->scratch, &how, &error);
+  assert_refused (path != NULL, &error);
+  id = snapshot_take (fixture->bundle, &take, &error);
+  assert_refused (id != NULL, &error);
+  assert_refused (workspace_check_use (fixture->bundle, WORKSPACE_HOST_FILES, &error), &error);
+  g_assert_true (workspace_check_use (fixture->bundle, WORKSPACE_SCREENSHOTS, &error));
+}
+
+/* A disk elsewhere that its guest may write to is a way out; one that it only reads isn't. */
+static void
+test_host_files (Fixture *fixture, gconstpointer data)
+{
+  g_autofree char *elsewhere = g_build_filename (fixture->scratch, "elsewhere.qcow2", NULL);
+  const ImageCreateOptions create = {
+    .format = "qcow2", .size = 1024 * 1024, .secret = &secret, .secret_milliseconds = 1
+  };
+  g_autoptr (VmConfig) config = vm_config_copy (fixture->config);
+  g_autoptr (GError) error = NULL;
+  VmDisk *disk;
+
+  g_assert_true (image_create (elsewhere, &create, &error));
+  config->agents.clipboard = CLIPBOARD_OFF;
+  g_assert_true (fixture_issue_by (fixture, "corporate", (Expiry){ EXPIRY_NEVER, 0 }, &error));
+  g_assert_true (workspace_check_config (fixture->bundle, config, &error));
+  disk = vm_config_add_disk (config, elsewhere, 0);
+  assert_refused (workspace_check_config (fixture->bundle, config, &error), &error);
+  disk->read_only = true;
+  g_assert_true (workspace_check_config (fixture->bundle, config, &error));
+  config->agents.clipboard = CLIPBOARD_TO_HOST;
+  assert_refused (workspace_check_config (fixture->bundle, config, &error), &error);
+}
+
+/* --- the end --- */
 
 static bool
 opens (const char *path, GError **error)
@@ -170,6 +264,9 @@ main (int argc, char **argv)
   ADD ("usual", test_usual, NULL);
   ADD ("promises", test_promises, NULL);
   ADD ("use", test_use, NULL);
+  ADD ("copies", test_copies, NULL);
+  ADD ("whole", test_whole, NULL);
+  ADD ("host-files", test_host_files, NULL);
   ADD ("destruction", test_destruction, NULL);
   return g_test_run ();
 }
