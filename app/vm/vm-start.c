@@ -12,6 +12,7 @@
 #include "app/snapshot/snapshot-restore.h"
 #include "app/snapshot/template.h"
 #include "app/vm/program-path.h"
+#include "app/workspace/workspace.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -267,7 +268,8 @@ prepare (BonsaiVm *self, BonsaiStartFlags flags, GError **error)
   self->lock = bundle_lock (self->path, error);
   return self->lock != NULL && template_check_change (self->path, NULL, error)
          && install_mend (self->path, error) && snapshot_settle (self->path, error)
-         && snapshot_guard_config (self->path, self->config, error) && bonsai_vm_begin_lease (self, error);
+         && snapshot_guard_config (self->path, self->config, error)
+         && snapshot_guard_terms (self->path, self->config, error) && bonsai_vm_begin_lease (self, error);
 }
 
 static void
@@ -296,6 +298,8 @@ start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
   session = local_session_new (spec, self->consoles);
   local_session_set_keeper (session, &bonsai_vm_keeper, self);
   local_session_set_schedule (session, &self->config->schedule);
+  if (!workspace_check_use (self->path, WORKSPACE_SCREENSHOTS, NULL))
+    local_session_forbid_pictures (session);
   local_session_set_borrowed (session, self->borrowed);
   self->borrowed = -1;
   if (!prepare_resume (self, session, flags, &error))
