@@ -11,6 +11,16 @@ run_file (const char *path)
   return g_build_filename (path, "last-run.json", NULL);
 }
 
+/* 0 is left out. */
+static void
+add_number (JsonBuilder *builder, const char *name, gint64 number)
+{
+  if (number == 0)
+    return;
+  json_builder_set_member_name (builder, name);
+  json_builder_add_int_value (builder, number);
+}
+
 bool
 bundle_write_run (const char *path, const BundleRun *run, GError **error)
 {
@@ -30,6 +40,8 @@ bundle_write_run (const char *path, const BundleRun *run, GError **error)
       json_builder_set_member_name (builder, "message");
       json_builder_add_string_value (builder, run->message);
     }
+  add_number (builder, "failures", run->failures);
+  add_number (builder, "restart-at", run->restart_at);
   json_builder_end_object (builder);
   root = json_builder_get_root (builder);
   text = json_to_string (root, TRUE);
@@ -45,13 +57,20 @@ string_member (JsonObject *object, const char *name)
                                                                           : NULL;
 }
 
+static gint64
+number_member (JsonObject *object, const char *name)
+{
+  JsonNode *node = json_object_get_member (object, name);
+
+  return node != NULL && json_node_get_value_type (node) == G_TYPE_INT64 ? json_node_get_int (node) : 0;
+}
+
 void
 bundle_read_run (const char *path, BundleRun *run)
 {
   g_autofree char *file = run_file (path), *content = NULL;
   g_autoptr (JsonText) text = NULL;
   JsonObject *object;
-  JsonNode *status;
   gsize length;
 
   *run = (BundleRun){ 0 };
@@ -64,9 +83,9 @@ bundle_read_run (const char *path, BundleRun *run)
   run->state = bonsai_state_from_name (string_member (object, "state"));
   run->reason = bonsai_reason_from_name (string_member (object, "reason"));
   run->message = g_strdup (string_member (object, "message"));
-  status = json_object_get_member (object, "exit-status");
-  if (status != NULL && json_node_get_value_type (status) == G_TYPE_INT64)
-    run->exit_status = (int)json_node_get_int (status);
+  run->exit_status = (int)number_member (object, "exit-status");
+  run->failures = (unsigned)CLAMP (number_member (object, "failures"), 0, G_MAXINT);
+  run->restart_at = MAX (number_member (object, "restart-at"), 0);
 }
 
 void

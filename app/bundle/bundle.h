@@ -72,7 +72,9 @@ typedef struct {
   BonsaiState state; /* RUNNING while it runs; else STOPPED or CRASHED */
   BonsaiReason reason;
   int exit_status;
-  char *message; /* (nullable) */
+  char *message;     /* (nullable) */
+  unsigned failures; /* how many crashes in a row it was the last of */
+  gint64 restart_at; /* when it starts again by itself, in seconds since 1970; 0: it doesn't */
 } BundleRun;
 
 bool bundle_write_run (const char *path, const BundleRun *run, GError **error);

@@ -51,6 +51,14 @@ serial_path (const VmSerial *serial, unsigned index, const char *folder)
   return resolve (folder, name);
 }
 
+/* A machine that is to start again ends first: a reset alone would know no pauses between crashes. Who wants it to
+ * stand looks at it himself. */
+static BoardAction
+action_in_trouble (const VmConfig *config, BoardAction action)
+{
+  return config->policy->restart.enabled && action != BOARD_ACTION_PAUSE ? BOARD_ACTION_POWER_OFF : action;
+}
+
 MachineSpec *
 vm_config_to_spec (const VmConfig *config, const char *folder)
 {
@@ -67,9 +75,9 @@ vm_config_to_spec (const VmConfig *config, const char *folder)
   spec->video_memory = config->video_memory;
   spec->graphics = config->graphics;
   spec->heads = config->heads;
-  spec->on_panic = config->on_panic;
+  spec->on_panic = action_in_trouble (config, config->on_panic);
   spec->watchdog = config->watchdog;
-  spec->watchdog_action = config->watchdog_action;
+  spec->watchdog_action = action_in_trouble (config, config->watchdog_action);
   spec->hpet = config->hpet;
   spec->agents = config->agents;
   spec->balloon = config->balloon;

@@ -105,7 +105,8 @@ run_in_foreground (BonsaiLibrary *library, BonsaiVm *vm, BonsaiStartFlags flags,
   if (foreground.interrupted)
     on_interrupt (&foreground);
   /* The window of a guest that crashed stays until its user has read it. */
-  while (bonsai_vm_is_hosted_here (vm) || (bonsai_vm_get_console_open (vm) && !foreground.leaving))
+  while (bonsai_vm_is_hosted_here (vm)
+         || ((bonsai_vm_get_console_open (vm) || bonsai_vm_is_restarting (vm)) && !foreground.leaving))
     g_main_context_iteration (NULL, true);
   if (bonsai_vm_get_state (vm) == BONSAI_STATE_CRASHED)
     g_printerr ("bonsai: %s\n", bonsai_vm_get_state_text (vm));

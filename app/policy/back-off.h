@@ -7,9 +7,8 @@ G_BEGIN_DECLS
 
 /*
  * Restarts after crashes: pauses double with each that follows on the one before, so that a guest that
- * crashes as soon as it runs doesn't keep the host busy. Only a run that was long enough ends the row; how
- * often it crashed is kept in the bundle (last-run.json), so that the row outlives the process that hosts the
- * machine.
+ * crashes as soon as it runs doesn't keep the host busy. Only a run that was long enough, or a start by its
+ * owner, ends the row.
  *
  * Threading: none; pure.
  */

@@ -47,6 +47,16 @@ struct _BonsaiVm {
   bool is_last_loan; /* ... and no other's after it */
   int borrowed;  /* what the lender that started this process gave it, for the next start here; or -1 */
 
+  struct {
+    unsigned failures; /* crashes in a row so far */
+    int delay;         /* seconds until it starts again; -1: it doesn't */
+    guint timer;       /* a source, or 0 */
+    gint64 at;         /* as BundleRun has it */
+    gint64 since;      /* when it was started, µs of the monotonic clock */
+    bool under_way;    /* the start that is under way is one of these */
+    BonsaiStartFlags flags;
+  } restart;
+
   char *leased;      /* UUID of a workspace that is hosted here, or about to be; else NULL */
   guint lease_timer; /* a source, or 0 */
 
@@ -93,6 +103,13 @@ void bonsai_vm_conclude_run (BonsaiVm *vm);
 bool bonsai_vm_begin_lease (BonsaiVm *vm, GError **error);
 void bonsai_vm_follow_lease (BonsaiVm *vm);
 void bonsai_vm_end_lease (BonsaiVm *vm);
+
+/* vm-restart.c: restarts after crashes, if its policy says so. It starts, here. */
+void bonsai_vm_begin_restart_count (BonsaiVm *vm);
+/* Its run has ended as last_run says, which is told then when it starts again. */
+void bonsai_vm_plan_restart (BonsaiVm *vm);
+/* It is let go of: waits for that. */
+void bonsai_vm_await_restart (BonsaiVm *vm, BonsaiStartFlags flags);
 
 /* vm-disks.c: writes into vm.json what changes while the machine runs here; its data is the BonsaiVm. */
 extern const LocalSessionKeeper bonsai_vm_keeper;

@@ -91,6 +91,7 @@ release (BonsaiVm *self)
   else
     bonsai_vm_drop_session (self);
   bonsai_vm_reload (self);
+  bonsai_vm_await_restart (self, had_window ? BONSAI_START_DEFAULT : BONSAI_START_HEADLESS);
   if (self->starts_again)
     {
       self->starts_again = false;
@@ -140,6 +141,7 @@ bonsai_vm_conclude_run (BonsaiVm *self)
     .exit_status = bonsai_session_get_exit_status (self->session),
     .message = g_strdup (bonsai_session_get_message (self->session)),
   };
+  bonsai_vm_plan_restart (self);
   bonsai_vm_note_end (self);
   g_signal_handlers_disconnect_by_func (self->session, bonsai_vm_refresh_thumbnail, self);
   local_session_settle_async (LOCAL_SESSION (self->session), settled, g_object_ref (self));
@@ -163,7 +165,10 @@ static void
 record_failed_start (BonsaiVm *self, const char *message)
 {
   bundle_run_clear (&self->last_run);
-  self->last_run = (BundleRun){ BONSAI_STATE_STOPPED, BONSAI_REASON_ENGINE_ERROR, 4, g_strdup (message) };
+  self->last_run = (BundleRun){ .state = BONSAI_STATE_STOPPED,
+                                .reason = BONSAI_REASON_ENGINE_ERROR,
+                                .exit_status = 4,
+                                .message = g_strdup (message) };
   bundle_write_run (self->path, &self->last_run, NULL);
 }
 
@@ -289,6 +294,7 @@ start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
     bonsai_vm_reload (self); /* it may have been mended */
   if (bonsai_state_is_alive (self->last_run.state))
     bonsai_vm_note (self, "crash", "host", "The process that ran it ended without a word", NULL);
+  bonsai_vm_begin_restart_count (self);
   bundle_run_clear (&self->last_run);
   self->last_run = (BundleRun){ .state = BONSAI_STATE_STARTING };
   bundle_write_run (self->path, &self->last_run, NULL);

@@ -54,6 +54,20 @@ outlook_of_session (BonsaiVm *self)
   return outlook;
 }
 
+/* How its last run ended, and when it starts again if it does. */
+static char *
+tell_restart (const BundleRun *run)
+{
+  g_autoptr (GDateTime) time = NULL;
+  g_autofree char *clock = NULL;
+
+  if (run->restart_at <= g_get_real_time () / G_USEC_PER_SEC || run->message == NULL)
+    return g_strdup (run->message);
+  time = g_date_time_new_from_unix_local (run->restart_at);
+  clock = time != NULL ? g_date_time_format (time, "%X") : g_strdup ("?");
+  return g_strdup_printf (_ ("%s; it starts again at %s"), _ (run->message), clock);
+}
+
 /* Nobody talks to us: what the bundle says. */
 static Outlook
 outlook_of_bundle (BonsaiVm *self)
@@ -69,7 +83,7 @@ outlook_of_bundle (BonsaiVm *self)
       bundle_run_clear (run);
       bundle_read_run (self->path, run);
     }
-  outlook = (Outlook){ run->state, run->reason, run->exit_status, g_strdup (run->message) };
+  outlook = (Outlook){ run->state, run->reason, run->exit_status, tell_restart (run) };
   if (holder != 0)
     {
       g_free (outlook.text);
@@ -555,11 +569,14 @@ bonsai_vm_dispose (GObject *object)
   if (self->meeting != NULL)
     g_cancellable_cancel (self->meeting);
   bonsai_vm_unwatch_snapshots (self);
+  g_clear_handle_id (&self->restart.timer, g_source_remove);
   g_clear_pointer (&self->server, session_server_free);
   bonsai_vm_drop_session (self);
   if (self->lock != NULL)
     {
-      BundleRun run = { BONSAI_STATE_STOPPED, BONSAI_REASON_USER, 0, (char *)"It was powered off" };
+      BundleRun run = { .state = BONSAI_STATE_STOPPED,
+                        .reason = BONSAI_REASON_USER,
+                        .message = (char *)"It was powered off" };
 
       bundle_write_run (self->path, &run, NULL);
     }

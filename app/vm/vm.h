@@ -79,6 +79,13 @@ void bonsai_vm_start_async (BonsaiVm *vm, BonsaiStartFlags flags, GCancellable *
                             GAsyncReadyCallback callback, gpointer data);
 gboolean bonsai_vm_start_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
 
+/* Whether it crashed here, and this process waits to start it again, as its policy says. */
+gboolean bonsai_vm_is_restarting (BonsaiVm *vm);
+/* When it is to start again after a crash, wherever that is waited for: seconds since 1970; 0: it isn't. */
+gint64 bonsai_vm_get_restart_time (BonsaiVm *vm);
+/* It isn't to start again, whoever waits for that. */
+gboolean bonsai_vm_cancel_restart (BonsaiVm *vm, GError **error);
+
 /* As bonsai_session_control_async; BONSAI_ERROR_NOT_RUNNING if it does not run. */
 void bonsai_vm_control_async (BonsaiVm *vm, BonsaiControl control, unsigned timeout_ms,
                               GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);

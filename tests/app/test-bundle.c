@@ -243,7 +243,12 @@ static void
 test_last_run (void)
 {
   g_autoptr (Scratch) scratch = scratch_new ();
-  BundleRun run = { BONSAI_STATE_CRASHED, BONSAI_REASON_TRIPLE_FAULT, 6, (char *)"The guest crashed" };
+  BundleRun run = { .state = BONSAI_STATE_CRASHED,
+                    .reason = BONSAI_REASON_TRIPLE_FAULT,
+                    .exit_status = 6,
+                    .message = (char *)"The guest crashed",
+                    .failures = 3,
+                    .restart_at = INT64_C (1800000000) };
   g_auto (BundleRun) back = { 0 };
   g_autofree char *file = g_build_filename (scratch, "last-run.json", NULL);
 
@@ -254,6 +259,8 @@ test_last_run (void)
   g_assert_cmpint (back.state, ==, BONSAI_STATE_CRASHED);
   g_assert_cmpint (back.reason, ==, BONSAI_REASON_TRIPLE_FAULT);
   g_assert_cmpint (back.exit_status, ==, 6);
+  g_assert_cmpuint (back.failures, ==, 3);
+  g_assert_cmpint (back.restart_at, ==, 1800000000);
   g_assert_cmpstr (back.message, ==, "The guest crashed");
   bundle_run_clear (&back);
 

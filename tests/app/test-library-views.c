@@ -228,7 +228,7 @@ static void
 test_order (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *apple = create (fixture, "apple", NULL, ""), *Banana = create (fixture, "Banana", NULL, "");
-  BundleRun run = { BONSAI_STATE_CRASHED, BONSAI_REASON_TRIPLE_FAULT, 1, NULL };
+  BundleRun run = { .state = BONSAI_STATE_CRASHED, .reason = BONSAI_REASON_TRIPLE_FAULT, .exit_status = 1 };
   g_autoptr (GError) error = NULL;
 
   g_assert_cmpint (library_compare (apple, Banana, LIBRARY_SORT_NAME), <, 0);
