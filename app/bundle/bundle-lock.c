@@ -41,7 +41,7 @@ open_lock_file (const char *path, int flags)
 {
   g_autofree char *file = g_build_filename (path, "lock", NULL);
 
-  return open (file, O_RDWR | O_NOFOLLOW | O_CLOEXEC | flags, 0644);
+  return open (file, O_NOFOLLOW | O_CLOEXEC | flags, 0644);
 }
 
 static void
@@ -60,7 +60,7 @@ set_busy_error (const char *path, int holder, GError **error)
 gboolean
 bundle_make_lock (const char *path, GError **error)
 {
-  int fd = open_lock_file (path, O_CREAT);
+  int fd = open_lock_file (path, O_RDWR | O_CREAT);
   bool done = fd >= 0 && write_holder (fd, 0);
 
   if (!done)
@@ -74,7 +74,7 @@ BundleLock *
 bundle_lock (const char *path, GError **error)
 {
   struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-  int fd = open_lock_file (path, O_CREAT);
+  int fd = open_lock_file (path, O_RDWR | O_CREAT);
   BundleLock *lock;
 
   if (fd < 0)
@@ -104,6 +104,8 @@ bundle_unlock (BundleLock *lock)
 {
   if (lock == NULL)
     return;
+  /* Who watches the file hears of it when it is closed. */
+  write_holder (lock->fd, 0);
   /* A child that is between fork and exec shares the description: closing alone would not unlock. */
   fcntl (lock->fd, F_OFD_SETLK, &(struct flock){ .l_type = F_UNLCK, .l_whence = SEEK_SET });
   close (lock->fd);
@@ -114,7 +116,7 @@ int
 bundle_lock_holder (const char *path)
 {
   struct flock range = { .l_type = F_WRLCK, .l_whence = SEEK_SET };
-  int fd = open_lock_file (path, 0);
+  int fd = open_lock_file (path, O_RDONLY); /* looking is nothing that who watches the file should hear of */
   int holder = 0;
 
   if (fd < 0)

@@ -104,6 +104,10 @@ on_bundle_event (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorE
     return; /* CHANGES_DONE_HINT follows */
   if (g_str_equal (name, "vm.json") || g_str_equal (name, "last-run.json"))
     bonsai_vm_reload (vm);
+  else if (g_str_equal (name, "lock"))
+    bonsai_vm_lock_changed (vm);
+  else if (g_str_equal (name, "screenshot.png"))
+    bonsai_vm_picture_changed (vm);
 }
 
 void

@@ -238,6 +238,13 @@ bonsai_session_detach_disk_finish (BonsaiSession *session, GAsyncResult *result,
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
+/* (transfer floating) */
+static GVariant *
+arguments_or_none (GVariant *arguments)
+{
+  return arguments != NULL ? arguments : g_variant_new ("a{sv}", NULL);
+}
+
 void
 bonsai_session_ask_guest_async (BonsaiSession *session, const char *operation, GVariant *arguments,
                                 GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
@@ -246,7 +253,7 @@ bonsai_session_ask_guest_async (BonsaiSession *session, const char *operation, G
 
   g_task_set_source_tag (task, bonsai_session_ask_guest_async);
   g_task_set_check_cancellable (task, FALSE);
-  BONSAI_SESSION_GET_IFACE (session)->ask_guest (session, operation, arguments, task);
+  BONSAI_SESSION_GET_IFACE (session)->ask_guest (session, operation, arguments_or_none (arguments), task);
 }
 
 GVariant *
@@ -336,7 +343,7 @@ bonsai_session_change_snapshots_async (BonsaiSession *session, const char *opera
   g_task_set_check_cancellable (task, FALSE); /* it is over when the machine says so */
   if (cancellable != NULL)
     g_signal_connect_object (cancellable, "cancelled", G_CALLBACK (cancel_snapshot), task, 0);
-  BONSAI_SESSION_GET_IFACE (session)->change_snapshots (session, operation, arguments, task);
+  BONSAI_SESSION_GET_IFACE (session)->change_snapshots (session, operation, arguments_or_none (arguments), task);
 }
 
 GVariant *

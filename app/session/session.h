@@ -171,8 +171,8 @@ void bonsai_session_attach_disk_async (BonsaiSession *session, const DiskSpec *d
 /* What it became, without its passphrase. (transfer full) */
 DiskSpec *bonsai_session_attach_disk_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 
-/* Asks the guest's agent: @operation, @arguments (a{sv}, a floating reference is taken) and the result are those of
- * AskGuest in org.bonsaivm.Session1.xml. */
+/* Asks the guest's agent: @operation, @arguments (a{sv}, a floating reference is taken; NULL: none) and the result are
+ * those of AskGuest in org.bonsaivm.Session1.xml. */
 void bonsai_session_ask_guest_async (BonsaiSession *session, const char *operation, GVariant *arguments,
                                      GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
 GVariant *bonsai_session_ask_guest_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
@@ -202,7 +202,7 @@ void bonsai_session_set_memory_async (BonsaiSession *session, uint64_t size, GCa
 gboolean bonsai_session_set_memory_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 
 /* Takes a snapshot, goes back to one, suspends the machine to disk, …: @operation, @arguments (a{sv}, a
- * floating reference is taken) and the result are those of ChangeSnapshots in org.bonsaivm.Session1.xml. One
+ * floating reference is taken; NULL: none) and the result are those of ChangeSnapshots in org.bonsaivm.Session1.xml. One
  * at a time, else BONSAI_ERROR_BUSY. Cancelling @cancellable gives it up: the machine runs on, and its tree
  * is as it was. */
 void bonsai_session_change_snapshots_async (BonsaiSession *session, const char *operation,

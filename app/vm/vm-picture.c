@@ -45,8 +45,10 @@ grabbed (GObject *source, GAsyncResult *result, gpointer data)
   bool again = self->grab_again;
 
   self->grabbing = self->grab_again = false;
-  if (surface != NULL)
+  if (surface != NULL && BONSAI_SESSION (source) == bonsai_vm_get_session (self))
     bonsai_vm_set_thumbnail (self, surface);
+  else
+    g_clear_pointer (&surface, surface_unref);
   if (again)
     bonsai_vm_refresh_thumbnail (self);
 }
@@ -108,6 +110,15 @@ bonsai_vm_get_thumbnail (BonsaiVm *self)
       g_task_run_in_thread (task, look_in_thread);
     }
   return self->thumbnail != NULL ? surface_ref (self->thumbnail) : NULL;
+}
+
+void
+bonsai_vm_picture_changed (BonsaiVm *self)
+{
+  if (bonsai_vm_get_session (self) != NULL || self->lock != NULL)
+    return;
+  self->picture_looked_for = false;
+  g_signal_emit_by_name (self, "thumbnail-changed");
 }
 
 void

@@ -42,6 +42,8 @@ struct _BonsaiVm {
   SessionServer *server; /* hosted here */
   BundleLock *lock;      /* hosted here */
   GCancellable *meeting; /* connecting to another host */
+  bool meet_again;       /* there was news meanwhile */
+  int ended_by;          /* the process that ran it, and has not let go of its lock yet; or 0 */
 
   int lender;    /* of whose memory the next start's process is to be a fork; or -1 */
   bool is_last_loan; /* ... and no other's after it */
@@ -89,8 +91,19 @@ void bonsai_vm_set_path (BonsaiVm *vm, const char *path);
 /* Whether it is still being found out what it does. */
 bool bonsai_vm_is_meeting (BonsaiVm *vm);
 
+/* Somebody took, or let go of, its lock. */
+void bonsai_vm_lock_changed (BonsaiVm *vm);
+
+/* Somebody wrote screenshot.png. */
+void bonsai_vm_picture_changed (BonsaiVm *vm);
+
 /* vm.c */
 void bonsai_vm_update_state (BonsaiVm *vm);
+
+/* vm-session.c: if another process runs it, talks to that. */
+void bonsai_vm_meet (BonsaiVm *vm);
+/* The process that has its lock and uses it: its number; -1: unknown; 0: none. Not of locks of our own. */
+int bonsai_vm_find_user (BonsaiVm *vm);
 /* Takes over @session (transfer full), hosted here (with a lock) or elsewhere. */
 void bonsai_vm_set_session (BonsaiVm *vm, BonsaiSession *session);
 void bonsai_vm_drop_session (BonsaiVm *vm);

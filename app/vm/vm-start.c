@@ -90,6 +90,7 @@ release (BonsaiVm *self)
     self->session_ended = true;
   else
     bonsai_vm_drop_session (self);
+  g_object_notify (G_OBJECT (self), "session");
   bonsai_vm_reload (self);
   bonsai_vm_await_restart (self, had_window ? BONSAI_START_DEFAULT : BONSAI_START_HEADLESS);
   if (self->starts_again)

@@ -2,7 +2,6 @@
 #include "app/vm/vm-private.h"
 
 #include "app/base/error.h"
-#include "app/session/remote-session.h"
 #include "app/snapshot/snapshot-guard.h"
 #include "app/snapshot/template.h"
 
@@ -18,6 +17,7 @@ enum {
   PROP_STATE,
   PROP_STATE_TEXT,
   PROP_CONSOLE_OPEN,
+  PROP_SESSION,
   N_PROPS
 };
 
@@ -74,7 +74,7 @@ outlook_of_bundle (BonsaiVm *self)
 {
   BundleRun *run = &self->last_run;
   bool is_ours = self->lock != NULL || self->changing != NULL;
-  int holder = is_ours ? 0 : bundle_lock_holder (self->path);
+  int holder = is_ours ? 0 : bonsai_vm_find_user (self);
   Outlook outlook;
 
   /* It may have ended, which is recorded before its lock goes, since the record was read. */
@@ -164,97 +164,6 @@ bonsai_vm_update_state (BonsaiVm *self)
   g_free (text);
 }
 
-/* --- the session --- */
-
-void
-bonsai_vm_drop_session (BonsaiVm *self)
-{
-  if (self->session == NULL)
-    return;
-  g_signal_handlers_disconnect_by_data (self->session, self);
-  recorder_remove (self->recorder, self->session);
-  if (LOCAL_IS_SESSION (self->session))
-    local_session_set_keeper (LOCAL_SESSION (self->session), NULL, NULL);
-  g_clear_object (&self->session);
-  self->session_ended = false;
-}
-
-static void
-on_session_changed (BonsaiVm *self)
-{
-  if (self->session_ended)
-    {
-      if (!bonsai_session_get_console_open (self->session))
-        bonsai_vm_drop_session (self);
-    }
-  else if (!bonsai_state_is_alive (bonsai_session_get_state (self->session)))
-    {
-      if (self->lock != NULL)
-        bonsai_vm_conclude_run (self);
-      else
-        {
-          bonsai_vm_drop_session (self);
-          self->picture_looked_for = false;
-          bonsai_vm_reload (self);
-          g_signal_emit_by_name (self, "thumbnail-changed");
-          return;
-        }
-    }
-  bonsai_vm_update_state (self);
-}
-
-void
-bonsai_vm_set_session (BonsaiVm *self, BonsaiSession *session)
-{
-  bonsai_vm_drop_session (self);
-  self->session = session;
-  g_signal_connect_swapped (session, "changed", G_CALLBACK (on_session_changed), self);
-  g_signal_connect_swapped (session, "thumbnail-changed", G_CALLBACK (bonsai_vm_refresh_thumbnail), self);
-  if (self->n_watchers > 0)
-    {
-      bonsai_session_watch (session, true);
-      bonsai_vm_refresh_thumbnail (self);
-    }
-  on_session_changed (self);
-}
-
-static void
-met (GObject *source, GAsyncResult *result, gpointer data)
-{
-  g_autoptr (BonsaiVm) self = data;
-  g_autoptr (GError) error = NULL;
-  RemoteSession *session = remote_session_connect_finish (result, &error);
-
-  g_clear_object (&self->meeting);
-  if (session != NULL && self->session == NULL && !self->starting)
-    bonsai_vm_set_session (self, BONSAI_SESSION (session));
-  else
-    g_clear_object (&session);
-  if (error != NULL && !g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING))
-    g_info ("%s: %s", self->path, error->message);
-  bonsai_vm_update_state (self);
-}
-
-/* If another process runs it, talks to that. */
-static void
-meet (BonsaiVm *self)
-{
-  if (self->config == NULL || self->starting || self->lock != NULL || self->changing != NULL
-      || self->meeting != NULL || (self->session != NULL && !self->session_ended))
-    return;
-  /* The lock tells also when a full disk kept the run from being recorded. */
-  if (!bonsai_state_is_alive (self->last_run.state) && bundle_lock_holder (self->path) == 0)
-    return;
-  self->meeting = g_cancellable_new ();
-  remote_session_connect_async (self->config->uuid, self->meeting, met, g_object_ref (self));
-}
-
-bool
-bonsai_vm_is_meeting (BonsaiVm *self)
-{
-  return self->meeting != NULL;
-}
-
 /* --- the bundle --- */
 
 /* An unreadable description keeps the last good name. */
@@ -292,7 +201,7 @@ bonsai_vm_reload (BonsaiVm *self)
       bundle_run_clear (&self->last_run);
       bundle_read_run (self->path, &self->last_run);
     }
-  meet (self);
+  bonsai_vm_meet (self);
   bonsai_vm_update_state (self);
   g_object_thaw_notify (G_OBJECT (self));
 }
@@ -382,12 +291,6 @@ int
 bonsai_vm_get_exit_status (BonsaiVm *self)
 {
   return self->exit_status;
-}
-
-BonsaiSession *
-bonsai_vm_get_session (BonsaiVm *self)
-{
-  return self->session_ended ? NULL : self->session;
 }
 
 gboolean
@@ -555,6 +458,9 @@ bonsai_vm_get_property (GObject *object, guint id, GValue *value, GParamSpec *ps
     case PROP_CONSOLE_OPEN:
       g_value_set_boolean (value, self->console_open);
       break;
+    case PROP_SESSION:
+      g_value_set_object (value, bonsai_vm_get_session (self));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -624,6 +530,7 @@ bonsai_vm_class_init (BonsaiVmClass *klass)
     g_param_spec_enum ("state", NULL, NULL, BONSAI_TYPE_STATE, BONSAI_STATE_STOPPED, flags);
   properties[PROP_STATE_TEXT] = g_param_spec_string ("state-text", NULL, NULL, "", flags);
   properties[PROP_CONSOLE_OPEN] = g_param_spec_boolean ("console-open", NULL, NULL, FALSE, flags);
+  properties[PROP_SESSION] = g_param_spec_object ("session", NULL, NULL, BONSAI_TYPE_SESSION, flags);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 
   g_signal_new ("thumbnail-changed", BONSAI_TYPE_VM, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);

@@ -14,7 +14,9 @@ G_BEGIN_DECLS
  * BonsaiVm: one machine of the library, running or not.
  *
  * Properties, all read-only with notification: "uuid", "name", "path" (the bundle), "config" (VmConfig),
- * "state" (BonsaiState), "state-text" (why; never NULL, may be empty), "console-open".
+ * "state" (BonsaiState), "state-text" (why; never NULL, may be empty), "console-open", "session" (nullable).
+ * Of a machine that another process runs they change as of one that this process does; that it runs may be known
+ * before it can be talked to ("session").
  * Signals: "thumbnail-changed", at most twice a second and only while watched; "snapshots-changed", only
  * while they are watched (vm-snapshots.h). Threading: the main context that was thread-default when its
  * library was made.

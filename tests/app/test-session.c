@@ -461,6 +461,12 @@ test_guest (Fixture *fixture, gconstpointer data)
   g_assert_cmpstr (fixture->fake->log->str, ==, "ask exec {'command': <['/bin/ls', '-l']>}\n");
 
   g_string_truncate (fixture->fake->log, 0);
+  g_assert_null (ask (fixture, "info", NULL, &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED);
+  g_clear_error (&error);
+  g_assert_cmpstr (fixture->fake->log->str, ==, "ask info {}\n");
+
+  g_string_truncate (fixture->fake->log, 0);
   answer = ask (fixture, "freeze", g_variant_new_parsed ("{'timeout': <uint32 600>}"), &error);
   g_assert_no_error (error);
   g_assert_true (g_variant_lookup (answer, "count", "u", &count) && count == 2);

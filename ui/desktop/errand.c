@@ -199,6 +199,8 @@ is_unmet (BonsaiVm *vm)
 static void
 on_met (Task *task)
 {
+  if (is_unmet (task->vm))
+    return;
   g_signal_handler_disconnect (task->vm, task->waiting);
   perform (task);
 }
@@ -213,7 +215,7 @@ errand_run (BonsaiApplication *application, BonsaiVm *vm, Errand what)
   task->what = what;
   g_application_hold (G_APPLICATION (application));
   if (is_unmet (vm))
-    task->waiting = g_signal_connect_swapped (vm, "notify::state", G_CALLBACK (on_met), task);
+    task->waiting = g_signal_connect_swapped (vm, "notify", G_CALLBACK (on_met), task);
   else
     perform (task);
 }

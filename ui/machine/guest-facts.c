@@ -145,15 +145,6 @@ begin (BonsaiGuestFacts *self)
   ask (self);
 }
 
-/* A machine in another process is known to run before it can be talked to; its first picture says that it
- * can. */
-static void
-on_picture (BonsaiGuestFacts *self)
-{
-  if (self->again == 0 && may_ask (self))
-    begin (self);
-}
-
 static void
 on_parent (BonsaiGuestFacts *self)
 {
@@ -187,7 +178,7 @@ bonsai_guest_facts_set_vm (BonsaiGuestFacts *self, BonsaiVm *vm)
   show (self->system_row, "");
   show (self->addresses_row, "");
   g_signal_connect_swapped (vm, "notify::state", G_CALLBACK (begin), self);
-  g_signal_connect_swapped (vm, "thumbnail-changed", G_CALLBACK (on_picture), self);
+  g_signal_connect_swapped (vm, "notify::session", G_CALLBACK (begin), self);
   begin (self);
 }
 

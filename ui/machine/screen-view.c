@@ -106,7 +106,7 @@ bonsai_screen_view_vm_changed (BonsaiVmScreen *screen)
   g_object_unref (self->cancellable);
   self->cancellable = g_cancellable_new ();
   if (vm)
-    g_signal_connect_swapped (vm, "notify::state", G_CALLBACK (on_session), self);
+    g_signal_connect_swapped (vm, "notify::session", G_CALLBACK (on_session), self);
 }
 
 static void

@@ -9,7 +9,6 @@ struct _BonsaiSettingsPage {
   AdwBin parent;
   BonsaiVm *vm;        /* or NULL */
   GPtrArray *sections; /* of SettingsSection; empty until they are looked at */
-  bool watching, has_session;
 };
 
 G_DEFINE_FINAL_TYPE (BonsaiSettingsPage, bonsai_settings_page, ADW_TYPE_BIN)
@@ -71,28 +70,8 @@ fill (BonsaiSettingsPage *self)
 static void
 update (BonsaiSettingsPage *self)
 {
-  self->has_session = bonsai_vm_get_session (self->vm) != NULL;
   for (guint i = 0; i < self->sections->len; i++)
     settings_section_update (g_ptr_array_index (self->sections, i));
-}
-
-/* A machine in another process is known to run before it can be talked to; its first picture says that it
- * can. */
-static void
-on_picture (BonsaiSettingsPage *self)
-{
-  if (self->has_session != (bonsai_vm_get_session (self->vm) != NULL))
-    update (self);
-}
-
-static void
-update_watch (BonsaiSettingsPage *self)
-{
-  bool wanted = self->vm && gtk_widget_get_mapped (GTK_WIDGET (self));
-
-  if (wanted != self->watching)
-    bonsai_vm_watch (self->vm, wanted);
-  self->watching = wanted;
 }
 
 void
@@ -100,20 +79,14 @@ bonsai_settings_page_set_vm (BonsaiSettingsPage *self, BonsaiVm *vm)
 {
   clear (self);
   if (self->vm)
-    {
-      if (self->watching)
-        bonsai_vm_watch (self->vm, FALSE);
-      self->watching = false;
-      g_signal_handlers_disconnect_by_data (self->vm, self);
-    }
+    g_signal_handlers_disconnect_by_data (self->vm, self);
   g_set_object (&self->vm, vm);
   if (!vm)
     return;
-  g_signal_connect_swapped (vm, "thumbnail-changed", G_CALLBACK (on_picture), self);
   g_signal_connect_swapped (vm, "notify::config", G_CALLBACK (update), self);
   g_signal_connect_swapped (vm, "notify::state", G_CALLBACK (update), self);
+  g_signal_connect_swapped (vm, "notify::session", G_CALLBACK (update), self);
   fill (self);
-  update_watch (self);
 }
 
 static void
@@ -121,14 +94,6 @@ bonsai_settings_page_map (GtkWidget *widget)
 {
   GTK_WIDGET_CLASS (bonsai_settings_page_parent_class)->map (widget);
   fill (BONSAI_SETTINGS_PAGE (widget));
-  update_watch (BONSAI_SETTINGS_PAGE (widget));
-}
-
-static void
-bonsai_settings_page_unmap (GtkWidget *widget)
-{
-  GTK_WIDGET_CLASS (bonsai_settings_page_parent_class)->unmap (widget);
-  update_watch (BONSAI_SETTINGS_PAGE (widget));
 }
 
 static void
@@ -154,7 +119,6 @@ bonsai_settings_page_class_init (BonsaiSettingsPageClass *klass)
   G_OBJECT_CLASS (klass)->dispose = bonsai_settings_page_dispose;
   G_OBJECT_CLASS (klass)->finalize = bonsai_settings_page_finalize;
   GTK_WIDGET_CLASS (klass)->map = bonsai_settings_page_map;
-  GTK_WIDGET_CLASS (klass)->unmap = bonsai_settings_page_unmap;
 }
 
 static void

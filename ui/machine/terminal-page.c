@@ -38,7 +38,7 @@ struct _BonsaiTerminalPage {
   GCancellable *opening;  /* or NULL */
   guint ending;           /* a source, or 0 */
   bool shows_text;        /* it was connected, so there is something to read */
-  bool watching, choosing;
+  bool choosing;
 };
 
 G_DEFINE_FINAL_TYPE (BonsaiTerminalPage, bonsai_terminal_page, ADW_TYPE_BIN)
@@ -277,16 +277,6 @@ on_trouble_button (BonsaiTerminalPage *self)
 }
 
 static void
-update_watch (BonsaiTerminalPage *self)
-{
-  bool wanted = self->vm && gtk_widget_get_mapped (GTK_WIDGET (self));
-
-  if (wanted != self->watching)
-    bonsai_vm_watch (self->vm, wanted);
-  self->watching = wanted;
-}
-
-static void
 update_connection (BonsaiTerminalPage *self)
 {
   BonsaiSession *session = bonsai_vm_get_session (self->vm);
@@ -323,9 +313,6 @@ bonsai_terminal_page_set_vm (BonsaiTerminalPage *self, BonsaiVm *vm)
 {
   if (self->vm)
     {
-      if (self->watching)
-        bonsai_vm_watch (self->vm, FALSE);
-      self->watching = false;
       g_signal_handlers_disconnect_by_data (self->vm, self);
       disconnect (self);
       forget_text (self);
@@ -334,13 +321,10 @@ bonsai_terminal_page_set_vm (BonsaiTerminalPage *self, BonsaiVm *vm)
   g_set_object (&self->vm, vm);
   if (!vm)
     return;
-  /* A machine in another process is known to run before it can be talked to; its first picture says that it
-   * can. */
-  g_signal_connect_swapped (vm, "thumbnail-changed", G_CALLBACK (update_connection), self);
+  g_signal_connect_swapped (vm, "notify::session", G_CALLBACK (update), self);
   g_signal_connect_swapped (vm, "notify::state", G_CALLBACK (update), self);
   g_signal_connect_swapped (vm, "notify::config", G_CALLBACK (update), self);
   update (self);
-  update_watch (self);
 }
 
 /* --- the widget --- */
@@ -351,18 +335,10 @@ bonsai_terminal_page_map (GtkWidget *widget)
   BonsaiTerminalPage *self = BONSAI_TERMINAL_PAGE (widget);
 
   GTK_WIDGET_CLASS (bonsai_terminal_page_parent_class)->map (widget);
-  update_watch (self);
   if (self->vm)
     update (self);
   if (bonsai_terminal_view_is_attached (self->view))
     gtk_widget_grab_focus (GTK_WIDGET (self->view));
-}
-
-static void
-bonsai_terminal_page_unmap (GtkWidget *widget)
-{
-  GTK_WIDGET_CLASS (bonsai_terminal_page_parent_class)->unmap (widget);
-  update_watch (BONSAI_TERMINAL_PAGE (widget));
 }
 
 static void
@@ -382,7 +358,6 @@ bonsai_terminal_page_class_init (BonsaiTerminalPageClass *klass)
 
   G_OBJECT_CLASS (klass)->dispose = bonsai_terminal_page_dispose;
   widget_class->map = bonsai_terminal_page_map;
-  widget_class->unmap = bonsai_terminal_page_unmap;
   g_type_ensure (BONSAI_TYPE_TERMINAL_VIEW);
   gtk_widget_class_set_template_from_resource (widget_class, UI_RESOURCE "machine/terminal-page.ui");
   gtk_widget_class_bind_template_child (widget_class, BonsaiTerminalPage, view);
