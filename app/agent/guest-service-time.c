@@ -78,14 +78,32 @@ look_later (Clock *clock)
   g_source_attach (service->clock_timer, service->context);
 }
 
+/* An agent without an answer was busy, perhaps with just that: its clock is looked at later. One that went is told the
+ * time when it comes back. */
+static void
+go_on_after (Clock *clock, const GError *error)
+{
+  GuestService *service = clock->service;
+
+  if (g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED) || ++service->n_looks >= MAX_LOOKS)
+    return;
+  if (guest_agent_is_there (service->agent))
+    look_later (clock);
+  else
+    service->late = true;
+}
+
 static void
 was_commanded (GObject *source, GAsyncResult *result, gpointer data)
 {
   Clock *clock = data;
-  g_autoptr (GVariant) answer = guest_service_ask_finish (result, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GVariant) answer = guest_service_ask_finish (result, &error);
 
   if (is_of_now (clock) && answer != NULL)
     look (clock->service, true);
+  else if (is_of_now (clock))
+    go_on_after (clock, error);
   clock_free (clock);
 }
 
@@ -126,10 +144,13 @@ static void
 looked (GObject *source, GAsyncResult *result, gpointer data)
 {
   Clock *clock = data;
-  g_autoptr (JsonNode) node = guest_agent_call_finish (result, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (JsonNode) node = guest_agent_call_finish (result, &error);
   gint64 ns;
 
-  if (is_of_now (clock) && node != NULL && agent_read_count (node, &ns, NULL))
+  if (is_of_now (clock) && node == NULL)
+    go_on_after (clock, error);
+  else if (is_of_now (clock) && agent_read_count (node, &ns, NULL))
     judge (clock, ns / 1000, g_get_real_time ());
   clock_free (clock);
 }

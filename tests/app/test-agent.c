@@ -520,6 +520,23 @@ test_late_clock (void)
                          "guest-fsfreeze-thaw guest-set-time guest-get-time guest-set-time guest-get-time ");
 }
 
+/* One that has no sensible answer, or goes, before it was seen to be right is looked at once more, or told. */
+static void
+test_clock_unseen (void)
+{
+  g_autoptr (FakeAgent) fake = fake_agent_new ();
+
+  fake_agent_reply (fake, "{\"return\": 0}");
+  fake_agent_reply (fake, "{\"return\": {}}");
+  fake_agent_reply (fake, "what?");
+  reply_time (fake, -3 * G_TIME_SPAN_SECOND);
+  fake_agent_reply (fake, "{\"return\": {}}");
+  reply_time (fake, 0);
+  guest_service_catch_up (fake->service, true);
+  fake_agent_wait_heard (fake, "guest-fsfreeze-thaw guest-set-time guest-get-time guest-get-time guest-set-time "
+                               "guest-get-time ");
+}
+
 /* An agent that can't set it, as where there is no hwclock, can run what does. */
 static void
 test_clock_by_command (void)
@@ -580,6 +597,7 @@ main (int argc, char **argv)
   g_test_add_func ("/agent/shutdown", test_shutdown);
   g_test_add_func ("/agent/files", test_files);
   g_test_add_func ("/agent/late-clock", test_late_clock);
+  g_test_add_func ("/agent/clock-unseen", test_clock_unseen);
   g_test_add_func ("/agent/clock-by-command", test_clock_by_command);
   g_test_add_func ("/agent/set-time", test_set_time);
   return g_test_run ();
