@@ -211,11 +211,12 @@ vcpu_get_state (Vcpu *vcpu, VcpuState *state, GError **error)
   struct kvm_mp_state mp = { 0 };
   struct kvm_xcrs xcrs = { 0 };
 
-  /* First: it takes in an INIT or SIPI that is on its way. */
+  /* First: it takes in an INIT or SIPI that is on its way. Then the events: an exception that is about to be injected
+   * only now gets its address into CR2, or its cause into DR6. */
   if (!call (vcpu, KVM_GET_MP_STATE, &mp, "read the run state", error)
+      || !call (vcpu, KVM_GET_VCPU_EVENTS, &state->events, "read the pending events", error)
       || !call (vcpu, KVM_GET_REGS, &state->regs, "read the registers", error)
       || !call (vcpu, KVM_GET_SREGS2, &state->sregs, "read the system registers", error)
-      || !call (vcpu, KVM_GET_VCPU_EVENTS, &state->events, "read the pending events", error)
       || !call (vcpu, KVM_GET_DEBUGREGS, &state->debug, "read the debug registers", error)
       || !call (vcpu, KVM_GET_XCRS, &xcrs, "read the extended control registers", error)
       || !call (vcpu, get_xsave, state->xsave, "read the vector registers", error)
