@@ -6,8 +6,9 @@
 #include <string.h>
 
 static const Verb *const verbs[] = {
-  &verb_workspace_issue, &verb_workspace_list,    &verb_workspace_show,
-  &verb_workspace_renew, &verb_workspace_enforce,
+  &verb_workspace_issue,  &verb_workspace_list,   &verb_workspace_show,
+  &verb_workspace_renew,  &verb_workspace_revoke, &verb_workspace_offer,
+  &verb_workspace_offers, &verb_workspace_accept, &verb_workspace_enforce,
 };
 
 void
@@ -19,8 +20,8 @@ cli_expiry_clear (CliExpiry *options)
 }
 
 /* A day ends at its end, in local time. */
-static bool
-read_date (const char *text, Expiry *expiry, GError **error)
+bool
+cli_read_date (const char *text, Expiry *expiry, GError **error)
 {
   g_autoptr (GTimeZone) zone = g_time_zone_new_local ();
   g_autofree char *whole =
@@ -50,7 +51,7 @@ cli_read_expiry (const CliExpiry *options, Expiry *expiry, GError **error)
       return false;
     }
   if (options->expires != NULL)
-    return read_date (options->expires, expiry, error);
+    return cli_read_date (options->expires, expiry, error);
   *expiry = (Expiry){ EXPIRY_NEVER, 0 };
   if (span == NULL)
     return true;

@@ -120,7 +120,8 @@ static bool
 describe (Clone *clone, GError **error)
 {
   VmConfig *config = vm_config_copy (clone->from);
-  g_autofree char *uuid = g_uuid_string_random ();
+  g_autofree char *uuid =
+    clone->how->uuid != NULL ? g_strdup (clone->how->uuid) : g_uuid_string_random ();
 
   clone->config = config;
   vm_config_set (&config->uuid, uuid);
@@ -238,7 +239,10 @@ fill (const char *folder, void *data, GError **error)
     }
   if (clone->how->borrows && !say_lost (folder, error))
     return false;
-  return clone->nvram == NULL || snapshot_copy_file (clone->nvram, nvram, error);
+  if (clone->nvram != NULL && !snapshot_copy_file (clone->nvram, nvram, error))
+    return false;
+  return clone->how->complete == NULL
+         || clone->how->complete (folder, clone->config, clone->how->complete_data, error);
 }
 
 /* --- the record --- */

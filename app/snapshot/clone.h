@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "app/bundle/vm-config.h"
 #include "devices/image/jobs/jobs.h"
 
 #include <stdbool.h>
@@ -22,6 +23,10 @@ typedef struct {
   bool borrows; /* instant, but with memory that is lent to its start (vmm/machine/machine-loan.h), so that the
                    snapshot needs none. Any other start boots it, as after a power failure */
   const char *hook;    /* (nullable): of an instant one: what its guest's shell is to run (clone-hook.h) */
+  const char *uuid;    /* (nullable): the new machine's: NULL: a random one */
+  /* (nullable): is given the machine's coming folder, with all that is in it, before it appears. */
+  bool (*complete) (const char *folder, VmConfig *config, void *data, GError **error);
+  void *complete_data;
   const ImageJob *job; /* (nullable) */
 } CloneHow;
 

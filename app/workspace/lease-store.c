@@ -67,9 +67,8 @@ lease_store_lock (const LeasePlace *place, GError **error)
 
 /* --- reading --- */
 
-/* (transfer full) */
-static char *
-read_file (const char *path, gsize *length, GError **error)
+char *
+lease_store_read_file (const char *path, gsize *length, GError **error)
 {
   struct stat st;
   char *text;
@@ -92,7 +91,7 @@ read_terms (const LeasePlace *place, LeaseFiles *files, GError **error)
 {
   g_autofree char *path = in_bundle (place, "terms.json");
   gsize length = 0;
-  g_autofree char *text = read_file (path, &length, error);
+  g_autofree char *text = lease_store_read_file (path, &length, error);
 
   files->terms = text != NULL ? terms_read (text, length, path, error) : NULL;
   if (files->terms == NULL)
@@ -122,7 +121,7 @@ read_renewals (const LeasePlace *place, LeaseFiles *files, GError **error)
 
       if (!g_file_test (path, G_FILE_TEST_EXISTS))
         return true;
-      text = read_file (path, &length, error);
+      text = lease_store_read_file (path, &length, error);
       renewal = text != NULL ? renewal_read (text, length, path, files->terms, follows, number, error) : NULL;
       if (renewal == NULL)
         return false;
@@ -137,7 +136,7 @@ static bool
 read_copy (const char *path, const KeyBytes key, LeaseRecord *record, GError **error)
 {
   gsize length = 0;
-  g_autofree char *text = read_file (path, &length, error);
+  g_autofree char *text = lease_store_read_file (path, &length, error);
 
   return text != NULL && lease_record_read (text, length, path, key, record, error);
 }
@@ -197,6 +196,15 @@ lease_files_clear (LeaseFiles *files)
   g_clear_error (&files->damage);
 }
 
+const char *
+lease_files_latest (const LeaseFiles *files)
+{
+  const GPtrArray *renewals = files->renewals;
+
+  return renewals->len > 0 ? ((Renewal *)g_ptr_array_index (renewals, renewals->len - 1))->digest
+                           : files->terms->digest;
+}
+
 /* --- writing --- */
 
 static bool
@@ -227,11 +235,18 @@ lease_store_write (const LeasePlace *place, LeaseRecord *record, GError **error)
 }
 
 bool
+lease_store_add_terms (const LeasePlace *place, const char *text, GError **error)
+{
+  g_autofree char *folder = in_bundle (place, NULL), *path = in_bundle (place, "terms.json");
+
+  return make_folder (folder, error) && bundle_replace_file (path, text, strlen (text), error);
+}
+
+bool
 lease_store_begin (const LeasePlace *place, const Terms *terms, const char *text, const HostTime *host,
                    GError **error)
 {
-  g_autofree char *here = in_bundle (place, NULL), *there = in_ledger (place, NULL);
-  g_autofree char *path = in_bundle (place, "terms.json");
+  g_autofree char *there = in_ledger (place, NULL);
   g_autofree char *key_path = key_file_path (place->data, "lease");
   LeaseRecord record = lease_begin (terms, host);
 
@@ -241,9 +256,8 @@ lease_store_begin (const LeasePlace *place, const Terms *terms, const char *text
                    "The machine is a workspace already; its issuer can renew it (bonsai workspace renew)");
       return false;
     }
-  return key_file_make (key_path, error) && make_folder (there, error) && make_folder (here, error)
-         && bundle_replace_file (path, text, strlen (text), error)
-         && lease_store_write (place, &record, error);
+  return key_file_make (key_path, error) && make_folder (there, error)
+         && lease_store_add_terms (place, text, error) && lease_store_write (place, &record, error);
 }
 
 bool

@@ -31,6 +31,9 @@ typedef struct {
   GError *damage; /* (nullable): why the record can't be used: it is zeroed then */
 } LeaseFiles;
 
+/* A text of at most 256 KiB. (transfer full), or NULL with @error set. */
+char *lease_store_read_file (const char *path, gsize *length, GError **error);
+
 /* Whether the machine is a workspace, or was one. */
 bool lease_store_exists (const LeasePlace *place);
 
@@ -46,8 +49,14 @@ bool lease_store_begin (const LeasePlace *place, const Terms *terms, const char 
 bool lease_store_read (const LeasePlace *place, LeaseFiles *files, GError **error);
 void lease_files_clear (LeaseFiles *files);
 
+/* Digest of what the next renewal has to follow. (transfer none) */
+const char *lease_files_latest (const LeaseFiles *files);
+
 /* Gives it the next number. */
 bool lease_store_write (const LeasePlace *place, LeaseRecord *record, GError **error);
+
+/* Only the terms, durably: of a workspace whose record is somewhere else. */
+bool lease_store_add_terms (const LeasePlace *place, const char *text, GError **error);
 
 /* One more renewal, which renewal_read took for that; durably. */
 bool lease_store_add_renewal (const LeasePlace *place, const Renewal *renewal, const char *text,

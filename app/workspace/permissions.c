@@ -204,6 +204,22 @@ permissions_check_config (const Permissions *permissions, const VmConfig *config
   return false;
 }
 
+void
+permissions_fit_config (const Permissions *permissions, VmConfig *config)
+{
+  const char *const *networks = (const char *const *)permissions->networks;
+
+  if (!clipboard_fits (config->agents.clipboard, permissions->clipboard))
+    config->agents.clipboard = permissions->clipboard;
+  for (guint i = 0; networks != NULL && networks[0] != NULL && i < config->nics->len; i++)
+    {
+      VmNic *nic = g_ptr_array_index (config->nics, i);
+
+      if (!g_strv_contains (networks, nic->network))
+        vm_config_set (&nic->network, networks[0]);
+    }
+}
+
 bool
 permissions_check_time (const Permissions *permissions, GDateTime *now, GError **error)
 {

@@ -34,6 +34,9 @@ JsonObject *permissions_write (const Permissions *permissions);
  * encrypted is the caller's to look at. */
 bool permissions_check_config (const Permissions *permissions, const VmConfig *config, GError **error);
 
+/* Describes a machine that is being made as it may be: the clipboard no wider, networks that are allowed. */
+void permissions_fit_config (const Permissions *permissions, VmConfig *config);
+
 /* Refuses times of the week at which it may not be used. @now: local time. */
 bool permissions_check_time (const Permissions *permissions, GDateTime *now, GError **error);
 

@@ -8,8 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static bool
-read_issuer (const char *data, KeyBytes key, bool make, GError **error)
+bool
+workspace_read_issuer (const char *data, KeyBytes key, bool make, GError **error)
 {
   g_autofree char *path = key_file_path (data, "issuer");
 
@@ -20,7 +20,7 @@ char *
 workspace_issuer (const char *data, GError **error)
 {
   KeyBytes key;
-  char *text = read_issuer (data, key, true, error) ? seal_public_key (key) : NULL;
+  char *text = workspace_read_issuer (data, key, true, error) ? seal_public_key (key) : NULL;
 
   explicit_bzero (key, sizeof key);
   return text;
@@ -28,9 +28,8 @@ workspace_issuer (const char *data, GError **error)
 
 /* --- issuing --- */
 
-/* A promise that this version can't keep is not made. */
-static bool
-check_kept (const Terms *terms, GError **error)
+bool
+workspace_check_kept (const Terms *terms, GError **error)
 {
   const char *lacking = terms->afterwards == AFTERWARDS_DESTROY && !terms->permissions.encryption
                           ? "destroy what isn't encrypted"
@@ -51,7 +50,7 @@ issue (const LeasePlace *place, Terms *terms, GError **error)
   HostTime host;
   KeyBytes key;
 
-  if (!read_issuer (place->data, key, true, error))
+  if (!workspace_read_issuer (place->data, key, true, error))
     return false;
   text = terms_sign (terms, key, error);
   explicit_bzero (key, sizeof key);
@@ -68,7 +67,7 @@ workspace_issue (const LeasePlace *place, Terms *terms, GError **error)
   bool done;
   int held;
 
-  if (!check_kept (terms, error))
+  if (!workspace_check_kept (terms, error))
     return false;
   held = lease_store_lock (place, error);
   done = held >= 0 && issue (place, terms, error);
@@ -83,19 +82,21 @@ workspace_issue (const LeasePlace *place, Terms *terms, GError **error)
 static char *
 sign (const LeasePlace *place, const LeaseFiles *files, Renewal *renewal, GError **error)
 {
+  g_autoptr (GError) unreadable = NULL;
+  bool has_key;
   g_autofree char *public = NULL, *text = NULL;
   KeyBytes key;
 
-  if (read_issuer (place->data, key, false, error))
-    {
-      public = seal_public_key (key);
-      if (g_str_equal (public, files->terms->issuer))
-        text = renewal_sign (renewal, key, error);
-      else
-        g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
-                     "Only its issuer can renew this workspace, and that is %s, not you (%s)",
-                     files->terms->issuer, public);
-    }
+  has_key = workspace_read_issuer (place->data, key, false, &unreadable);
+  public = has_key ? seal_public_key (key) : g_strdup ("without a key");
+  if (has_key && g_str_equal (public, files->terms->issuer))
+    text = renewal_sign (renewal, key, error);
+  else if (has_key || g_error_matches (unreadable, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND))
+    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+                 "Only its issuer can renew this workspace, and that is %s, not you (%s)",
+                 files->terms->issuer, public);
+  else
+    g_propagate_error (error, g_steal_pointer (&unreadable));
   explicit_bzero (key, sizeof key);
   return g_steal_pointer (&text);
 }
@@ -120,39 +121,52 @@ mend (LeaseFiles *files, const Renewal *renewal, const HostTime *host, GError **
   return false;
 }
 
-static bool
-renew (const LeasePlace *place, const Expiry *expiry, bool mends, GError **error)
+char *
+workspace_sign_next (const LeasePlace *place, const LeaseFiles *files, const Expiry *expiry, bool mends,
+                     const HostTime *host, Renewal **renewal, GError **error)
 {
-  g_auto (LeaseFiles) files = { 0 };
-  g_autoptr (Renewal) renewal = g_new0 (Renewal, 1);
-  g_autofree char *text = NULL;
-  const Renewal *last;
-  HostTime host;
+  *renewal = g_new0 (Renewal, 1);
+  **renewal = (Renewal){ .number = files->renewals->len + 1,
+                         .follows = g_strdup (lease_files_latest (files)),
+                         .issued = host->wall,
+                         .expiry = *expiry,
+                         .mends = mends };
+  return sign (place, files, *renewal, error);
+}
 
-  host_time_read (place->bundle, &host, NULL);
-  if (!lease_store_read (place, &files, error))
+bool
+workspace_add_renewal (const LeasePlace *place, LeaseFiles *files, Renewal **renewal, const char *text,
+                       const HostTime *host, GError **error)
+{
+  if (!mend (files, *renewal, host, error))
     return false;
-  last = files.renewals->len > 0 ? g_ptr_array_index (files.renewals, files.renewals->len - 1) : NULL;
-  *renewal = (Renewal){ .number = files.renewals->len + 1,
-                        .follows = g_strdup (last != NULL ? last->digest : files.terms->digest),
-                        .issued = host.wall,
-                        .expiry = *expiry,
-                        .mends = mends };
-  text = sign (place, &files, renewal, error);
-  if (text == NULL || !mend (&files, renewal, &host, error))
-    return false;
-  if (files.record.stage >= LEASE_DESTROYING)
+  if (files->record.stage >= LEASE_DESTROYING)
     {
       g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
                    "It is too late: this workspace has been destroyed; issue another one");
       return false;
     }
-  if (!lease_store_log (place, &host, mends ? "renewed and mended" : "renewed", error)
-      || !lease_store_add_renewal (place, renewal, text, error))
+  if (!lease_store_log (place, host, (*renewal)->mends ? "renewed and mended" : "renewed", error)
+      || !lease_store_add_renewal (place, *renewal, text, error))
     return false;
-  g_ptr_array_add (files.renewals, g_steal_pointer (&renewal));
-  workspace_settle (&files, &host);
-  return lease_store_write (place, &files.record, error);
+  g_ptr_array_add (files->renewals, g_steal_pointer (renewal));
+  workspace_settle (files, host);
+  return lease_store_write (place, &files->record, error);
+}
+
+static bool
+renew (const LeasePlace *place, const Expiry *expiry, bool mends, GError **error)
+{
+  g_auto (LeaseFiles) files = { 0 };
+  g_autoptr (Renewal) renewal = NULL;
+  g_autofree char *text = NULL;
+  HostTime host;
+
+  host_time_read (place->bundle, &host, NULL);
+  if (!lease_store_read (place, &files, error))
+    return false;
+  text = workspace_sign_next (place, &files, expiry, mends, &host, &renewal, error);
+  return text != NULL && workspace_add_renewal (place, &files, &renewal, text, &host, error);
 }
 
 bool

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/workspace/lease-store.h"
+#include "app/workspace/offer.h"
 
 G_BEGIN_DECLS
 
@@ -39,6 +40,33 @@ bool workspace_issue (const LeasePlace *place, Terms *terms, GError **error);
 
 /* By the user who issued it. @mends: also if its record is lost, or its clock ran ahead. */
 bool workspace_renew (const LeasePlace *place, const Expiry *expiry, bool mends, GError **error);
+
+/* --- workspaces elsewhere --- */
+
+/* Signs @offer, whose terms are for a machine with a new UUID, and keeps what renewals of it need. The
+ * offer's text, or NULL with @error set. (transfer full) */
+char *workspace_offer (const char *data, Offer *offer, GError **error);
+
+/* What the issuer keeps of one that was offered; @folder: (out) (transfer full): "bundle" of the place. In it
+ * is the offer as "offer.json". */
+LeasePlace workspace_issued_place (const char *data, const char *uuid, char **folder);
+
+/* The next renewal of one that was offered, as a text for its user. BONSAI_ERROR_NOT_FOUND: it wasn't.
+ * (transfer full) */
+char *workspace_renew_issued (const char *data, const char *uuid, const Expiry *expiry, bool mends,
+                              GError **error);
+
+/* Refuses an offer that was accepted here before (BONSAI_ERROR_EXISTS), or whose time is over. */
+bool workspace_check_offer (const char *data, const Offer *offer, GError **error);
+
+/* Puts the offer's terms on their machine, before that is there for anybody: place->bundle is its coming
+ * folder. */
+bool workspace_accept (const LeasePlace *place, const Offer *offer, GError **error);
+
+/* Adds a renewal that came as a file; any bytes. BONSAI_ERROR_NOT_FOUND: the machine is no workspace;
+ * BONSAI_ERROR_REFUSED: it isn't the one that comes next there. */
+bool workspace_accept_renewal (const LeasePlace *place, const char *text, gsize length, const char *file,
+                               GError **error);
 
 /* --- what uses it --- */
 

@@ -2,6 +2,7 @@
 /* Terms of workspaces, what proves them, and the profiles that they are made from. */
 #include "app/base/error.h"
 #include "app/workspace/canonical-json.h"
+#include "app/workspace/offer.h"
 #include "app/workspace/profile.h"
 #include "app/workspace/seal.h"
 #include "tests/app/scratch.h"
@@ -259,6 +260,43 @@ test_renewals (void)
   g_free (two.digest);
 }
 
+/* Each byte of an offer counts; so do terms that another issuer signed. */
+static void
+test_offers (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (Offer) offer = g_new0 (Offer, 1), read = NULL;
+  g_autofree char *text = NULL, *forged = NULL;
+  gsize length;
+
+  offer->terms = make_terms ();
+  offer->text = terms_sign (offer->terms, secret, &error);
+  offer->name = g_strdup ("Änne's");
+  offer->snapshot = g_strdup ("abcdefghij");
+  offer->until = 5000000;
+  text = offer_sign (offer, secret, &error);
+  g_assert_no_error (error);
+  length = strlen (text);
+  g_assert_true (offer_is_one (text, length) && !offer_is_one (offer->text, strlen (offer->text)));
+  read = offer_read (text, length, "x", &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (read->name, ==, "Änne's");
+  g_assert_cmpstr (read->snapshot, ==, "abcdefghij");
+  g_assert_cmpstr (read->text, ==, offer->text);
+  g_assert_cmpint (read->until, ==, 5000000);
+  for (gsize i = 0; i < length; i++)
+    {
+      g_autofree char *changed = g_strdup (text);
+
+      changed[i] ^= 1;
+      g_assert_null (offer_read (changed, length, "x", NULL));
+      g_assert_null (offer_read (text, i, "x", NULL));
+    }
+  forged = offer_sign (offer, other_secret, &error);
+  g_assert_null (offer_read (forged, strlen (forged), "x", &error));
+  g_assert_nonnull (strstr (error->message, "another issuer"));
+}
+
 static void
 test_seal (void)
 {
@@ -398,6 +436,7 @@ main (int argc, char **argv)
   g_test_add_func ("/terms/changed", test_changed_terms);
   g_test_add_func ("/terms/strange", test_strange_terms);
   g_test_add_func ("/terms/renewals", test_renewals);
+  g_test_add_func ("/terms/offers", test_offers);
   g_test_add_func ("/terms/seal", test_seal);
   g_test_add_func ("/terms/profiles", test_profiles);
   g_test_add_func ("/terms/machine", test_machine);

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 BONSAI = os.path.abspath(sys.argv[1])
 INVADERS = "/boot/invaders.exec"
@@ -120,7 +121,7 @@ def test_ways_out():
     assert "pictures" in bonsai("screenshot", "Kept", scratch + "/picture.png", status=4)
     assert not os.path.exists(scratch + "/picture.png")
     bonsai("stop", "Kept")
-    bonsai("disk", "attach", "Kept", out)
+    wait_for("let go of", lambda: subprocess.run([BONSAI, "disk", "attach", "Kept", out], capture_output=True).returncode == 0)
     assert "host's files" in bonsai("start", "Kept", "--headless", status=4)
 
 
@@ -146,6 +147,82 @@ def test_life():
         assert word in log, log
 
 
+class Elsewhere:
+    """Another person's machine: a library, keys and state of their own."""
+
+    NAMES = {"BONSAI_LIBRARY": "library", "XDG_DATA_HOME": "data", "XDG_STATE_HOME": "state"}
+
+    def __init__(self, name):
+        self.folder = f"{scratch}/{name}"
+
+    def __enter__(self):
+        self.before = {name: os.environ[name] for name in self.NAMES}
+        os.environ.update({name: f"{self.folder}/{folder}" for name, folder in self.NAMES.items()})
+
+    def __exit__(self, *_):
+        os.environ.update(self.before)
+
+
+def change(path):
+    with open(path, "r+") as file:
+        text = file.read().replace('"subject":"anna"', '"subject":"otto"')
+        file.seek(0)
+        file.write(text)
+
+
+def test_offers():
+    """An offer is accepted elsewhere, once, and renewed and revoked by files; changed ones are refused"""
+    bonsai("create", "Base", "--memory", "64M", "--kernel", INVADERS, "--disk", "1M")
+    offer, first, second = (f"{scratch}/{name}" for name in ("office.bonsai-offer", "first", "second"))
+    terms = ("--for", "anna", "--profile", "corporate", "--after-start", "30d")
+    assert "template" in bonsai("workspace", "offer", "Base", *terms, "--out", offer, status=4)
+    bonsai("template", "make", "Base")
+    with open(scratch + "/config/bonsai/profiles/plain.json", "w") as file:
+        file.write('{ "bonsai-profile" : 1, "permissions" : { "clipboard" : "off", "networks" : [ "none" ] } }')
+    terms = ("--for", "anna", "--profile", "plain", "--after-start", "30d", "--name", "Office")
+    offered = json.loads(bonsai("workspace", "offer", "Base", *terms, "--out", offer, "--json"))
+    late = scratch + "/late"
+    bonsai("workspace", "offer", "Base", *terms, "--until", "2020-01-01", "--out", late)
+    assert {one["workspace"] for one in json.loads(bonsai("workspace", "offers", "--json"))} >= {offered["workspace"]}
+    changed = scratch + "/changed"
+    shutil.copy(offer, changed)
+    change(changed)
+    with Elsewhere("anna"):
+        assert "as it was signed" in bonsai("workspace", "accept", changed, status=4)
+        assert "until" in bonsai("workspace", "accept", late, status=4)
+        assert "not by" in bonsai("workspace", "accept", offer, "--issuer", "ed25519:x", status=4)
+        assert "--template" in bonsai("workspace", "accept", offer, status=4)
+        accepted = json.loads(bonsai("workspace", "accept", offer, "--template", scratch + "/library/base.bonsai", "--json",
+                                     "--issuer", offered["issuer"]))
+        assert accepted["workspace"] == offered["workspace"], accepted
+        assert "accepted before" in bonsai("workspace", "accept", offer, status=4)
+        shown = show("Office")
+        assert shown["for"] == "anna" and shown["state"] == "not-started" and shown["template-version"] == 1, shown
+        bonsai("start", "Office", "--headless")
+        bonsai("stop", "Office")
+        assert "Only its issuer" in bonsai("workspace", "renew", "Office", "--never", status=4)
+    assert "no offer" in bonsai("workspace", "renew", "Nobody", "--never", "--out", first, status=4)
+    bonsai("workspace", "renew", offered["workspace"], "--after-start", "60d", "--out", first)
+    bonsai("workspace", "revoke", offered["workspace"], "--out", second)
+    shutil.copy(first, changed)
+    with open(changed, "r+") as file:
+        text = file.read().replace('"at":5184000', '"at":9999999')
+        file.seek(0)
+        file.write(text)
+    with Elsewhere("anna"):
+        assert "next renewal" in bonsai("workspace", "accept", changed, status=4)
+        assert "next renewal" in bonsai("workspace", "accept", second, status=4)
+        bonsai("workspace", "accept", first)
+        assert show("Office")["remaining"] > 59 * 86400
+        assert "next renewal" in bonsai("workspace", "accept", first, status=4)
+        bonsai("workspace", "accept", second)
+        assert "is over" in bonsai("start", "Office", "--headless", status=4)
+    create("Mine")
+    bonsai("workspace", "issue", "Mine", "--never")
+    bonsai("workspace", "revoke", "Mine")
+    assert "is over" in bonsai("start", "Mine", "--headless", status=4)
+
+
 def test_locked():
     """A lost record locks; its issuer mends that"""
     create("Locked")
@@ -166,7 +243,7 @@ def test_locked():
 
 
 def main():
-    tests = [test_terms, test_own_profile, test_ways_out, test_life, test_locked]
+    tests = [test_terms, test_own_profile, test_ways_out, test_life, test_offers, test_locked]
     failed = False
     print(f"1..{len(tests)}")
     for number, test in enumerate(tests, 1):
@@ -176,7 +253,8 @@ def main():
         except Exception as error:
             failed = True
             print(f"not ok {number} - {test.__doc__}", flush=True)
-            print("#", str(error or repr(error)).replace("\n", "\n# "), flush=True)
+            line = traceback.extract_tb(error.__traceback__)[-1]
+            print(f"# {line.line}:", str(error or repr(error)).replace("\n", "\n# "), flush=True)
     for one in json.loads(bonsai("list", "--json")):
         if one["state"] == "running":
             subprocess.run([BONSAI, "stop", one["name"]], check=False)

@@ -5,6 +5,7 @@
 
 #include "app/workspace/canonical-json.h"
 #include "app/workspace/lease-record.h"
+#include "app/workspace/offer.h"
 #include "app/workspace/seal.h"
 #include "app/workspace/terms.h"
 
@@ -59,10 +60,11 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
   g_autofree char *issuer = seal_public_key (secret);
   Terms of = { .issuer = issuer };
   g_autoptr (Renewal) renewal = renewal_read (bytes, size, "renewal-1.json", &of, "", 1, NULL);
+  g_autoptr (Offer) offer = offer_read (bytes, size, "x", NULL);
   LeaseRecord record;
 
   g_assert_true ((terms != NULL) == (error == NULL));
-  g_assert_null (renewal);
+  g_assert_true (renewal == NULL && offer == NULL);
   g_assert_false (lease_record_read (bytes, size, "lease.json", secret, &record, NULL));
   read_signed (bytes, size);
   return 0;
