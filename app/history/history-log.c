@@ -10,6 +10,7 @@ struct HistoryLog {
   bool begun; /* there is a look to compare with */
   gint64 last_time;
   Counters last;
+  HistoryRow last_row;
 
   GMutex writing; /* taken before @lock */
   GMutex lock;
@@ -92,7 +93,15 @@ history_log_note (HistoryLog *log, gint64 time, const Counters *counters, const 
   log->begun = true;
   log->last_time = time;
   log->last = *counters;
+  log->last_row = row;
   add_rows (log, log->rows->len, &row, 1);
+}
+
+bool
+history_log_last (const HistoryLog *log, HistoryRow *row)
+{
+  *row = log->last_row;
+  return log->begun && !isnan (row->values[HISTORY_CPU]);
 }
 
 guint

@@ -29,6 +29,9 @@ void history_log_free (HistoryLog *log);
  * the one before say nothing. Rows that can't be written stay, for an hour. */
 void history_log_note (HistoryLog *log, gint64 time, const Counters *counters, const HistoryMemory *memory);
 
+/* The row that was noted last. @row: (out). False if none says anything. The thread of history_log_note. */
+bool history_log_last (const HistoryLog *log, HistoryRow *row);
+
 /* How many rows wait. */
 guint history_log_n_waiting (HistoryLog *log);
 

@@ -14,6 +14,8 @@ typedef struct {
   HistoryLog *log;
   HistoryMemory memory;
   bool asking, writing, complained;
+  RecorderFunc listener; /* or NULL */
+  void *listener_data;
 } Subject;
 
 struct Recorder {
@@ -100,7 +102,11 @@ write_if_due (Subject *subject)
 static void
 note (Subject *subject, const Counters *counters)
 {
+  HistoryRow row;
+
   history_log_note (subject->log, g_get_real_time () / G_USEC_PER_SEC, counters, &subject->memory);
+  if (subject->listener != NULL && history_log_last (subject->log, &row))
+    subject->listener (&row, subject->listener_data);
   write_if_due (subject);
 }
 
@@ -240,12 +246,24 @@ recorder_add (Recorder *recorder, BonsaiSession *session)
 }
 
 void
+recorder_listen (Recorder *recorder, BonsaiSession *session, RecorderFunc func, void *data)
+{
+  Subject *subject = find (recorder, session);
+
+  if (subject == NULL)
+    return;
+  subject->listener = func;
+  subject->listener_data = data;
+}
+
+void
 recorder_remove (Recorder *recorder, BonsaiSession *session)
 {
   Subject *subject = find (recorder, session);
 
   if (subject == NULL)
     return;
+  subject->listener = NULL;
   write_now (subject);
   g_ptr_array_remove (recorder->machines, subject);
   if (recorder->machines->len > 0)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "app/history/history-file.h"
 #include "app/session/session.h"
 
 G_BEGIN_DECLS
@@ -20,6 +21,10 @@ void recorder_unref (Recorder *recorder);
 
 /* @session runs, hosted here. */
 void recorder_add (Recorder *recorder, BonsaiSession *session);
+
+/* Says each time what was noted of @session, which is there; NULL: no more. */
+typedef void (*RecorderFunc) (const HistoryRow *row, void *data);
+void recorder_listen (Recorder *recorder, BonsaiSession *session, RecorderFunc func, void *data);
 
 /* It has ended, or is let go of: what was not written yet is now, before this returns. Ignored if it is not
  * there. */

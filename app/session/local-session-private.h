@@ -57,6 +57,7 @@ struct _LocalSession {
   GQueue settling;          /* of GTask: who waits for the end of @snapshot */
   bool suspended;          /* to disk: it is about to end */
   int unmoved; /* atomic: it stands where it went back to, and vm.json's "resume" says so, until it moves */
+  double own_cap, others_cap; /* shares of its processors' time that it may have, by its policy and by other machines' */
   bool restarted;          /* it ends as its guest reset it */
   bool had_window;         /* ... when it ended */
   SnapshotClock *clock;
@@ -117,6 +118,11 @@ void local_session_set_link (BonsaiSession *session, const char *nic, bool up, G
 /* local-session-memory.c */
 void local_session_get_memory (BonsaiSession *session, GTask *task);
 void local_session_set_memory (BonsaiSession *session, uint64_t size, GTask *task);
+
+/* local-session-cap.c: others want it to have no more than that; 1: they don't care. */
+void local_session_set_cap (BonsaiSession *session, double share);
+/* Another Pc has taken the place of the one before, or is the first. */
+void local_session_apply_cap (LocalSession *self);
 
 /* local-session-counters.c */
 void local_session_get_counters (BonsaiSession *session, GTask *task);

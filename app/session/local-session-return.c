@@ -177,6 +177,7 @@ exchanged (SnapshotWork *work, GError *error)
   show_new_machine (self);
   if (work->paused)
     {
+  local_session_apply_cap (self);
       local_session_set_state (self, BONSAI_STATE_PAUSED, BONSAI_REASON_USER, NULL);
       snapshot_clock_kept (self->clock);
       finish (work, NULL);

@@ -396,6 +396,7 @@ built (GObject *source, GAsyncResult *result, gpointer data)
   self->guest_is_late = self->resume != NULL || self->borrowed >= 0;
   snapshot_clock_set_last (self->clock, self->last_scheduled);
   local_session_open_agent (self);
+  local_session_apply_cap (self);
   machine_run (pc_machine (self->pc));
   local_session_resume_disk_work (self);
 }
@@ -505,6 +506,7 @@ local_session_iface_init (BonsaiSessionInterface *iface)
   iface->detach_disk = local_session_detach_disk;
   iface->ask_guest = local_session_ask_guest;
   iface->get_memory = local_session_get_memory;
+  iface->set_cap = local_session_set_cap;
   iface->get_counters = local_session_get_counters;
   iface->set_memory = local_session_set_memory;
   iface->change_snapshots = local_session_change_snapshots;
@@ -632,6 +634,7 @@ local_session_init (LocalSession *self)
   self->disk_work = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_object_unref);
   self->state = BONSAI_STATE_STARTING;
   self->borrowed = -1;
+  self->own_cap = self->others_cap = 1;
   self->relay = relay_new (G_OBJECT (self));
   self->waiters = session_waiters_new (shutdown_timed_out, self);
   self->clock = snapshot_clock_new (on_snapshot_due, self);

@@ -29,6 +29,9 @@ void local_session_forbid_pictures (LocalSession *session);
 /* From now on snapshots are taken by that while it runs. */
 void local_session_set_schedule (LocalSession *session, const VmSchedule *schedule);
 
+/* How much of its processors' time it gets by its own policy, over 0 to 1; 1 unless this is said. */
+void local_session_set_own_cap (LocalSession *session, double share);
+
 /* Builds the machine and lets it run. Once. */
 void local_session_start_async (LocalSession *session, GCancellable *cancellable,
                                 GAsyncReadyCallback callback, gpointer data);

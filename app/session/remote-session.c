@@ -383,6 +383,12 @@ remote_session_watch (BonsaiSession *session, bool active)
 }
 
 static void
+remote_session_set_cap (BonsaiSession *session, double share)
+{
+  remote_session_call_and_forget (REMOTE_SESSION (session), "SetCap", g_variant_new ("(d)", share));
+}
+
+static void
 open_serial_done (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GTask) task = data;
@@ -496,6 +502,7 @@ remote_session_iface_init (BonsaiSessionInterface *iface)
   iface->input = remote_session_input;
   iface->grab = remote_session_grab;
   iface->watch = remote_session_watch;
+  iface->set_cap = remote_session_set_cap;
   iface->change_medium = remote_session_change_medium;
   iface->change_disk = remote_session_change_disk;
   iface->show_console = remote_session_show_console;

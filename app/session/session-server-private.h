@@ -14,6 +14,7 @@ struct SessionServer {
   GDBusServer *server;
   char *socket;
   GHashTable *connections; /* GDBusConnection → how often it watches (unsigned) */
+  GHashTable *caps;        /* GDBusConnection → share that it lets the machine have (thousandths) */
 };
 
 /* What the answer to a method needs that answers later; the server may be gone by then. */
@@ -37,7 +38,11 @@ typedef struct {
 void session_server_connect (SessionServer *server, const SessionMethod *methods, unsigned n_methods);
 
 /* Connect a subject's methods, and forward the session's signals about it. Each is called once. */
+void session_server_connect_cap (SessionServer *server);
 void session_server_connect_disks (SessionServer *server);
 void session_server_connect_machine (SessionServer *server);
 void session_server_connect_screen (SessionServer *server);
 void session_server_connect_snapshots (SessionServer *server);
+
+/* session-server-cap.c: whoever said what the machine gets has gone. */
+void session_server_drop_cap (SessionServer *server, GDBusConnection *connection);

@@ -74,6 +74,7 @@ on_connection_closed (GDBusConnection *connection, gboolean by_peer, GError *err
   SessionServer *server = data;
 
   stop_watching_for (server, connection);
+  session_server_drop_cap (server, connection);
   g_signal_handlers_disconnect_by_data (connection, server);
   g_dbus_interface_skeleton_unexport_from_connection (G_DBUS_INTERFACE_SKELETON (server->skeleton),
                                                       connection);
@@ -153,6 +154,7 @@ session_server_new (BonsaiSession *session, GError **error)
                 bonsai_session_get_name (session), "pid", bonsai_session_get_pid (session), NULL);
   update_properties (server);
   session_server_connect_machine (server);
+  session_server_connect_cap (server);
   session_server_connect_disks (server);
   session_server_connect_screen (server);
   session_server_connect_snapshots (server);
@@ -185,6 +187,7 @@ session_server_free (SessionServer *server)
     g_dbus_interface_skeleton_unexport (G_DBUS_INTERFACE_SKELETON (server->skeleton));
   g_signal_handlers_disconnect_by_data (server->skeleton, server);
   g_signal_handlers_disconnect_by_data (server->server, server);
+  g_hash_table_unref (server->caps);
   g_hash_table_unref (server->connections);
   g_object_unref (server->skeleton);
   g_object_unref (server->server);

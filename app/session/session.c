@@ -102,6 +102,12 @@ bonsai_session_watch (BonsaiSession *session, bool active)
 }
 
 void
+bonsai_session_set_cap (BonsaiSession *session, double share)
+{
+  BONSAI_SESSION_GET_IFACE (session)->set_cap (session, share);
+}
+
+void
 bonsai_session_change_medium_async (BonsaiSession *session, const char *drive, const char *path, bool force,
                                     GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
 {

@@ -87,6 +87,7 @@ struct _BonsaiSessionInterface {
   void (*detach_disk) (BonsaiSession *session, const char *disk, bool force, GTask *task);
   void (*ask_guest) (BonsaiSession *session, const char *operation, GVariant *arguments, GTask *task);
   void (*get_memory) (BonsaiSession *session, GTask *task);
+  void (*set_cap) (BonsaiSession *session, double share);
   void (*get_counters) (BonsaiSession *session, GTask *task);
   void (*set_memory) (BonsaiSession *session, uint64_t size, GTask *task);
   void (*change_snapshots) (BonsaiSession *session, const char *operation, GVariant *arguments, GTask *task);
@@ -119,6 +120,10 @@ Surface *bonsai_session_grab_finish (BonsaiSession *session, GAsyncResult *resul
 
 /* "thumbnail-changed" is emitted while watched, at most twice a second. Calls nest. */
 void bonsai_session_watch (BonsaiSession *session, bool active);
+
+/* Lets the machine have @share, over 0 to 1, of its processors' time, or less if it has less by its own policy or by
+ * others; until something else is said, or the session goes. Soon; a machine that has ended doesn't mind. */
+void bonsai_session_set_cap (BonsaiSession *session, double share);
 
 /* @drive: "cd0"; NULL: the first CD-ROM drive. @path: absolute; NULL ejects. */
 void bonsai_session_change_medium_async (BonsaiSession *session, const char *drive, const char *path,

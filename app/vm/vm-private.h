@@ -59,6 +59,8 @@ struct _BonsaiVm {
     BonsaiStartFlags flags;
   } restart;
 
+  struct Warden *warden; /* follows its policy while it runs here; or NULL */
+
   char *leased;      /* UUID of a workspace that is hosted here, or about to be; else NULL */
   guint lease_timer; /* a source, or 0 */
 
@@ -116,6 +118,10 @@ void bonsai_vm_conclude_run (BonsaiVm *vm);
 bool bonsai_vm_begin_lease (BonsaiVm *vm, GError **error);
 void bonsai_vm_follow_lease (BonsaiVm *vm);
 void bonsai_vm_end_lease (BonsaiVm *vm);
+
+/* vm-policy.c: lets its policy's rules watch over it, if it runs here: from now on, or as they are by now. */
+void bonsai_vm_follow_policy (BonsaiVm *vm);
+void bonsai_vm_leave_policy (BonsaiVm *vm);
 
 /* vm-restart.c: restarts after crashes, if its policy says so. It starts, here. */
 void bonsai_vm_begin_restart_count (BonsaiVm *vm);

@@ -134,6 +134,7 @@ bonsai_vm_conclude_run (BonsaiVm *self)
   if (self->concluding)
     return;
   self->concluding = true;
+  bonsai_vm_leave_policy (self);
   recorder_remove (self->recorder, self->session);
   bundle_run_clear (&self->last_run);
   self->last_run = (BundleRun){
@@ -228,6 +229,7 @@ started_here (GObject *source, GAsyncResult *result, gpointer data)
   recorder_add (self->recorder, BONSAI_SESSION (session));
   bonsai_vm_set_session (self, g_object_ref (BONSAI_SESSION (session)));
   bonsai_vm_follow_lease (self);
+  bonsai_vm_follow_policy (self);
   if ((flags & BONSAI_START_HEADLESS) == 0 && bonsai_vm_get_session (self) != NULL)
     bonsai_session_show_console_async (self->session, true, NULL, console_shown, g_steal_pointer (&task));
   else

@@ -180,6 +180,7 @@ take_config (BonsaiVm *self, VmConfig *config)
     local_session_set_schedule (LOCAL_SESSION (self->session), &config->schedule);
   g_clear_pointer (&self->config, vm_config_free);
   self->config = config;
+  bonsai_vm_follow_policy (self);
   if (g_strcmp0 (old_name, bonsai_vm_get_name (self)) != 0)
     g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_NAME]);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_CONFIG]);
@@ -476,6 +477,7 @@ bonsai_vm_dispose (GObject *object)
     g_cancellable_cancel (self->meeting);
   bonsai_vm_unwatch_snapshots (self);
   g_clear_handle_id (&self->restart.timer, g_source_remove);
+  bonsai_vm_leave_policy (self);
   g_clear_pointer (&self->server, session_server_free);
   bonsai_vm_drop_session (self);
   if (self->lock != NULL)

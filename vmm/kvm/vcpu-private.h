@@ -5,6 +5,7 @@
 #include "vmm/kvm/vcpu.h"
 
 #include <pthread.h>
+#include <time.h>
 
 G_BEGIN_DECLS
 
@@ -36,6 +37,16 @@ typedef enum {
   N_EXIT_KINDS,
 } ExitKind;
 
+#define VCPU_CAP_NONE 1000u /* thousandths */
+
+/* Of the own thread. */
+typedef struct {
+  unsigned share; /* that holds for it by now */
+  bool has_timer;
+  timer_t timer;               /* on the thread's CPU clock */
+  int64_t base_used, base_time; /* ns: since when it is counted, by the CPU clock and the monotonic one */
+} VcpuCap;
+
 typedef struct {
   VcpuSet *set;
   unsigned index;
@@ -48,6 +59,7 @@ typedef struct {
   bool has_thread;
   pthread_t thread;
   VcpuState *power_on;
+  VcpuCap cap;
   uint64_t exits[N_EXIT_KINDS]; /* atomic, written by the own thread */
 } Vcpu;
 
@@ -70,9 +82,10 @@ struct VcpuSet {
   unsigned physical_bits; /* of a guest-physical address */
   int kick_signal;
   VcpuTime time;
+  unsigned cap; /* share of its time that each may use, thousandths; written with the lock, read without */
 
   GMutex lock;
-  GCond wake;   /* target or round changed */
+  GCond wake;   /* target, round or cap changed */
   GCond parked; /* n_running fell to 0 */
   int target;   /* VcpuTarget; written with the lock, read without */
   unsigned round; /* counts runs; a stuck vCPU waits for the next */
@@ -80,6 +93,15 @@ struct VcpuSet {
 };
 
 typedef enum { VCPU_PARK, VCPU_RUN, VCPU_QUIT } VcpuTarget;
+
+/* vcpu.c: all that are in the guest come out of it, and go on. With set->lock. */
+void vcpu_set_kick (VcpuSet *set);
+
+/* vcpu-cap.c, on the own thread: takes over what set->cap says. */
+void vcpu_cap_update (Vcpu *vcpu);
+/* It was interrupted: it rests if it has used more than its share. */
+void vcpu_cap_rest (Vcpu *vcpu);
+void vcpu_cap_end (Vcpu *vcpu);
 
 /* vcpu-exit.c: handles what KVM_RUN returned with. Sets @stuck if the vCPU can't go on. */
 void vcpu_handle_exit (Vcpu *vcpu);

@@ -95,8 +95,12 @@ run_guest (Vcpu *vcpu)
       set_immediate_exit (vcpu, 0);
       if (vcpu->stuck || target_of (vcpu->set) != VCPU_RUN)
         break;
+      vcpu_cap_update (vcpu);
       if (!enter_guest (vcpu))
-        __atomic_fetch_add (&vcpu->exits[EXIT_KICK], 1, __ATOMIC_RELAXED);
+        {
+          __atomic_fetch_add (&vcpu->exits[EXIT_KICK], 1, __ATOMIC_RELAXED);
+          vcpu_cap_rest (vcpu);
+        }
     }
 
   /* An access that left the kernel is completed by the next entry: without it the registers are stale. */
@@ -146,6 +150,7 @@ vcpu_thread (void *data)
       vcpu->stuck = false;
       run_guest (vcpu);
     }
+  vcpu_cap_end (vcpu);
   return NULL;
 }
 
@@ -242,6 +247,7 @@ init_vcpu (VcpuSet *set, unsigned index)
   vcpu->set = set;
   vcpu->index = index;
   vcpu->fd = -1;
+  vcpu->cap.share = VCPU_CAP_NONE;
   g_snprintf (vcpu->trace_name, sizeof vcpu->trace_name, "cpu%u", index);
   vcpu->traced = set->board->tracer && tracer_wants (set->board->tracer, vcpu->trace_name);
 }
@@ -264,6 +270,7 @@ vcpu_set_new (KvmVm *vm, Board *board, const char *name, const char *model, cons
   set->kick_signal = kick_signal ();
   set->xsave_size = (size_t) MAX (kvm_vm_check (vm, KVM_CAP_XSAVE2), (int) sizeof (struct kvm_xsave));
   set->target = VCPU_PARK;
+  set->cap = VCPU_CAP_NONE;
   g_mutex_init (&set->lock);
   g_cond_init (&set->wake);
   g_cond_init (&set->parked);
@@ -282,6 +289,21 @@ vcpu_set_new (KvmVm *vm, Board *board, const char *name, const char *model, cons
   return g_steal_pointer (&set);
 }
 
+void
+vcpu_set_kick (VcpuSet *set)
+{
+  for (unsigned i = 0; i < set->n; i++)
+    {
+      Vcpu *vcpu = &set->vcpus[i];
+
+      if (!vcpu->in_guest)
+        continue;
+      set_immediate_exit (vcpu, 1);
+      if (!pthread_equal (vcpu->thread, pthread_self ()))
+        pthread_kill (vcpu->thread, set->kick_signal);
+    }
+}
+
 static void
 set_target (VcpuSet *set, VcpuTarget target)
 {
@@ -291,18 +313,7 @@ set_target (VcpuSet *set, VcpuTarget target)
   __atomic_store_n (&set->target, (int) target, __ATOMIC_SEQ_CST);
   g_cond_broadcast (&set->wake);
   if (target != VCPU_RUN)
-    {
-      for (unsigned i = 0; i < set->n; i++)
-        {
-          Vcpu *vcpu = &set->vcpus[i];
-
-          if (!vcpu->in_guest)
-            continue;
-          set_immediate_exit (vcpu, 1);
-          if (!pthread_equal (vcpu->thread, pthread_self ()))
-            pthread_kill (vcpu->thread, set->kick_signal);
-        }
-    }
+    vcpu_set_kick (set);
   g_mutex_unlock (&set->lock);
 }
 

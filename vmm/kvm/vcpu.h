@@ -66,6 +66,9 @@ bool vcpu_set_load (VcpuSet *set, const uint8_t *data, size_t size, bool commit,
 
 uint64_t vcpu_set_cpu_time (VcpuSet *set); /* ns */
 
+/* From now on each vCPU gets @share, over 0 to 1, of its time; 1: all of it. */
+void vcpu_set_cap (VcpuSet *set, double share);
+
 /* "kind count" lines. (transfer full) */
 char *vcpu_set_exit_counts (VcpuSet *set);
 

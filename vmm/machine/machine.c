@@ -588,3 +588,9 @@ machine_exit_counts (Machine *machine)
 {
   return vcpu_set_exit_counts (machine->vcpus);
 }
+void
+machine_set_cap (Machine *machine, double share)
+{
+  vcpu_set_cap (machine->vcpus, share);
+}
+

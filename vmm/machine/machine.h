@@ -127,6 +127,10 @@ bool machine_load (Machine *machine, const uint8_t *data, size_t size, GError **
 uint64_t machine_cpu_time (Machine *machine);
 
 /* Exits to user space so far, by kind ("io", "mmio", "hlt", ...), as "kind count" lines. (transfer full) */
+/* From now on each processor gets @share, over 0 to 1, of its time; 1: all of it. What its devices do isn't counted. Any
+ * thread. */
+void machine_set_cap (Machine *machine, double share);
+
 char *machine_exit_counts (Machine *machine);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Machine, machine_free)
