@@ -3,6 +3,7 @@
 #include "app/cli/workspace.h"
 
 #include "app/base/error.h"
+#include "app/workspace/lease-notice.h"
 
 /* What runs is followed by the process that hosts it. */
 static bool
@@ -50,6 +51,8 @@ enforce (BonsaiVm *vm, JsonBuilder *builder)
       && (g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND)
           || g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_BUSY)))
     return;
+  if (error == NULL && (step.actions & LEASE_WARN) != 0)
+    lease_notice_send (config->uuid, true);
   tell (builder, config->name, &step, error);
 }
 

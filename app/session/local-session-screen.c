@@ -330,6 +330,14 @@ open_window (LocalSession *self, ConsoleHost *host, Pc *pc, unsigned head, GErro
   return window->console != NULL;
 }
 
+void
+local_session_tell (LocalSession *self, const char *text)
+{
+  for (unsigned i = 0; i < SESSION_MAX_HEADS; i++)
+    if (self->windows[i].console != NULL)
+      console_window_tell (self->windows[i].console, text);
+}
+
 static bool
 show_windows (LocalSession *self, GError **error)
 {

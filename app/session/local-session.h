@@ -54,6 +54,9 @@ typedef struct {
 /* @keeper: (nullable): stays valid until it is replaced. */
 void local_session_set_keeper (LocalSession *session, const LocalSessionKeeper *keeper, void *data);
 
+/* Shows @text in its windows, over the picture, for some seconds. */
+void local_session_tell (LocalSession *session, const char *text);
+
 /* Whether it had a window when the machine ended. */
 bool local_session_had_window (LocalSession *session);
 

@@ -2,7 +2,9 @@
 /* What becomes of a workspace that runs here as its time passes. */
 #include "app/vm/vm-private.h"
 #include "app/vm/vm-snapshots.h"
-#include "app/workspace/workspace.h"
+#include "app/workspace/lease-notice.h"
+
+#include <glib/gi18n.h>
 
 /* One look; in a thread, as it writes. */
 typedef struct {
@@ -64,6 +66,18 @@ suspended (GObject *source, GAsyncResult *result, gpointer data)
 
 static void look_later (BonsaiVm *self, int64_t seconds);
 
+/* In its windows, and by the desktop. */
+static void
+warn (BonsaiVm *self, const LeaseStep *step)
+{
+  g_autofree char *span = lease_format_span (step->remaining);
+  g_autofree char *text = g_strdup_printf (_ ("This workspace expires in %s. Its issuer can renew it."), span);
+
+  if (self->session != NULL)
+    local_session_tell (LOCAL_SESSION (self->session), text);
+  lease_notice_send (self->leased, false);
+}
+
 static void
 looked (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -81,6 +95,8 @@ looked (GObject *source, GAsyncResult *result, gpointer data)
       workspace_look (&place, false, &step, NULL);
       return;
     }
+  if ((look->step.actions & LEASE_WARN) != 0)
+    warn (self, &look->step);
   if ((look->step.actions & LEASE_SUSPEND) != 0)
     bonsai_vm_suspend_async (self, NULL, NULL, NULL, suspended, NULL);
   look_later (self, look->step.again);

@@ -3,6 +3,7 @@
 
 Usage: test-integration.py BONSAI-DESKTOP ARTEFACTS BONSAI
 """
+import datetime
 import glob
 import json
 import os
@@ -224,6 +225,23 @@ def takes_a_snapshot():
     wait("the session to be free", lambda: not inhibiting())
 
 
+def warns_of_expiry():
+    """A workspace's end is told once, whoever looks: by a notification, whose button suspends it, and above its page."""
+    cli("create", "--kernel", "/boot/invaders.exec", "--memory", "32M", "Lent")
+    end = datetime.datetime.now() + datetime.timedelta(minutes=4)
+    cli("workspace", "issue", "Lent", "--expires", end.strftime("%Y-%m-%dT%H:%M:%S"))
+    cli("workspace", "enforce")
+    notice = notified("“Lent” Expires Soon")
+    assert "minutes" in notice["body"] and "issuer" in notice["body"], notice
+    assert "Suspend Now" not in notice["actions"], notice
+    cli("workspace", "enforce")
+    activate_action("show-vm", machine("Lent")["uuid"])
+    app.find("label", "This workspace expires in")
+    app.screenshot("lease")
+    with open(notifications) as file:
+        assert file.read().count("Expires Soon") == 1
+
+
 def says_what_ended():
     """A guest that crashes is told with its cause, and a button that starts it again."""
     activate_action("start-vm", machine("Faulty")["uuid"])
@@ -268,4 +286,4 @@ def opens_a_description():
 
 
 run(app, [starts_from_the_menu, is_described, is_searched, logging_out_asks, says_that_machines_run, takes_a_snapshot, says_what_ended,
-          is_started_by_the_bus, opens_a_description])
+          is_started_by_the_bus, opens_a_description, warns_of_expiry])

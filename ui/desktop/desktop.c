@@ -44,6 +44,15 @@ on_errand (GSimpleAction *action, GVariant *parameter, gpointer application)
 }
 
 static void
+on_lease_notice (GSimpleAction *action, GVariant *parameter, gpointer application)
+{
+  BonsaiVm *vm = errand_find (application, g_variant_get_string (parameter, NULL));
+
+  if (vm)
+    notices_tell_lease (application, vm);
+}
+
+static void
 on_show_library (GSimpleAction *action, GVariant *parameter, gpointer application)
 {
   g_application_activate (application);
@@ -61,6 +70,7 @@ desktop_add_actions (BonsaiApplication *application)
   static const GActionEntry entries[] = {
     { .name = "show-library", .activate = on_show_library },
     { .name = "create", .activate = on_create },
+    { .name = "lease-notice", .activate = on_lease_notice, .parameter_type = "s" },
   };
 
   g_action_map_add_action_entries (G_ACTION_MAP (application), entries, G_N_ELEMENTS (entries), application);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ui/desktop/notices.h"
 
+#include "app/workspace/lease-notice.h"
 #include "ui/base/i18n.h"
 
 #include <stdbool.h>
@@ -118,6 +119,29 @@ notices_follow_library (GtkApplication *application, BonsaiLibrary *library)
   g_signal_connect_object (library, "items-changed", G_CALLBACK (on_machines), application, 0);
   on_machines (G_LIST_MODEL (library), 0, 0, g_list_model_get_n_items (G_LIST_MODEL (library)),
                G_APPLICATION (application));
+}
+
+/* --- workspaces --- */
+
+void
+notices_tell_lease (GApplication *application, BonsaiVm *vm)
+{
+  const LeasePlace place = workspace_place (bonsai_vm_get_path (vm), bonsai_vm_get_uuid (vm));
+  bool runs = bonsai_vm_get_session (vm) != NULL;
+  g_autoptr (Workspace) workspace = workspace_read (&place, runs, NULL);
+  g_autofree char *text = workspace ? lease_describe (workspace) : NULL;
+  g_autoptr (GNotification) notification = NULL;
+  g_autofree char *id = g_strconcat ("lease-", bonsai_vm_get_uuid (vm), NULL);
+
+  if (!text)
+    return;
+  notification = machine_notification (vm, _ ("“%s” Expires Soon"), text);
+  g_notification_set_priority (notification, G_NOTIFICATION_PRIORITY_HIGH);
+  g_notification_add_button_with_target (notification, _ ("Show"), "app.show-vm", "s", bonsai_vm_get_uuid (vm));
+  if (runs)
+    g_notification_add_button_with_target (notification, _ ("Suspend Now"), "app.suspend-vm", "s",
+                                           bonsai_vm_get_uuid (vm));
+  g_application_send_notification (application, id, notification);
 }
 
 /* --- jobs --- */

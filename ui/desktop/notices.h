@@ -20,6 +20,9 @@ void notices_follow_jobs (GtkApplication *application, BonsaiJobs *jobs);
 /* Machines run in this process, and no window shows them: @n of them. 0: takes the notification back. */
 void notices_tell_background (GApplication *application, guint n);
 
+/* How long a workspace lasts, or that it is over; with what helps. */
+void notices_tell_lease (GApplication *application, BonsaiVm *vm);
+
 /* Something about a machine. @format: with its name as “%s”; @body: (nullable). */
 void notices_tell (GApplication *application, BonsaiVm *vm, const char *format, const char *body);
 

@@ -4,6 +4,7 @@
 #include "ui/base/back-button.h"
 #include "ui/base/i18n.h"
 #include "ui/base/resource.h"
+#include "ui/machine/lease-banner.h"
 #include "ui/machine/machine-actions.h"
 #include "ui/machine/overview-page.h"
 #include "ui/machine/settings-page.h"
@@ -17,6 +18,7 @@ struct _BonsaiMachinePage {
 
   AdwViewSwitcherTitle *switcher_title;
   AdwViewStack *stack;
+  BonsaiLeaseBanner *lease;
   BonsaiOverviewPage *overview;
   BonsaiSnapshotPage *snapshots;
   BonsaiTerminalPage *terminal;
@@ -40,6 +42,7 @@ bonsai_machine_page_set_vm (BonsaiMachinePage *self, BonsaiVm *vm)
     g_signal_handlers_disconnect_by_data (self->vm, self);
   g_set_object (&self->vm, vm);
   gtk_widget_insert_action_group (GTK_WIDGET (self), "vm", vm ? bonsai_machine_actions_get (vm) : NULL);
+  bonsai_lease_banner_set_vm (self->lease, vm);
   bonsai_overview_page_set_vm (self->overview, vm);
   bonsai_snapshot_page_set_vm (self->snapshots, self->library, vm);
   bonsai_terminal_page_set_vm (self->terminal, vm);
@@ -89,6 +92,7 @@ bonsai_machine_page_class_init (BonsaiMachinePageClass *klass)
 
   object_class->dispose = bonsai_machine_page_dispose;
   g_type_ensure (BONSAI_TYPE_BACK_BUTTON);
+  g_type_ensure (BONSAI_TYPE_LEASE_BANNER);
   g_type_ensure (BONSAI_TYPE_OVERVIEW_PAGE);
   g_type_ensure (BONSAI_TYPE_SETTINGS_PAGE);
   g_type_ensure (BONSAI_TYPE_SNAPSHOT_PAGE);
@@ -96,6 +100,7 @@ bonsai_machine_page_class_init (BonsaiMachinePageClass *klass)
   gtk_widget_class_set_template_from_resource (widget_class, UI_RESOURCE "machine/machine-page.ui");
   gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, switcher_title);
   gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, stack);
+  gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, lease);
   gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, overview);
   gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, snapshots);
   gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, terminal);
