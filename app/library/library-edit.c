@@ -139,21 +139,37 @@ bonsai_library_rename (BonsaiLibrary *self, BonsaiVm *vm, const char *name, GErr
 
 /* --- trash --- */
 
+/* Where its linked clones know it: its folder's name is that of the place to which it comes back. */
+static char *
+move_exactly (const char *from, const char *parent, const char *slug, GError **error)
+{
+  g_autofree char *to = g_strdup_printf ("%s/%s" BUNDLE_SUFFIX, parent, slug);
+
+  if (!g_file_test (to, G_FILE_TEST_EXISTS))
+    return bundle_move_in (from, parent, slug, error);
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_EXISTS,
+               _ ("There is another machine in %s, where this one must go for its linked clones; move that one away "
+                  "first, or delete it for good"),
+               to);
+  return NULL;
+}
+
 char *
 bonsai_library_delete (BonsaiLibrary *self, BonsaiVm *vm, GError **error)
 {
   g_autoptr (BundleLock) lock = lock_stopped (vm, error);
   g_autofree char *trash = library_trash_folder (self->folder), *slug = library_slug_of_folder (vm->path),
                   *path = NULL;
+  bool has_clones;
 
-  if (lock == NULL || !snapshot_guard_bundle (vm->path, error))
+  if (lock == NULL || !library_check_clones (self, vm->path, bonsai_vm_get_name (vm), &has_clones, error))
     return NULL;
   if (g_mkdir_with_parents (trash, 0700) < 0)
     {
       bonsai_set_errno_error (error, errno, "Can't create the trash folder %s", trash);
       return NULL;
     }
-  path = bundle_move_in (vm->path, trash, slug, error);
+  path = has_clones ? move_exactly (vm->path, trash, slug, error) : bundle_move_in (vm->path, trash, slug, error);
   if (path == NULL)
     return NULL;
   bonsai_vm_note (vm, "delete", NULL, NULL, NULL);
@@ -163,12 +179,24 @@ bonsai_library_delete (BonsaiLibrary *self, BonsaiVm *vm, GError **error)
   return g_path_get_basename (path);
 }
 
+static char *
+move_back (BonsaiLibrary *self, const char *from, const VmConfig *config, GError **error)
+{
+  g_autoptr (GPtrArray) clones = clone_list (from, NULL);
+  bool has_clones = clones != NULL && clones->len > 0;
+  g_autofree char *slug =
+    config != NULL && !has_clones ? bundle_slug (config->name) : library_slug_of_folder (from);
+
+  return has_clones ? move_exactly (from, self->folder, slug, error)
+                    : bundle_move_in (from, self->folder, slug, error);
+}
+
 BonsaiVm *
 bonsai_library_undelete (BonsaiLibrary *self, const char *key, GError **error)
 {
   g_autofree char *trash = library_trash_folder (self->folder),
-                  *item = library_find_in_trash (self->folder, key, error), *from = NULL;
-  g_autofree char *slug = NULL, *path = NULL;
+                  *item = library_find_in_trash (self->folder, key, error), *from = NULL, *origin = NULL;
+  g_autofree char *path = NULL;
   g_autoptr (VmConfig) config = NULL;
   BonsaiVm *vm;
 
@@ -176,6 +204,10 @@ bonsai_library_undelete (BonsaiLibrary *self, const char *key, GError **error)
     return NULL;
   from = g_build_filename (trash, item, NULL);
   config = bundle_load (from, NULL);
+  origin = config != NULL ? library_find_origin_in_trash (self->folder, config) : NULL;
+  if (origin != NULL && !g_str_equal (origin, item)
+      && bonsai_library_undelete (self, config->clone_of, error) == NULL)
+    return NULL;
   /* Its name may have been given to another meanwhile. */
   if (config != NULL && name_is_taken (self, config->name))
     {
@@ -185,8 +217,7 @@ bonsai_library_undelete (BonsaiLibrary *self, const char *key, GError **error)
       if (!bundle_save (from, config, error))
         return NULL;
     }
-  slug = config != NULL ? bundle_slug (config->name) : library_slug_of_folder (from);
-  path = bundle_move_in (from, self->folder, slug, error);
+  path = move_back (self, from, config, error);
   if (path == NULL)
     return NULL;
   bonsai_library_refresh (self);

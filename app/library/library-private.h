@@ -37,6 +37,20 @@ char *library_trash_folder (const char *folder);
 char **library_list_trash (const char *folder);
 /* The item that @key means: itself, or the newest machine of that name, UUID or folder. */
 char *library_find_in_trash (const char *folder, const char *key, GError **error);
+/* --- library-clones.c: linked clones --- */
+
+/* Whether all linked clones of @bundle, the machine @name, lie in the trash; *@has_any: there are some. */
+bool library_check_clones (BonsaiLibrary *library, const char *bundle, const char *name, bool *has_any,
+                           GError **error);
+/* Whether none of those of @bundle, which lies in the trash itself, does. Any thread, as what follows. */
+bool library_check_clones_in_trash (const char *folder, const char *bundle, const char *name, GError **error);
+/* The item of the machine on which that of @config lies. (transfer full) (nullable) */
+char *library_find_origin_in_trash (const char *folder, const VmConfig *config);
+/* What @config describes is gone for good; if what it lay on is in the trash, that needn't know it any more. */
+void library_forget_clone_in_trash (const char *folder, const VmConfig *config);
+/* Puts clones before what they lie on. */
+void library_order_trash (const char *folder, char **items);
+
 /* "…/web.bonsai" → "web" */
 char *library_slug_of_folder (const char *path);
 

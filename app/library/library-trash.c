@@ -179,8 +179,12 @@ purge_item (Purge *purge, const char *item, GError **error)
   g_autofree char *path = g_build_filename (trash, item, NULL);
   g_autoptr (VmConfig) config = bundle_load (path, NULL);
 
+  if (config != NULL && !library_check_clones_in_trash (purge->folder, path, config->name, error))
+    return false;
   if (!remove_bundle (path, error))
     return false;
+  if (config != NULL)
+    library_forget_clone_in_trash (purge->folder, config);
   if (config != NULL)
     g_ptr_array_add (purge->gone, g_steal_pointer (&config));
   return true;
@@ -199,6 +203,7 @@ purge_run (Purge *purge, GCancellable *cancellable, GError **error)
       return item != NULL && purge_item (purge, item, error);
     }
   items = library_list_trash (purge->folder);
+  library_order_trash (purge->folder, items);
   for (unsigned i = 0; items[i] != NULL; i++)
     if (g_cancellable_set_error_if_cancelled (cancellable, error) || !purge_item (purge, items[i], error))
       return false;

@@ -50,7 +50,10 @@ gboolean bonsai_library_rename (BonsaiLibrary *library, BonsaiVm *vm, const char
  * Returns: (transfer full): what bonsai_library_undelete takes, or NULL with @error set. */
 char *bonsai_library_delete (BonsaiLibrary *library, BonsaiVm *vm, GError **error);
 
-/* Brings it back. @item: from delete or list_trash; or the name or UUID of a deleted machine, the last
+/* Puts linked clones before what they lie on, which can't be deleted as long as they are there. @vms: of BonsaiVm */
+void bonsai_library_order_for_delete (BonsaiLibrary *library, GPtrArray *vms);
+
+/* Brings it back, and before it, if it is a linked clone, what it lies on. @item: from delete or list_trash; or the name or UUID of a deleted machine, the last
  * deleted of that name. (transfer none) */
 BonsaiVm *bonsai_library_undelete (BonsaiLibrary *library, const char *item, GError **error);
 

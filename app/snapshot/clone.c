@@ -289,6 +289,33 @@ change_record (const char *bundle, const char *uuid, const char *path, GError **
   return done;
 }
 
+static void
+clone_record_free (gpointer data)
+{
+  CloneRecord *record = data;
+
+  g_free (record->uuid);
+  g_free (record->path);
+  g_free (record);
+}
+
+GPtrArray *
+clone_list (const char *bundle, GError **error)
+{
+  g_autoptr (GPtrArray) clones = snapshot_clones_read (bundle, error);
+  GPtrArray *records = clones != NULL ? g_ptr_array_new_with_free_func (clone_record_free) : NULL;
+
+  for (guint i = 0; clones != NULL && i < clones->len; i++)
+    {
+      const SnapshotClone *clone = g_ptr_array_index (clones, i);
+      CloneRecord *record = g_new (CloneRecord, 1);
+
+      *record = (CloneRecord){ g_strdup (clone->uuid), g_strdup (clone->path) };
+      g_ptr_array_add (records, record);
+    }
+  return records;
+}
+
 bool
 clone_forget (const char *bundle, const char *uuid, GError **error)
 {

@@ -42,6 +42,14 @@ typedef struct {
  */
 char *clone_make (const char *bundle, const char *parent, const CloneHow *how, GError **error);
 
+typedef struct {
+  char *uuid;
+  char *path; /* its bundle, where it was last seen */
+} CloneRecord;
+
+/* The linked clones that lie on @bundle. NULL with @error set: they can't be told. (transfer full): of CloneRecord */
+GPtrArray *clone_list (const char *bundle, GError **error);
+
 /* The linked clone @uuid of @bundle is gone for good. */
 bool clone_forget (const char *bundle, const char *uuid, GError **error);
 

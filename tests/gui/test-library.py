@@ -132,6 +132,35 @@ def is_linked(machine):
         return "clone-of" in json.load(file)
 
 
+def machines():
+    return {machine["name"] for machine in json.loads(cli("list", "--json"))}
+
+
+def clones_and_original():
+    """An original alone is refused by name; with its linked clone it goes, comes back, and goes for good."""
+    cli("clone", "--linked", "Gamma", "Gamma 9")
+    app.find("push button", "Start Gamma 9")
+    app.click("push button", "More Actions for Gamma")
+    app.click("menu item", "Delete")
+    app.find("label", "Can’t Delete the Machine")
+    app.find("label", "“Gamma” can’t be deleted alone")
+    app.screenshot("original-refused")
+    app.click("push button", "Close")
+    app.click_at("table cell", "Gamma")
+    xdotool("keydown", "ctrl")
+    app.click_at("table cell", "Gamma 9")
+    xdotool("keyup", "ctrl")
+    app.click("push button", "Delete Selected")
+    app.find("label", "2 machines deleted")
+    wait("both to be gone", lambda: not machines() & {"Gamma", "Gamma 9"})
+    app.screenshot("clone-and-original-deleted")
+    app.click("push button", "Undo")
+    wait("both to be back", lambda: machines() >= {"Gamma", "Gamma 9"})
+    assert is_linked("Gamma 9")
+    cli("delete", "Gamma 9")
+    cli("purge", "Gamma 9")
+
+
 def group_and_tags():
     """A dialog moves a machine to a group and tags it; the tree follows."""
     app.click("push button", "More Actions for Gamma")
@@ -293,5 +322,5 @@ def found_again():
     app.screenshot("found-again")
 
 
-run(app, [places_and_grid, search, list_view, one_click_each, group_and_tags, drag_to_group, several_at_once, trash,
+run(app, [places_and_grid, search, list_view, one_click_each, clones_and_original, group_and_tags, drag_to_group, several_at_once, trash,
           menu_keys, host, machine_page_and_windows, running, opens_a_bundle, found_again])

@@ -48,10 +48,8 @@ static void
 on_bulk (GSimpleAction *action, GVariant *parameter, gpointer data)
 {
   g_autoptr (GPtrArray) vms = bonsai_machine_model_get_selected (((BonsaiBulkBar *)data)->model);
-  const char *name = g_action_get_name (G_ACTION (action));
 
-  for (guint i = 0; i < vms->len; i++)
-    g_action_group_activate_action (bonsai_machine_actions_get (g_ptr_array_index (vms, i)), name, NULL);
+  bonsai_machine_actions_activate_all (vms, g_action_get_name (G_ACTION (action)));
 }
 
 static void

@@ -280,13 +280,6 @@ get_dragged (GtkWidget *child, gpointer data)
   return vms;
 }
 
-static void
-delete_all (GPtrArray *vms)
-{
-  for (guint i = 0; i < vms->len; i++)
-    g_action_group_activate_action (bonsai_machine_actions_get (g_ptr_array_index (vms, i)), "delete", NULL);
-}
-
 /* On a group, or a machine in it: into the group; on all machines: out of groups; on the trash: there. */
 static gboolean
 on_dropped (GtkWidget *child, const char *const *uuids, gpointer data)
@@ -305,7 +298,7 @@ on_dropped (GtkWidget *child, const char *const *uuids, gpointer data)
   if (!item || vms->len == 0)
     return FALSE;
   if (item == (GObject *)self->trash_place)
-    delete_all (vms);
+    bonsai_machine_actions_activate_all (vms, "delete");
   else if (item == (GObject *)self->all)
     organise_move (window, vms, NULL);
   else if (SIDEBAR_IS_PLACE (item))

@@ -384,7 +384,8 @@ on_undo_delete (GSimpleAction *action, GVariant *parameter, gpointer data)
   enable_undo (self);
   if (self->undo_toast)
     adw_toast_dismiss (self->undo_toast);
-  for (guint i = 0; i < items->len; i++)
+  /* What went last comes first: linked clones lie on it. */
+  for (guint i = items->len; i-- > 0;)
     {
       g_autoptr (GError) error = NULL;
       if (!bonsai_library_undelete (self->library, g_ptr_array_index (items, i), &error))

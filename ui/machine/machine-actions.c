@@ -343,6 +343,17 @@ on_delete (GSimpleAction *action, GVariant *parameter, gpointer vm)
     gtk_widget_activate_action (GTK_WIDGET (window), "win.delete", "s", key);
 }
 
+void
+bonsai_machine_actions_activate_all (GPtrArray *vms, const char *action)
+{
+  BonsaiApplication *application = BONSAI_APPLICATION (g_application_get_default ());
+
+  if (g_str_equal (action, "delete"))
+    bonsai_library_order_for_delete (bonsai_application_get_library (application), vms);
+  for (guint i = 0; i < vms->len; i++)
+    g_action_group_activate_action (bonsai_machine_actions_get (g_ptr_array_index (vms, i)), action, NULL);
+}
+
 /* --- what can be done --- */
 
 static void

@@ -26,6 +26,9 @@ char *bonsai_machine_actions_key (BonsaiVm *vm);
 /* What opening it means where that is its screen: starts it, or shows its window. */
 void bonsai_machine_actions_start (BonsaiVm *vm);
 
+/* Does that to all of them, in an order that makes sense. @vms: of BonsaiVm; may be reordered. */
+void bonsai_machine_actions_activate_all (GPtrArray *vms, const char *action);
+
 /* Whether that action could be taken now. */
 bool bonsai_machine_actions_can (BonsaiVm *vm, const char *action);
 
