@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli/cli.h"
 
+#include "app/capacity/host-room.h"
+#include "app/library/library.h"
 #include "app/host/host-session.h"
 #include "vmm/kvm/cpuid.h"
 #include "vmm/kvm/host-check.h"
@@ -23,8 +25,60 @@ static const char *const levels[] = {
   [HOST_FINDING_ERROR] = "error",
 };
 
+/* --- what is promised --- */
+
+typedef struct {
+  Promises promises;
+  KsmState ksm;
+} Capacity;
+
+static Capacity
+look_at_capacity (void)
+{
+  g_autoptr (BonsaiLibrary) library = bonsai_library_new (NULL, NULL);
+  g_autoptr (GArray) neighbours =
+    library != NULL ? host_room_find_neighbours (bonsai_library_get_folder (library), NULL) : NULL;
+  Capacity capacity = { .ksm = host_room_read_ksm (NULL) };
+
+  if (neighbours != NULL)
+    capacity.promises = promises_sum_up (neighbours);
+  return capacity;
+}
+
 static void
-print_json (const HostReport *report)
+add_capacity (JsonBuilder *builder, const Capacity *capacity)
+{
+  cli_add_int (builder, "running", capacity->promises.machines);
+  cli_add_int (builder, "promised-cpus", capacity->promises.cpus);
+  cli_add_int (builder, "promised-memory", (gint64)capacity->promises.size);
+  cli_add_int (builder, "claimable-memory", (gint64)capacity->promises.claims);
+  cli_add_bool (builder, "ksm", capacity->ksm.runs);
+  cli_add_int (builder, "ksm-saved", (gint64)capacity->ksm.saved);
+}
+
+static void
+print_capacity (const HostReport *report, const Capacity *capacity)
+{
+  const Promises *promises = &capacity->promises;
+  g_autofree char *size = g_format_size_full (promises->size, G_FORMAT_SIZE_IEC_UNITS);
+  g_autofree char *claims = g_format_size_full (promises->claims, G_FORMAT_SIZE_IEC_UNITS);
+  g_autofree char *saved = g_format_size_full (capacity->ksm.saved, G_FORMAT_SIZE_IEC_UNITS);
+
+  if (promises->machines > 0)
+    g_print ("Promised:   %u of %u processors and %s to %u that run, which may still claim %s of it\n",
+             promises->cpus, report->n_cpus, size, promises->machines, claims);
+  else
+    g_print ("Promised:   nothing; no machine runs\n");
+  if (capacity->ksm.runs)
+    g_print ("Merging:    on (KSM); saves %s\n", saved);
+  else if (capacity->ksm.exists)
+    g_print ("Merging:    off (KSM); as root: %s\n", HOST_ROOM_KSM_COMMAND);
+}
+
+/* --- the report --- */
+
+static void
+print_json (const HostReport *report, const Capacity *capacity)
 {
   g_autoptr (JsonBuilder) builder = json_builder_new ();
 
@@ -35,6 +89,7 @@ print_json (const HostReport *report)
   cli_add_int (builder, "max-vcpus", report->max_vcpus);
   cli_add_int (builder, "memory-total", (gint64)report->memory_total);
   cli_add_int (builder, "memory-available", (gint64)report->memory_available);
+  add_capacity (builder, capacity);
   json_builder_set_member_name (builder, "findings");
   json_builder_begin_array (builder);
   for (guint i = 0; i < report->findings->len; i++)
@@ -54,7 +109,7 @@ print_json (const HostReport *report)
 }
 
 static void
-print_text (const HostReport *report)
+print_text (const HostReport *report, const Capacity *capacity)
 {
   g_autofree char *total = g_format_size_full (report->memory_total, G_FORMAT_SIZE_IEC_UNITS);
   g_autofree char *available = g_format_size_full (report->memory_available, G_FORMAT_SIZE_IEC_UNITS);
@@ -63,6 +118,7 @@ print_text (const HostReport *report)
   g_print ("Processor:  %s, %u online; a machine may have %u\n", report->cpu_model, report->n_cpus,
            report->max_vcpus);
   g_print ("Memory:     %s, %s available\n", total, available);
+  print_capacity (report, capacity);
   for (guint i = 0; i < report->findings->len; i++)
     {
       const HostFinding *finding = g_ptr_array_index (report->findings, i);
@@ -138,6 +194,7 @@ run_host (const Verb *verb, int argc, char **argv)
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (HostReport) report = NULL;
+  Capacity capacity;
 
   if (!cli_parse (verb, entries, &argc, &argv, 0, 0, &status))
     return status;
@@ -145,10 +202,11 @@ run_host (const Verb *verb, int argc, char **argv)
     return list_models (json);
   report = host_check (NULL);
   host_session_check (report);
+  capacity = look_at_capacity ();
   if (json)
-    print_json (report);
+    print_json (report, &capacity);
   else
-    print_text (report);
+    print_text (report, &capacity);
   return report->kind == HOST_KVM_NONE ? EXIT_STATUS_ERROR : EXIT_STATUS_OK;
 }
 

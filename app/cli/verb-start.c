@@ -237,7 +237,7 @@ unlock (BonsaiVm *vm, CliSecret *given, GError **error)
 static int
 run_start (const Verb *verb, int argc, char **argv)
 {
-  gboolean headless = false, foreground = false, boot_menu = false, discard_state = false;
+  gboolean headless = false, foreground = false, boot_menu = false, discard_state = false, overcommit = false;
   g_auto (CliSecret) secret = { 0 };
   g_auto (GStrv) disk_secrets = NULL;
   int status_fd = -1, borrowed_fd = -1, status;
@@ -247,6 +247,8 @@ run_start (const Verb *verb, int argc, char **argv)
       "Let the firmware wait 10 s for the key that opens its boot menu", NULL },
     { "discard-state", 0, 0, G_OPTION_ARG_NONE, &discard_state,
       "Boot a suspended machine anew: what its guest was doing is lost", NULL },
+    { "overcommit", 0, 0, G_OPTION_ARG_NONE, &overcommit, "Even if this host hasn't got the memory for it",
+      NULL },
     { "foreground", 0, 0, G_OPTION_ARG_NONE, &foreground, "Run it in this process, and end as it ends",
       NULL },
     CLI_SECRET_OPTIONS (&secret, "", "its encrypted disks"),
@@ -267,6 +269,8 @@ run_start (const Verb *verb, int argc, char **argv)
     flags |= BONSAI_START_BOOT_MENU;
   if (discard_state)
     flags |= BONSAI_START_DISCARD_STATE;
+  if (overcommit)
+    flags |= BONSAI_START_OVERCOMMIT;
   library = cli_open_library (&error);
   vm = library != NULL ? cli_find_vm (library, argv[1], &error) : NULL;
   if (vm == NULL)

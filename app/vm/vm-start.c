@@ -4,6 +4,7 @@
 
 #include "app/base/error.h"
 #include "app/bundle/vm-limits.h"
+#include "app/capacity/host-room.h"
 #include "app/install/install-end.h"
 #include "app/session/local-session.h"
 #include "app/session/remote-session.h"
@@ -255,6 +256,21 @@ prepare_resume (BonsaiVm *self, LocalSession *session, BonsaiStartFlags flags, G
   return true;
 }
 
+/* What goes on with borrowed memory shares it. */
+static bool
+admit (BonsaiVm *self, BonsaiStartFlags flags, GError **error)
+{
+  g_autofree char *library = g_path_get_dirname (self->path);
+  g_autoptr (GArray) neighbours = NULL;
+  HostMemory host;
+
+  if ((flags & BONSAI_START_OVERCOMMIT) != 0 || self->borrowed >= 0)
+    return true;
+  host = host_room_read_memory ();
+  neighbours = host_room_find_neighbours (library, self->path);
+  return admission_check (&host, neighbours, self->config->name, self->config->memory, error);
+}
+
 /* Everything that can be known before the machine is built. */
 static bool
 prepare (BonsaiVm *self, BonsaiStartFlags flags, GError **error)
@@ -270,6 +286,8 @@ prepare (BonsaiVm *self, BonsaiStartFlags flags, GError **error)
       return false;
     }
   if (!vm_limits_check (host, self->config->memory, self->config->cpus, error))
+    return false;
+  if (!admit (self, flags, error))
     return false;
   if ((flags & BONSAI_START_HEADLESS) == 0 && consoles_get_host (self->consoles, error) == NULL)
     return false;
@@ -420,6 +438,8 @@ host_arguments (BonsaiVm *self, const char *program, BonsaiStartFlags flags)
   if ((flags & BONSAI_START_DISCARD_STATE) != 0)
     g_ptr_array_add (argv, g_strdup ("--discard-state"));
   g_ptr_array_add (argv, g_strdup (self->config->uuid));
+  if ((flags & BONSAI_START_OVERCOMMIT) != 0)
+    g_ptr_array_add (argv, g_strdup ("--overcommit"));
   return argv;
 }
 

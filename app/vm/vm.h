@@ -30,6 +30,7 @@ typedef enum {
   BONSAI_START_HEADLESS = 1 << 1,      /* without a window; one can be opened later */
   BONSAI_START_BOOT_MENU = 1 << 2,     /* the firmware waits for the key that opens its boot menu */
   BONSAI_START_DISCARD_STATE = 1 << 3, /* it boots, though it was suspended: what its guest did is lost */
+  BONSAI_START_OVERCOMMIT = 1 << 4,    /* though the host has no room for it (app/capacity/admission.h) */
 } BonsaiStartFlags;
 
 /* The next start with BONSAI_START_OWN_PROCESS goes on with what @lender (of loan_connect; the caller's, open until then)
