@@ -195,6 +195,13 @@ read_condition (const JsonSection *section, void *data)
 
 /* --- actions --- */
 
+/* Not a path: a machine that came from elsewhere names no program but those that its user put there. */
+static bool
+is_program_name (const char *name)
+{
+  return name[0] != '\0' && name[0] != '.' && strchr (name, '/') == NULL;
+}
+
 static bool
 read_command (const JsonSection *section, VmAction *action)
 {
@@ -206,8 +213,10 @@ read_command (const JsonSection *section, VmAction *action)
   if (n < 1 || n > MAX_COMMAND)
     return json_section_fail (section, "command", "must be the program and its arguments, at most %d strings",
                               MAX_COMMAND);
-  return g_path_is_absolute (action->command[0])
-         || json_section_fail (section, "command", "the program's path must be absolute: it runs unattended");
+  return is_program_name (action->command[0])
+         || json_section_fail (section, "command",
+                               "“%s” must be the name of a program in your folder bonsai/programs",
+                               action->command[0]);
 }
 
 /* What each kind has beside "do". */

@@ -198,6 +198,7 @@ run_over (GObject *source, GAsyncResult *result, gpointer data)
 static void
 run_program (PolicyActs *acts, const VmRule *rule, const VmAction *action, bool back)
 {
+  g_auto (GStrv) command = g_strdupv (action->command);
   g_autoptr (GSubprocessLauncher) launcher = g_subprocess_launcher_new (G_SUBPROCESS_FLAGS_NONE);
   g_autoptr (GSubprocess) process = NULL;
   g_autoptr (GError) error = NULL;
@@ -207,7 +208,9 @@ run_program (PolicyActs *acts, const VmRule *rule, const VmAction *action, bool 
   g_subprocess_launcher_setenv (launcher, "BONSAI_MACHINE_UUID", bonsai_vm_get_uuid (acts->vm), TRUE);
   g_subprocess_launcher_setenv (launcher, "BONSAI_RULE", rule->name, TRUE);
   g_subprocess_launcher_setenv (launcher, "BONSAI_EVENT", back ? "over" : "fired", TRUE);
-  process = g_subprocess_launcher_spawnv (launcher, (const char *const *)action->command, &error);
+  g_free (command[0]);
+  command[0] = g_build_filename (g_get_user_config_dir (), "bonsai", "programs", action->command[0], NULL);
+  process = g_subprocess_launcher_spawnv (launcher, (const char *const *)command, &error);
   if (process == NULL)
     note (acts->vm, rule->name, "run", error);
   else

@@ -57,8 +57,8 @@ test_errors (void)
       "rules[0].then: missing" },
     { "{ \"rules\" : [ { \"name\" : \"a\", \"when\" : [ { \"what\" : \"cpu\", \"over\" : \"50%\" } ], "
       "\"then\" : [ "
-      "{ \"do\" : \"run\", \"command\" : [ \"rm\" ] } ] } ] }",
-      "rules[0].then[0].command: the program's path must be absolute" },
+      "{ \"do\" : \"run\", \"command\" : [ \"/bin/rm\" ] } ] } ] }",
+      "rules[0].then[0].command: “/bin/rm” must be the name of a program in your folder" },
     { "{ \"rules\" : [ { \"name\" : \"a\", \"when\" : [ { \"what\" : \"cpu\", \"over\" : \"50%\" } ], "
       "\"then\" : [ "
       "{ \"do\" : \"cpu-cap\", \"to\" : \"0%\" } ] } ] }",

@@ -13,6 +13,8 @@
 /* jmp: it is as busy as can be */
 static const guint8 busy_code[] = { 0xeb, 0xfe };
 
+#define TELL "#!/bin/sh\necho $BONSAI_MACHINE $BONSAI_RULE $BONSAI_EVENT >> $1\n"
+
 #define PATIENCE 60 /* seconds: samples are taken every 5 */
 
 #define wait_for_long(condition)                                                                             \
@@ -124,8 +126,13 @@ test_rule (LibraryFixture *fixture, gconstpointer data)
     "\"cpu-cap\", "
     "\"machine\" : \"other\", \"to\" : \"1%%\" }, { \"do\" : \"notify\" }, { \"do\" : \"run\", \"command\" "
     ": [ "
-    "\"/bin/sh\", \"-c\", \"echo $BONSAI_MACHINE $BONSAI_RULE $BONSAI_EVENT >> %s\" ] } ] } ] }",
+    "\"tell\", \"%s\" ] } ] } ] }",
     said);
+  g_autofree char *programs = g_build_filename (g_get_user_config_dir (), "bonsai", "programs", NULL);
+  g_autofree char *program = g_build_filename (programs, "tell", NULL);
+
+  g_assert_cmpint (g_mkdir_with_parents (programs, 0700), ==, 0);
+  g_assert_true (g_file_set_contents_full (program, TELL, -1, G_FILE_SET_CONTENTS_NONE, 0700, NULL));
 
   give_policy (vm, policy);
   start (other);
@@ -173,6 +180,7 @@ main (int argc, char **argv)
   g_autoptr (Scratch) scratch = scratch_new ();
 
   scratch_env (scratch, "XDG_RUNTIME_DIR");
+  scratch_env (scratch, "XDG_CONFIG_HOME");
   g_test_init (&argc, &argv, NULL);
   for (unsigned i = 0; i < G_N_ELEMENTS (tests); i++)
     g_test_add (tests[i].path, LibraryFixture, NULL, library_fixture_set_up, tests[i].test,
