@@ -33,6 +33,8 @@ struct _BonsaiVm {
   bool console_open;
 
   BundleRun last_run;
+  GQueue records;           /* what is to be recorded of runs (vm-run.c): the first is being written */
+  struct RunFile *run_file; /* what they are written to; or NULL */
   bool starting;          /* a start of ours is under way */
   bool starts_again;      /* ... is to come: its guest restarts */
   const char *changing;   /* its snapshots are, by a worker of ours: what is done; else NULL */
@@ -109,6 +111,14 @@ int bonsai_vm_find_user (BonsaiVm *vm);
 /* Takes over @session (transfer full), hosted here (with a lock) or elsewhere. */
 void bonsai_vm_set_session (BonsaiVm *vm, BonsaiSession *session);
 void bonsai_vm_drop_session (BonsaiVm *vm);
+
+/* vm-run.c: writes last_run, as it is now, into the bundle, in a thread, after what was to be written before; then
+ * @recorded (nullable) is called, also if it failed. The bundle's lock is kept until then, where it matters who
+ * comes next. */
+typedef void (*RunRecordedFunc) (BonsaiVm *vm, gpointer data);
+void bonsai_vm_record_run (BonsaiVm *vm, RunRecordedFunc recorded, gpointer data);
+/* Waits for what is being written; the rest isn't any more. For the machine's end. */
+void bonsai_vm_close_records (BonsaiVm *vm);
 
 /* vm-start.c: the machine hosted here has ended. */
 void bonsai_vm_conclude_run (BonsaiVm *vm);

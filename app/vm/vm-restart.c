@@ -55,7 +55,7 @@ try_later (BonsaiVm *self)
 {
   self->restart.failures++;
   plan (self);
-  bundle_write_run (self->path, &self->last_run, NULL);
+  bonsai_vm_record_run (self, NULL, NULL);
   bonsai_vm_await_restart (self, self->restart.flags);
   bonsai_vm_update_state (self);
 }

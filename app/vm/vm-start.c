@@ -61,7 +61,7 @@ tidy_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
                          (GDestroyNotify)surface_unref);
 }
 
-static void record_failed_start (BonsaiVm *self, const char *message);
+static void record_failed_start (BonsaiVm *self, const char *message, RunRecordedFunc recorded, gpointer data);
 
 static void
 started_again (GObject *source, GAsyncResult *result, gpointer data)
@@ -71,18 +71,15 @@ started_again (GObject *source, GAsyncResult *result, gpointer data)
 
   if (bonsai_vm_start_finish (self, result, &error))
     return;
-  record_failed_start (self, error->message);
+  record_failed_start (self, error->message, NULL, NULL);
   bonsai_vm_update_state (self);
 }
 
 static void
-release (BonsaiVm *self)
+release (BonsaiVm *self, gpointer data)
 {
   bool had_window = self->session != NULL && local_session_had_window (LOCAL_SESSION (self->session));
-  g_autoptr (GError) error = NULL;
 
-  if (!bundle_write_run (self->path, &self->last_run, &error))
-    g_warning ("%s", error->message);
   g_clear_pointer (&self->server, session_server_free);
   bonsai_vm_end_lease (self);
   g_clear_pointer (&self->lock, bundle_unlock);
@@ -112,7 +109,7 @@ picture_kept (GObject *source, GAsyncResult *result, gpointer data)
 
   if (picture != NULL)
     bonsai_vm_set_thumbnail (self, picture);
-  release (self);
+  bonsai_vm_record_run (self, release, NULL);
 }
 
 /* What was done with snapshots is over; what isn't needed any more is put away. */
@@ -165,14 +162,38 @@ fail_start (BonsaiVm *self, GTask *task, GError *error)
 
 /* What a run that never ran leaves behind. */
 static void
-record_failed_start (BonsaiVm *self, const char *message)
+record_failed_start (BonsaiVm *self, const char *message, RunRecordedFunc recorded, gpointer data)
 {
   bundle_run_clear (&self->last_run);
   self->last_run = (BundleRun){ .state = BONSAI_STATE_STOPPED,
                                 .reason = BONSAI_REASON_ENGINE_ERROR,
                                 .exit_status = 4,
                                 .message = g_strdup (message) };
-  bundle_write_run (self->path, &self->last_run, NULL);
+  bonsai_vm_record_run (self, recorded, data);
+}
+
+typedef struct {
+  GTask *task;
+  GError *error;
+} FailedStart;
+
+static void
+failure_recorded (BonsaiVm *self, gpointer data)
+{
+  g_autofree FailedStart *failed = data;
+  g_autoptr (GTask) task = failed->task;
+
+  fail_start (self, task, failed->error);
+}
+
+/* It was on the way when it failed: that is recorded before others can start it. @task, @error: (transfer full) */
+static void
+fail_run (BonsaiVm *self, GTask *task, GError *error)
+{
+  FailedStart *failed = g_new (FailedStart, 1);
+
+  *failed = (FailedStart){ task, error };
+  record_failed_start (self, error->message, failure_recorded, failed);
 }
 
 static void
@@ -217,15 +238,13 @@ started_here (GObject *source, GAsyncResult *result, gpointer data)
     self->server = session_server_new (BONSAI_SESSION (session), &error);
   if (error != NULL)
     {
-      error = explain_failed_resume (self, error);
-      record_failed_start (self, error->message);
-      fail_start (self, task, error);
+      fail_run (self, g_steal_pointer (&task), explain_failed_resume (self, error));
       return;
     }
   self->starting = false;
   /* Others look for the socket when they read this. */
   self->last_run.state = BONSAI_STATE_RUNNING;
-  bundle_write_run (self->path, &self->last_run, NULL);
+  bonsai_vm_record_run (self, NULL, NULL);
   bonsai_vm_note (self, "start", NULL, NULL, NULL);
   recorder_add (self->recorder, BONSAI_SESSION (session));
   bonsai_vm_set_session (self, g_object_ref (BONSAI_SESSION (session)));
@@ -318,7 +337,7 @@ start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
   bonsai_vm_begin_restart_count (self);
   bundle_run_clear (&self->last_run);
   self->last_run = (BundleRun){ .state = BONSAI_STATE_STARTING };
-  bundle_write_run (self->path, &self->last_run, NULL);
+  bonsai_vm_record_run (self, NULL, NULL);
   spec = vm_config_to_spec (self->config, self->path);
   bonsai_vm_put_secrets (self, spec);
   spec->boot_menu = (flags & BONSAI_START_BOOT_MENU) != 0;
@@ -331,9 +350,7 @@ start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
   self->borrowed = -1;
   if (!prepare_resume (self, session, flags, &error))
     {
-      record_failed_start (self, error->message);
-      fail_start (self, task, error);
-      g_object_unref (task);
+      fail_run (self, task, error);
       return;
     }
   local_session_start_async (session, g_task_get_cancellable (task), started_here, task);

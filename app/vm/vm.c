@@ -480,6 +480,7 @@ bonsai_vm_dispose (GObject *object)
   bonsai_vm_leave_policy (self);
   g_clear_pointer (&self->server, session_server_free);
   bonsai_vm_drop_session (self);
+  bonsai_vm_close_records (self);
   if (self->lock != NULL)
     {
       BundleRun run = { .state = BONSAI_STATE_STOPPED,

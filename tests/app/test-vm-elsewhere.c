@@ -57,7 +57,7 @@ listen_for_others (Elsewhere *self)
 static void
 let_go (Elsewhere *self)
 {
-  BundleRun run = { self->fake->state, self->fake->reason, 0, self->fake->message };
+  BundleRun run = { .state = self->fake->state, .reason = self->fake->reason, .message = self->fake->message };
 
   g_assert_true (bundle_write_run (bonsai_vm_get_path (self->vm), &run, NULL));
   g_clear_pointer (&self->server, session_server_free);
