@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ui/base/rows.h"
 
-#define MAX_CHOICE 150 /* pixels of a choice's text that fit into any window */
+#define MAX_CHOICE 100 /* pixels that a choice’s text has in any window */
 
 void
 row_set_subtitle (AdwActionRow *row, const char *text)
@@ -18,7 +18,7 @@ set_up_label (GtkSignalListItemFactory *factory, GtkListItem *item, gpointer dat
 
   gtk_label_set_xalign (GTK_LABEL (label), 0);
   gtk_label_set_ellipsize (GTK_LABEL (label), PANGO_ELLIPSIZE_END);
-  gtk_label_set_width_chars (GTK_LABEL (label), GPOINTER_TO_INT (data));
+  gtk_widget_set_size_request (label, GPOINTER_TO_INT (data), -1);
   gtk_list_item_set_child (item, label);
 }
 
@@ -30,18 +30,18 @@ bind_label (GtkSignalListItemFactory *factory, GtkListItem *item, gpointer data)
   gtk_label_set_text (GTK_LABEL (gtk_list_item_get_child (item)), gtk_string_object_get_string (string));
 }
 
-/* In characters: as wide as the longest, within reason. */
+/* In pixels: as wide as the longest, within reason, also when text becomes larger. */
 static int
 width_for (GtkWidget *choice, GtkStringList *labels)
 {
   PangoFontMetrics *metrics = pango_context_get_metrics (gtk_widget_get_pango_context (choice), NULL, NULL);
-  int most = MAX_CHOICE * PANGO_SCALE / MAX (pango_font_metrics_get_approximate_char_width (metrics), 1);
+  int character = PANGO_PIXELS_CEIL (pango_font_metrics_get_approximate_char_width (metrics));
   glong width = 0;
 
   pango_font_metrics_unref (metrics);
   for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (labels)); i++)
     width = MAX (width, g_utf8_strlen (gtk_string_list_get_string (labels, i), -1));
-  return (int)MIN (width, most);
+  return (int)MIN (width * character, MAX_CHOICE);
 }
 
 void

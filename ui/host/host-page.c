@@ -8,6 +8,7 @@
 #include "ui/base/i18n.h"
 #include "ui/base/resource.h"
 #include "ui/base/rows.h"
+#include "ui/base/spare-title.h"
 
 struct _BonsaiHostPage {
   AdwBin parent;
@@ -295,6 +296,7 @@ bonsai_host_page_class_init (BonsaiHostPageClass *klass)
   object_class->finalize = bonsai_host_page_finalize;
   widget_class->map = bonsai_host_page_map;
   g_type_ensure (BONSAI_TYPE_BACK_BUTTON);
+  g_type_ensure (BONSAI_TYPE_SPARE_TITLE);
   gtk_widget_class_set_template_from_resource (widget_class, UI_RESOURCE "host/host-page.ui");
   gtk_widget_class_bind_template_child (widget_class, BonsaiHostPage, findings_group);
   gtk_widget_class_bind_template_child (widget_class, BonsaiHostPage, facts_group);

@@ -5,6 +5,7 @@
 #include "ui/base/back-button.h"
 #include "ui/base/i18n.h"
 #include "ui/base/resource.h"
+#include "ui/base/spare-title.h"
 #include "ui/library/bulk-bar.h"
 #include "ui/library/machine-grid.h"
 #include "ui/library/machine-model.h"
@@ -298,6 +299,7 @@ bonsai_library_view_class_init (BonsaiLibraryViewClass *klass)
   object_class->dispose = bonsai_library_view_dispose;
   object_class->finalize = bonsai_library_view_finalize;
   g_type_ensure (BONSAI_TYPE_BACK_BUTTON);
+  g_type_ensure (BONSAI_TYPE_SPARE_TITLE);
   g_type_ensure (BONSAI_TYPE_BULK_BAR);
   g_type_ensure (BONSAI_TYPE_MACHINE_GRID);
   signals[OPENED] = g_signal_new ("opened", BONSAI_TYPE_LIBRARY_VIEW, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,

@@ -6,6 +6,7 @@
 #include "ui/base/error-dialog.h"
 #include "ui/base/i18n.h"
 #include "ui/base/resource.h"
+#include "ui/base/spare-title.h"
 
 #include <adwaita.h>
 
@@ -218,6 +219,7 @@ bonsai_organise_dialog_class_init (BonsaiOrganiseDialogClass *klass)
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
   G_OBJECT_CLASS (klass)->finalize = bonsai_organise_dialog_finalize;
+  g_type_ensure (BONSAI_TYPE_SPARE_TITLE);
   gtk_widget_class_set_template_from_resource (widget_class, UI_RESOURCE "library/organise-dialog.ui");
   gtk_widget_class_bind_template_child (widget_class, BonsaiOrganiseDialog, apply_button);
   gtk_widget_class_bind_template_child (widget_class, BonsaiOrganiseDialog, group_row);

@@ -7,6 +7,7 @@
 #include "ui/base/i18n.h"
 #include "ui/base/resource.h"
 #include "ui/base/rows.h"
+#include "ui/base/spare-title.h"
 
 struct _BonsaiTrashPage {
   AdwBin parent;
@@ -159,7 +160,6 @@ make_row (gpointer data, gpointer page)
   adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), bonsai_trash_item_get_name (item));
   row_set_subtitle (ADW_ACTION_ROW (row), subtitle);
   adw_action_row_set_title_lines (ADW_ACTION_ROW (row), 2);
-  adw_action_row_set_subtitle_lines (ADW_ACTION_ROW (row), 2);
   adw_action_row_add_suffix (
     ADW_ACTION_ROW (row),
     make_button (page, item, "edit-undo-symbolic", _ ("Restore"), _ ("Restore %s"), G_CALLBACK (on_restore)));
@@ -209,6 +209,7 @@ bonsai_trash_page_class_init (BonsaiTrashPageClass *klass)
 
   object_class->dispose = bonsai_trash_page_dispose;
   g_type_ensure (BONSAI_TYPE_BACK_BUTTON);
+  g_type_ensure (BONSAI_TYPE_SPARE_TITLE);
   gtk_widget_class_set_template_from_resource (widget_class, UI_RESOURCE "library/trash-page.ui");
   gtk_widget_class_bind_template_child (widget_class, BonsaiTrashPage, title);
   gtk_widget_class_bind_template_child (widget_class, BonsaiTrashPage, empty_button);

@@ -4,6 +4,7 @@
 #include "app/vm/vm-settings.h"
 #include "ui/base/i18n.h"
 #include "ui/base/resource.h"
+#include "ui/base/spare-title.h"
 
 #define BONSAI_TYPE_CONFIG_VIEW (bonsai_config_view_get_type ())
 G_DECLARE_FINAL_TYPE (BonsaiConfigView, bonsai_config_view, BONSAI, CONFIG_VIEW, AdwWindow)
@@ -114,6 +115,7 @@ bonsai_config_view_class_init (BonsaiConfigViewClass *klass)
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
   G_OBJECT_CLASS (klass)->dispose = bonsai_config_view_dispose;
+  g_type_ensure (BONSAI_TYPE_SPARE_TITLE);
   gtk_widget_class_set_template_from_resource (widget_class, UI_RESOURCE "machine/config-view.ui");
   gtk_widget_class_bind_template_child (widget_class, BonsaiConfigView, save_button);
   gtk_widget_class_bind_template_child (widget_class, BonsaiConfigView, problem_label);

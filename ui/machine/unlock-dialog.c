@@ -3,6 +3,7 @@
 
 #include "ui/base/i18n.h"
 #include "ui/base/resource.h"
+#include "ui/base/spare-title.h"
 
 #include <string.h>
 
@@ -160,6 +161,7 @@ bonsai_unlock_dialog_class_init (BonsaiUnlockDialogClass *klass)
   GTK_WINDOW_CLASS (klass)->close_request = bonsai_unlock_dialog_close_request;
   signals[SIGNAL_UNLOCKED] = g_signal_new ("unlocked", G_TYPE_FROM_CLASS (klass), G_SIGNAL_RUN_LAST, 0, NULL,
                                            NULL, NULL, G_TYPE_NONE, 0);
+  g_type_ensure (BONSAI_TYPE_SPARE_TITLE);
   gtk_widget_class_set_template_from_resource (widget_class, UI_RESOURCE "machine/unlock-dialog.ui");
   gtk_widget_class_bind_template_child (widget_class, BonsaiUnlockDialog, unlock_button);
   gtk_widget_class_bind_template_child (widget_class, BonsaiUnlockDialog, spinner);

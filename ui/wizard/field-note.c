@@ -70,6 +70,19 @@ bonsai_field_note_judge (BonsaiFieldNote *self, GtkWidget *field, char *problem,
   return is_fine;
 }
 
+/* A list asks only the next row: who comes by Tab is led on to the one after it. */
+static gboolean
+bonsai_field_note_focus (GtkWidget *widget, GtkDirectionType direction)
+{
+  bool backward = direction == GTK_DIR_TAB_BACKWARD || direction == GTK_DIR_UP;
+  GtkWidget *next = widget;
+
+  do
+    next = backward ? gtk_widget_get_prev_sibling (next) : gtk_widget_get_next_sibling (next);
+  while (next && !gtk_widget_get_visible (next));
+  return next && gtk_widget_child_focus (next, direction);
+}
+
 static void
 bonsai_field_note_dispose (GObject *object)
 {
@@ -84,6 +97,7 @@ static void
 bonsai_field_note_class_init (BonsaiFieldNoteClass *klass)
 {
   G_OBJECT_CLASS (klass)->dispose = bonsai_field_note_dispose;
+  GTK_WIDGET_CLASS (klass)->focus = bonsai_field_note_focus;
 }
 
 static void

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <glib.h>
+
+G_BEGIN_DECLS
+
+/* The passphrase of Vault's disk. */
+#define WORLD_PASSPHRASE "correct horse"
+
+/*
+ * Fills the user's folders (a new desktop's) by the program @bonsai: Elm with group, tags, a disk and
+ * snapshots; the template Gold; Vault with an encrypted disk; Vanished, whose disk is gone; Fallen in the
+ * trash; an installation medium.
+ */
+void world_make (const char *bonsai);
+
+G_END_DECLS
