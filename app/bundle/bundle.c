@@ -307,7 +307,7 @@ bundle_make_temporary (const char *parent, int *fd, GError **error)
     {
       g_autofree char *path = g_build_filename (parent, TEMPORARY_PREFIX "XXXXXX", NULL);
 
-      if (g_mkdtemp_full (path, 0755) == NULL)
+      if (g_mkdtemp_full (path, 0700) == NULL)
         break;
       *fd = lock_folder (path);
       if (*fd >= 0)
@@ -363,4 +363,33 @@ bundle_create_with (const char *parent, const VmConfig *config, BundleFillFunc f
     bundle_remove_tree (temporary);
   close (fd);
   return g_steal_pointer (&path);
+}
+
+bool
+bundle_make_private (const char *path, GError **error)
+{
+  struct stat st;
+  int fd = open (path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+  bool known = fd >= 0 && fstat (fd, &st) == 0, closed;
+  int saved_errno = errno;
+
+  /* Whoever it is of may read it, and root. */
+  closed = known && st.st_uid == geteuid ()
+           && ((st.st_mode & 077) == 0
+               || (fchmod (fd, st.st_mode & 0700) == 0 && fstat (fd, &st) == 0 && (st.st_mode & 077) == 0));
+  if (fd >= 0)
+    close (fd);
+  if (closed)
+    return true;
+  if (!known)
+    return bonsai_set_errno_error (error, saved_errno, "Can't look at %s", path);
+  if (st.st_uid != geteuid ())
+    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+                 "%s belongs to another user, and only its owner uses a machine; clone it", path);
+  else
+    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+                 "%s is open to other users of this computer, and its file system can't close it; move it to one "
+                 "that knows permissions",
+                 path);
+  return false;
 }

@@ -37,6 +37,10 @@ char *bundle_slug (const char *name);
  */
 char *bundle_create (const char *parent, const VmConfig *config, GError **error);
 
+/* Closes a bundle to everybody but its owner, who has to be this user (BONSAI_ERROR_REFUSED): at every start, as its owner,
+ * a backup or another program may have opened it. */
+bool bundle_make_private (const char *path, GError **error);
+
 /* Puts more into the folder of a coming bundle. */
 typedef bool (*BundleFillFunc) (const char *folder, void *data, GError **error);
 

@@ -295,7 +295,7 @@ bonsai_library_new (const char *folder, GError **error)
   g_autoptr (GFile) file = g_file_new_for_path (path);
   BonsaiLibrary *self;
 
-  if (g_mkdir_with_parents (path, 0755) < 0)
+  if (g_mkdir_with_parents (path, 0700) < 0)
     {
       bonsai_set_errno_error (error, errno, "Can't create the folder for machines, %s", path);
       return NULL;
