@@ -311,7 +311,8 @@ prepare (BonsaiVm *self, BonsaiStartFlags flags, GError **error)
   if ((flags & BONSAI_START_HEADLESS) == 0 && consoles_get_host (self->consoles, error) == NULL)
     return false;
   self->lock = bundle_lock (self->path, error);
-  return self->lock != NULL && template_check_change (self->path, NULL, error)
+  return self->lock != NULL && bundle_make_private (self->path, error)
+         && template_check_change (self->path, NULL, error)
          && install_mend (self->path, error) && snapshot_settle (self->path, error)
          && snapshot_guard_config (self->path, self->config, error)
          && snapshot_guard_terms (self->path, self->config, error) && bonsai_vm_begin_lease (self, error);
