@@ -3,6 +3,7 @@
 
 #include "app/bundle/vm-config.h"
 
+#include <glib/gi18n.h>
 #include <stdarg.h>
 
 bool
@@ -29,7 +30,7 @@ json_section_member (const JsonSection *section, const char *name)
 bool
 json_section_require (const JsonSection *section, const char *name)
 {
-  return json_section_member (section, name) != NULL || json_section_fail (section, name, "missing");
+  return json_section_member (section, name) != NULL || json_section_fail (section, name, _ ("missing"));
 }
 
 bool
@@ -44,7 +45,7 @@ json_section_refuse_others (const JsonSection *section, const char *const *names
     if (!g_strv_contains (names, member))
       {
         all = g_strjoinv ("”, “", (char **)names);
-        return json_section_fail (section, member, "is unknown; there is “%s”", all);
+        return json_section_fail (section, member, _ ("is unknown; there is “%s”"), all);
       }
   return true;
 }
@@ -57,7 +58,7 @@ json_read_string (const JsonSection *section, const char *name, char **value)
   if (node == NULL)
     return true;
   if (!JSON_NODE_HOLDS_VALUE (node) || json_node_get_value_type (node) != G_TYPE_STRING)
-    return json_section_fail (section, name, "must be a string in quotes");
+    return json_section_fail (section, name, _ ("must be a string in quotes"));
   vm_config_set (value, json_node_get_string (node));
   return true;
 }
@@ -71,7 +72,7 @@ json_read_unsigned (const JsonSection *section, const char *name, unsigned *valu
   if (node == NULL)
     return true;
   if (!JSON_NODE_HOLDS_VALUE (node) || json_node_get_value_type (node) != G_TYPE_INT64)
-    return json_section_fail (section, name, "must be a whole number");
+    return json_section_fail (section, name, _ ("must be a whole number"));
   number = json_node_get_int (node);
   if (number < 0 || number > G_MAXINT)
     return json_section_fail (section, name, "%" G_GINT64_FORMAT " is out of range", number);
@@ -88,7 +89,7 @@ json_read_count (const JsonSection *section, const char *name, uint64_t *value)
     return true;
   if (!JSON_NODE_HOLDS_VALUE (node) || json_node_get_value_type (node) != G_TYPE_INT64
       || json_node_get_int (node) < 0)
-    return json_section_fail (section, name, "must be a whole number, 0 or more");
+    return json_section_fail (section, name, _ ("must be a whole number, 0 or more"));
   *value = (uint64_t)json_node_get_int (node);
   return true;
 }
@@ -101,7 +102,7 @@ json_read_bool (const JsonSection *section, const char *name, bool *value)
   if (node == NULL)
     return true;
   if (!JSON_NODE_HOLDS_VALUE (node) || json_node_get_value_type (node) != G_TYPE_BOOLEAN)
-    return json_section_fail (section, name, "must be true or false");
+    return json_section_fail (section, name, _ ("must be true or false"));
   *value = json_node_get_boolean (node);
   return true;
 }
@@ -121,7 +122,7 @@ json_read_size (const JsonSection *section, const char *name, uint64_t *value)
       return *value != 0 || json_section_fail (section, name, "%s", error->message);
     }
   if (!JSON_NODE_HOLDS_VALUE (node) || json_node_get_value_type (node) != G_TYPE_INT64)
-    return json_section_fail (section, name, "must be a size such as \"512M\" or \"2G\"");
+    return json_section_fail (section, name, _ ("must be a size such as \"512M\" or \"2G\""));
   if (!json_read_unsigned (section, name, &mib))
     return false;
   *value = (uint64_t)mib << 20;
@@ -145,7 +146,7 @@ json_read_choice (const JsonSection *section, const char *name, const char *cons
         return true;
       }
   all = g_strjoinv ("” or “", (char **)choices);
-  return json_section_fail (section, name, "“%s” is unknown; it must be “%s”", word, all);
+  return json_section_fail (section, name, _ ("“%s” is unknown; it must be “%s”"), word, all);
 }
 
 bool
@@ -156,7 +157,7 @@ json_read_object (const JsonSection *section, const char *name, JsonObject **val
   if (node == NULL)
     return true;
   if (!JSON_NODE_HOLDS_OBJECT (node))
-    return json_section_fail (section, name, "must be an object, { … }");
+    return json_section_fail (section, name, _ ("must be an object, { … }"));
   *value = json_node_get_object (node);
   return true;
 }
@@ -171,14 +172,14 @@ json_read_strings (const JsonSection *section, const char *name, GStrv *value)
   if (node == NULL)
     return true;
   if (!JSON_NODE_HOLDS_ARRAY (node))
-    return json_section_fail (section, name, "must be a list, [ … ]");
+    return json_section_fail (section, name, _ ("must be a list, [ … ]"));
   array = json_node_get_array (node);
   for (unsigned i = 0; i < json_array_get_length (array); i++)
     {
       JsonNode *element = json_array_get_element (array, i);
 
       if (!JSON_NODE_HOLDS_VALUE (element) || json_node_get_value_type (element) != G_TYPE_STRING)
-        return json_section_fail (section, name, "must be a list of strings in quotes");
+        return json_section_fail (section, name, _ ("must be a list of strings in quotes"));
       g_strv_builder_add (builder, json_node_get_string (element));
     }
   g_strfreev (*value);
@@ -195,7 +196,7 @@ json_read_objects (const JsonSection *section, const char *name, JsonObjectFunc 
   if (node == NULL)
     return true;
   if (!JSON_NODE_HOLDS_ARRAY (node))
-    return json_section_fail (section, name, "must be a list, [ … ]");
+    return json_section_fail (section, name, _ ("must be a list, [ … ]"));
   array = json_node_get_array (node);
   for (unsigned i = 0; i < json_array_get_length (array); i++)
     {
@@ -204,7 +205,7 @@ json_read_objects (const JsonSection *section, const char *name, JsonObjectFunc 
       JsonSection inner = { section->text, NULL, pointer, section->error };
 
       if (!JSON_NODE_HOLDS_OBJECT (element))
-        return json_text_set_error (section->text, pointer, section->error, "must be an object, { … }");
+        return json_text_set_error (section->text, pointer, section->error, _ ("must be an object, { … }"));
       inner.object = json_node_get_object (element);
       if (!read (&inner, data))
         return false;

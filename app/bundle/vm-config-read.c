@@ -6,6 +6,8 @@
 #include "app/bundle/json-section.h"
 #include "app/bundle/vm-config-private.h"
 
+#include <glib/gi18n.h>
+
 /* "limits" : { "iops", "iops-burst", "bytes-per-second", "bytes-burst" } */
 static bool
 read_limits (const JsonSection *section, ImageLimits *limits)
@@ -272,11 +274,11 @@ read_version (const JsonSection *section)
   if (!json_section_require (section, "bonsai") || !json_read_unsigned (section, "bonsai", &version))
     return false;
   if (version == 0)
-    return json_section_fail (section, "bonsai", "must be the schema's version, %d", VM_CONFIG_SCHEMA);
+    return json_section_fail (section, "bonsai", _ ("must be the schema's version, %d"), VM_CONFIG_SCHEMA);
   if (version > VM_CONFIG_SCHEMA)
     return json_section_fail (section, "bonsai",
-                              "version %u was written by a newer Bonsai; this one knows version %d", version,
-                              VM_CONFIG_SCHEMA);
+                              _ ("version %u was written by a newer Bonsai; this one knows version %d"),
+                              version, VM_CONFIG_SCHEMA);
   return true;
 }
 
@@ -320,7 +322,7 @@ vm_config_parse (const char *text, gsize length, const char *file, GError **erro
     return NULL;
   if (!JSON_NODE_HOLDS_OBJECT (json_text_root (json)))
     {
-      json_text_set_error (json, "", error, "must be an object, { … }");
+      json_text_set_error (json, "", error, _ ("must be an object, { … }"));
       return NULL;
     }
   section.object = json_node_get_object (json_text_root (json));

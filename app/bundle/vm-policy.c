@@ -4,6 +4,7 @@
 #include "app/base/error.h"
 #include "app/bundle/vm-rule.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 #define DAY 86400u
@@ -149,7 +150,7 @@ vm_policy_parse (const char *text, gsize length, const char *file, GError **erro
     return NULL;
   if (!JSON_NODE_HOLDS_OBJECT (json_text_root (json)))
     {
-      json_text_set_error (json, "", error, "must be an object, { … }");
+      json_text_set_error (json, "", error, _ ("must be an object, { … }"));
       return NULL;
     }
   section.object = json_node_get_object (json_text_root (json));

@@ -103,7 +103,7 @@ describe_disk (const Clone *clone, VmDisk *disk, GError **error)
   if (disk->kind == DISK_KIND_SCSI_HOST)
     {
       g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
-                   "No clone is possible: %s is a device of the host; detach it first", disk->id);
+                   _ ("No clone is possible: %s is a device of the host; detach it first"), disk->id);
       return false;
     }
   if (!snapshot_disk_has_layers (disk))
@@ -198,7 +198,7 @@ fill_disk (const Clone *clone, const char *folder, const VmDisk *disk, GError **
 
   if (clone->node != NULL && then == NULL)
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "The snapshot “%s” lacks the disk “%s”",
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, _ ("The snapshot “%s” lacks the disk “%s”"),
                    clone->node->name, disk->id);
       return false;
     }
@@ -350,10 +350,11 @@ read_origin (Clone *clone, const char *bundle, GError **error)
     }
   if (clone->how->instant && !clone->how->borrows && clone->node->kind != SNAPSHOT_LIVE)
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
-                   "The snapshot “%s” has no memory from which a clone could go on; it can be one that boots "
-                   "(bonsai clone --linked)",
-                   clone->node->name);
+      g_set_error (
+        error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+        _ ("The snapshot “%s” has no memory from which a clone could go on; it can be one that boots "
+           "(bonsai clone --linked)"),
+        clone->node->name);
       return false;
     }
   if (!g_file_test (clone->nvram, G_FILE_TEST_IS_REGULAR))

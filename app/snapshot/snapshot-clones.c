@@ -6,6 +6,7 @@
 #include "app/bundle/json-section.h"
 
 #include <errno.h>
+#include <glib/gi18n.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,11 +42,11 @@ read_clones (JsonText *text, GPtrArray *clones, GError **error)
   JsonArray *array;
 
   if (!JSON_NODE_HOLDS_OBJECT (json_text_root (text)))
-    return json_text_set_error (text, "", error, "must be an object, { … }");
+    return json_text_set_error (text, "", error, _ ("must be an object, { … }"));
   section.object = json_node_get_object (json_text_root (text));
   list = json_section_member (&section, "clones");
   if (list == NULL || !JSON_NODE_HOLDS_ARRAY (list))
-    return json_section_fail (&section, "clones", "must be a list, [ … ]");
+    return json_section_fail (&section, "clones", _ ("must be a list, [ … ]"));
   array = json_node_get_array (list);
   for (guint i = 0; i < json_array_get_length (array); i++)
     {
@@ -54,7 +55,7 @@ read_clones (JsonText *text, GPtrArray *clones, GError **error)
       JsonSection inner = { text, NULL, pointer, error };
 
       if (!JSON_NODE_HOLDS_OBJECT (element))
-        return json_text_set_error (text, pointer, error, "must be an object, { … }");
+        return json_text_set_error (text, pointer, error, _ ("must be an object, { … }"));
       inner.object = json_node_get_object (element);
       if (!read_clone (&inner, clones))
         return false;

@@ -8,6 +8,7 @@
 #include "app/snapshot/template.h"
 
 #include <errno.h>
+#include <glib/gi18n.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +17,7 @@ static bool
 check_sound (const SnapshotNode *node, GError **error)
 {
   if (node->trouble != NULL)
-    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "The snapshot %s is broken: %s", node->id,
+    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, _ ("The snapshot %s is broken: %s"), node->id,
                  node->trouble);
   return node->trouble == NULL;
 }
@@ -31,7 +32,7 @@ snapshot_rename (const char *bundle, const char *key, const char *name, const ch
     return false;
   if (note != NULL && !g_utf8_validate (note, -1, NULL))
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "The note is not text in UTF-8");
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, _ ("The note is not text in UTF-8"));
       return false;
     }
   if (name != NULL)
@@ -92,19 +93,20 @@ check_unneeded (const SnapshotTree *tree, const SnapshotNode *node, GPtrArray *c
   g_autofree char *folder = g_build_filename (SNAPSHOT_FOLDER, node->id, NULL);
 
   if (g_strcmp0 (tree->resume, folder) == 0)
-    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
-                 "The machine is to go on from the snapshot “%s” at its next start; start it, or go back to "
-                 "another one first",
-                 node->name);
+    g_set_error (
+      error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
+      _ ("The machine is to go on from the snapshot “%s” at its next start; start it, or go back to "
+         "another one first"),
+      node->name);
   else if (g_strcmp0 (tree->disposable, node->id) == 0)
     g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
-                 "The machine goes back to the snapshot “%s” at each power-off; change that first "
-                 "(bonsai snapshot disposable)",
+                 _ ("The machine goes back to the snapshot “%s” at each power-off; change that first "
+                    "(bonsai snapshot disposable)"),
                  node->name);
   else if (tree->template_state != VM_TEMPLATE_NONE && node->template_version > 0)
     g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
-                 "The snapshot “%s” is version %u of a template; make an ordinary machine of that first "
-                 "(bonsai template undo)",
+                 _ ("The snapshot “%s” is version %u of a template; make an ordinary machine of that first "
+                    "(bonsai template undo)"),
                  node->name, node->template_version);
   else
     {
@@ -114,10 +116,11 @@ check_unneeded (const SnapshotTree *tree, const SnapshotNode *node, GPtrArray *c
 
           if (!g_str_equal (clone->node, node->id))
             continue;
-          g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
-                       "The machine in %s is a linked clone that needs the snapshot “%s”; delete it, or make "
-                       "it independent first (bonsai disk rebase --no-backing)",
-                       clone->path, node->name);
+          g_set_error (
+            error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
+            _ ("The machine in %s is a linked clone that needs the snapshot “%s”; delete it, or make "
+               "it independent first (bonsai disk rebase --no-backing)"),
+            clone->path, node->name);
           return false;
         }
       return true;
@@ -194,9 +197,10 @@ remove_broken (const SnapshotTree *tree, const SnapshotNode *node, GError **erro
 
   if (snapshot_memory_is_needed (tree, node))
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
-                   "The broken snapshot %s has memory that others need: delete those that stem from it first",
-                   node->id);
+      g_set_error (
+        error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
+        _ ("The broken snapshot %s has memory that others need: delete those that stem from it first"),
+        node->id);
       return false;
     }
   if (rename (path, old) < 0)

@@ -7,6 +7,7 @@
 #include "app/snapshot/template.h"
 #include "app/workspace/workspace.h"
 
+#include <glib/gi18n.h>
 #include <stdlib.h>
 
 /* Longer ones aren't opened. */
@@ -76,10 +77,11 @@ check_layer (const char *path, bool by_hand, GError **error)
   node = file != NULL ? find_user (tree, graph, file) : NULL;
   if (node == NULL)
     return true;
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
-               "%s can't be changed: the snapshot “%s” of “%s” needs it; delete that first (bonsai snapshot "
-               "delete)",
-               path, node->name, config->name);
+  g_set_error (
+    error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
+    _ ("%s can't be changed: the snapshot “%s” of “%s” needs it; delete that first (bonsai snapshot "
+       "delete)"),
+    path, node->name, config->name);
   return false;
 }
 
@@ -115,8 +117,8 @@ snapshot_guard_config (const char *bundle, const VmConfig *config, GError **erro
 
       if (real == NULL || check_layer (real, false, error))
         continue;
-      g_prefix_error (error,
-                      "The disk %s is an old one, perhaps from before a snapshot was taken: ", disk->id);
+      g_prefix_error (error, _ ("The disk %s is an old one, perhaps from before a snapshot was taken: "),
+                      disk->id);
       return false;
     }
   return true;
@@ -215,9 +217,10 @@ snapshot_guard_bundle (const char *bundle, GError **error)
   if (clones->len == 0)
     return true;
   clone = g_ptr_array_index (clones, 0);
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
-               "Linked clones need this machine's disks, such as the one in %s: delete them first, or make "
-               "them independent (bonsai disk rebase --no-backing)",
-               clone->path);
+  g_set_error (
+    error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
+    _ ("Linked clones need this machine's disks, such as the one in %s: delete them first, or make "
+       "them independent (bonsai disk rebase --no-backing)"),
+    clone->path);
   return false;
 }

@@ -5,6 +5,7 @@
 #include "app/bundle/json-section.h"
 #include "app/bundle/vm-config.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 #include <sys/random.h>
 
@@ -198,8 +199,8 @@ read_version (const JsonSection *section)
     return false;
   if (version == 0 || version > NODE_VERSION)
     return json_section_fail (section, "version",
-                              "version %u was written by a newer Bonsai; this one knows version %d", version,
-                              NODE_VERSION);
+                              _ ("version %u was written by a newer Bonsai; this one knows version %d"),
+                              version, NODE_VERSION);
   return true;
 }
 
@@ -263,7 +264,7 @@ snapshot_node_parse (const char *text, gsize length, const char *id, GError **er
     return NULL;
   if (!JSON_NODE_HOLDS_OBJECT (json_text_root (json)))
     {
-      json_text_set_error (json, "", error, "must be an object, { … }");
+      json_text_set_error (json, "", error, _ ("must be an object, { … }"));
       return NULL;
     }
   section.object = json_node_get_object (json_text_root (json));

@@ -7,6 +7,7 @@
 #include "app/snapshot/snapshot-private.h"
 #include "app/snapshot/template.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 struct SnapshotReturn {
@@ -28,10 +29,11 @@ check_suspended (const VmConfig *config, bool discard, GError **error)
 {
   if (discard || !is_suspended (config))
     return true;
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
-               "“%s” is suspended, and what its guest was doing would be lost: resume it first, or say that "
-               "it may go (--discard-suspended)",
-               config->name);
+  g_set_error (
+    error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
+    _ ("“%s” is suspended, and what its guest was doing would be lost: resume it first, or say that "
+       "it may go (--discard-suspended)"),
+    config->name);
   return false;
 }
 

@@ -11,6 +11,7 @@
 #include "app/workspace/workspace.h"
 
 #include <errno.h>
+#include <glib/gi18n.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -93,10 +94,10 @@ check_resume (const VmConfig *config, GError **error)
     return true;
   if (g_str_equal (config->resume, SNAPSHOT_SUSPENDED))
     g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
-                 "“%s” is suspended: start it and take the snapshot while it runs", config->name);
+                 _ ("“%s” is suspended: start it and take the snapshot while it runs"), config->name);
   else
     g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
-                 "“%s” has just gone back to a snapshot, and hasn't run since: there is nothing to keep",
+                 _ ("“%s” has just gone back to a snapshot, and hasn't run since: there is nothing to keep"),
                  config->name);
   return false;
 }

@@ -6,6 +6,7 @@
 #include "app/snapshot/snapshot-private.h"
 
 #include <errno.h>
+#include <glib/gi18n.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -348,7 +349,7 @@ snapshot_tree_find (const SnapshotTree *tree, const char *key, GError **error)
   if (g_str_equal (key, "."))
     {
       if (tree->current == NULL)
-        g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "The machine stems from no snapshot");
+        g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, _ ("The machine stems from no snapshot"));
       return tree->current;
     }
   for (unsigned way = 0; way < G_N_ELEMENTS (ways); way++)
@@ -364,7 +365,7 @@ snapshot_tree_find (const SnapshotTree *tree, const char *key, GError **error)
           if (found != NULL)
             {
               g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
-                           "“%s” can mean the snapshots %s and %s; say which by its id", key, found->id,
+                           _ ("“%s” can mean the snapshots %s and %s; say which by its id"), key, found->id,
                            node->id);
               return NULL;
             }
@@ -424,18 +425,18 @@ snapshot_tree_load_config (const SnapshotTree *tree, const SnapshotNode *node, G
 
   if (node->trouble != NULL)
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "The snapshot %s is broken: %s", node->id,
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, _ ("The snapshot %s is broken: %s"), node->id,
                    node->trouble);
       return NULL;
     }
   if (!g_file_test (path, G_FILE_TEST_IS_REGULAR))
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "The snapshot “%s” (%s) has lost its %s",
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, _ ("The snapshot “%s” (%s) has lost its %s"),
                    node->name, node->id, SNAPSHOT_MACHINE_FILE);
       return NULL;
     }
   if (!g_file_get_contents (path, &text, &length, error) || !check_sum (node, text, length, error)
       || (config = vm_config_parse (text, length, SNAPSHOT_MACHINE_FILE, error)) == NULL)
-    g_prefix_error (error, "The snapshot “%s” (%s) is broken: ", node->name, node->id);
+    g_prefix_error (error, _ ("The snapshot “%s” (%s) is broken: "), node->name, node->id);
   return config;
 }

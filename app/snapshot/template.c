@@ -5,14 +5,16 @@
 #include "app/bundle/bundle.h"
 #include "app/snapshot/snapshot-private.h"
 
+#include <glib/gi18n.h>
+
 bool
 template_check_open (const VmConfig *config, GError **error)
 {
   if (config->template_state != VM_TEMPLATE_SEALED)
     return true;
   g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
-               "“%s” is a template: make a machine of it (bonsai template clone), or begin a new version "
-               "(bonsai template new-version)",
+               _ ("“%s” is a template: make a machine of it (bonsai template clone), or begin a new version "
+                  "(bonsai template new-version)"),
                config->name);
   return false;
 }
@@ -64,10 +66,10 @@ template_find_version (const SnapshotTree *tree, unsigned number, GError **error
     }
   if (tree->template_state == VM_TEMPLATE_NONE)
     g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
-                 "The machine is no template; make one of it first (bonsai template make)");
+                 _ ("The machine is no template; make one of it first (bonsai template make)"));
   else
     g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND,
-                 "The template has no version %u; see “bonsai template show”", wanted);
+                 _ ("The template has no version %u; see “bonsai template show”"), wanted);
   return NULL;
 }
 
@@ -93,9 +95,10 @@ template_seal (const char *bundle, const char *name, const char *note, unsigned 
     return NULL;
   if (tree->disposable != NULL)
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
-                   "The machine goes back to a snapshot at each power-off, which a template doesn't; change "
-                   "that first (bonsai snapshot disposable --off)");
+      g_set_error (
+        error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+        _ ("The machine goes back to a snapshot at each power-off, which a template doesn't; change "
+           "that first (bonsai snapshot disposable --off)"));
       return NULL;
     }
   take.template_version = newest_version (tree) + 1;
