@@ -176,6 +176,10 @@ write_trouble (JsonObject *root, const VmConfig *config)
   write_string (root, "watchdog", config->watchdog ? vm_watchdog_names[config->watchdog_action + 1] : NULL);
   write_presence (root, "hpet", config->hpet);
   write_presence (root, "balloon", config->balloon);
+  if (config->merge_memory)
+    json_object_set_boolean_member (root, "merge-memory", true);
+  else
+    write_string (root, "merge-memory", NULL);
   write_presence (root, "virtio-input", config->virtio_input);
 }
 

@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 typedef struct {
   char **serials;
   char *on_panic, *watchdog;
-  gboolean no_hpet, no_balloon, no_virtio_input, no_sound;
+  gboolean no_hpet, no_balloon, no_virtio_input, no_sound, merge_memory;
   char *sound_record, *sound_microphone;
   char *graphics;
   int heads;
@@ -72,6 +72,8 @@ typedef struct {
     { "no-hpet", 0, 0, G_OPTION_ARG_NONE, &(options)->no_hpet, "Without an HPET", NULL },                    \
     { "no-balloon", 0,           0, G_OPTION_ARG_NONE, &(options)->no_balloon, "Without a memory balloon",    \
       NULL },                                                                                                \
+    { "merge-memory", 0, 0, G_OPTION_ARG_NONE, &(options)->merge_memory,                                     \
+      "Let the host hold pages that others have as well once only (KSM)", NULL },                            \
   {                                                                                                          \
     "no-virtio-input", 0, 0, G_OPTION_ARG_NONE, &(options)->no_virtio_input,                                 \
       "Without a virtio keyboard and tablet", NULL                                                           \

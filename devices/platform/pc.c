@@ -101,6 +101,12 @@ pc_add_memory (Pc *pc, GError **error)
         return false;
       memory_bank_map (pc->ram_high, HIGH_RAM_START);
     }
+  if (pc->spec->merge_memory)
+    {
+      bank_merge (pc->ram_low);
+      if (pc->ram_high)
+        bank_merge (pc->ram_high);
+    }
   if (pc->kernel)
     return true;
   return pc->spec->firmware == FIRMWARE_BIOS ? pc_load_bios (pc, error) : pc_load_uefi (pc, error);

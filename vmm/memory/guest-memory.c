@@ -95,6 +95,8 @@ advise (const MemoryBank *bank, uint8_t *data, uint64_t size)
 {
   if (bank_is_ram (bank))
     madvise (data, size, MADV_HUGEPAGE);
+  if (bank->mergeable)
+    madvise (data, size, MADV_MERGEABLE);
   madvise (data, size, MADV_DONTFORK);
   madvise (data, size, MADV_DONTDUMP);
 }
@@ -103,6 +105,15 @@ void
 bank_advise (MemoryBank *bank)
 {
   advise (bank, bank->data, bank->size);
+}
+
+void
+bank_merge (MemoryBank *bank)
+{
+  if (!bank_is_ram (bank))
+    return;
+  bank->mergeable = true;
+  bank_advise (bank);
 }
 
 bool

@@ -33,6 +33,11 @@ typedef enum {
   BANK_ROM, /* guest writes leave KVM as MMIO exits */
 } BankKind;
 
+/* The host may hold pages of @bank, if it is RAM, that are equal to others, of this machine or another, once only, until
+ * somebody writes (KSM, MADV_MERGEABLE): by and by, if its administrator has switched that on, and at the cost of huge
+ * pages. Guests can find out by timing whether another has the same page. Before the machine runs. */
+void bank_merge (MemoryBank *bank);
+
 /* @hypervisor: (nullable): told of every mapping; NULL for benches. Returns: (transfer full). */
 GuestMemory *guest_memory_new (Hypervisor *hypervisor);
 void guest_memory_free (GuestMemory *memory);

@@ -36,6 +36,7 @@ struct MemoryBank {
   char *name;
   uint64_t size;
   BankKind kind;
+  bool mergeable; /* as guest_memory_merge says */
   int fd;
   uint8_t *data;
   uint8_t *vcpu_data;           /* NULL, or a second mapping: what vCPUs see (map lock) */
