@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The main job for people who don't use a mouse or don't see the screen; narrow and dark windows.
 
-Usage: test-access.py BONSAI-DESKTOP ARTEFACTS
+Usage: test-access.py BONSAI-DESKTOP ARTEFACTS BONSAI
 """
+import json
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
-from desktop import App, Atspi, activate, press, run, type_text, wait, xdotool  # noqa: E402
+from desktop import App, Atspi, activate, hold, press, run, type_text, wait, xdotool  # noqa: E402
+from invaders import drawn, ship  # noqa: E402
 
 MACHINE = "By keys"
 USABLE = {"push button", "toggle button", "check box", "radio button", "text", "spin button", "menu item", "slider",
           "list item", "combo box", "link"}
-program, artefacts = sys.argv[1], sys.argv[2]
+program, artefacts, bonsai = sys.argv[1:4]
 app = App([program], artefacts, {"ADW_DEBUG_COLOR_SCHEME": "prefer-dark"})
 
 
@@ -98,6 +101,46 @@ def create_by_keys():
     wait("its window", lambda: app.console(MACHINE))
 
 
+def ship_moves(window):
+    start = wait("the ship", lambda: ship(app, window))
+    hold("Left", "the ship to move left", lambda: (ship(app, window) or start) < start)
+    left = wait("the ship", lambda: ship(app, window))
+    hold("Right", "the ship to move right", lambda: (ship(app, window) or left) > left)
+
+
+def type_by_keys():
+    """What is typed reaches the guest."""
+    window = app.console(MACHINE)
+    activate(window)
+    wait("the game to draw", lambda: drawn(app, window))
+    ship_moves(window)
+
+
+def snapshots():
+    said = subprocess.run([bonsai, "snapshot", "list", "--json", MACHINE], check=True, capture_output=True).stdout
+    return json.loads(said)
+
+
+def snapshot_by_keys():
+    """A snapshot is taken, and gone back to, by the keys of the tree."""
+    window = app.console(MACHINE)
+    place = wait("the ship", lambda: ship(app, window))
+    activate(app.window("Bonsai"))
+    press("alt+1")
+    tab_to(f"More Actions for {MACHINE}")
+    press("space")
+    app.find("menu item", "Take Snapshot")
+    choose_by_arrows("Take Snapshot")
+    wait("the snapshot", lambda: len(snapshots()) == 1)
+    activate(window)
+    hold("Left", "the ship to be elsewhere", lambda: abs((ship(app, window) or place) - place) > 60)
+    app.screenshot("elsewhere-by-keys", moving=True)
+    press("ctrl+alt+m", "Right", "Right", "Down", "Return")  # the bar at the top of its window
+    wait("the ship to be back", lambda: abs((ship(app, window) or 0) - place) <= 2)
+    ship_moves(window)
+    app.screenshot("back-by-keys", moving=True)
+
+
 def control_by_keys():
     """Pause, resume and power off by Tab, Space, arrows and Enter."""
     xdotool("mousemove", 5, 5)  # a pointer over the menu would keep the focus
@@ -141,5 +184,5 @@ def delete_by_keys():
     app.find("list item", f"{MACHINE}, Off")
 
 
-run(app, [everything_has_a_name, escape_leaves_the_wizard, create_by_keys, control_by_keys, narrow_window,
-          delete_by_keys])
+run(app, [everything_has_a_name, escape_leaves_the_wizard, create_by_keys, type_by_keys, snapshot_by_keys, control_by_keys,
+          narrow_window, delete_by_keys])
