@@ -86,6 +86,19 @@ def schedule():
     app.screenshot("schedule", moving=True)
 
 
+def policy():
+    """What becomes of it by itself is shown, whoever has said it."""
+    app.find("label", "Stay off")
+    command("policy", "set", MACHINE, "--restart", "on", "--idle-suspend", "45m", "--cpu-cap", "50%")
+    for choice in "Start again, after pauses that grow", "As its policy says", "Half":
+        app.find("label", choice)
+    app.scroll_to(app.find("label", "Processor Time"))
+    app.screenshot("policy", moving=True)
+    command("policy", "set", MACHINE, "--clear")
+    app.find("label", "Stay off")
+    becomes("no policy", lambda c: "policy" not in c)
+
+
 def refused():
     """What can't be is told below the row, and not saved; changing it back is enough."""
     app.set_value("Video Memory (MiB)", 17)
@@ -172,4 +185,4 @@ def narrow():
     app.screenshot("narrow")
 
 
-run(app, [begin, numbers, arranged, schedule, refused, disks, order, live, expert, notes, narrow])
+run(app, [begin, numbers, arranged, schedule, policy, refused, disks, order, live, expert, notes, narrow])

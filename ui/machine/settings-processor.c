@@ -84,6 +84,14 @@ static const Setting balloon = {
   .subtitle = N_ ("Memory that the guest frees goes back to this computer"),
 };
 
+static const Setting merging = {
+  .owner = SETTING_OF_MACHINE,
+  .type = SETTING_BOOL,
+  .offset = offsetof (VmConfig, merge_memory),
+  .title = N_ ("Merge Equal Memory"),
+  .subtitle = N_ ("With other machines, if KSM is on here; saves memory where alike guests run"),
+};
+
 /* --- the model --- */
 
 /* (transfer full): names, of which "baseline" is there once for each maker. */
@@ -218,6 +226,7 @@ fill (SettingsSection *section)
   if (bonsai_vm_get_session (settings_section_get_vm (section)) && config->balloon)
     add_memory_now (section, config);
   settings_section_add (section, NULL, &balloon, NULL);
+  settings_section_add (section, NULL, &merging, NULL);
   add_model (section);
 }
 
