@@ -7,6 +7,7 @@
 #include "app/session/snapshot-work.h"
 
 #include "app/base/error.h"
+#include "app/snapshot/snapshot-flaw.h"
 #include "app/snapshot/snapshot-tree.h"
 #include "app/workspace/workspace.h"
 
@@ -20,7 +21,8 @@ build_machine (SnapshotWork *work, GError **error)
 
   work->spec = vm_config_to_spec (snapshot_return_get_config (work->back), work->bundle);
   work->pc = pc_new_successor (work->spec, self->pc, local_session_on_machine_event, self->relay, error);
-  if (work->pc != NULL && (state == NULL || machine_restore (pc_machine (work->pc), state, error)))
+  if (work->pc != NULL
+      && (state == NULL || machine_restore (pc_machine (work->pc), state, snapshot_explain_flaw, error)))
     return true;
   g_clear_pointer (&work->pc, pc_free);
   return false;
@@ -319,7 +321,7 @@ local_session_restore_state (LocalSession *self, Pc *pc, GError **error)
   const char *bundle = self->keeper->get_bundle (self->keeper_data);
   bool dropped;
 
-  if (!machine_restore (pc_machine (pc), self->resume, error))
+  if (!machine_restore (pc_machine (pc), self->resume, snapshot_explain_flaw, error))
     {
       g_prefix_error (error, "“%s” can't go on from where it was: ", self->name);
       return false;

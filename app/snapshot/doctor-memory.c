@@ -2,7 +2,7 @@
 /* The pages of snapshots' memory. */
 #include "app/snapshot/doctor-private.h"
 
-#include "vmm/memory/memory-image.h"
+#include "vmm/memory/memory-verify.h"
 
 /* A memory file, and who takes pages from it or others. */
 typedef struct {

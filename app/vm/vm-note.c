@@ -40,6 +40,15 @@ bonsai_vm_note_settings (BonsaiVm *self, const VmConfig *before, const VmConfig 
 }
 
 void
+bonsai_vm_note_pause (BonsaiVm *self)
+{
+  BonsaiReason reason = bonsai_session_get_reason (self->session);
+
+  if (reason != BONSAI_REASON_NONE && reason != BONSAI_REASON_USER)
+    bonsai_vm_note (self, "pause", bonsai_reason_name (reason), bonsai_session_get_message (self->session), NULL);
+}
+
+void
 bonsai_vm_note_end (BonsaiVm *self)
 {
   const BundleRun *run = &self->last_run;

@@ -167,6 +167,8 @@ void bonsai_vm_put_secrets (BonsaiVm *vm, MachineSpec *spec);
 
 /* vm-note.c: writes what happened into the log of events (vm-note.h). Its description was replaced. @before: (nullable): it was broken. */
 void bonsai_vm_note_settings (BonsaiVm *vm, const VmConfig *before, const VmConfig *now);
+/* It stands, as its session says; nothing is written of who wanted that. */
+void bonsai_vm_note_pause (BonsaiVm *vm);
 /* Its run has ended as last_run says. */
 void bonsai_vm_note_end (BonsaiVm *vm);
 

@@ -147,6 +147,8 @@ bonsai_vm_update_state (BonsaiVm *self)
   if (self->state != outlook.state)
     {
       self->state = outlook.state;
+      if (bonsai_vm_is_hosted_here (self) && self->state == BONSAI_STATE_PAUSED)
+        bonsai_vm_note_pause (self);
       g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_STATE]);
     }
   if (g_strcmp0 (self->state_text, text) != 0)

@@ -6,10 +6,12 @@ goes on, the other snapshots can be gone back to, “bonsai doctor” finds the 
 Usage: test-snapshot-damage.py BONSAI
 """
 
+import json
 import os
 import random
 import shutil
 import sys
+import time
 
 from snapshots import DISK_SIZE, Library, report
 
@@ -153,6 +155,45 @@ def test_each_file():
     assert not failures, "\n".join(failures)
 
 
+def flip_last(path):
+    """The last that holds something: the guest doesn't look at it."""
+    data = read(path)
+    place = len(data.rstrip(b"\0")) - 1
+    write(path, data[:place] + bytes([data[place] ^ 1]) + data[place + 1:])
+
+
+def wait_found(owner, path):
+    """The machine is paused for what @owner's memory file lacks, and says so; it may go on all the same."""
+    deadline = time.monotonic() + 60
+    while (shown := library.show(NAME))["state"] != "paused":
+        assert time.monotonic() < deadline, shown
+        time.sleep(0.05)
+    said = shown["message"]
+    assert shown["reason"] == "io-error" and owner in said and path in said and "another snapshot" in said, shown
+    while said not in [event["cause"] for event in json.loads(bonsai("events", "--json", "--machine", NAME))]:
+        assert time.monotonic() < deadline, "the log doesn't have it"
+        time.sleep(0.05)
+    bonsai("resume", NAME)
+    library.wait_count(NAME)
+
+
+def test_found_late():
+    """What has changed of its memory is found while the guest runs from there: that pauses it, and names the snapshot"""
+    path, kept = os.path.join(folder_of("victim"), "memory"), library.scratch + "/kept"
+    shutil.copy2(path, kept)
+    flip_last(path)
+    bonsai("snapshot", "restore", NAME, identities["victim"])
+    wait_found("“victim”", path)
+    mend(path, kept)
+    go_back("victim")
+
+    bonsai("suspend", NAME)
+    path = os.path.join(library.show(NAME)["path"], "suspended", "memory")
+    flip_last(path)
+    library.start(NAME)
+    wait_found("suspended", path)
+
+
 def test_shared_memory():
     """A memory file that is cut off keeps back all snapshots whose memory lies in it, and no others"""
     path, kept = os.path.join(folder_of("other"), "memory"), library.scratch + "/kept"
@@ -179,7 +220,7 @@ def test_as_before():
     assert library.read(NAME) == content, "the disk holds something else"
 
 
-failed = report([test_each_file, test_shared_memory, test_as_before])
+failed = report([test_each_file, test_found_late, test_shared_memory, test_as_before])
 library.run("stop", NAME)
 if failed:
     print(f"# its files are in {library.scratch}", flush=True)

@@ -210,7 +210,7 @@ go_back (Bench *bench, Machine *old, const char *folder, Back *back)
   back->paused = now () - begin;
   machine = make (bench);
   back->made = now () - begin;
-  must (machine_restore (machine, folder, &error), error);
+  must (machine_restore (machine, folder, NULL, &error), error);
   back->restored = now () - begin;
   machine_run (machine);
   wait_signs (bench, 1);

@@ -25,7 +25,7 @@ use (const MemoryImage *image)
       g_assert_true (g_path_is_absolute (path));
     }
   guest_memory_add_bank (memory, "ram-low", 1 << 20, BANK_RAM, NULL);
-  guest_memory_restore (memory, image, NULL);
+  guest_memory_restore (memory, image, NULL, NULL, NULL);
 }
 
 static void

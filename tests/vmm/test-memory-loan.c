@@ -85,7 +85,7 @@ can_be_pictured (Guest *guest, const char *folder, uint8_t age)
     return false;
   image = memory_image_read (index, false, NULL);
   guest_init (&other, RAM_SIZE);
-  return image && guest_memory_restore (other.memory, image, NULL) && holds (&other, age);
+  return image && guest_memory_restore (other.memory, image, NULL, NULL, NULL) && holds (&other, age);
 }
 
 /* Returns: what to say. */
@@ -252,7 +252,7 @@ test_pieces (void)
   g_assert_true (memory_save_take (save, NULL) && memory_save_finish (save, NULL, NULL));
   image = memory_image_read (index, false, NULL);
   guest_init (&guest, RAM_SIZE);
-  g_assert_true (guest_memory_restore (guest.memory, image, NULL));
+  g_assert_true (guest_memory_restore (guest.memory, image, NULL, NULL, NULL));
   memset (guest.ram, 20, PAGE); /* as it is, but its own */
   lend (&fixture, &guest);
   SKIP_UNLESS_LENT (fixture);

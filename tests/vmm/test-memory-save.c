@@ -5,6 +5,7 @@
 #include "vmm/memory/memory-image.h"
 #include "vmm/memory/memory-restore.h"
 #include "vmm/memory/memory-save.h"
+#include "vmm/memory/memory-verify.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -176,7 +177,7 @@ try_restore (Guest *guest, const char *folder, GError **error)
   g_autofree char *path = index_of (folder);
   g_autoptr (MemoryImage) image = memory_image_read (path, false, error);
 
-  return image && guest_memory_restore (guest->memory, image, error);
+  return image && guest_memory_restore (guest->memory, image, NULL, NULL, error);
 }
 
 static void
@@ -854,6 +855,72 @@ test_verify (void)
   g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
 
+typedef struct {
+  GMutex lock;
+  GCond told;
+  char *path, *flaw;
+} Flaw;
+
+static void
+on_flaw (const char *path, const char *flaw, void *data)
+{
+  Flaw *told = data;
+
+  g_mutex_lock (&told->lock);
+  g_assert_null (told->flaw);
+  told->path = g_strdup (path);
+  told->flaw = g_strdup (flaw);
+  g_cond_signal (&told->told);
+  g_mutex_unlock (&told->lock);
+}
+
+/* Damage of a file that the memory is mapped from, or lies in pieces too small for that, is told of by its file; also
+ * when that was unlinked as soon as the memory had it. */
+static void
+test_flaw (void)
+{
+  g_autoptr (Folder) folder = folder_new ();
+  g_autofree char *a = node (folder, "a");
+  g_autofree char *b = node (folder, "b");
+  g_autofree char *index = index_of (b);
+  g_autofree char *memory = g_build_filename (a, MEMORY_IMAGE_FILE, NULL);
+  g_autoptr (MemoryImage) image_a = NULL;
+  g_auto (Guest) guest = { 0 };
+  uint64_t place;
+
+  guest_init (&guest);
+  fill (&guest, 1);
+  take (&guest, a, NULL);
+  fill_pages (guest.ram, 100, 20, 5);
+  take (&guest, b, a);
+  image_a = image_in (a);
+  place = g_array_index (image_a->banks, MemoryImageBank, 0).place;
+  flip_byte (image_a, place + 105 * PAGE); /* b has that one itself */
+  flip_byte (image_a, place + 300 * PAGE);
+  for (unsigned round = 0; round < 3; round++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (MemoryImage) image = memory_image_read (index, false, &error);
+      Flaw told = { 0 };
+
+      g_assert_true (guest_memory_restore (guest.memory, image, on_flaw, &told, &error));
+      g_assert_no_error (error);
+      if (round == 2)
+        {
+          g_assert_cmpint (g_unlink (memory), ==, 0);
+          g_assert_cmpint (g_unlink (index), ==, 0);
+        }
+      g_mutex_lock (&told.lock);
+      while (!told.flaw)
+        g_cond_wait (&told.told, &told.lock);
+      g_mutex_unlock (&told.lock);
+      g_assert_cmpstr (told.path, ==, memory);
+      g_assert_cmpstr (told.flaw, ==, "1 page of “ram-low” from 300 on has changed since");
+      g_free (told.path);
+      g_free (told.flaw);
+    }
+}
+
 /* --- what differs --- */
 
 static uint64_t
@@ -992,6 +1059,7 @@ main (int argc, char **argv)
   g_test_add_func ("/memory-save/file-is-there", test_file_is_there);
   g_test_add_func ("/memory-save/punch", test_punch);
   g_test_add_func ("/memory-save/verify", test_verify);
+  g_test_add_func ("/memory-save/flaw", test_flaw);
   g_test_add_func ("/memory-save/compare", test_compare);
   g_test_add_func ("/memory-save/compare-restored", test_compare_restored);
   g_test_add_func ("/memory-save/compare-fails", test_compare_fails);

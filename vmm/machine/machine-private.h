@@ -2,7 +2,7 @@
 #pragma once
 
 #include "vmm/kvm/vcpu.h"
-#include "vmm/machine/machine.h"
+#include "vmm/machine/machine-snapshot.h"
 
 G_BEGIN_DECLS
 
@@ -16,6 +16,7 @@ typedef struct {
   int status;
   char *message;
   bool from_guest; /* void once the machine has been reset */
+  bool is_lasting; /* PAUSE: a machine that stands doesn't run when it is told to next, but says why */
   unsigned epoch;  /* resets so far when it was asked for */
   HoldJob *hold;   /* HOLD: who waits for it */
 } Command;
@@ -35,6 +36,7 @@ struct Machine {
 
   void (*prepare) (Board *board, CpuStart *start, void *data);
   void *build_data;
+  MachineFlawFunc explain; /* (nullable): of the memory that was restored last */
   MachineEventFunc on_event;
   void *on_event_data;
 
@@ -50,11 +52,15 @@ struct Machine {
   bool held;        /* somebody works on it while it stands: commands wait */
   bool fresh;       /* has neither been reset nor loaded */
   Command *current; /* waits for I/O in flight */
+  Command *obstacle; /* (nullable): a lasting PAUSE that found the machine standing */
   KvmVmState stopped; /* pit and clock of a machine whose time stands still */
 };
 
 /* Bring the machine to its power-on state and say where it starts. On the loop; vCPUs parked. */
 bool machine_power_on (Machine *machine, GError **error);
+
+/* Of memory that is no longer the machine's. On the loop, or nobody else knows the machine. */
+void machine_forget_obstacle (Machine *machine);
 
 /* Queues a command. @message: (nullable): copied. */
 void machine_post (Machine *machine, Command command, const char *message);

@@ -98,9 +98,23 @@ machine_snapshot_free (MachineSnapshot *snapshot)
 
 /* --- going back --- */
 
+/* The thread that reads ahead: it is joined when the board is freed, after the vCPUs. */
+static void
+on_flaw (const char *path, const char *flaw, void *data)
+{
+  Machine *machine = data;
+  g_autofree char *message =
+    machine->explain ? machine->explain (path, flaw) : g_strdup_printf ("\"%s\": %s", path, flaw);
+
+  machine_post (machine,
+                (Command) { .kind = COMMAND_PAUSE, .reason = MACHINE_REASON_IO_ERROR, .is_lasting = true },
+                message);
+}
+
 typedef struct {
   Machine *machine;
   const MemoryImage *image;
+  MachineFlawFunc explain;
   GBytes *state;
   GError *error;
   bool ok;
@@ -113,19 +127,22 @@ restore_on_loop (void *data)
   size_t size;
   const uint8_t *bytes = g_bytes_get_data (job->state, &size);
 
-  job->ok = machine_check_standing (job->machine, &job->error)
-            && guest_memory_restore (job->machine->board->memory, job->image, &job->error)
+  if (!machine_check_standing (job->machine, &job->error))
+    return;
+  machine_forget_obstacle (job->machine);
+  job->machine->explain = job->explain;
+  job->ok = guest_memory_restore (job->machine->board->memory, job->image, on_flaw, job->machine, &job->error)
             && machine_load (job->machine, bytes, size, &job->error);
 }
 
 bool
-machine_restore (Machine *machine, const char *folder, GError **error)
+machine_restore (Machine *machine, const char *folder, MachineFlawFunc explain, GError **error)
 {
   g_autofree char *path = state_path (folder);
   g_autofree char *index = g_build_filename (folder, MEMORY_IMAGE_INDEX, NULL);
   g_autoptr (GBytes) state = state_file_read (path, error);
   g_autoptr (MemoryImage) image = state ? memory_image_read (index, false, error) : NULL;
-  RestoreJob job = { .machine = machine, .image = image, .state = state };
+  RestoreJob job = { .machine = machine, .image = image, .explain = explain, .state = state };
 
   if (!image)
     return false;

@@ -61,16 +61,25 @@ void machine_snapshot_cancel (MachineSnapshot *snapshot);
 /* Cancels what isn't finished. Removes no files. */
 void machine_snapshot_free (MachineSnapshot *snapshot);
 
+/* What to tell people of a damaged memory file @path. @flaw: as MemoryFlawFunc has it. Returns: (transfer full): a
+ * sentence. Any thread. */
+typedef char *(*MachineFlawFunc) (const char *path, const char *flaw);
+
 /**
  * machine_restore:
  * @folder: with the files of a picture; untrusted
+ * @explain: (nullable)
  *
  * Gives a machine of the same configuration, CREATED or PAUSED, the memory and the state of a picture;
  * machine_run goes on from there. Takes milliseconds, whatever the memory's size. What can be checked is
  * checked first; if a file can't be read, or KVM refuses a value, the machine needs machine_reset. Errors
  * name the file.
+ *
+ * The memory's pages are checked while the guest runs. Should one not be as it was, the machine is paused, reason
+ * IO_ERROR, with what @explain says as the message; if it stood by then, that is the answer to the next
+ * machine_run. After that it may go on.
  */
-bool machine_restore (Machine *machine, const char *folder, GError **error);
+bool machine_restore (Machine *machine, const char *folder, MachineFlawFunc explain, GError **error);
 
 /* Whether @folder has a picture that this version can load, as far as a look at the files' heads tells. */
 bool machine_picture_check (const char *folder, GError **error);

@@ -13,6 +13,12 @@ command_free (Command *command)
   g_free (command);
 }
 
+void
+machine_forget_obstacle (Machine *machine)
+{
+  g_clear_pointer (&machine->obstacle, command_free);
+}
+
 /* --- time --- */
 
 static void
@@ -81,11 +87,27 @@ machine_power_on (Machine *machine, GError **error)
   return vcpu_set_reset (machine->vcpus, &start, error);
 }
 
+/* Whether what its user must know before it runs on was told instead. */
+static bool
+tell_obstacle (Machine *machine)
+{
+  Command *obstacle = g_steal_pointer (&machine->obstacle);
+
+  if (!obstacle)
+    return false;
+  announce (machine, (MachineEvent) {
+                       .state = MACHINE_PAUSED, .reason = obstacle->reason, .message = obstacle->message });
+  command_free (obstacle);
+  return true;
+}
+
 static void
 go_on (Machine *machine)
 {
   g_autoptr (GError) error = NULL;
 
+  if (tell_obstacle (machine))
+    return;
   if ((machine->fresh && !machine_power_on (machine, &error)) || !start_time (machine, &error))
     {
       end_with_error (machine, error);
@@ -118,6 +140,7 @@ reset (Machine *machine, const Command *command)
       return;
     }
   machine->stopped.clock = clock;
+  machine_forget_obstacle (machine);
   board_reset (machine->board);
   for (unsigned gsi = 0; gsi < BOARD_N_GSIS; gsi++)
     irq_line_resync (machine->board->irq[gsi]);
@@ -166,6 +189,13 @@ is_void (Machine *machine, const Command *command)
     default:
       return true;
     }
+}
+
+/* Whether @command, which is void now, is kept. */
+static bool
+is_obstacle (Machine *machine, const Command *command)
+{
+  return command->is_lasting && machine->state != MACHINE_ENDED;
 }
 
 static Command *
@@ -320,7 +350,12 @@ serve (void *data)
         }
       else if (command->kind == COMMAND_HOLD)
         machine_answer_hold (machine, command->hold);
-      command_free (command);
+      else if (is_obstacle (machine, command))
+        {
+          machine_forget_obstacle (machine);
+          machine->obstacle = g_steal_pointer (&command);
+        }
+      g_clear_pointer (&command, command_free);
       settle (machine);
     }
 }
@@ -440,6 +475,7 @@ destroy (Machine *machine)
     tracer_free (machine->tracer);
   kvm_vm_free (machine->vm);
   g_queue_clear_full (&machine->commands, (GDestroyNotify) command_free);
+  machine_forget_obstacle (machine);
   g_mutex_clear (&machine->lock);
   g_cond_clear (&machine->changed);
   g_free (machine->name);
@@ -583,14 +619,14 @@ machine_cpu_time (Machine *machine)
   return vcpu_set_cpu_time (machine->vcpus);
 }
 
-char *
-machine_exit_counts (Machine *machine)
-{
-  return vcpu_set_exit_counts (machine->vcpus);
-}
 void
 machine_set_cap (Machine *machine, double share)
 {
   vcpu_set_cap (machine->vcpus, share);
 }
 
+char *
+machine_exit_counts (Machine *machine)
+{
+  return vcpu_set_exit_counts (machine->vcpus);
+}

@@ -29,7 +29,8 @@ typedef enum {
 typedef enum {
   MACHINE_REASON_NONE,
   MACHINE_REASON_USER,         /* paused, or ended, by the host's user */
-  MACHINE_REASON_IO_ERROR,     /* paused: a disk can't take a write; the message says which and why */
+  MACHINE_REASON_IO_ERROR,     /* paused: a disk can't take a write, or a file with the guest's memory is damaged;
+                                  the message says which and why */
   MACHINE_REASON_GUEST_OFF,    /* ended: the guest switched itself off */
   MACHINE_REASON_GUEST_EXIT,   /* ended by the debug-exit port; status holds (value << 1) | 1 */
   MACHINE_REASON_TRIPLE_FAULT, /* ended: the guest crashed */
@@ -126,11 +127,11 @@ bool machine_load (Machine *machine, const uint8_t *data, size_t size, GError **
 /* CPU time in ns that all vCPU threads have used, for graphs. */
 uint64_t machine_cpu_time (Machine *machine);
 
-/* Exits to user space so far, by kind ("io", "mmio", "hlt", ...), as "kind count" lines. (transfer full) */
 /* From now on each processor gets @share, over 0 to 1, of its time; 1: all of it. What its devices do isn't counted. Any
  * thread. */
 void machine_set_cap (Machine *machine, double share);
 
+/* Exits to user space so far, by kind ("io", "mmio", "hlt", ...), as "kind count" lines. (transfer full) */
 char *machine_exit_counts (Machine *machine);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Machine, machine_free)

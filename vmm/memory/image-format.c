@@ -283,46 +283,46 @@ read_fully (int fd, uint8_t *to, size_t size, uint64_t offset, const char *path,
   return true;
 }
 
-/* Opens it and reads its head. Returns the descriptor, or -1. */
-static int
-open_index (const char *path, uint8_t data[HEAD_SIZE], Head *head, uint64_t *size, GError **error)
+static bool
+read_head (int fd, const char *path, Head *head, GError **error)
 {
+  uint8_t data[HEAD_SIZE];
   struct stat status;
+
+  if (fstat (fd, &status) < 0)
+    return vmm_set_errno_error (error, errno, "Can't look at the memory index \"%s\"", path);
+  if (!S_ISREG (status.st_mode) || status.st_size < HEAD_SIZE)
+    return damaged (error, path, S_ISREG (status.st_mode) ? "it is cut off" : "it is no plain file");
+  if (!read_fully (fd, data, HEAD_SIZE, 0, path, error) || !parse_head (data, path, head, error))
+    return false;
+  return is_size (head, (uint64_t)status.st_size)
+         || damaged (error, path, "it has not the size that it says");
+}
+
+static int
+open_index (const char *path, GError **error)
+{
   int fd = open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 
-  if (fd < 0 || fstat (fd, &status) < 0)
-    {
-      vmm_set_errno_error (error, errno, "Can't open the memory index \"%s\"", path);
-      if (fd >= 0)
-        close (fd);
-      return -1;
-    }
-  *size = (uint64_t)status.st_size;
-  if (!S_ISREG (status.st_mode) || *size < HEAD_SIZE)
-    damaged (error, path, S_ISREG (status.st_mode) ? "it is cut off" : "it is no plain file");
-  else if (read_fully (fd, data, HEAD_SIZE, 0, path, error) && parse_head (data, path, head, error))
-    {
-      if (is_size (head, *size))
-        return fd;
-      damaged (error, path, "it has not the size that it says");
-    }
-  close (fd);
-  return -1;
+  if (fd < 0)
+    vmm_set_errno_error (error, errno, "Can't open the memory index \"%s\"", path);
+  return fd;
 }
 
 bool
 memory_image_read_id (const char *path, MemoryImageId *id, GError **error)
 {
-  uint8_t data[HEAD_SIZE];
-  uint64_t size;
+  int fd = open_index (path, error);
   Head head;
-  int fd = open_index (path, data, &head, &size, error);
+  bool ok;
 
   if (fd < 0)
     return false;
+  ok = read_head (fd, path, &head, error);
   close (fd);
-  *id = head.id;
-  return true;
+  if (ok)
+    *id = head.id;
+  return ok;
 }
 
 static MemoryImage *
@@ -348,21 +348,30 @@ read_hashes (int fd, MemoryImage *image, const Head *head, const char *path, GEr
 }
 
 MemoryImage *
-memory_image_read (const char *path, bool with_hashes, GError **error)
+memory_image_read_open (int fd, const char *path, bool with_hashes, GError **error)
 {
   g_autoptr (MemoryImage) image = NULL;
-  uint8_t data[HEAD_SIZE];
-  uint64_t size;
   Head head;
-  int fd = open_index (path, data, &head, &size, error);
-  bool ok;
+
+  if (!read_head (fd, path, &head, error))
+    return NULL;
+  image = read_tables (fd, &head, path, error);
+  if (!image || (with_hashes && !read_hashes (fd, image, &head, path, error)))
+    return NULL;
+  return g_steal_pointer (&image);
+}
+
+MemoryImage *
+memory_image_read (const char *path, bool with_hashes, GError **error)
+{
+  int fd = open_index (path, error);
+  MemoryImage *image;
 
   if (fd < 0)
     return NULL;
-  image = read_tables (fd, &head, path, error);
-  ok = image && (!with_hashes || read_hashes (fd, image, &head, path, error));
+  image = memory_image_read_open (fd, path, with_hashes, error);
   close (fd);
-  return ok ? g_steal_pointer (&image) : NULL;
+  return image;
 }
 
 /* --- writing --- */

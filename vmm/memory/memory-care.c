@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "vmm/memory/memory-care.h"
 
+#include "vmm/memory/memory-verify.h"
+
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -12,7 +14,6 @@
 #define MADV_COLLAPSE 25 /* Linux 6.1 */
 #endif
 
-#define READ_PIECE  (UINT64_C (2) << 20)
 #define BLOCK_SIZE  (UINT64_C (2) << 20) /* a huge page */
 #define BLOCK_PAGES (BLOCK_SIZE / GUEST_PAGE_SIZE)
 
@@ -24,12 +25,15 @@
 #define PAGEMAP_PRESENT (UINT64_C (1) << 63)
 
 typedef struct {
-  int stop; /* atomic */
+  GCancellable *stop;
   GThread *thread;
 
-  int *fds; /* reading ahead */
-  unsigned n_fds;
-  GArray *pieces;
+  MemoryImage *image; /* reading ahead */
+  CareFile *files;    /* of its sources */
+  MemoryFlawFunc flaw;
+  void *data;
+  unsigned source; /* that is being read */
+  uint64_t left;   /* bytes that may be read */
 
   GPtrArray *banks; /* rejoining */
 } CareWork;
@@ -69,15 +73,36 @@ memory_care_unref (MemoryCare *care)
   g_free (care);
 }
 
+void
+care_files_free (CareFile *files, unsigned n)
+{
+  for (unsigned i = 0; files && i < n; i++)
+    {
+      if (files[i].memory >= 0)
+        close (files[i].memory);
+      if (files[i].index >= 0)
+        close (files[i].index);
+    }
+  g_free (files);
+}
+
+static CareWork *
+work_new (void)
+{
+  CareWork *work = g_new0 (CareWork, 1);
+
+  work->stop = g_cancellable_new ();
+  return work;
+}
+
 static void
 work_free (CareWork *work)
 {
-  for (unsigned i = 0; i < work->n_fds; i++)
-    if (work->fds[i] >= 0)
-      close (work->fds[i]);
-  g_free (work->fds);
-  g_clear_pointer (&work->pieces, g_array_unref);
+  if (work->image)
+    care_files_free (work->files, work->image->sources->len);
+  g_clear_pointer (&work->image, memory_image_free);
   g_clear_pointer (&work->banks, g_ptr_array_unref);
+  g_object_unref (work->stop);
   g_free (work);
 }
 
@@ -86,7 +111,7 @@ end_work (CareWork *work)
 {
   if (!work)
     return;
-  g_atomic_int_set (&work->stop, 1);
+  g_cancellable_cancel (work->stop);
   if (work->thread)
     g_thread_join (work->thread);
   work_free (work);
@@ -134,38 +159,127 @@ most_to_read (void)
   return sysinfo (&info) == 0 ? (uint64_t)info.totalram * info.mem_unit / 2 : 0;
 }
 
+static void
+read_source (CareWork *work)
+{
+  for (unsigned i = 0; i < work->image->extents->len; i++)
+    {
+      const MemoryImageExtent *extent = &g_array_index (work->image->extents, MemoryImageExtent, i);
+
+      for (uint64_t at = 0; extent->source == work->source && at < extent->n_pages; at += BLOCK_PAGES)
+        {
+          uint64_t size = MIN (extent->n_pages - at, BLOCK_PAGES) * GUEST_PAGE_SIZE;
+
+          if (g_cancellable_is_cancelled (work->stop) || work->left < size)
+            return;
+          work->left -= size;
+          (void)readahead (work->files[work->source].memory,
+                           (off64_t)((extent->file_page + at) * GUEST_PAGE_SIZE), size);
+        }
+    }
+}
+
+static void
+tell_flaw (CareWork *work, const char *flaw)
+{
+  g_autofree char *path = memory_image_source_path (work->image, work->source);
+
+  if (work->flaw)
+    work->flaw (path, flaw, work->data);
+  g_cancellable_cancel (work->stop);
+}
+
+static void
+on_damage (const char *bank, uint64_t first, uint64_t n, void *data)
+{
+  CareWork *work = data;
+  g_autofree char *flaw = NULL;
+
+  if (g_cancellable_is_cancelled (work->stop))
+    return;
+  flaw =
+    g_strdup_printf ("%" G_GUINT64_FORMAT " page%s of “%s” from %" G_GUINT64_FORMAT " on %s changed since",
+                     (guint64)n, n == 1 ? "" : "s", bank, (guint64)first, n == 1 ? "has" : "have");
+  tell_flaw (work, flaw);
+}
+
+static void
+on_verified (uint64_t n_bytes, void *data)
+{
+  CareWork *work = data;
+
+  work->left -= MIN (work->left, n_bytes);
+  if (work->left == 0)
+    g_cancellable_cancel (work->stop);
+}
+
+/* @own: the memory file's own image, with its hashes. */
+static void
+verify_source (CareWork *work, const MemoryImage *own)
+{
+  const MemoryImageVerify how = {
+    .cancellable = work->stop, .progress = on_verified, .damaged = on_damage, .data = work
+  };
+  g_autoptr (GError) error = NULL;
+
+  if (!memory_image_verify_file (own, work->files[work->source].memory, &work->image, 1, &how, &error)
+      && !g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+    tell_flaw (work, error->message);
+}
+
+/* NULL: there is none, or it isn't to be trusted. */
+static MemoryImage *
+read_hashes (const CareWork *work)
+{
+  g_autofree char *path = memory_image_source_index (work->image, work->source);
+  const MemoryImageSource *source = &g_array_index (work->image->sources, MemoryImageSource, work->source);
+  int fd = work->files[work->source].index;
+  g_autoptr (MemoryImage) own = fd >= 0 ? memory_image_read_open (fd, path, true, NULL) : NULL;
+
+  if (!own || own->hashes->len == 0 || memcmp (memory_image_id (own), &source->id, sizeof source->id) != 0)
+    return NULL;
+  return g_steal_pointer (&own);
+}
+
+static bool
+next_source (CareWork *work)
+{
+  while (work->source < work->image->sources->len && work->files[work->source].memory < 0)
+    work->source++;
+  return work->source < work->image->sources->len && !g_cancellable_is_cancelled (work->stop);
+}
+
+/* All is read before anything is compared: the guest waits for the former, and no processor may be idle. */
 static gpointer
 read_ahead (gpointer data)
 {
   CareWork *work = data;
-  uint64_t left = most_to_read ();
 
   stand_back ();
-  for (unsigned i = 0; i < work->pieces->len; i++)
+  work->left = most_to_read ();
+  for (work->source = 0; next_source (work); work->source++)
+    read_source (work);
+  work->left = most_to_read ();
+  for (work->source = 0; next_source (work); work->source++)
     {
-      const CarePiece *piece = &g_array_index (work->pieces, CarePiece, i);
+      g_autoptr (MemoryImage) own = read_hashes (work);
 
-      for (uint64_t done = 0; done < piece->size; done += READ_PIECE)
-        {
-          uint64_t size = MIN (piece->size - done, READ_PIECE);
-
-          if (g_atomic_int_get (&work->stop) || left < size)
-            return NULL;
-          left -= size;
-          (void)readahead (work->fds[piece->file], (off64_t)(piece->offset + done), size);
-        }
+      if (own)
+        verify_source (work, own);
     }
   return NULL;
 }
 
 void
-memory_care_read_ahead (MemoryCare *care, int *fds, unsigned n_fds, GArray *pieces)
+memory_care_read_ahead (MemoryCare *care, MemoryImage *image, CareFile *files, MemoryFlawFunc flaw,
+                        void *data)
 {
-  CareWork *work = g_new0 (CareWork, 1);
+  CareWork *work = work_new ();
 
-  work->fds = fds;
-  work->n_fds = n_fds;
-  work->pieces = pieces;
+  work->image = image;
+  work->files = files;
+  work->flaw = flaw;
+  work->data = data;
   begin_work (care, &care->reading, work, "read-ahead", read_ahead);
 }
 
@@ -192,7 +306,7 @@ rejoin_bank (CareWork *work, const MemoryBank *bank, int pagemap)
 {
   for (uint64_t offset = 0; offset + BLOCK_SIZE <= bank->size; offset += BLOCK_SIZE)
     {
-      if (g_atomic_int_get (&work->stop))
+      if (g_cancellable_is_cancelled (work->stop))
         return;
       /* What is a file's is refused by the kernel, and stays as it is. */
       if (is_complete (pagemap, bank->data + offset))
@@ -218,7 +332,7 @@ rejoin (gpointer data)
 void
 memory_care_rejoin (MemoryCare *care, GPtrArray *banks)
 {
-  CareWork *work = g_new0 (CareWork, 1);
+  CareWork *work = work_new ();
 
   work->banks = banks;
   begin_work (care, &care->rejoining, work, "rejoin", rejoin);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "vmm/memory/memory-private.h"
+#include "vmm/memory/memory-restore.h"
 
 G_BEGIN_DECLS
 
@@ -13,12 +14,6 @@ G_BEGIN_DECLS
  */
 typedef struct MemoryCare MemoryCare;
 
-/* A piece of a file that the guest is going to touch. */
-typedef struct {
-  unsigned file; /* place in the list of descriptors */
-  uint64_t offset, size;
-} CarePiece;
-
 MemoryCare *memory_care_new (void);
 MemoryCare *memory_care_ref (MemoryCare *care);
 void memory_care_unref (MemoryCare *care);
@@ -26,9 +21,19 @@ void memory_care_unref (MemoryCare *care);
 /* Ends the work, and waits for its end: banks and files may go. */
 void memory_care_stop (MemoryCare *care);
 
-/* Reads @pieces (transfer full) (of CarePiece) of @fds (transfer full) (array length=n_fds; -1: none) into
- * the host's cache; instead of what was being read before. */
-void memory_care_read_ahead (MemoryCare *care, int *fds, unsigned n_fds, GArray *pieces);
+/* A memory file, and the index that was made with it: descriptors. */
+typedef struct {
+  int memory; /* -1: nothing of it is needed */
+  int index;  /* -1: there is none, so that pages can't be verified */
+} CareFile;
+
+void care_files_free (CareFile *files, unsigned n);
+
+/* Reads what @image (transfer full) takes from @files (transfer full) (array length: its sources) into the
+ * host's cache, and compares it with its hashes on the way; instead of what was being read before. @flaw:
+ * (nullable): is told, once at most, of what isn't as it was, on the thread that reads. */
+void memory_care_read_ahead (MemoryCare *care, MemoryImage *image, CareFile *files, MemoryFlawFunc flaw,
+                             void *data);
 
 /* Puts the small pages that copying on write has made of huge ones together again. @banks (transfer full): of
  * MemoryBank, a reference each; RAM only is looked at. */

@@ -3,7 +3,6 @@
 
 #include "vmm/base/error.h"
 #include "vmm/memory/image-format.h"
-#include "vmm/memory/page-hash.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,6 +51,19 @@ memory_image_new (const char *folder)
     ;
   memory_image_add_source (image, MEMORY_IMAGE_FILE, &id, 0);
   return image;
+}
+
+MemoryImage *
+memory_image_share (const MemoryImage *image)
+{
+  MemoryImage *copy = g_new0 (MemoryImage, 1);
+
+  copy->folder = g_strdup (image->folder);
+  copy->banks = g_array_ref (image->banks);
+  copy->sources = g_array_ref (image->sources);
+  copy->extents = g_array_ref (image->extents);
+  copy->hashes = image->hashes ? g_array_ref (image->hashes) : NULL;
+  return copy;
 }
 
 void
@@ -212,12 +224,20 @@ memory_image_source_path (const MemoryImage *image, unsigned source)
   return g_canonicalize_filename (path, image->folder);
 }
 
-/* Beside a memory file lies the index that was made with it. */
-static bool
-check_source_id (const char *path, const MemoryImageId *id, GError **error)
+char *
+memory_image_source_index (const MemoryImage *image, unsigned source)
 {
+  g_autofree char *path = memory_image_source_path (image, source);
   g_autofree char *folder = g_path_get_dirname (path);
-  g_autofree char *index = g_build_filename (folder, MEMORY_IMAGE_INDEX, NULL);
+
+  return g_build_filename (folder, MEMORY_IMAGE_INDEX, NULL);
+}
+
+static bool
+check_source_id (const MemoryImage *image, unsigned source, const char *path, GError **error)
+{
+  g_autofree char *index = memory_image_source_index (image, source);
+  const MemoryImageId *id = &g_array_index (image->sources, MemoryImageSource, source).id;
   MemoryImageId found;
 
   if (!memory_image_read_id (index, &found, error))
@@ -246,31 +266,46 @@ memory_image_open_source (const MemoryImage *image, unsigned source, GError **er
   if (fstat (fd, &status) < 0 || !S_ISREG (status.st_mode) || (uint64_t)status.st_size < wanted->size)
     g_set_error (error, VMM_ERROR, VMM_ERROR_STATE,
                  "The memory file \"%s\" is damaged: it is shorter than its index says", path);
-  else if (source == 0 || check_source_id (path, &wanted->id, error))
+  else if (source == 0 || check_source_id (image, source, path, error))
     return fd;
   close (fd);
   return -1;
 }
 
-/* --- punching --- */
-
-typedef struct {
-  uint64_t first, end; /* pages of the file */
-} PageRange;
+/* --- what is used --- */
 
 static int
 compare_ranges (gconstpointer a, gconstpointer b)
 {
-  const PageRange *x = a;
-  const PageRange *y = b;
+  const MemoryImageRange *x = a;
+  const MemoryImageRange *y = b;
 
   return x->first < y->first ? -1 : x->first > y->first;
 }
 
-static GArray *
-ranges_in_use (const MemoryImageId *id, MemoryImage *const *users, unsigned n_users)
+/* Makes ranges that touch or overlap one. @ranges: by their first. */
+static void
+merge_ranges (GArray *ranges)
 {
-  GArray *ranges = g_array_new (FALSE, FALSE, sizeof (PageRange));
+  unsigned n = 0;
+
+  for (unsigned i = 0; i < ranges->len; i++)
+    {
+      MemoryImageRange range = g_array_index (ranges, MemoryImageRange, i);
+      MemoryImageRange *last = n > 0 ? &g_array_index (ranges, MemoryImageRange, n - 1) : NULL;
+
+      if (last && range.first <= last->end)
+        last->end = MAX (last->end, range.end);
+      else
+        g_array_index (ranges, MemoryImageRange, n++) = range;
+    }
+  g_array_set_size (ranges, n);
+}
+
+GArray *
+memory_image_ranges (const MemoryImageId *id, MemoryImage *const *users, unsigned n_users)
+{
+  GArray *ranges = g_array_new (FALSE, FALSE, sizeof (MemoryImageRange));
 
   for (unsigned u = 0; u < n_users; u++)
     {
@@ -279,15 +314,18 @@ ranges_in_use (const MemoryImageId *id, MemoryImage *const *users, unsigned n_us
       for (unsigned i = 0; source >= 0 && i < users[u]->extents->len; i++)
         {
           const MemoryImageExtent *extent = &g_array_index (users[u]->extents, MemoryImageExtent, i);
-          PageRange range = { extent->file_page, extent->file_page + extent->n_pages };
+          MemoryImageRange range = { extent->file_page, extent->file_page + extent->n_pages };
 
           if (extent->source == (uint32_t)source)
             g_array_append_val (ranges, range);
         }
     }
   g_array_sort (ranges, compare_ranges);
+  merge_ranges (ranges);
   return ranges;
 }
+
+/* --- punching --- */
 
 static uint64_t
 allocated_bytes (int fd)
@@ -309,7 +347,7 @@ uint64_t
 memory_image_punch (const MemoryImage *image, MemoryImage *const *users, unsigned n_users)
 {
   g_autofree char *path = memory_image_source_path (image, 0);
-  g_autoptr (GArray) ranges = ranges_in_use (memory_image_id (image), users, n_users);
+  g_autoptr (GArray) ranges = memory_image_ranges (memory_image_id (image), users, n_users);
   uint64_t size = g_array_index (image->sources, MemoryImageSource, 0).size / MEMORY_IMAGE_PAGE;
   uint64_t at = 0, before, after;
   int fd = open (path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
@@ -319,7 +357,7 @@ memory_image_punch (const MemoryImage *image, MemoryImage *const *users, unsigne
   before = allocated_bytes (fd);
   for (unsigned i = 0; i < ranges->len; i++)
     {
-      const PageRange *range = &g_array_index (ranges, PageRange, i);
+      const MemoryImageRange *range = &g_array_index (ranges, MemoryImageRange, i);
 
       punch (fd, at, MIN (range->first, size));
       at = MAX (at, range->end);
@@ -328,156 +366,4 @@ memory_image_punch (const MemoryImage *image, MemoryImage *const *users, unsigne
   after = allocated_bytes (fd);
   close (fd);
   return before > after ? before - after : 0;
-}
-
-/* --- verifying --- */
-
-#define PIECE_PAGES UINT64_C (256)
-
-typedef struct {
-  const MemoryImage *image;
-  const MemoryImageVerify *how;
-  const GArray *ranges; /* (nullable): of PageRange, by their first: the pages to be looked at */
-  const MemoryPageHash *hashes;
-  uint8_t *piece;
-  int fd;
-  const char *bank; /* of the run of damaged pages that is growing */
-  uint64_t first, n;
-} Verifier;
-
-static void
-end_run (Verifier *verifier)
-{
-  if (verifier->n > 0 && verifier->how->damaged)
-    verifier->how->damaged (verifier->bank, verifier->first, verifier->n, verifier->how->data);
-  verifier->n = 0;
-}
-
-static void
-note_damage (Verifier *verifier, const char *bank, uint64_t page)
-{
-  if (verifier->n > 0 && (verifier->bank != bank || verifier->first + verifier->n != page))
-    end_run (verifier);
-  if (verifier->n == 0)
-    {
-      verifier->bank = bank;
-      verifier->first = page;
-    }
-  verifier->n++;
-}
-
-/* Makes ranges that touch or overlap one. @ranges: by their first. */
-static void
-merge_ranges (GArray *ranges)
-{
-  unsigned n = 0;
-
-  for (unsigned i = 0; i < ranges->len; i++)
-    {
-      PageRange range = g_array_index (ranges, PageRange, i);
-      PageRange *last = n > 0 ? &g_array_index (ranges, PageRange, n - 1) : NULL;
-
-      if (last && range.first <= last->end)
-        last->end = MAX (last->end, range.end);
-      else
-        g_array_index (ranges, PageRange, n++) = range;
-    }
-  g_array_set_size (ranges, n);
-}
-
-static int
-compare_with_page (gconstpointer range, gconstpointer page)
-{
-  const PageRange *wanted = range;
-  uint64_t number = *(const uint64_t *)page;
-
-  return number >= wanted->end ? -1 : number < wanted->first;
-}
-
-static bool
-is_wanted (const Verifier *verifier, uint64_t page)
-{
-  return !verifier->ranges
-         || g_array_binary_search ((GArray *)verifier->ranges, &page, compare_with_page, NULL);
-}
-
-static bool
-read_piece (const Verifier *verifier, uint64_t page, uint64_t n, GError **error)
-{
-  uint64_t at = 0;
-
-  while (at < n * MEMORY_IMAGE_PAGE)
-    {
-      ssize_t got = pread (verifier->fd, verifier->piece + at, n * MEMORY_IMAGE_PAGE - at,
-                           (off_t)(page * MEMORY_IMAGE_PAGE + at));
-
-      if (got < 0 && errno == EINTR)
-        continue;
-      if (got <= 0)
-        {
-          g_autofree char *path = memory_image_source_path (verifier->image, 0);
-
-          vmm_set_errno_error (error, got < 0 ? errno : EIO, "Can't read the memory file \"%s\"", path);
-          return false;
-        }
-      at += (uint64_t)got;
-    }
-  return true;
-}
-
-static bool
-verify_extent (Verifier *verifier, const MemoryImageExtent *extent, GError **error)
-{
-  const char *bank = g_array_index (verifier->image->banks, MemoryImageBank, extent->bank).name;
-
-  for (uint64_t at = 0; at < extent->n_pages; at += PIECE_PAGES)
-    {
-      uint64_t n = MIN (PIECE_PAGES, extent->n_pages - at);
-
-      if (g_cancellable_set_error_if_cancelled (verifier->how->cancellable, error)
-          || !read_piece (verifier, extent->file_page + at, n, error))
-        return false;
-      for (uint64_t i = 0; i < n; i++)
-        {
-          MemoryPageHash hash;
-
-          page_hash (verifier->piece + i * MEMORY_IMAGE_PAGE, MEMORY_IMAGE_PAGE, &hash);
-          if (memcmp (&hash, verifier->hashes++, sizeof hash) != 0
-              && is_wanted (verifier, extent->file_page + at + i))
-            note_damage (verifier, bank, extent->first_page + at + i);
-        }
-      if (verifier->how->progress)
-        verifier->how->progress (n * MEMORY_IMAGE_PAGE, verifier->how->data);
-    }
-  return true;
-}
-
-bool
-memory_image_verify (const MemoryImage *image, MemoryImage *const *users, unsigned n_users,
-                     const MemoryImageVerify *how, GError **error)
-{
-  g_autoptr (GArray) ranges = n_users > 0 ? ranges_in_use (memory_image_id (image), users, n_users) : NULL;
-  g_autofree uint8_t *piece = NULL;
-  Verifier verifier = { .image = image, .how = how, .ranges = ranges };
-  bool ok = true;
-
-  if (!image->hashes || image->hashes->len == 0)
-    return true;
-  if (ranges)
-    merge_ranges (ranges);
-  verifier.fd = memory_image_open_source (image, 0, error);
-  if (verifier.fd < 0)
-    return false;
-  verifier.piece = piece = g_malloc (PIECE_PAGES * MEMORY_IMAGE_PAGE);
-  verifier.hashes = (const MemoryPageHash *)(const void *)image->hashes->data;
-  for (unsigned i = 0; i < image->extents->len && ok; i++)
-    {
-      const MemoryImageExtent *extent = &g_array_index (image->extents, MemoryImageExtent, i);
-
-      if (extent->source == 0)
-        ok = verify_extent (&verifier, extent, error);
-    }
-  end_run (&verifier);
-  close (verifier.fd);
-  return ok;
 }

@@ -72,6 +72,9 @@ typedef struct {
 MemoryImage *memory_image_new (const char *folder);
 void memory_image_free (MemoryImage *image);
 
+/* Another one, which shares what it has: neither is to be changed afterwards. Returns: (transfer full). */
+MemoryImage *memory_image_share (const MemoryImage *image);
+
 /* Appends one and gives its number. @name, @path: copied. */
 unsigned memory_image_add_bank (MemoryImage *image, const char *name, uint64_t size, uint64_t place);
 unsigned memory_image_add_source (MemoryImage *image, const char *path, const MemoryImageId *id,
@@ -90,6 +93,9 @@ void memory_image_add_extent (MemoryImage *image, const MemoryImageExtent *exten
  */
 MemoryImage *memory_image_read (const char *path, bool with_hashes, GError **error);
 
+/* The same of an open file. @fd: stays the caller's. */
+MemoryImage *memory_image_read_open (int fd, const char *path, bool with_hashes, GError **error);
+
 /* The same from a file's content. @name: for messages; @folder: (nullable). */
 MemoryImage *memory_image_parse (const uint8_t *data, size_t size, bool with_hashes, const char *name,
                                  const char *folder, GError **error);
@@ -100,8 +106,9 @@ GByteArray *memory_image_format (const MemoryImage *image);
 /* Writes the index to a new file at @path, durably (but for the folder's entry). */
 bool memory_image_write (const MemoryImage *image, const char *path, GError **error);
 
-/* A source's path, absolute. (transfer full) */
+/* A source's path, absolute, and that of the index that was made with it. (transfer full) */
 char *memory_image_source_path (const MemoryImage *image, unsigned source);
+char *memory_image_source_index (const MemoryImage *image, unsigned source);
 
 /**
  * memory_image_open_source:
@@ -121,6 +128,14 @@ bool memory_image_needs (const MemoryImage *image, const MemoryImageId *id);
 /* The id of the image's own file. */
 const MemoryImageId *memory_image_id (const MemoryImage *image);
 
+typedef struct {
+  uint64_t first, end; /* pages of a memory file */
+} MemoryImageRange;
+
+/* What images take from the memory file with that id: sorted, apart from each other. @users: (array
+ * length=n_users). Returns: (transfer full): of MemoryImageRange. */
+GArray *memory_image_ranges (const MemoryImageId *id, MemoryImage *const *users, unsigned n_users);
+
 /**
  * memory_image_punch:
  * @image: the one whose own file is to become smaller; it must not be needed as a whole any more
@@ -130,27 +145,6 @@ const MemoryImageId *memory_image_id (const MemoryImage *image);
  * Returns: bytes given back; 0 where the file system can't (no error: it costs space only).
  */
 uint64_t memory_image_punch (const MemoryImage *image, MemoryImage *const *users, unsigned n_users);
-
-/* How whoever verifies a memory file follows it. All members may be NULL. */
-typedef struct {
-  GCancellable *cancellable;
-  void (*progress) (uint64_t n_bytes, void *data); /* so many more have been read */
-  /* These pages of a bank aren't what they were; runs come in their order. */
-  void (*damaged) (const char *bank, uint64_t first_page, uint64_t n_pages, void *data);
-  void *data;
-} MemoryImageVerify;
-
-/**
- * memory_image_verify:
- * @image: read with its hashes; one that was made without has none to verify by, and is taken as sound
- * @users: (array length=n_users): with any, only the pages of @image's own file that they refer to are
- * looked at: parts of the others may have been punched out
- *
- * Compares the pages in @image's own file with their hashes: reads them all, in pieces. False with @error
- * set: the file can't be read, or G_IO_ERROR_CANCELLED.
- */
-bool memory_image_verify (const MemoryImage *image, MemoryImage *const *users, unsigned n_users,
-                          const MemoryImageVerify *how, GError **error);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (MemoryImage, memory_image_free)
 

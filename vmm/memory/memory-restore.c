@@ -20,11 +20,10 @@
 typedef struct {
   GuestMemory *memory;
   const MemoryImage *image;
-  int *fds; /* of each source; -1: not needed */
-  struct stat *files;
+  CareFile *files; /* of each source */
+  struct stat *stats;
   MemoryBank **banks; /* of each bank of the image */
   uint16_t **pieces;  /* how many extents are in each block of a bank; NULL: the bank is no RAM */
-  GArray *ahead;      /* of CarePiece: what is mapped */
   unsigned limit;     /* of pieces in a block that is mapped */
 } Restore;
 
@@ -55,23 +54,33 @@ find_banks (Restore *restore, GError **error)
   return false;
 }
 
+/* Now: that of a suspended machine goes away as soon as it runs. */
+static int
+open_index (const Restore *restore, unsigned source)
+{
+  g_autofree char *path = memory_image_source_index (restore->image, source);
+
+  return open (path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+}
+
 static bool
 open_sources (Restore *restore, GError **error)
 {
   unsigned n = restore->image->sources->len;
 
-  restore->fds = g_new (int, n);
-  restore->files = g_new0 (struct stat, n);
+  restore->files = g_new (CareFile, n);
+  restore->stats = g_new0 (struct stat, n);
   for (unsigned i = 0; i < n; i++)
-    restore->fds[i] = -1;
+    restore->files[i] = (CareFile){ -1, -1 };
   for (unsigned i = 0; i < n; i++)
     {
       if (memory_image_bytes_from (restore->image, i) == 0)
         continue;
-      restore->fds[i] = memory_image_open_source (restore->image, i, error);
-      if (restore->fds[i] < 0)
+      restore->files[i].memory = memory_image_open_source (restore->image, i, error);
+      if (restore->files[i].memory < 0)
         return false;
-      if (fstat (restore->fds[i], &restore->files[i]) < 0)
+      restore->files[i].index = open_index (restore, i);
+      if (fstat (restore->files[i].memory, &restore->stats[i]) < 0)
         return vmm_set_errno_error (error, errno, "Can't look at a memory file");
     }
   return true;
@@ -80,16 +89,12 @@ open_sources (Restore *restore, GError **error)
 static void
 clear (Restore *restore)
 {
-  for (unsigned i = 0; restore->fds && i < restore->image->sources->len; i++)
-    if (restore->fds[i] >= 0)
-      close (restore->fds[i]);
-  g_clear_pointer (&restore->ahead, g_array_unref);
+  care_files_free (restore->files, restore->image->sources->len);
   for (unsigned i = 0; restore->pieces && i < restore->image->banks->len; i++)
     g_free (restore->pieces[i]);
   g_free (restore->pieces);
   g_free (restore->banks);
-  g_free (restore->fds);
-  g_free (restore->files);
+  g_free (restore->stats);
 }
 
 /* --- what is mapped and what is read --- */
@@ -206,7 +211,7 @@ read_pages (const Restore *restore, const MemoryImageExtent *extent, uint64_t pa
 
   while (left > 0)
     {
-      ssize_t done = pread (restore->fds[extent->source], to, left, (off_t)offset);
+      ssize_t done = pread (restore->files[extent->source].memory, to, left, (off_t)offset);
       g_autofree char *path = NULL;
 
       if (done < 0 && errno == EINTR)
@@ -229,23 +234,21 @@ fill_piece (Restore *restore, const MemoryImageExtent *extent, uint64_t page, ui
             GError **error)
 {
   MemoryBank *bank = restore->banks[extent->bank];
-  const struct stat *file = &restore->files[extent->source];
+  const struct stat *file = &restore->stats[extent->source];
   BankBacking backing = { page, n, extent->file_page + (page - extent->first_page), file->st_dev,
                           file->st_ino };
-  CarePiece ahead = { extent->source, backing.file_page * GUEST_PAGE_SIZE, n * GUEST_PAGE_SIZE };
   void *mapped;
 
   if (!is_mapped (restore, extent->bank, page))
     return read_pages (restore, extent, page, n, error);
   mapped = mmap (bank->data + page * GUEST_PAGE_SIZE, n * GUEST_PAGE_SIZE, PROT_READ | PROT_WRITE,
-                 MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, restore->fds[extent->source],
+                 MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE, restore->files[extent->source].memory,
                  (off_t)(backing.file_page * GUEST_PAGE_SIZE));
   if (mapped == MAP_FAILED)
     return read_pages (restore, extent, page, n, error);
   if (!bank->backing)
     bank->backing = g_array_new (FALSE, FALSE, sizeof (BankBacking));
   g_array_append_val (bank->backing, backing);
-  g_array_append_val (restore->ahead, ahead);
   return true;
 }
 
@@ -256,7 +259,8 @@ fill (Restore *restore, GError **error)
 
   g_mutex_lock (&restore->memory->backing_lock);
   for (unsigned i = 0; i < restore->image->banks->len && ok; i++)
-    ok = bank_empty (restore->banks[i]) || vmm_set_errno_error (error, errno, "Can't empty the guest's memory");
+    ok =
+      bank_empty (restore->banks[i]) || vmm_set_errno_error (error, errno, "Can't empty the guest's memory");
   ok = ok && for_each_piece (restore, fill_piece, NULL, error);
   for (unsigned i = 0; i < restore->image->banks->len; i++)
     bank_advise (restore->banks[i]);
@@ -267,7 +271,8 @@ fill (Restore *restore, GError **error)
 }
 
 bool
-guest_memory_restore (GuestMemory *memory, const MemoryImage *image, GError **error)
+guest_memory_restore (GuestMemory *memory, const MemoryImage *image, MemoryFlawFunc flaw, void *data,
+                      GError **error)
 {
   Restore restore = { .memory = memory, .image = image };
   bool ok = find_banks (&restore, error) && open_sources (&restore, error);
@@ -276,12 +281,11 @@ guest_memory_restore (GuestMemory *memory, const MemoryImage *image, GError **er
     {
       count_pieces (&restore);
       choose_limit (&restore);
-      restore.ahead = g_array_new (FALSE, FALSE, sizeof (CarePiece));
       ok = fill (&restore, error);
     }
   if (ok)
-    memory_care_read_ahead (memory->care, g_steal_pointer (&restore.fds), image->sources->len,
-                            g_steal_pointer (&restore.ahead));
+    memory_care_read_ahead (memory->care, memory_image_share (image), g_steal_pointer (&restore.files), flaw,
+                            data);
   clear (&restore);
   return ok;
 }

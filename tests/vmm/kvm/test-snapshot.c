@@ -119,7 +119,7 @@ guest_of_picture (const char *folder, const GuestConfig *config)
   Guest *guest = guest_new (config);
 
   g_assert_true (machine_picture_check (folder, &error));
-  machine_restore (guest->machine, folder, &error);
+  machine_restore (guest->machine, folder, NULL, &error);
   g_assert_no_error (error);
   return guest;
 }
@@ -279,6 +279,55 @@ test_not_running (void)
   check_goes_on (guest, 2);
 }
 
+static char *
+explain (const char *path, const char *flaw)
+{
+  return g_strdup_printf ("bad news of %s: %s", path, flaw);
+}
+
+static void
+flip_page (const char *folder, uint64_t page)
+{
+  g_autofree char *path = g_build_filename (folder, MEMORY_IMAGE_FILE, NULL);
+  FILE *file = g_fopen (path, "r+");
+  int byte;
+
+  fseek (file, (long) (page * PAGE), SEEK_SET);
+  byte = fgetc (file);
+  fseek (file, (long) (page * PAGE), SEEK_SET);
+  fputc (byte ^ 1, file);
+  fclose (file);
+}
+
+/* Whether its page was found to have changed while the guest ran, or before it was to: it is paused, and told why. */
+static void
+test_damaged (void)
+{
+  g_autoptr (Folder) folder = folder_new ();
+  g_autoptr (Guest) first = guest_writing (3);
+  GuestConfig config = writing ();
+
+  take (first, folder, NULL);
+  flip_page (folder, (END - PAGE) / PAGE);
+  for (unsigned round = 0; round < 4; round++)
+    {
+      g_autoptr (Guest) guest = guest_new (&config);
+      g_autoptr (GError) error = NULL;
+
+      g_assert_true (machine_restore (guest->machine, folder, round < 3 ? explain : NULL, &error));
+      g_assert_no_error (error);
+      if (round % 2)
+        g_usleep (300000); /* either order is right: mostly it stands when the page is found */
+      machine_run (guest->machine);
+      guest_wait_state (guest, MACHINE_PAUSED);
+      g_assert_cmpint (guest->last.reason, ==, MACHINE_REASON_IO_ERROR);
+      g_assert_nonnull (strstr (guest->last_message, "1 page of “ram-low” from"));
+      g_assert_cmpint (g_str_has_prefix (guest->last_message, "bad news of "), ==, round < 3);
+      machine_run (guest->machine);
+      guest_wait_state (guest, MACHINE_RUNNING);
+    }
+}
+
 /* Going back in the machine itself, paused. */
 static void
 test_back_in_place (void)
@@ -290,7 +339,7 @@ test_back_in_place (void)
 
   take (guest, folder, NULL);
   guest_wait_count (guest, guest_count_now (guest) + 10);
-  g_assert_false (machine_restore (guest->machine, folder, &error));
+  g_assert_false (machine_restore (guest->machine, folder, NULL, &error));
   g_assert_error (error, VMM_ERROR, VMM_ERROR_BUSY);
   g_clear_error (&error);
   for (unsigned i = 0; i < 3; i++)
@@ -298,7 +347,7 @@ test_back_in_place (void)
       machine_pause (guest->machine);
       guest_wait_state (guest, MACHINE_PAUSED);
       count = guest_count_now (guest);
-      machine_restore (guest->machine, folder, &error);
+      machine_restore (guest->machine, folder, NULL, &error);
       g_assert_no_error (error);
       g_assert_cmpuint (check_memory (guest), <=, count);
       g_mutex_lock (&guest->lock);
@@ -441,6 +490,7 @@ main (int argc, char **argv)
   g_test_add_func ("/snapshot/tree", test_tree);
   g_test_add_func ("/snapshot/keep-standing", test_keep_standing);
   g_test_add_func ("/snapshot/not-running", test_not_running);
+  g_test_add_func ("/snapshot/damaged", test_damaged);
   g_test_add_func ("/snapshot/back-in-place", test_back_in_place);
   g_test_add_func ("/snapshot/at-instant", test_at_instant);
   g_test_add_func ("/snapshot/cancel", test_cancel);
