@@ -30,7 +30,7 @@ typedef struct {
 void care_files_free (CareFile *files, unsigned n);
 
 /* Reads what @image (transfer full) takes from @files (transfer full) (array length: its sources) into the
- * host's cache, and compares it with its hashes on the way; instead of what was being read before. @flaw:
+ * host's cache, and compares it with its hashes then; instead of what was being read before. @flaw:
  * (nullable): is told, once at most, of what isn't as it was, on the thread that reads. */
 void memory_care_read_ahead (MemoryCare *care, MemoryImage *image, CareFile *files, MemoryFlawFunc flaw,
                              void *data);
