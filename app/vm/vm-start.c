@@ -455,9 +455,9 @@ host_arguments (BonsaiVm *self, const char *program, BonsaiStartFlags flags)
     g_ptr_array_add (argv, g_strdup ("--boot-menu"));
   if ((flags & BONSAI_START_DISCARD_STATE) != 0)
     g_ptr_array_add (argv, g_strdup ("--discard-state"));
-  g_ptr_array_add (argv, g_strdup (self->config->uuid));
   if ((flags & BONSAI_START_OVERCOMMIT) != 0)
     g_ptr_array_add (argv, g_strdup ("--overcommit"));
+  g_ptr_array_add (argv, g_strdup (self->config->uuid));
   return argv;
 }
 
