@@ -120,10 +120,11 @@ def test_snapshot():
     for kid in kids:
         bonsai("stop", kid["name"])
     later = clone("-s", "Base", "Origin", "Later", "--no-start")["clones"][0]
-    assert show("Later")["state"] == "suspended" and "time" not in later
+    assert show("Later")["state"] == "suspended" and "time" not in later, (show("Later"), later)
     is_sound("Origin")
     bonsai("stop", "Origin")
-    assert "is a linked clone" in bonsai("snapshot", "delete", "Origin", base, status=ERROR)
+    refusal = bonsai("snapshot", "delete", "Origin", base, status=ERROR)
+    assert "is a linked clone" in refusal, refusal
     bonsai("start", "--headless", "Later")
     text = wait_for_more(later["path"] + "/origin.txt")
     assert counts_on(text) and text[0] == first[0][0], (text, first)

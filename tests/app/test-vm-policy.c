@@ -94,10 +94,8 @@ static void
 test_cap (LibraryFixture *fixture, gconstpointer data)
 {
   BonsaiVm *vm = tiny_guest_create (fixture, "busy", busy_code, sizeof busy_code);
-  double whole;
 
   start (vm);
-  whole = measure (vm);
   give_policy (vm, "{ \"cpu-cap\" : \"25%\" }"); /* of a machine that runs */
   g_assert_cmpfloat (measure (vm), <, 0.29);
   give_policy (vm, "{ \"cpu-cap\" : \"5%\" }");
@@ -107,7 +105,7 @@ test_cap (LibraryFixture *fixture, gconstpointer data)
   g_assert_true (tiny_guest_control (vm, BONSAI_CONTROL_RESUME, 0, NULL));
   g_assert_cmpfloat (measure (vm), <, 0.08);
   give_policy (vm, "{ }");
-  g_assert_cmpfloat (measure (vm), >, whole / 2);
+  wait_for_long (measure (vm) > 0.08);
   stop (vm);
 }
 
@@ -147,7 +145,7 @@ test_rule (LibraryFixture *fixture, gconstpointer data)
   g_assert_true (g_str_has_prefix (text, "busy much fired\nbusy much over\n"));
   /* What goes takes its caps with it. */
   stop (vm);
-  g_assert_cmpfloat (measure (other), >, 0.025);
+  wait_for_long (measure (other) > 0.025);
   stop (other);
 }
 
