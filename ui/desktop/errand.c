@@ -227,6 +227,12 @@ errand_find (BonsaiApplication *application, const char *key)
   BonsaiVm *vm = library ? bonsai_library_find (library, key) : NULL;
   g_autoptr (GError) error = NULL;
 
+  if (library && !vm)
+    {
+      /* It may be so new that nobody told the library yet. */
+      bonsai_library_refresh (library);
+      vm = bonsai_library_find (library, key);
+    }
   if (!library || vm)
     return vm;
   error = g_error_new (BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND,
