@@ -7,7 +7,9 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <glib/gi18n.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 struct BundleLock {
@@ -125,4 +127,27 @@ bundle_lock_holder (const char *path)
     holder = read_holder (fd);
   close (fd);
   return holder;
+}
+
+bool
+bundle_await_unlock (const char *path, unsigned timeout_ms)
+{
+  g_autofree char *file = g_build_filename (path, "lock", NULL);
+  gint64 end = g_get_monotonic_time () + (gint64)timeout_ms * 1000, left = timeout_ms;
+  int fd = inotify_init1 (IN_CLOEXEC);
+  char events[4096];
+
+  /* Its holder writes to it, unlocks it, and closes it. */
+  inotify_add_watch (fd, file, IN_CLOSE_WRITE);
+  while (bundle_lock_holder (path) != 0 && left > 0)
+    {
+      struct pollfd wait = { fd, POLLIN, 0 };
+
+      if (poll (&wait, 1, (int)left) > 0 && read (fd, events, sizeof events) < 0)
+        break;
+      left = (end - g_get_monotonic_time ()) / 1000;
+    }
+  if (fd >= 0)
+    close (fd);
+  return bundle_lock_holder (path) == 0;
 }

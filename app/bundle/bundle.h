@@ -69,6 +69,9 @@ void bundle_unlock (BundleLock *lock);
 /* The process that holds it, 0 if free, -1 if held by an unknown one. */
 int bundle_lock_holder (const char *path);
 
+/* Waits until nobody holds it, up to @timeout_ms. Blocks. Returns: whether nobody does. */
+bool bundle_await_unlock (const char *path, unsigned timeout_ms);
+
 /* --- how the last run went --- */
 
 /* What is remembered of a run until the next one. */

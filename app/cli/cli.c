@@ -2,6 +2,7 @@
 #include "app/cli/cli.h"
 
 #include "app/base/error.h"
+#include "app/bundle/bundle.h"
 #include "app/cli/guest.h"
 #include "app/library/library-private.h"
 #include "app/session/runtime-dir.h"
@@ -11,6 +12,8 @@
 
 /* A host that does not answer (stopped in a debugger, say) must not hold up the others. */
 #define SETTLE_TIMEOUT_MS 10000
+/* Nor must one that has its machine switched off, and then doesn't end. */
+#define RELEASE_TIMEOUT_MS 10000
 
 /* --- options --- */
 
@@ -300,15 +303,18 @@ cli_list_strays (BonsaiLibrary *library)
 }
 
 BonsaiSession *
-cli_find_session (const char *key, GError **error)
+cli_find_session_of (const char *key, char **path, GError **error)
 {
   g_autoptr (BonsaiLibrary) library = cli_open_library (error);
   g_autoptr (GPtrArray) strays = NULL;
   BonsaiVm *vm;
 
+  *path = NULL;
   if (library == NULL)
     return NULL;
   vm = bonsai_library_find (library, key);
+  if (vm != NULL)
+    *path = g_strdup (bonsai_vm_get_path (vm));
   if (vm != NULL && bonsai_vm_get_session (vm) != NULL)
     return g_object_ref (bonsai_vm_get_session (vm));
 
@@ -329,21 +335,39 @@ cli_find_session (const char *key, GError **error)
   return NULL;
 }
 
+BonsaiSession *
+cli_find_session (const char *key, GError **error)
+{
+  g_autofree char *path = NULL;
+
+  return cli_find_session_of (key, &path, error);
+}
+
+void
+cli_await_release (const char *path)
+{
+  if (path != NULL)
+    bundle_await_unlock (path, RELEASE_TIMEOUT_MS);
+}
+
 int
 cli_control (const Verb *verb, int argc, char **argv, BonsaiControl control)
 {
   g_autoptr (BonsaiSession) session = NULL;
+  g_autofree char *path = NULL;
   g_auto (CliWait) wait = { 0 };
   GError *error = NULL;
   int status;
 
   if (!cli_parse (verb, NULL, &argc, &argv, 1, 1, &status))
     return status;
-  session = cli_find_session (argv[1], &error);
+  session = cli_find_session_of (argv[1], &path, &error);
   if (session == NULL)
     return cli_fail (error);
   bonsai_session_control_async (session, control, 0, NULL, cli_wait_ready, &wait);
   if (!bonsai_session_control_finish (session, cli_wait (&wait), &error))
     return cli_fail (error);
+  if (control == BONSAI_CONTROL_POWER_OFF)
+    cli_await_release (path);
   return EXIT_STATUS_OK;
 }

@@ -21,10 +21,10 @@ struct Verb {
 };
 
 extern const Verb verb_autostart, verb_cd, verb_clone, verb_console, verb_create, verb_delete, verb_disk,
-  verb_doctor, verb_events, verb_guest, verb_host, verb_key, verb_label, verb_launcher, verb_link, verb_list, verb_memory,
-  verb_mouse, verb_pause, verb_policy, verb_purge, verb_report, verb_reset, verb_resume, verb_run, verb_screenshot, verb_show,
-  verb_shutdown, verb_snapshot, verb_start, verb_stats, verb_stop, verb_suspend, verb_template, verb_type,
-  verb_undelete, verb_workspace;
+  verb_doctor, verb_events, verb_guest, verb_host, verb_key, verb_label, verb_launcher, verb_link, verb_list,
+  verb_memory, verb_mouse, verb_pause, verb_policy, verb_purge, verb_report, verb_reset, verb_resume,
+  verb_run, verb_screenshot, verb_show, verb_shutdown, verb_snapshot, verb_start, verb_stats, verb_stop,
+  verb_suspend, verb_template, verb_type, verb_undelete, verb_workspace;
 
 /**
  * cli_parse:
@@ -90,6 +90,10 @@ bool cli_parse_switch (const char *text, gboolean *on);
 
 /* The machine @key that runs: of the library, or one without a bundle (bonsai run). */
 BonsaiSession *cli_find_session (const char *key, GError **error);
+/* @path: (out) (nullable) (transfer full): of its bundle, if it has one */
+BonsaiSession *cli_find_session_of (const char *key, char **path, GError **error);
+/* After its machine has ended: until others can have the bundle @path (nullable), but not for long. */
+void cli_await_release (const char *path);
 
 /* All machines that run without a bundle in @library. (transfer full): of BonsaiSession */
 GPtrArray *cli_list_strays (BonsaiLibrary *library);

@@ -14,6 +14,7 @@ run_shutdown (const Verb *verb, int argc, char **argv)
     G_OPTION_ENTRY_NULL,
   };
   g_autoptr (BonsaiSession) session = NULL;
+  g_autofree char *path = NULL;
   g_auto (CliWait) wait = { 0 };
   GError *error = NULL;
 
@@ -21,13 +22,16 @@ run_shutdown (const Verb *verb, int argc, char **argv)
     return status;
   if (timeout < 1 || timeout > 86400)
     return cli_usage (verb, "the timeout must be 1 to 86400 seconds");
-  session = cli_find_session (argv[1], &error);
+  session = cli_find_session_of (argv[1], &path, &error);
   if (session == NULL)
     return cli_fail (error);
   bonsai_session_control_async (session, BONSAI_CONTROL_SHUTDOWN, (unsigned)timeout * 1000, NULL,
                                 cli_wait_ready, &wait);
   if (bonsai_session_control_finish (session, cli_wait (&wait), &error))
-    return EXIT_STATUS_OK;
+    {
+      cli_await_release (path);
+      return EXIT_STATUS_OK;
+    }
   status =
     g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_TIMED_OUT) ? EXIT_STATUS_TIMEOUT : EXIT_STATUS_ERROR;
   cli_fail (error);

@@ -6,6 +6,7 @@ run_suspend (const Verb *verb, int argc, char **argv)
 {
   g_autoptr (BonsaiSession) session = NULL;
   g_autoptr (GVariant) result = NULL;
+  g_autofree char *path = NULL;
   gboolean show = false;
   const GOptionEntry entries[] = {
     { "progress", 0, 0, G_OPTION_ARG_NONE, &show, "Say how far it is also where there is no terminal", NULL },
@@ -16,11 +17,14 @@ run_suspend (const Verb *verb, int argc, char **argv)
 
   if (!cli_parse (verb, entries, &argc, &argv, 1, 1, &status))
     return status;
-  session = cli_find_session (argv[1], &error);
+  session = cli_find_session_of (argv[1], &path, &error);
   if (session == NULL)
     return cli_fail (error);
   result = cli_change_snapshots (session, "suspend", NULL, show, &error);
-  return result != NULL ? EXIT_STATUS_OK : cli_fail (error);
+  if (result == NULL)
+    return cli_fail (error);
+  cli_await_release (path);
+  return EXIT_STATUS_OK;
 }
 
 const Verb verb_suspend = {
