@@ -208,6 +208,7 @@ def check_hit(name, path):
     elif show(name)["reason"] != "host-lost":  # the last one's process was the lender's
         assert "lost" in show(name)["message"] or "lent" in show(name)["message"], show(name)
     assert "resume" not in show(name)["config"]
+    subprocess.run([BONSAI, "doctor", "--repair", name], capture_output=True, timeout=120, check=False)
     boots(name, path)
     bonsai("delete", name)
     bonsai("purge", name)
