@@ -345,7 +345,7 @@ def test_linked_clone():
     assert one["uuid"] != two["uuid"] and one["networks"][0]["mac"] != two["networks"][0]["mac"]
     assert two["clone-of"] == one["uuid"] and two["clone-snapshot"] == base
     assert "is a linked clone that needs" in snapshot("delete", "Origin", base, status=ERROR)
-    assert "Linked clones need" in bonsai("delete", "Origin", status=ERROR)
+    assert "linked clone “Kid”" in bonsai("delete", "Origin", status=ERROR)
     assert "needs it" in bonsai("disk", "commit", "Kid:disk0", status=ERROR)
     take("Kid", "Own")
     snapshot("delete", "Kid", "Own")
