@@ -4,6 +4,7 @@
 #include "ui/base/back-button.h"
 #include "ui/base/i18n.h"
 #include "ui/base/resource.h"
+#include "ui/history/history-window.h"
 #include "ui/machine/lease-banner.h"
 #include "ui/machine/machine-actions.h"
 #include "ui/machine/overview-page.h"
@@ -71,6 +72,16 @@ on_show_tab (GtkWidget *widget, const char *action, GVariant *parameter)
   bonsai_machine_page_show_tab (BONSAI_MACHINE_PAGE (widget), g_variant_get_string (parameter, NULL));
 }
 
+/* In a window of its own, beside what the page shows. */
+static void
+on_history (GtkWidget *widget, const char *action, GVariant *parameter)
+{
+  BonsaiMachinePage *self = BONSAI_MACHINE_PAGE (widget);
+
+  if (self->vm)
+    history_window_show (GTK_WINDOW (gtk_widget_get_root (widget)), self->vm);
+}
+
 /* --- the object --- */
 
 static void
@@ -106,6 +117,7 @@ bonsai_machine_page_class_init (BonsaiMachinePageClass *klass)
   gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, terminal);
   gtk_widget_class_bind_template_child (widget_class, BonsaiMachinePage, settings);
   gtk_widget_class_install_action (widget_class, "page.show", "s", on_show_tab);
+  gtk_widget_class_install_action (widget_class, "page.history", NULL, on_history);
 }
 
 static void
