@@ -153,7 +153,9 @@ session_waiters_tell (SessionWaiters *waiters, BonsaiState state, const char *me
       settle (waiters, 1u << SESSION_WAIT_RUNNING, 0, NULL);
       break;
     case BONSAI_STATE_PAUSED:
-      settle (waiters, 1u << SESSION_WAIT_PAUSED, 0, NULL);
+      /* One that can't go on for a reason is not waited for: who asks hears of that. */
+      settle (waiters, 1u << SESSION_WAIT_PAUSED | (message != NULL ? 1u << SESSION_WAIT_RUNNING : 0), 0,
+              NULL);
       break;
     case BONSAI_STATE_STOPPED:
     case BONSAI_STATE_CRASHED:
