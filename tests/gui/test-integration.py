@@ -41,7 +41,7 @@ def prepare():
     for service, log in ("notifications.py", notifications), ("session-manager.py", inhibitors):
         subprocess.Popen(["/usr/bin/python3", os.path.join(os.path.dirname(__file__), service), log])
     services = os.path.join(data, "dbus-1", "services")
-    os.makedirs(services)
+    os.makedirs(services, exist_ok=True)
     with open(os.path.join(services, f"{NAME}.service"), "w") as file:
         print(f"[D-BUS Service]\nName={NAME}\nExec={program} --gapplication-service", file=file)
     call("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "ReloadConfig")

@@ -14,6 +14,28 @@ tick (gpointer data)
   return G_SOURCE_CONTINUE;
 }
 
+static gboolean
+name_text (GtkWidget *widget, gpointer data)
+{
+  if (GTK_IS_LABEL (widget) || GTK_IS_BUTTON (widget))
+    {
+      g_autofree char *name = hand_name (widget);
+      g_string_append_printf (data, " “%s”%s", name,
+                              gtk_widget_is_sensitive (widget) ? "" : " (insensitive)");
+    }
+  return TRUE;
+}
+
+/* Ends the test, and says what was in sight instead. */
+static void
+give_up (const char *what)
+{
+  g_autoptr (GString) sight = g_string_new (NULL);
+
+  hand_walk (hand_window (), name_text, sight);
+  g_error ("waited in vain for “%s”; in sight are%s", what, sight->str);
+}
+
 /* Iterates until @look finds something; what it found. */
 static gpointer
 wait_for (gpointer (*look) (gpointer data), gpointer data, const char *what)
@@ -29,7 +51,7 @@ wait_for (gpointer (*look) (gpointer data), gpointer data, const char *what)
     }
   g_source_remove (id);
   if (!found)
-    g_error ("waited in vain for “%s”", what);
+    give_up (what);
   return found;
 }
 
