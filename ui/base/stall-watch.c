@@ -43,7 +43,9 @@ static gboolean
 prepare (GSource *source, int *timeout)
 {
   StallWatch *watch = (StallWatch *)source;
-  gint64 took = watch->woke ? g_get_monotonic_time () - watch->woke : 0;
+  gint64 now = g_get_monotonic_time ();
+  gint64 began = watch->woke ? watch->woke : now;
+  gint64 took = now - began;
 
   *timeout = -1;
   watch->woke = 0;
@@ -51,8 +53,9 @@ prepare (GSource *source, int *timeout)
     return FALSE;
   took -= time_waited () - watch->waited_then;
   if (took > watch->limit)
-    g_printerr ("stall: %.1f ms, %.1f of work, %.1f of them drawing\n", (double)took / 1000,
-                (double)(time_worked () - watch->worked_then) / 1000, (double)watch->drew / 1000);
+    g_printerr ("stall: %.1f ms, %.1f of work, %.1f of them drawing, from %.6f to %.6f\n",
+                (double)took / 1000, (double)(time_worked () - watch->worked_then) / 1000,
+                (double)watch->drew / 1000, (double)began / G_USEC_PER_SEC, (double)now / G_USEC_PER_SEC);
   return FALSE;
 }
 
