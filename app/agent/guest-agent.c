@@ -34,7 +34,8 @@ typedef struct {
 
 struct GuestAgent {
   GMainContext *context;
-  int fd; /* -1: nobody is there */
+  int fd;       /* -1: nobody is there */
+  GError *lost; /* the guest won't answer any more: why; NULL: it may */
   GSource *in_source, *out_source, *timer;
   gint64 deadline; /* µs; of the timer, while the machine runs */
   gint64 left;     /* µs that were left of it when the machine stopped; 0: no limit */
@@ -204,9 +205,9 @@ guest_agent_call_async (GuestAgent *agent, const char *command, JsonObject *argu
                         .timeout_ms = timeout_ms,
                         .flags = flags };
   g_task_set_source_tag (request->task, guest_agent_call_async);
-  if (agent->fd < 0)
+  if (!guest_agent_is_there (agent))
     {
-      request_fail (request, absence ());
+      request_fail (request, agent->lost != NULL ? g_error_copy (agent->lost) : absence ());
       return;
     }
   if (g_queue_get_length (&agent->waiting) >= MAX_WAITING && !(flags & GUEST_AGENT_URGENT))
@@ -442,6 +443,19 @@ take_bytes (GuestAgent *agent, const char *bytes, gsize size)
     }
 }
 
+/* Who only wished the guest's end has it. @error: (transfer full) */
+static void
+fail_current (GuestAgent *agent, GError *error)
+{
+  if (agent->phase == PHASE_WAITING && (agent->current->flags & GUEST_AGENT_SILENT))
+    {
+      g_error_free (error);
+      finish_current (agent, json_node_new (JSON_NODE_NULL), NULL);
+    }
+  else
+    finish_current (agent, NULL, error);
+}
+
 /* The agent is gone: nothing that was asked will be answered. */
 static void
 lose (GuestAgent *agent)
@@ -453,16 +467,25 @@ lose (GuestAgent *agent)
   close (agent->fd);
   agent->fd = -1;
   agent->synced = agent->skipping = false;
+  g_clear_error (&agent->lost);
   g_byte_array_set_size (agent->input, 0);
   g_byte_array_set_size (agent->output, 0);
-  if (agent->phase == PHASE_WAITING && (agent->current->flags & GUEST_AGENT_SILENT))
-    finish_current (agent, json_node_new (JSON_NODE_NULL), NULL);
-  else if (agent->current != NULL)
-    finish_current (agent, NULL,
-                    g_error_new (BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND,
-                                 "The guest's agent ended while it was asked (%s)", agent->current->command));
+  if (agent->current != NULL)
+    fail_current (agent,
+                  g_error_new (BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND,
+                               "The guest's agent ended while it was asked (%s)", agent->current->command));
   while (agent->fd < 0 && (request = g_queue_pop_head (&agent->waiting)) != NULL)
     request_fail (request, absence ());
+}
+
+void
+guest_agent_lose (GuestAgent *agent, const GError *error)
+{
+  if (!guest_agent_is_there (agent))
+    return;
+  agent->lost = g_error_copy (error);
+  fail_current (agent, g_error_copy (error));
+  fail_waiting (agent, error);
 }
 
 static gboolean
@@ -513,7 +536,7 @@ guest_agent_set_came (GuestAgent *agent, void (*came) (gpointer data), gpointer 
 bool
 guest_agent_is_there (const GuestAgent *agent)
 {
-  return agent->fd >= 0;
+  return agent->fd >= 0 && agent->lost == NULL;
 }
 
 GuestAgent *

@@ -25,9 +25,14 @@ void guest_agent_free (GuestAgent *agent);
  * program goes. @came: (nullable): called now and each time. */
 void guest_agent_attach (GuestAgent *agent, int fd);
 void guest_agent_set_came (GuestAgent *agent, void (*came) (gpointer data), gpointer data);
-bool guest_agent_is_there (const GuestAgent *agent);
+bool guest_agent_is_there (const GuestAgent *agent); /* and may answer */
 
-/* While the machine stands still no time limit runs out. At first it runs. */
+/* A guest that stopped for good, as one that panicked, answers no more: who waits for it gets @error
+ * (transfer none), and so does who asks, until an agent comes anew. Nothing if no agent is there. */
+void guest_agent_lose (GuestAgent *agent, const GError *error);
+
+/* While the machine stands still no time limit runs out: it may go on, and then the answer comes. At first it
+ * runs. */
 void guest_agent_set_running (GuestAgent *agent, bool running);
 
 typedef enum {
@@ -44,8 +49,8 @@ typedef enum {
  * @arguments: (nullable) (transfer full): its arguments
  * @timeout_ms: how long the answer may take, from when it is this request's turn
  *
- * Errors: BONSAI_ERROR_NOT_FOUND: no agent is there, or it went; TIMED_OUT; REFUSED: what the agent says;
- * FAILED: its answer makes no sense; BUSY: too many requests wait.
+ * Errors: BONSAI_ERROR_NOT_FOUND: no agent is there, or it went; that of guest_agent_lose; TIMED_OUT;
+ * REFUSED: what the agent says; FAILED: its answer makes no sense; BUSY: too many requests wait.
  */
 void guest_agent_call_async (GuestAgent *agent, const char *command, JsonObject *arguments,
                              unsigned timeout_ms, GuestAgentFlags flags, GCancellable *cancellable,

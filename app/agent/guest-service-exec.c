@@ -28,7 +28,7 @@ on_pause_over (gpointer data)
   stop_waiting (job);
   if (g_cancellable_set_error_if_cancelled (g_task_get_cancellable (job->task), &error))
     guest_job_fail (job, error);
-  else if (job->deadline != 0 && g_get_monotonic_time () >= job->deadline)
+  else if (job->deadline != 0 && guest_service_time (job->service) >= job->deadline)
     guest_job_fail (job, g_error_new (BONSAI_ERROR, BONSAI_ERROR_TIMED_OUT,
                                       "The program still runs in the guest, as process %" G_GINT64_FORMAT,
                                       job->handle));
@@ -143,7 +143,7 @@ guest_job_exec (GuestJob *job)
       return;
     }
   if (g_variant_dict_lookup (&job->arguments, "timeout", "u", &seconds) && seconds > 0)
-    job->deadline = g_get_monotonic_time () + seconds * G_TIME_SPAN_SECOND;
+    job->deadline = guest_service_time (job->service) + seconds * G_TIME_SPAN_SECOND;
   guest_job_call (job, "guest-exec", make_arguments (job, command), GUEST_AGENT_TIMEOUT_MS, GUEST_AGENT_CALL,
                   exec_answered);
 }

@@ -12,7 +12,9 @@ struct GuestService {
   gatomicrefcount refs; /* the owner's, and one for each job and call */
   GMainContext *context;
   GuestAgent *agent; /* NULL once freed */
-  gint64 stopped_at; /* µs: when the machine was stopped */
+  GError *lost;      /* or NULL: why the guest won't answer any more */
+  gint64 stopped_at; /* µs: when the machine was stopped; 0: it runs */
+  gint64 stood;      /* µs: for how long it has, in all */
 
   bool frozen;       /* or may be: from the request on until it is known that it isn't */
   bool confirmed;    /* it is frozen for certain */
@@ -43,7 +45,7 @@ struct GuestJob {
   unsigned step;
   GStrv commands;  /* info: what the agent can do */
   gint64 handle;   /* exec: the process; a file's handle */
-  gint64 deadline; /* exec: µs; 0: none */
+  gint64 deadline; /* exec: as guest_service_time; 0: none */
   unsigned pause;  /* exec: ms until it is looked at again */
   GSource *timer;
   GByteArray *content; /* of a file */
@@ -63,6 +65,9 @@ void guest_job_try (GuestJob *job, const char *command, JsonObject *arguments, u
 /* The job's end: with its result, or with @error (transfer full). */
 void guest_job_done (GuestJob *job);
 void guest_job_fail (GuestJob *job, GError *error);
+
+/* guest-service-time.c: µs, of a clock that stands while the machine does. */
+gint64 guest_service_time (const GuestService *service);
 
 /* guest-service.c: thaws a guest that may be frozen, and tells one that is late the time, after so long. */
 void guest_service_release_in (GuestService *service, unsigned ms);

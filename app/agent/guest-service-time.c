@@ -206,6 +206,14 @@ guest_service_set_clock (GuestService *service)
   set (service);
 }
 
+gint64
+guest_service_time (const GuestService *service)
+{
+  gint64 now = service->stopped_at != 0 ? service->stopped_at : g_get_monotonic_time ();
+
+  return now - service->stood;
+}
+
 void
 guest_service_set_running (GuestService *service, bool running, bool set_time)
 {
@@ -221,6 +229,7 @@ guest_service_set_running (GuestService *service, bool running, bool set_time)
     {
       if (set_time && now - service->stopped_at >= SHORT_PAUSE_US && guest_agent_is_there (service->agent))
         guest_service_set_clock (service);
+      service->stood += now - service->stopped_at;
       service->stopped_at = 0;
     }
 }

@@ -75,8 +75,10 @@ start_call (GuestJob *job, const char *command, JsonObject *arguments, unsigned 
   if (job->service->agent == NULL)
     {
       g_clear_pointer (&arguments, json_object_unref);
-      guest_job_fail (job,
-                      g_error_new_literal (BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "The machine is gone"));
+      guest_job_fail (
+        job, job->service->lost != NULL
+               ? g_error_copy (job->service->lost)
+               : g_error_new_literal (BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "The machine is gone"));
       return;
     }
   guest_agent_call_async (job->service->agent, command, arguments, timeout_ms, flags,
@@ -416,6 +418,7 @@ guest_service_unref (GuestService *service)
 {
   if (!g_atomic_ref_count_dec (&service->refs))
     return;
+  g_clear_error (&service->lost);
   g_main_context_unref (service->context);
   g_free (service);
 }
@@ -424,6 +427,14 @@ GuestAgent *
 guest_service_get_agent (GuestService *service)
 {
   return service->agent;
+}
+
+void
+guest_service_lose (GuestService *service, const GError *error)
+{
+  g_clear_error (&service->lost);
+  service->lost = g_error_copy (error);
+  guest_agent_lose (service->agent, error);
 }
 
 GuestService *

@@ -28,7 +28,12 @@ void guest_service_free (GuestService *service);
 /* (transfer none): attach what connects to the guest to it. */
 GuestAgent *guest_service_get_agent (GuestService *service);
 
-/* The machine stands still, or goes on. @set_time: the guest's clock is then set to the host's. */
+/* The guest stopped for good: whoever waits gets @error (transfer none), and so does who asks, until an agent
+ * comes anew. */
+void guest_service_lose (GuestService *service, const GError *error);
+
+/* The machine stands still, or goes on. While it stands requests wait, and no time limit of theirs runs out.
+ * @set_time: the guest's clock is then set to the host's. */
 void guest_service_set_running (GuestService *service, bool running, bool set_time);
 
 /* The guest goes on from a snapshot: it is thawed, and told the time if @set_time, as soon as its agent does

@@ -68,6 +68,35 @@ local_session_tell_agent (LocalSession *self)
     guest_service_set_running (self->guest, self->state != BONSAI_STATE_PAUSED, self->spec->agents.set_time);
 }
 
+static GError *
+panic_error (LocalSession *self)
+{
+  return g_error_new (
+    BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING,
+    "The guest of %s can't answer any more, its kernel panicked: reset it, or go back to a snapshot",
+    self->name);
+}
+
+void
+local_session_lose_panicked_guest (LocalSession *self)
+{
+  g_autoptr (GError) error = panic_error (self);
+
+  if (self->guest != NULL)
+    guest_service_lose (self->guest, error);
+}
+
+void
+local_session_lose_guest (LocalSession *self, const char *cause)
+{
+  g_autoptr (GError) error =
+    g_error_new (BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "%s ended before its guest answered%s%s", self->name,
+                 cause != NULL ? ": " : "", cause != NULL ? cause : "");
+
+  if (self->guest != NULL)
+    guest_service_lose (self->guest, error);
+}
+
 /* --- what it is asked --- */
 
 static void
@@ -98,6 +127,8 @@ local_session_ask_guest (BonsaiSession *session, const char *operation, GVariant
     g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
                              "%s does not talk to its guest: \"qemu-guest-agent\" is off in its description",
                              name);
+  else if (self->state == BONSAI_STATE_PAUSED && self->trouble == BONSAI_REASON_GUEST_PANIC)
+    g_task_return_error (task, panic_error (self));
   else if (self->state == BONSAI_STATE_PAUSED && !g_str_equal (operation, "thaw"))
     g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_BUSY,
                              "%s is paused, its guest can't answer: resume it first", name);

@@ -146,6 +146,9 @@ bool local_session_run_menu (LocalSession *self, const char *action, unsigned he
 void local_session_open_agent (LocalSession *self);  /* there is a Pc */
 void local_session_close_agent (LocalSession *self); /* before it goes */
 void local_session_tell_agent (LocalSession *self);  /* of the machine's state */
+/* Its kernel panicked, or the machine ended (@cause: a sentence, or NULL): nobody waits for an answer any more. */
+void local_session_lose_panicked_guest (LocalSession *self);
+void local_session_lose_guest (LocalSession *self, const char *cause);
 void local_session_ask_guest (BonsaiSession *session, const char *operation, GVariant *arguments, GTask *task);
 /* By its agent, or else by the power button. */
 void local_session_ask_to_shut_down (LocalSession *self);

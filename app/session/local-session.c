@@ -212,6 +212,7 @@ end (LocalSession *self, const MachineEvent *event)
   self->ended = true;
   self->had_window = local_session_has_window (self);
   snapshot_clock_stop (self->clock);
+  local_session_lose_guest (self, outcome->message);
   local_session_close_agent (self);
   local_session_suspend_disk_work (self);
   local_session_stop_watching (self);
@@ -262,6 +263,8 @@ take_machine_event (LocalSession *self, const MachineEvent *event)
   bool is_known = self->state == BONSAI_STATE_RUNNING || self->state == BONSAI_STATE_STOPPING;
   bool is_news = note_trouble (self, event);
 
+  if (event->reason == MACHINE_REASON_GUEST_PANIC && !event->was_reset && event->state != MACHINE_ENDED)
+    local_session_lose_panicked_guest (self);
   if (event->was_reset)
     {
       session_waiters_tell_reset (self->waiters);

@@ -235,6 +235,18 @@ test_late (void)
   g_assert_cmpint (json_node_get_int (node), ==, 2);
 }
 
+static void
+spin (unsigned ms)
+{
+  gint64 end = g_get_monotonic_time () + ms * G_TIME_SPAN_MILLISECOND;
+
+  while (g_get_monotonic_time () < end)
+    {
+      g_main_context_iteration (NULL, FALSE);
+      g_usleep (1000);
+    }
+}
+
 /* While the machine stands still, time stands still. */
 static void
 test_paused (void)
@@ -244,24 +256,120 @@ test_paused (void)
   g_autoptr (GAsyncResult) result = NULL;
   g_autoptr (JsonNode) node = NULL;
   g_autoptr (GError) error = NULL;
-  gint64 end;
 
   fake_agent_reply (fake, NULL);
   guest_agent_call_async (agent, "guest-ping", NULL, 200, GUEST_AGENT_CALL, NULL, on_node, &result);
   fake_agent_wait_heard (fake, "guest-ping ");
   guest_agent_set_running (agent, false);
-  end = g_get_monotonic_time () + 300 * G_TIME_SPAN_MILLISECOND;
-  while (g_get_monotonic_time () < end)
-    {
-      g_main_context_iteration (NULL, FALSE);
-      g_usleep (1000);
-    }
+  spin (300);
   g_assert_null (result);
   fake_agent_send (fake, "{\"return\": 1}\n", 14);
   guest_agent_set_running (agent, true);
   wait_for (&result);
   node = guest_agent_call_finish (result, &error);
   g_assert_no_error (error);
+}
+
+static void
+begin_exec (FakeAgent *fake, unsigned seconds, GAsyncResult **result)
+{
+  static const char *const command[] = { "/bin/sleep", NULL };
+  GVariantDict dict;
+
+  g_variant_dict_init (&dict, NULL);
+  g_variant_dict_insert (&dict, "command", "^as", command);
+  g_variant_dict_insert (&dict, "timeout", "u", seconds);
+  fake_agent_reply (fake, "{\"return\": {\"pid\": 77}}");
+  guest_service_ask_async (fake->service, "exec", g_variant_dict_end (&dict), NULL, on_node, result);
+}
+
+/* So it does for a program that is waited for. */
+static void
+test_exec_paused (void)
+{
+  g_autoptr (FakeAgent) fake = fake_agent_new ();
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GVariant) answer = NULL;
+  g_autoptr (GError) error = NULL;
+
+  begin_exec (fake, 1, &result);
+  fake_agent_reply (fake, NULL);
+  fake_agent_reply (fake, "{\"return\": {\"exited\": true, \"exitcode\": 0}}");
+  fake_agent_wait_heard (fake, "guest-exec guest-exec-status ");
+  guest_service_set_running (fake->service, false, false);
+  spin (1100);
+  guest_service_set_running (fake->service, true, false);
+  fake_agent_send (fake, "{\"return\": {\"exited\": false}}\n", 30);
+  wait_for (&result);
+  answer = guest_service_ask_finish (result, &error);
+  g_assert_no_error (error);
+}
+
+/* Of a guest that panicked nobody waits for anything: not who was asked, not who waits, not a program's end;
+ * what should only end the guest has ended well. */
+static void
+test_lost (void)
+{
+  g_autoptr (FakeAgent) fake = fake_agent_new ();
+  GuestAgent *agent = guest_service_get_agent (fake->service);
+  g_autoptr (GError) panic = g_error_new_literal (BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "panicked");
+  GAsyncResult *results[4] = { NULL };
+  g_autoptr (GVariant) answer = NULL;
+  g_autoptr (GError) error = NULL;
+
+  begin_exec (fake, 0, &results[0]);
+  fake_agent_reply (fake, "{\"return\": {\"exited\": false}}");
+  fake_agent_wait_heard (fake, "guest-exec guest-exec-status ");
+  fake_agent_reply (fake, NULL);
+  for (unsigned i = 1; i < G_N_ELEMENTS (results); i++)
+    guest_agent_call_async (agent, "guest-shutdown", NULL, 10000,
+                            i == 1 ? GUEST_AGENT_SILENT : GUEST_AGENT_CALL, NULL, on_node, &results[i]);
+  guest_service_set_running (fake->service, false, false);
+  while (strstr (fake->heard->str, "guest-shutdown") == NULL)
+    g_main_context_iteration (NULL, TRUE);
+  guest_service_lose (fake->service, panic);
+  g_assert_false (guest_agent_is_there (agent));
+  for (unsigned i = 0; i < G_N_ELEMENTS (results); i++)
+    {
+      g_autoptr (GError) failure = NULL;
+
+      wait_for (&results[i]);
+      if (i == 1)
+        json_node_unref (guest_agent_call_finish (results[i], &failure));
+      else
+        g_assert_null (g_task_propagate_pointer (G_TASK (results[i]), &failure));
+      g_assert_cmpstr (failure != NULL ? failure->message : NULL, ==, i == 1 ? NULL : "panicked");
+      g_object_unref (results[i]);
+    }
+  g_assert_null (fake_agent_ask (fake, "time", NULL, &error));
+  g_assert_cmpstr (error->message, ==, "panicked");
+  g_clear_error (&error);
+
+  fake_agent_come (fake); /* after a reset */
+  guest_service_set_running (fake->service, true, false);
+  fake_agent_reply (fake, "{\"return\": 5}");
+  answer = fake_agent_ask (fake, "time", NULL, &error);
+  g_assert_no_error (error);
+}
+
+/* A program that is waited for, and isn't asked for just then, when the machine ends. */
+static void
+test_lost_between (void)
+{
+  g_autoptr (FakeAgent) fake = fake_agent_new ();
+  g_autoptr (GError) end = g_error_new_literal (BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "powered off");
+  g_autoptr (GAsyncResult) result = NULL;
+  g_autoptr (GError) error = NULL;
+
+  begin_exec (fake, 0, &result);
+  for (unsigned i = 0; i < 3; i++)
+    fake_agent_reply (fake, "{\"return\": {\"exited\": false}}");
+  fake_agent_wait_heard (fake, "guest-exec guest-exec-status guest-exec-status guest-exec-status ");
+  guest_service_lose (fake->service, end);
+  g_clear_pointer (&fake->service, guest_service_free);
+  wait_for (&result);
+  g_assert_null (guest_service_ask_finish (result, &error));
+  g_assert_cmpstr (error->message, ==, "powered off");
 }
 
 /* Cancelled while it is asked, and while it waits for its turn. */
@@ -438,9 +546,8 @@ test_catch_up (void)
   fake_agent_reply (fake, "{\"return\": 0}");
   fake_agent_reply (fake, "{\"return\": {}}");
   fake_agent_come (fake);
-  fake_agent_wait_heard (
-    fake,
-    "guest-fsfreeze-thaw guest-fsfreeze-thaw guest-set-time guest-fsfreeze-thaw guest-set-time guest-get-time ");
+  fake_agent_wait_heard (fake, "guest-fsfreeze-thaw guest-fsfreeze-thaw guest-set-time guest-fsfreeze-thaw "
+                               "guest-set-time guest-get-time ");
 }
 
 /* --- the rest --- */
@@ -520,7 +627,8 @@ test_late_clock (void)
                          "guest-fsfreeze-thaw guest-set-time guest-get-time guest-set-time guest-get-time ");
 }
 
-/* One that has no sensible answer, or goes, before it was seen to be right is looked at once more, or told. */
+/* One that has no sensible answer, or goes, before it was seen to be right is looked at once more, or told.
+ */
 static void
 test_clock_unseen (void)
 {
@@ -533,8 +641,9 @@ test_clock_unseen (void)
   fake_agent_reply (fake, "{\"return\": {}}");
   reply_time (fake, 0);
   guest_service_catch_up (fake->service, true);
-  fake_agent_wait_heard (fake, "guest-fsfreeze-thaw guest-set-time guest-get-time guest-get-time guest-set-time "
-                               "guest-get-time ");
+  fake_agent_wait_heard (fake,
+                         "guest-fsfreeze-thaw guest-set-time guest-get-time guest-get-time guest-set-time "
+                         "guest-get-time ");
 }
 
 /* An agent that can't set it, as where there is no hwclock, can run what does. */
@@ -550,8 +659,9 @@ test_clock_by_command (void)
   fake_agent_reply (fake, "{\"return\": {\"exited\": true, \"exitcode\": 0}}");
   reply_time (fake, 0);
   guest_service_catch_up (fake->service, true);
-  fake_agent_wait_heard (fake, "guest-fsfreeze-thaw guest-set-time guest-get-time guest-exec guest-exec-status "
-                               "guest-get-time ");
+  fake_agent_wait_heard (fake,
+                         "guest-fsfreeze-thaw guest-set-time guest-get-time guest-exec guest-exec-status "
+                         "guest-get-time ");
 }
 
 /* The clock is set after a pause, not after a moment's. */
@@ -587,6 +697,9 @@ main (int argc, char **argv)
   g_test_add_func ("/agent/garbage-before", test_garbage_before);
   g_test_add_func ("/agent/late", test_late);
   g_test_add_func ("/agent/paused", test_paused);
+  g_test_add_func ("/agent/exec-paused", test_exec_paused);
+  g_test_add_func ("/agent/lost", test_lost);
+  g_test_add_func ("/agent/lost-between", test_lost_between);
   g_test_add_func ("/agent/cancelled", test_cancelled);
   g_test_add_func ("/agent/gone", test_gone);
   g_test_add_func ("/agent/freeze", test_freeze);
