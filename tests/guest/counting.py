@@ -88,11 +88,11 @@ def convert(raw, kind):
     return image
 
 
-def make_file_system(raw):
-    """A qcow2 image with one."""
+def make_file_system(raw, folder=None):
+    """A qcow2 image with one, which holds what is in the folder."""
     with open(raw, "wb") as file:
         file.truncate(32 * MIB)
-    subprocess.run(["mke2fs", "-q", "-t", "ext4", raw], check=True)
+    subprocess.run(["mke2fs", "-q", "-t", "ext4", *(["-d", folder] if folder else []), raw], check=True)
     return convert(raw, "qcow2")
 
 

@@ -150,13 +150,22 @@ class BonsaiMachine(Machine):
                                 XDG_STATE_HOME=str(self.runtime))
         self.session = None
 
+    def command(self, *arguments, timeout=60):
+        return subprocess.run([BUILD / "app" / "cli" / "bonsai", *map(str, arguments)], env=self.environment, text=True,
+                              capture_output=True, timeout=patience(timeout), check=False)
+
     def bonsai(self, *arguments, check=True, timeout=60):
-        result = subprocess.run([BUILD / "app" / "cli" / "bonsai", *map(str, arguments)], env=self.environment, text=True,
-                                capture_output=True, timeout=patience(timeout), check=False)
+        result = self.command(*arguments, timeout=timeout)
         if check and result.returncode != 0:
             raise AssertionError(f"bonsai {' '.join(map(str, arguments))} ended with {result.returncode}: "
                                  f"{(result.stderr + result.stdout).strip()}")
         return result.stdout
+
+    def complaint(self, *arguments, timeout=60):
+        """What a command that must fail says."""
+        result = self.command(*arguments, timeout=timeout)
+        assert result.returncode != 0, result.stdout
+        return result.stderr
 
     def start(self):
         options = ["--memory", f"{self.memory}M", "--cpus", self.cpus, "--network", "nat" if self.network else "none"]
