@@ -96,42 +96,18 @@ keyring_store_finish (GAsyncResult *result, GError **error)
   return g_task_propagate_boolean (G_TASK (result), error);
 }
 
-/* --- look up --- */
+/* --- forget --- */
 
-static void
-lookup_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+bool
+keyring_forget (const char *uuid, GError **error)
 {
-  typeof (secret_password_lookupv_sync) *lookup;
-  const Login *login = data;
+  typeof (secret_password_clearv_sync) *clear = find_function ("secret_password_clearv_sync", error);
   g_autoptr (GHashTable) attributes = g_hash_table_new (g_str_hash, g_str_equal);
-  GError *error = NULL;
-  char *password = NULL;
+  g_autoptr (GError) trouble = NULL;
 
-  lookup = find_function ("secret_password_lookupv_sync", &error);
-  g_hash_table_insert (attributes, (gpointer) "machine", login->uuid);
-  if (lookup != NULL)
-    password = lookup (&schema, attributes, cancellable, &error);
-  if (lookup != NULL && password == NULL && error == NULL)
-    g_set_error_literal (&error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND,
-                         "The keyring holds no password for this machine");
-  if (error != NULL)
-    g_task_return_error (task, error);
-  else
-    g_task_return_pointer (task, password, g_free);
-}
-
-void
-keyring_lookup_async (const char *uuid, GCancellable *cancellable, GAsyncReadyCallback callback,
-                      gpointer data)
-{
-  Login *login = g_new0 (Login, 1);
-
-  login->uuid = g_strdup (uuid);
-  run (login, lookup_in_thread, cancellable, callback, data);
-}
-
-char *
-keyring_lookup_finish (GAsyncResult *result, GError **error)
-{
-  return g_task_propagate_pointer (G_TASK (result), error);
+  g_hash_table_insert (attributes, (gpointer) "machine", (gpointer)uuid);
+  if (clear == NULL || clear (&schema, attributes, NULL, &trouble) || trouble == NULL)
+    return clear != NULL;
+  g_propagate_error (error, g_steal_pointer (&trouble));
+  return false;
 }

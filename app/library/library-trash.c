@@ -6,6 +6,7 @@
 #include "app/bundle/bundle-private.h"
 #include "app/bundle/bundle.h"
 #include "app/history/history-store.h"
+#include "app/install/keyring.h"
 #include "app/library/library-private.h"
 #include "app/snapshot/clone.h"
 #include "app/snapshot/snapshot-guard.h"
@@ -172,6 +173,17 @@ purge_new (BonsaiLibrary *self, const char *key)
   return purge;
 }
 
+/* The password of its express installation. Without a desktop's session there is no keyring, and none is
+ * begun. */
+static void
+forget_password (const VmConfig *config)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (g_getenv ("DBUS_SESSION_BUS_ADDRESS") != NULL && !keyring_forget (config->uuid, &error))
+    g_info ("%s", error->message);
+}
+
 static bool
 purge_item (Purge *purge, const char *item, GError **error)
 {
@@ -183,10 +195,11 @@ purge_item (Purge *purge, const char *item, GError **error)
     return false;
   if (!remove_bundle (path, error))
     return false;
-  if (config != NULL)
-    library_forget_clone_in_trash (purge->folder, config);
-  if (config != NULL)
-    g_ptr_array_add (purge->gone, g_steal_pointer (&config));
+  if (config == NULL)
+    return true;
+  library_forget_clone_in_trash (purge->folder, config);
+  forget_password (config);
+  g_ptr_array_add (purge->gone, g_steal_pointer (&config));
   return true;
 }
 

@@ -12,25 +12,9 @@ import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
 from desktop import App, Atspi, activate, press, run, type_text, wait, xdotool  # noqa: E402
+from media import make_medium  # noqa: E402
 
 program, artefacts, bonsai = sys.argv[1:4]
-home = os.environ["HOME"]
-downloads = os.path.join(home, "Downloads")
-
-
-def make_medium(name, label):
-    """As Debian's are made, with other contents."""
-    root, path = os.path.join(home, "root"), os.path.join(downloads, name)
-    os.makedirs(os.path.join(root, "install.amd"), exist_ok=True)
-    os.makedirs(downloads, exist_ok=True)
-    for file, content in (("install.amd/vmlinuz", b"kernel"), ("install.amd/initrd.gz", b"initrd"),
-                          ("boot.img", b"\xf4" + bytes(2047))):
-        with open(os.path.join(root, file), "wb") as out:
-            out.write(content)
-    subprocess.run(["xorriso", "-as", "mkisofs", "-quiet", "-V", label, "-o", path, "-b", "boot.img", "-c", "boot.cat",
-                    "-no-emul-boot", root], check=True, stderr=subprocess.DEVNULL)
-    return path
-
 
 def command(*words):
     return subprocess.run([bonsai, *words], check=True, capture_output=True, text=True).stdout
