@@ -6,30 +6,16 @@
 
 /* --- one layer, opened anew --- */
 
-static bool
-refuse_encrypted (const ImageLayer *layer, GError **error)
-{
-  if (!layer->encrypted)
-    return true;
-  g_set_error (
-    error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
-    "Disk image “%s” is encrypted, and its passphrase isn't kept; do this while the machine is off",
-    layer->store->path);
-  return false;
-}
-
 /* Puts a layer of the same file, opened for writing or not, in place of layer @depth. Held and flushed. */
 static bool
 reopen (Image *image, unsigned depth, bool read_only, GError **error)
 {
   ImageLayer *old = image_layer (image, depth), *layer = NULL;
   const StoreOptions store_options = { .read_only = read_only, .direct = image->direct };
-  const ImageOptions options = { .read_only = read_only, .direct = image->direct };
+  const ImageOptions options = { .read_only = read_only, .direct = image->direct, .kin = old };
   StoreLock old_lock = old->read_only ? STORE_LOCK_SHARED : STORE_LOCK_EXCLUSIVE;
   ImageStore *store;
 
-  if (!refuse_encrypted (old, error))
-    return false;
   store = store_open (image->loop, old->store->path, &store_options, error);
   if (store == NULL)
     return false;
@@ -150,7 +136,8 @@ image_chain_push (Image *image, const char *path, const ImageOptions *options, G
   const ImageOptions overlay_options = { .exclusive_lock = image->lock_files,
                                          .direct = image->direct,
                                          .format = options != NULL ? options->format : NULL,
-                                         .secret = options != NULL ? options->secret : NULL };
+                                         .secret = options != NULL ? options->secret : NULL,
+                                         .kin = image_top (image) };
   ImageLayer *overlay = image_layer_open_path (image->loop, path, &overlay_options, error);
   bool pushed;
 
@@ -159,11 +146,8 @@ image_chain_push (Image *image, const char *path, const ImageOptions *options, G
   image_hold (image);
   overlay->resolved_backing =
     overlay->backing_path != NULL ? image_layer_find_backing (overlay, overlay->backing_path) : NULL;
-  pushed = is_made_on (overlay, image_top (image), error) && flush (image, error);
-  if (pushed && image_top (image)->encrypted)
-    image_top (image)->read_only = true;
-  else if (pushed)
-    pushed = reopen (image, 0, true, error);
+  pushed =
+    is_made_on (overlay, image_top (image), error) && flush (image, error) && reopen (image, 0, true, error);
   if (pushed)
     g_ptr_array_insert (image->layers, 0, overlay);
   else

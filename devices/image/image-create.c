@@ -27,15 +27,29 @@ find_format (const char *path, const char *name, GError **error)
   return NULL;
 }
 
+static bool
+read_key_header (Image *image, GBytes **header, GError **error)
+{
+  ImageLayer *layer = image_top (image);
+
+  if (layer->encrypted)
+    *header = layer->format->read_key_header (layer, error);
+  return !layer->encrypted || *header != NULL;
+}
+
 /* The backing file is seen from the folder of the new image. */
 static bool
-measure_backing (const char *path, const ImageCreateOptions *options, uint64_t *size, GError **error)
+look_at_backing (const char *path, const ImageCreateOptions *options, uint64_t *size, GBytes **key_header,
+                 GError **error)
 {
-  const ImageOptions backing_options = { .read_only = true, .format = options->backing_format };
+  const ImageOptions backing_options = { .read_only = true,
+                                         .format = options->backing_format,
+                                         .locked = options->same_key };
   g_autofree char *folder = g_path_get_dirname (path);
   g_autofree char *backing = NULL;
   EventLoop *loop;
   Image *image;
+  bool looked;
 
   if (options->backing_format == NULL)
     {
@@ -54,9 +68,10 @@ measure_backing (const char *path, const ImageCreateOptions *options, uint64_t *
   image = image_open (loop, backing, &backing_options, error);
   if (image != NULL)
     *size = image_size (image);
+  looked = image != NULL && (!options->same_key || read_key_header (image, key_header, error));
   image_close (image);
   loop_free (loop);
-  return image != NULL;
+  return looked;
 }
 
 bool
@@ -64,6 +79,7 @@ image_create (const char *path, const ImageCreateOptions *options, GError **erro
 {
   const ImageFormat *format = find_format (path, options->format, error);
   ImageCreateOptions complete = *options;
+  g_autoptr (GBytes) key_header = NULL;
   ImageStore *store;
   bool created;
 
@@ -73,8 +89,9 @@ image_create (const char *path, const ImageCreateOptions *options, GError **erro
     {
       uint64_t size = 0;
 
-      if (!measure_backing (path, options, &size, error))
+      if (!look_at_backing (path, options, &size, &key_header, error))
         return false;
+      complete.key_header = key_header;
       if (complete.size == 0)
         complete.size = size;
     }

@@ -170,8 +170,10 @@ open_below (EventLoop *loop, GPtrArray *layers, ImageLayer *above, const ImageOp
                                        .format = above->backing_format,
                                        .direct = options->direct,
                                        .lenient = options->lenient,
+                                       .locked = options->locked,
                                        .secret = options->secret,
-                                       .keys = options->keys };
+                                       .keys = options->keys,
+                                       .kin = above };
   bool guessed_raw = false;
   ImageStore *store;
   ImageLayer *layer;

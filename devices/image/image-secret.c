@@ -36,6 +36,30 @@ image_change_secret (Image *image, const ImageSecret *old_secret, const ImageSec
 }
 
 bool
+image_adopt_secrets (Image *image, Image *other, GError **error)
+{
+  ImageLayer *layer = find_layer (image, error);
+
+  if (layer == NULL || image_top (other)->format != layer->format)
+    return layer != NULL;
+  return layer->format->adopt_secrets (layer, image_top (other), error);
+}
+
+void
+image_lend_keys (Image *image, ImageKeys *keys)
+{
+  g_mutex_lock (&image->edit);
+  for (guint i = 0; i < image->layers->len; i++)
+    {
+      const ImageLayer *layer = image_layer (image, i);
+
+      if (layer->encrypted)
+        layer->format->lend_key (layer, keys);
+    }
+  g_mutex_unlock (&image->edit);
+}
+
+bool
 image_shred (Image *image, GError **error)
 {
   ImageLayer *layer = find_layer (image, error);

@@ -89,8 +89,10 @@ typedef struct {
   bool no_discard;     /* discards do nothing */
   bool no_backing;     /* the top layer alone: what it does not hold reads as zeroes */
   bool lenient;        /* for info and check: opens damaged images as far as it goes, repairs nothing */
+  bool locked;         /* encrypted layers may stay locked: what they hold can't be read then (-EACCES) */
   const ImageSecret *secret; /* (nullable): of an encrypted image */
-  ImageKeys *keys;           /* (nullable): while the image is opened */
+  ImageKeys *keys;           /* (nullable): while the image is opened. Without @secret: see image_lend_keys */
+  const struct ImageLayer *kin; /* private: an unlocked layer, whose key may be this one's */
 } ImageOptions;
 
 /* Opens @path. Errors name the path, the cause (missing, directory, FIFO, no permission, in use, a format
@@ -114,7 +116,8 @@ void image_submit (Image *image, ImageRequest *request);
 /* For tools: runs one request and waits. Not from the loop's thread. Returns 0 or -errno. */
 int image_run (Image *image, ImageRequestKind kind, uint64_t offset, void *buffer, uint64_t length);
 
-/* What was transferred since it was opened, by requests that succeeded. Zeroes are requests without bytes. Any thread.
+/* What was transferred since it was opened, by requests that succeeded. Zeroes are requests without bytes.
+ * Any thread.
  */
 typedef struct {
   uint64_t reads, read_bytes;
@@ -222,8 +225,18 @@ bool image_check (Image *image, ImageCheck *check, GError **error);
 bool image_change_secret (Image *image, const ImageSecret *old_secret, const ImageSecret *new_secret,
                           unsigned milliseconds, ImageKeys *keys, GError **error);
 
-/* Destroys the key of the top layer, which is encrypted and was opened lenient, to write: what it holds can't be read
- * any more by anybody, whatever passphrase they know. Blocking; durable and verified when it returns. */
+/* The top layer of @image is opened by all passphrases that open that of @other, and by no others: layers of
+ * one disk, whose key is the same (ImageCreateOptions: same_key); nothing is done to others. @other is
+ * unlocked, @image open to be written and @locked. Blocking; durable when it returns. */
+bool image_adopt_secrets (Image *image, Image *other, GError **error);
+
+/* @keys gets what opens @image's layers, for who opens them again, or layers with the same key, without a
+ * passphrase. Any thread. */
+void image_lend_keys (Image *image, ImageKeys *keys);
+
+/* Destroys the key of the top layer, which is encrypted and was opened lenient, to write: what it holds can't
+ * be read any more by anybody, whatever passphrase they know. Blocking; durable and verified when it returns.
+ */
 bool image_shred (Image *image, GError **error);
 
 /* --- new images --- */
@@ -239,7 +252,10 @@ typedef struct {
   const char *compression;                   /* (nullable): "zlib" or "zstd" */
   const char *preallocation;                 /* (nullable): "off", "metadata", "full" */
   const ImageSecret *secret;                 /* (nullable): encrypts */
-  ImageKeys *keys;                           /* (nullable): get the new key */
+  bool same_key; /* encrypted if the backing file is: with its key, and opened by its passphrases, of which
+                    none is needed */
+  GBytes *key_header;           /* private: what @same_key comes to */
+  ImageKeys *keys;              /* (nullable): get the new key */
   unsigned secret_milliseconds; /* processor time that each guess at the passphrase takes; 0: 2000 */
   const char *stem; /* (nullable): how the names of further files begin, if the format has some; NULL: as the
                        image's own */

@@ -173,6 +173,11 @@ struct ImageFormat {
   bool (*change_secret) (ImageLayer *layer, const ImageSecret *old_secret, const ImageSecret *new_secret,
                          unsigned milliseconds, ImageKeys *keys, GError **error);
   bool (*shred) (ImageLayer *layer, GError **error); /* NULL with change_secret. See image_shred */
+  /* NULL with change_secret. @other: of this format, unlocked. See image_adopt_secrets */
+  bool (*adopt_secrets) (ImageLayer *layer, const ImageLayer *other, GError **error);
+  void (*lend_key) (const ImageLayer *layer,
+                    ImageKeys *keys); /* NULL with change_secret. See image_lend_keys */
+  GBytes *(*read_key_header) (ImageLayer *layer, GError **error); /* NULL with change_secret */
 
   /* Writes a new, empty image to @store (an empty file) and syncs it. @options->size is checked to be a
    * multiple of 512. NULL: the format is read, not made. */

@@ -102,6 +102,7 @@ pc_open_image (EventLoop *loop, const DiskSpec *disk, Image **image, GError **er
     .write_through = options->cache == DISK_CACHE_WRITETHROUGH,
     .unsafe = options->cache == DISK_CACHE_UNSAFE,
     .no_discard = options->discard == DISK_DISCARD_IGNORE,
+    .keys = options->keys,
   };
 
   *image = NULL;
@@ -112,10 +113,7 @@ pc_open_image (EventLoop *loop, const DiskSpec *disk, Image **image, GError **er
   else if (options->secret_file != NULL && !read_secret (disk, data, &secret.length, error))
     return false;
   if (options->secret != NULL || options->secret_file != NULL)
-    {
-      how.secret = &secret;
-      how.keys = options->keys;
-    }
+    how.secret = &secret;
   if (how.format != NULL || disk->kind == DISK_KIND_CDROM || is_raw (loop, disk, error))
     {
       if (how.format == NULL && disk->kind != DISK_KIND_CDROM)

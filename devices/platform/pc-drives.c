@@ -309,6 +309,29 @@ pc_disk_image (Pc *pc, const char *disk, GError **error)
   return image;
 }
 
+void
+pc_lend_keys (Pc *pc, MachineSpec *spec)
+{
+  g_autoptr (ImageKeys) keys = image_keys_new ();
+
+  g_rw_lock_reader_lock (&pc->drives_lock);
+  for (guint i = 0; i < pc->drives->len; i++)
+    {
+      const PcDrive *drive = pc->drives->pdata[i];
+
+      if (drive->image != NULL)
+        image_lend_keys (drive->image, keys);
+    }
+  g_rw_lock_reader_unlock (&pc->drives_lock);
+  for (guint i = 0; i < spec->disks->len; i++)
+    {
+      DiskSpec *disk = g_ptr_array_index (spec->disks, i);
+
+      if (disk->options.keys == NULL)
+        disk->options.keys = image_keys_ref (keys);
+    }
+}
+
 bool
 pc_flush_disks (Pc *pc, GError **error)
 {

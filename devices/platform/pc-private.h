@@ -111,6 +111,8 @@ bool pc_add_nics (Pc *pc, GError **error);
 
 /* pc-drives.c: disks on virtio, AHCI and SCSI; fills drives and boot paths. Later: pc-hotplug.c. */
 bool pc_add_drives (Pc *pc, GError **error);
+/* What unlocks @pc's disks unlocks those of @spec. */
+void pc_lend_keys (Pc *pc, MachineSpec *spec);
 void pc_drive_free (gpointer drive);
 
 /* pc-nvme.c: an NVMe controller with the disk, in @slot; takes @image if it succeeds. */

@@ -197,6 +197,8 @@ pc_new_successor (MachineSpec *spec, Pc *predecessor, MachineEventFunc on_event,
 
   pc = pc_alloc (spec);
   pc->predecessor = predecessor;
+  if (predecessor != NULL)
+    pc_lend_keys (predecessor, spec);
   if (spec->kernel)
     {
       pc->kernel = boot_kernel_load (spec->kernel, spec->initrd, spec->append,

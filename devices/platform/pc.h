@@ -31,7 +31,7 @@ void pc_free (Pc *pc);
 
 /* As pc_new, for a machine that is to take the place of @predecessor, which may run on meanwhile: what both
  * lead to outside (serial ports' terminals, sockets and files, sound files) stays @predecessor's until
- * pc_take_over. */
+ * pc_take_over. Disks that @predecessor has unlocked need no passphrase. */
 Pc *pc_new_successor (MachineSpec *spec, Pc *predecessor, MachineEventFunc on_event, void *data,
                       GError **error);
 

@@ -51,7 +51,8 @@ make_qcow2 (Fixture *f, const char *name, const char *below, const char *format,
                                        .size = below == NULL ? SIZE : 0,
                                        .backing_path = below,
                                        .backing_format = format,
-                                       .cluster_size = cluster },
+                                       .cluster_size = cluster,
+                                       .same_key = true },
                 &error);
   g_assert_no_error (error);
   return path;
@@ -322,9 +323,12 @@ edit (void *data)
   return NULL;
 }
 
+/* @data: (nullable): a passphrase. New layers have its key, and nobody is asked for it. */
 static void
 test_changes_under_load (Fixture *f, gconstpointer data)
 {
+  const ImageSecret secret = { data, data != NULL ? strlen (data) : 0 };
+  const ImageOptions unlocked = { .exclusive_lock = true, .secret = data != NULL ? &secret : NULL };
   g_autofree char *base = pattern_file_new (f->folder, "base.img", SIZE / 2 - 700);
   g_autofree char *top = in_folder (f, "top");
   g_autofree char *one = in_folder (f, "one");
@@ -334,14 +338,18 @@ test_changes_under_load (Fixture *f, gconstpointer data)
   GThread *thread;
 
   image_create (top,
-                &(ImageCreateOptions){
-                  .format = "qcow2", .size = SIZE, .backing_path = "base.img", .backing_format = "raw" },
+                &(ImageCreateOptions){ .format = "qcow2",
+                                       .size = SIZE,
+                                       .backing_path = "base.img",
+                                       .backing_format = "raw",
+                                       .secret = unlocked.secret,
+                                       .secret_milliseconds = 1 },
                 &error);
   g_assert_no_error (error);
   for (uint64_t i = 0; i < SIZE / 2 - 700; i++)
     image_driver_model (driver)[i] = pattern_byte (i);
 
-  job.image = image_open (f->loop, top, &writable, &error);
+  job.image = image_open (f->loop, top, &unlocked, &error);
   g_assert_no_error (error);
   image_driver_use (driver, job.image, SIZE);
   image_driver_run (driver, 200);
@@ -352,7 +360,9 @@ test_changes_under_load (Fixture *f, gconstpointer data)
   image_driver_read_all (driver);
   image_close (job.image);
 
-  job.image = image_open (f->loop, one, &writable, &error);
+  if (data != NULL)
+    assert_refused (f, one, VMM_ERROR_PERMISSION, "encrypted", "passphrase");
+  job.image = image_open (f->loop, one, &unlocked, &error);
   g_assert_no_error (error);
   g_assert_cmpuint (image_n_layers (job.image), ==, 1);
   image_driver_use (driver, job.image, SIZE);
@@ -535,6 +545,8 @@ main (int argc, char **argv)
   ADD ("refuses-guessed-backings", test_refuses_guessed_backings);
   ADD ("refuses-endless-chains", test_refuses_endless_chains);
   ADD ("changes-under-load", test_changes_under_load);
+  g_test_add ("/image-chain/encrypted-changes-under-load", Fixture, "open sesame", setup,
+              test_changes_under_load, teardown);
   ADD ("grows-over-a-longer-backing", test_grows_over_a_longer_backing);
   ADD ("refuses-wrong-changes", test_refuses_wrong_changes);
 #undef ADD

@@ -271,6 +271,56 @@ test_passphrases (void)
   scratch_free (g_steal_pointer (&folder));
 }
 
+/* Copies of a header follow what becomes of its passphrases; headers of other keys don't. */
+static void
+test_adoption (void)
+{
+  g_autofree char *folder = scratch_new (), *path = g_build_filename (folder, "header", NULL);
+  g_autofree char *copy_path = g_build_filename (folder, "copy", NULL),
+                  *other_path = g_build_filename (folder, "other", NULL);
+  ImageSecret one = secret ("one"), two = secret ("two"), three = secret ("three");
+  g_autoptr (GError) error = NULL;
+  g_autoptr (ImageStore) store = NULL, copy_store = NULL, other_store = NULL;
+  g_autoptr (Luks) luks = NULL, copy = NULL, other = NULL;
+
+  new_header (path, "one");
+  new_header (other_path, "one");
+  run ("cp %s %s", path, copy_path);
+  store = open_file (path, false);
+  copy_store = open_file (copy_path, false);
+  other_store = open_file (other_path, false);
+  luks = luks_open (store, 0, LUKS_HEADER_SIZE, &error);
+  copy = luks_open (copy_store, 0, LUKS_HEADER_SIZE, &error);
+  other = luks_open (other_store, 0, LUKS_HEADER_SIZE, &error);
+  g_assert_no_error (error);
+  g_assert_false (luks_unlock_by (copy, luks)); /* which is locked itself */
+  g_assert_true (luks_unlock (luks, &one, NULL, &error));
+  g_assert_false (luks_adopt_secrets (copy, luks, &error));
+  g_assert_error (error, VMM_ERROR, VMM_ERROR_PERMISSION);
+  g_clear_error (&error);
+  g_assert_false (luks_unlock_by (other, luks));
+  g_assert_true (luks_unlock_by (copy, luks));
+
+  for (unsigned turn = 0; turn < LUKS_SLOTS; turn++)
+    {
+      g_assert_true (luks_add_secret (luks, &two, QUICK_MILLISECONDS, &error));
+      g_assert_true (luks_change_secret (luks, &one, &three, QUICK_MILLISECONDS, NULL, &error));
+      g_assert_true (luks_adopt_secrets (copy, luks, &error));
+      g_assert_no_error (error);
+      g_assert_true (!unlocks (copy_store, "one") && unlocks (copy_store, "two")
+                     && unlocks (copy_store, "three"));
+      g_assert_true (luks_change_secret (luks, &three, &one, QUICK_MILLISECONDS, NULL, &error));
+      g_assert_true (luks_remove_secret (luks, &two, NULL, &error));
+      g_assert_true (luks_adopt_secrets (copy, luks, &error));
+      g_assert_true (unlocks (copy_store, "one") && !unlocks (copy_store, "two")
+                     && !unlocks (copy_store, "three"));
+    }
+  g_clear_pointer (&store, store_close);
+  g_clear_pointer (&copy_store, store_close);
+  g_clear_pointer (&other_store, store_close);
+  scratch_free (g_steal_pointer (&folder));
+}
+
 /* Also of one that nobody can unlock: then nobody can ever again, though the header says what it was. */
 static void
 test_shredding (void)
@@ -478,6 +528,7 @@ main (int argc, char *argv[])
   g_test_add_func ("/luks/splitter", test_splitter);
   g_test_add_func ("/luks/ciphers", test_ciphers);
   g_test_add_func ("/luks/passphrases", test_passphrases);
+  g_test_add_func ("/luks/adoption", test_adoption);
   g_test_add_func ("/luks/shredding", test_shredding);
   g_test_add_func ("/luks/keys-are-kept", test_keys_are_kept);
   g_test_add_func ("/luks/peers-read-ours", test_peers_read_ours);

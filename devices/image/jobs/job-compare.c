@@ -208,7 +208,7 @@ bool
 image_map (const ImageSource *source, bool no_backing, void (*func) (const ImageExtent *, void *), void *data,
            const ImageJob *job, GError **error)
 {
-  const ImageOptions options = { .read_only = true, .no_backing = no_backing };
+  const ImageOptions options = { .read_only = true, .no_backing = no_backing, .locked = true };
   g_autoptr (EventLoop) loop = loop_new ("image-map", error);
   g_autoptr (Image) image = loop != NULL ? job_open (loop, source, options, error) : NULL;
 

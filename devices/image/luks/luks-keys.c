@@ -56,6 +56,30 @@ image_keys_free (ImageKeys *keys)
   g_free (keys);
 }
 
+bool
+luks_has_key_of (const Luks *luks, const Luks *other)
+{
+  return luks->key_size == other->key_size && memcmp (luks->digest, other->digest, DIGEST_SIZE) == 0
+         && memcmp (luks->digest_salt, other->digest_salt, SALT_SIZE) == 0;
+}
+
+bool
+luks_unlock_by (Luks *luks, const Luks *other)
+{
+  uint8_t *key;
+
+  if (luks->key != NULL || other->key == NULL || !luks_has_key_of (luks, other))
+    return luks->key != NULL;
+  key = secret_memory_new (MAX_KEY);
+  if (key == NULL)
+    return false;
+  memcpy (key, other->key, other->key_size);
+  if (luks_take_key (luks, key, NULL))
+    return true;
+  secret_memory_free (key, MAX_KEY);
+  return false;
+}
+
 /* A header's digest, under a random salt, is that of its key alone. A wrong passphrase stays wrong. */
 static const Known *
 find_locked (const ImageKeys *keys, const Luks *luks, const ImageSecret *secret)
@@ -137,6 +161,28 @@ take_known (ImageKeys *keys, const Luks *luks, const ImageSecret *secret, uint8_
     memcpy (key, known->key, known->key_size);
   g_mutex_unlock (&keys->lock);
   return known != NULL;
+}
+
+/* Nobody's passphrase is empty. */
+static const ImageSecret no_secret = { (const uint8_t *)"", 0 };
+
+void
+luks_lend_key (const Luks *luks, ImageKeys *keys)
+{
+  share (luks, &no_secret, -1, keys);
+}
+
+bool
+luks_borrow_key (Luks *luks, ImageKeys *keys)
+{
+  uint8_t *key = secret_memory_new (MAX_KEY);
+
+  if (key == NULL)
+    return false;
+  if (take_known (keys, luks, &no_secret, key) && luks_take_key (luks, key, NULL))
+    return true;
+  secret_memory_free (key, MAX_KEY);
+  return false;
 }
 
 bool

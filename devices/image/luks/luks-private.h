@@ -106,6 +106,8 @@ void luks_key_digest (const Luks *luks, const uint8_t *key, uint8_t *digest);
 int luks_find_slot (const Luks *luks, const ImageSecret *secret, uint8_t *key, GError **error);
 /* The same, without @key; @keys (nullable) may know it. */
 int luks_know_slot (const Luks *luks, const ImageSecret *secret, ImageKeys *keys, GError **error);
+/* Whether one key fits both: their digests, under one random salt, are the same. */
+bool luks_has_key_of (const Luks *luks, const Luks *other);
 /* Takes @key over, which is secret memory of MAX_KEY, unless it fails. */
 bool luks_take_key (Luks *luks, uint8_t *key, GError **error);
 

@@ -161,6 +161,60 @@ luks_change_secret (Luks *luks, const ImageSecret *old_secret, const ImageSecret
          && wipe_slot (luks, (unsigned)index, error);
 }
 
+static bool
+has_passphrase (const Luks *luks, const Slot *slot)
+{
+  for (unsigned i = 0; i < LUKS_SLOTS; i++)
+    if (luks->slots[i].enabled && memcmp (luks->slots[i].salt, slot->salt, SALT_SIZE) == 0)
+      return true;
+  return false;
+}
+
+/* Key material says the same in every slot: its vectors start at 0. */
+static bool
+copy_slot (Luks *luks, const Luks *other, const Slot *slot, unsigned index, GError **error)
+{
+  uint64_t size = luks_material_size (luks->key_size, slot->stripes), material = luks->slots[index].material;
+  g_autofree uint8_t *content = g_malloc (size);
+  int result = store_read (other->store, other->offset + slot->material, content, size);
+
+  if (result < 0)
+    return luks_store_failed (other, result, "read the key material", error);
+  luks->slots[index] = *slot;
+  luks->slots[index].enabled = false;
+  luks->slots[index].material = material;
+  return write_and_sync (luks, material, content, size, error) && write_slot (luks, index, false, error)
+         && switch_slot (luks, index, true, error);
+}
+
+static bool
+adopt_slot (Luks *luks, const Luks *other, const Slot *slot, GError **error)
+{
+  for (unsigned i = 0; i < LUKS_SLOTS; i++)
+    if (!luks->slots[i].enabled && luks->slots[i].stripes >= slot->stripes && luks_slot_fits (luks, i))
+      return copy_slot (luks, other, slot, i, error);
+  g_set_error (error, VMM_ERROR, VMM_ERROR_RESOURCE,
+               "%s has no room for the passphrases of %s. Remove one first.", luks->store->path,
+               other->store->path);
+  return false;
+}
+
+bool
+luks_adopt_secrets (Luks *luks, const Luks *other, GError **error)
+{
+  if (!needs_key (luks, error))
+    return false;
+  g_return_val_if_fail (luks_has_key_of (luks, other), false);
+  for (unsigned i = 0; i < LUKS_SLOTS; i++)
+    if (other->slots[i].enabled && !has_passphrase (luks, &other->slots[i])
+        && !adopt_slot (luks, other, &other->slots[i], error))
+      return false;
+  for (unsigned i = 0; i < LUKS_SLOTS; i++)
+    if (luks->slots[i].enabled && !has_passphrase (other, &luks->slots[i]) && !wipe_slot (luks, i, error))
+      return false;
+  return true;
+}
+
 /* What is in the store, not what is known of it. */
 static bool
 is_shredded (const Luks *luks, GError **error)

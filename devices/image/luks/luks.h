@@ -44,6 +44,13 @@ bool luks_unlock (Luks *luks, const ImageSecret *secret, ImageKeys *keys, GError
 /* @keys (nullable) gets the key of an unlocked one that @secret opens. */
 void luks_share_key (const Luks *luks, const ImageSecret *secret, ImageKeys *keys);
 bool luks_is_unlocked (const Luks *luks);
+/* Unlocks it by the key of @other if that is unlocked and the same: headers that were copied. Whether it is
+ * unlocked. */
+bool luks_unlock_by (Luks *luks, const Luks *other);
+/* @keys gets the key of an unlocked one, for headers that are opened without a passphrase; and unlocks one
+ * so. Nothing is derived. The second: whether it is unlocked. */
+void luks_lend_key (const Luks *luks, ImageKeys *keys);
+bool luks_borrow_key (Luks *luks, ImageKeys *keys);
 
 /* Of an unlocked one; durable when they return. A power cut on the way leaves the old passphrases. */
 bool luks_add_secret (Luks *luks, const ImageSecret *secret, unsigned milliseconds, GError **error);
@@ -53,8 +60,12 @@ bool luks_remove_secret (Luks *luks, const ImageSecret *secret, ImageKeys *keys,
 bool luks_change_secret (Luks *luks, const ImageSecret *old_secret, const ImageSecret *new_secret,
                          unsigned milliseconds, ImageKeys *keys, GError **error);
 
-/* Wipes the key under all passphrases, so that nothing opens it ever again; also of a locked one. Durable when
- * it returns, and verified. */
+/* Makes @luks, unlocked and with the same key, have the passphrases of @other and no more. Durable when it
+ * returns; a power cut on the way leaves some that one of them had. */
+bool luks_adopt_secrets (Luks *luks, const Luks *other, GError **error);
+
+/* Wipes the key under all passphrases, so that nothing opens it ever again; also of a locked one. Durable
+ * when it returns, and verified. */
 bool luks_shred (Luks *luks, GError **error);
 
 /* In place; @size a multiple of LUKS_SECTOR_SIZE, @sector the number that the first one's vector comes from.

@@ -113,10 +113,10 @@ choose (Qcow2 *q, ImageStore *store, const ImageCreateOptions *options, GError *
   if (options->size > INT64_MAX || entries > QCOW2_L1_MAX / 8)
     return refuse (store, error, "it is too large for its cluster size");
   q->l1.n = entries;
-  if (options->secret != NULL)
+  if (options->secret != NULL || options->key_header != NULL)
     {
       q->crypt_method = QCOW2_CRYPT_LUKS;
-      q->crypt_length = qcow2_crypt_header_length (options->secret, error);
+      q->crypt_length = qcow2_crypt_header_length (options, error);
       if (q->crypt_length == 0)
         return false;
     }

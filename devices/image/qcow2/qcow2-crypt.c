@@ -35,7 +35,27 @@ header_is_sane (ImageLayer *layer, GError **error)
 }
 
 static bool
-open_luks (ImageLayer *layer, const ImageSecret *secret, ImageKeys *keys, GError **error)
+needs_passphrase (const ImageLayer *layer, GError **error)
+{
+  g_set_error (error, VMM_ERROR, VMM_ERROR_PERMISSION,
+               "%s is encrypted, and no passphrase was given. Give it with a file or at the prompt.",
+               layer->store->path);
+  return false;
+}
+
+/* A layer of the same disk, whose header was copied, has the key; or somebody has lent it. */
+static bool
+unlock_without_passphrase (Luks *luks, const ImageOptions *options)
+{
+  const ImageLayer *kin = options->kin;
+  const Qcow2 *q = kin != NULL && kin->format == &image_qcow2 ? QCOW2 (kin) : NULL;
+
+  return (q != NULL && q->crypt != NULL && luks_unlock_by (luks, q->crypt->luks))
+         || (options->keys != NULL && luks_borrow_key (luks, options->keys));
+}
+
+static bool
+open_luks (ImageLayer *layer, const ImageOptions *options, GError **error)
 {
   Qcow2 *q = QCOW2 (layer);
   g_autoptr (Luks) luks = NULL;
@@ -45,17 +65,12 @@ open_luks (ImageLayer *layer, const ImageSecret *secret, ImageKeys *keys, GError
   luks = luks_open (layer->store, q->crypt_offset, q->crypt_length, error);
   if (luks == NULL)
     return false;
-  if (secret != NULL)
+  if (!unlock_without_passphrase (luks, options))
     {
-      if (!luks_unlock (luks, secret, keys, error))
+      if (options->secret != NULL && !luks_unlock (luks, options->secret, options->keys, error))
         return false;
-    }
-  else if (!layer->lenient)
-    {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_PERMISSION,
-                   "%s is encrypted, and no passphrase was given. Give it with a file or at the prompt.",
-                   layer->store->path);
-      return false;
+      if (options->secret == NULL && !layer->lenient && !options->locked)
+        return needs_passphrase (layer, error);
     }
   q->crypt = g_new0 (Qcow2Crypt, 1);
   q->crypt->luks = g_steal_pointer (&luks);
@@ -67,8 +82,8 @@ qcow2_open_crypt (ImageLayer *layer, const ImageOptions *options, GError **error
 {
   layer->encrypted = true;
   if (!layer->lenient || options->secret != NULL)
-    return open_luks (layer, options->secret, options->keys, error);
-  (void)open_luks (layer, NULL, NULL, NULL); /* check says what is wrong with the header */
+    return open_luks (layer, options, error);
+  (void)open_luks (layer, options, NULL); /* check says what is wrong with the header */
   return true;
 }
 
@@ -127,6 +142,43 @@ qcow2_shred (ImageLayer *layer, GError **error)
   return false;
 }
 
+bool
+qcow2_adopt_secrets (ImageLayer *layer, const ImageLayer *other, GError **error)
+{
+  const Qcow2 *q = QCOW2 (layer), *from = QCOW2 (other);
+
+  if (q->crypt == NULL || from->crypt == NULL || !luks_unlock_by (q->crypt->luks, from->crypt->luks))
+    return true; /* another disk's */
+  return luks_adopt_secrets (q->crypt->luks, from->crypt->luks, error);
+}
+
+void
+qcow2_lend_key (const ImageLayer *layer, ImageKeys *keys)
+{
+  const Qcow2 *q = QCOW2 (layer);
+
+  if (q->crypt != NULL && luks_is_unlocked (q->crypt->luks))
+    luks_lend_key (q->crypt->luks, keys);
+}
+
+GBytes *
+qcow2_read_key_header (ImageLayer *layer, GError **error)
+{
+  const Qcow2 *q = QCOW2 (layer);
+  uint8_t *header;
+  int result;
+
+  if (!header_is_sane (layer, error))
+    return NULL;
+  header = g_malloc (q->crypt_length);
+  result = store_read (layer->store, q->crypt_offset, header, q->crypt_length);
+  if (result == 0)
+    return g_bytes_new_take (header, q->crypt_length);
+  g_free (header);
+  vmm_set_errno_error (error, -result, "Can't read the encryption header of “%s”", layer->store->path);
+  return NULL;
+}
+
 void
 qcow2_describe_crypt (ImageLayer *layer, ImageInfo *info)
 {
@@ -144,12 +196,24 @@ qcow2_describe_crypt (ImageLayer *layer, ImageInfo *info)
 /* --- new images --- */
 
 uint64_t
-qcow2_crypt_header_length (const ImageSecret *secret, GError **error)
+qcow2_crypt_header_length (const ImageCreateOptions *options, GError **error)
 {
-  if (secret->length > 0)
+  if (options->key_header != NULL)
+    return g_bytes_get_size (options->key_header);
+  if (options->secret->length > 0)
     return LUKS_HEADER_SIZE;
   g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID, "The passphrase is empty. Choose a longer one.");
   return 0;
+}
+
+static bool
+copy_key_header (ImageStore *store, uint64_t offset, GBytes *header, GError **error)
+{
+  gsize length;
+  const void *data = g_bytes_get_data (header, &length);
+  int result = store_write (store, offset, data, length);
+
+  return result == 0 || vmm_set_errno_error (error, -result, "Disk image “%s” can't be made", store->path);
 }
 
 bool
@@ -158,6 +222,8 @@ qcow2_create_crypt (ImageStore *store, uint64_t offset, uint64_t length, const I
 {
   g_autoptr (Luks) luks = NULL;
 
+  if (options->key_header != NULL)
+    return copy_key_header (store, offset, options->key_header, error);
   g_assert (length >= LUKS_HEADER_SIZE);
   luks = luks_create (store, offset, options->secret, options->secret_milliseconds, error);
   if (luks != NULL)

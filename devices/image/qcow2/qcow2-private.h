@@ -380,12 +380,15 @@ bool qcow2_open_crypt (ImageLayer *layer, const ImageOptions *options, GError **
 void qcow2_close_crypt (ImageLayer *layer); /* fine without open */
 int qcow2_crypt (ImageLayer *layer, uint64_t store_offset, uint8_t *data, size_t length, bool encrypt);
 /* Bytes that the LUKS header of a new image needs; 0 with @error set. */
-uint64_t qcow2_crypt_header_length (const ImageSecret *secret, GError **error);
+uint64_t qcow2_crypt_header_length (const ImageCreateOptions *options, GError **error);
 /* Writes it to @store at @offset. */
 bool qcow2_create_crypt (ImageStore *store, uint64_t offset, uint64_t length,
                          const ImageCreateOptions *options, GError **error);
 bool qcow2_change_secret (ImageLayer *layer, const ImageSecret *old_secret, const ImageSecret *new_secret,
                           unsigned milliseconds, ImageKeys *keys, GError **error);
+bool qcow2_adopt_secrets (ImageLayer *layer, const ImageLayer *other, GError **error);
+void qcow2_lend_key (const ImageLayer *layer, ImageKeys *keys);
+GBytes *qcow2_read_key_header (ImageLayer *layer, GError **error);
 bool qcow2_shred (ImageLayer *layer, GError **error);
 /* Adds cipher and passphrases to @info's details. */
 void qcow2_describe_crypt (ImageLayer *layer, ImageInfo *info);

@@ -325,6 +325,9 @@ const ImageFormat image_qcow2 = {
   .describe = qcow2_describe,
   .check = qcow2_check,
   .change_secret = qcow2_change_secret,
+  .adopt_secrets = qcow2_adopt_secrets,
+  .lend_key = qcow2_lend_key,
+  .read_key_header = qcow2_read_key_header,
   .shred = qcow2_shred,
   .create = qcow2_create,
 };
