@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli/disk.h"
 #include "app/snapshot/snapshot-guard.h"
+#include "app/snapshot/snapshot-passphrase.h"
 
 typedef struct {
   ImageSource source;
@@ -22,7 +23,8 @@ run_change_job (const ImageJob *job, gpointer data, GError **error)
   g_autoptr (EventLoop) loop = loop_new ("image-passphrase", error);
   g_autoptr (Image) image = loop != NULL ? image_open (loop, change->source.path, &options, error) : NULL;
 
-  return image != NULL && image_change_secret (image, change->old_secret, change->new_secret, 0, keys, error);
+  return image != NULL && image_change_secret (image, change->old_secret, change->new_secret, 0, keys, error)
+         && snapshot_spread_passphrases (change->source.path, image, error);
 }
 
 static int

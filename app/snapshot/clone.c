@@ -93,6 +93,16 @@ is_raw (const VmDisk *disk)
   return disk->options.format == NULL || g_str_equal (disk->options.format, "raw");
 }
 
+/* Its clone would have to be, too, with a key of its own, so that either can be destroyed without the other.
+ */
+static bool
+is_encrypted (const Clone *clone, const VmDisk *disk)
+{
+  g_autofree char *path = disk->path != NULL ? snapshot_resolve (clone->tree->bundle, disk->path) : NULL;
+
+  return path != NULL && layer_is_encrypted (path);
+}
+
 static bool
 describe_disk (const Clone *clone, VmDisk *disk, GError **error)
 {
@@ -111,6 +121,15 @@ describe_disk (const Clone *clone, VmDisk *disk, GError **error)
       name_absolutely (clone, &disk->path);
       return true;
     }
+  if (is_encrypted (clone, disk))
+    {
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+                   _ ("No clone is possible: %s is encrypted. Copy that disk (bonsai disk convert "
+                      "--target-secret-file), and "
+                      "create a machine with it (--existing-disk)"),
+                   disk->id);
+      return false;
+    }
   vm_config_set (&disk->path, path);
   vm_config_set (&disk->options.format, raw ? "raw" : "qcow2");
   return true;
@@ -120,8 +139,7 @@ static bool
 describe (Clone *clone, GError **error)
 {
   VmConfig *config = vm_config_copy (clone->from);
-  g_autofree char *uuid =
-    clone->how->uuid != NULL ? g_strdup (clone->how->uuid) : g_uuid_string_random ();
+  g_autofree char *uuid = clone->how->uuid != NULL ? g_strdup (clone->how->uuid) : g_uuid_string_random ();
 
   clone->config = config;
   vm_config_set (&config->uuid, uuid);
@@ -215,11 +233,13 @@ fill_disk (const Clone *clone, const char *folder, const VmDisk *disk, GError **
 static bool
 say_lost (const char *folder, GError **error)
 {
-  const BundleRun run
-    = { .state = BONSAI_STATE_STOPPED,
-        .reason = BONSAI_REASON_ENGINE_ERROR,
-        .exit_status = 4,
-        .message = (char *)N_ ("The memory with which this clone was to go on is lost; it boots from its disks") };
+  const BundleRun run = {
+    .state = BONSAI_STATE_STOPPED,
+    .reason = BONSAI_REASON_ENGINE_ERROR,
+    .exit_status = 4,
+    .message =
+      (char *)N_ ("The memory with which this clone was to go on is lost; it boots from its disks")
+  };
 
   return bundle_write_run (folder, &run, error);
 }

@@ -59,6 +59,25 @@ snapshot_make_root (const char *bundle, GError **error)
   return NULL;
 }
 
+char *
+snapshot_find_bundle (const char *path)
+{
+  g_autofree char *folder = g_path_get_dirname (path);
+
+  while (!g_str_equal (folder, "/"))
+    {
+      g_autofree char *config = g_build_filename (folder, "vm.json", NULL);
+      char *up;
+
+      if (g_str_has_suffix (folder, BUNDLE_SUFFIX) && g_file_test (config, G_FILE_TEST_IS_REGULAR))
+        return g_steal_pointer (&folder);
+      up = g_path_get_dirname (folder);
+      g_free (folder);
+      folder = up;
+    }
+  return NULL;
+}
+
 /* --- content --- */
 
 bool

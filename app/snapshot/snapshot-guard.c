@@ -13,26 +13,6 @@
 /* Longer ones aren't opened. */
 #define MAX_CHAIN 300u
 
-/* The bundle that a path without symbolic links lies in. (transfer full) (nullable) */
-static char *
-find_bundle (const char *path)
-{
-  g_autofree char *folder = g_path_get_dirname (path);
-
-  while (!g_str_equal (folder, "/"))
-    {
-      g_autofree char *config = g_build_filename (folder, "vm.json", NULL);
-      char *up;
-
-      if (g_str_has_suffix (folder, BUNDLE_SUFFIX) && g_file_test (config, G_FILE_TEST_IS_REGULAR))
-        return g_steal_pointer (&folder);
-      up = g_path_get_dirname (folder);
-      g_free (folder);
-      folder = up;
-    }
-  return NULL;
-}
-
 static const SnapshotNode *
 find_user (const SnapshotTree *tree, LayerGraph *graph, const LayerFile *wanted)
 {
@@ -61,7 +41,7 @@ find_user (const SnapshotTree *tree, LayerGraph *graph, const LayerFile *wanted)
 static bool
 check_layer (const char *path, bool by_hand, GError **error)
 {
-  g_autofree char *bundle = find_bundle (path);
+  g_autofree char *bundle = snapshot_find_bundle (path);
   g_autoptr (SnapshotTree) tree = bundle != NULL ? snapshot_tree_read (bundle, NULL) : NULL;
   g_autoptr (VmConfig) config = tree != NULL ? bundle_load (bundle, NULL) : NULL;
   g_autoptr (LayerGraph) graph = NULL;
@@ -134,13 +114,13 @@ find_bundle_of (const char *path)
   g_autofree char *folder = there == NULL ? realpath (above, NULL) : NULL;
   g_autofree char *file = folder != NULL ? g_build_filename (folder, "x", NULL) : NULL;
 
-  return there != NULL ? find_bundle (there) : file != NULL ? find_bundle (file) : NULL;
+  return there != NULL ? snapshot_find_bundle (there) : file != NULL ? snapshot_find_bundle (file) : NULL;
 }
 
 static bool
 check_copy (const char *path, const char *into, GError **error)
 {
-  g_autofree char *from = find_bundle (path);
+  g_autofree char *from = snapshot_find_bundle (path);
 
   return from == NULL || g_strcmp0 (from, into) == 0 || workspace_check_use (from, WORKSPACE_EXPORT, error);
 }

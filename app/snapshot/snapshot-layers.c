@@ -14,6 +14,7 @@
 #define H_MAGIC          0x514649fbu
 #define H_VERSION        4
 #define H_BACKING_OFFSET 8
+#define H_CRYPT_METHOD   32
 #define H_BACKING_SIZE   16
 #define H_HEADER_LENGTH  100
 #define H_V2_LENGTH      72u
@@ -138,6 +139,19 @@ layer_read_backing (const char *path, char **backing, char **format, GError **er
   done = parse_header (path, fd, backing, format, error);
   close (fd);
   return done;
+}
+
+bool
+layer_is_encrypted (const char *path)
+{
+  uint8_t header[H_V2_LENGTH];
+  int fd = open (path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+  bool encrypted = fd >= 0 && pread (fd, header, sizeof header, 0) == (ssize_t)sizeof header
+                   && load_be32 (header) == H_MAGIC && load_be32 (header + H_CRYPT_METHOD) != 0;
+
+  if (fd >= 0)
+    close (fd);
+  return encrypted;
 }
 
 /* --- the graph --- */
@@ -369,7 +383,7 @@ snapshot_make_layer (const char *bundle, const char *path, const char *below, co
   g_autofree char *target = snapshot_resolve (bundle, below);
   g_autofree char *backing = snapshot_backing_name (bundle, folder, target);
   const ImageCreateOptions options = {
-    .format = "qcow2", .size = size, .backing_path = backing, .backing_format = below_format
+    .format = "qcow2", .size = size, .backing_path = backing, .backing_format = below_format, .same_key = true
   };
 
   if (g_mkdir_with_parents (folder, 0755) < 0)

@@ -41,6 +41,13 @@ can_merge (const LayerFile *lower)
          && lower->n_named == 0 && lower->n_above == 1;
 }
 
+/* The passphrase is the machine's that runs: its disks' layers are merged by it (snapshot_merge_find). */
+static bool
+is_locked (const LayerFile *lower)
+{
+  return layer_is_encrypted (lower->path) || layer_is_encrypted (lower->above->path);
+}
+
 LayerFile *
 snapshot_merge_candidate (LayerGraph *graph, bool running)
 {
@@ -48,7 +55,7 @@ snapshot_merge_candidate (LayerGraph *graph, bool running)
     {
       LayerFile *lower = g_ptr_array_index (graph->files, i);
 
-      if (can_merge (lower) && !(running && (lower->in_use || lower->above->in_use)))
+      if (can_merge (lower) && !(running && (lower->in_use || lower->above->in_use)) && !is_locked (lower))
         return lower;
     }
   return NULL;

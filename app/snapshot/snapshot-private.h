@@ -15,6 +15,8 @@ char *snapshot_resolve (const char *bundle, const char *path);
 /* The other way: relative if it lies in the bundle. (transfer full) */
 char *snapshot_relative (const char *bundle, const char *path);
 bool snapshot_is_inside (const char *bundle, const char *path);
+/* The bundle that a path without symbolic links lies in. (transfer full) (nullable) */
+char *snapshot_find_bundle (const char *path);
 
 /* The folder snapshots/, made if it is missing. (transfer full) */
 char *snapshot_make_root (const char *bundle, GError **error);
@@ -89,6 +91,9 @@ LayerFile *layer_graph_find (LayerGraph *graph, const char *path);
  * read, or is none. */
 bool layer_read_backing (const char *path, char **backing, char **format, GError **error);
 
+/* Whether the qcow2 image at @path says that it is encrypted; false also for what can't be read. */
+bool layer_is_encrypted (const char *path);
+
 /* Whether a disk gets a layer when a snapshot is taken. */
 bool snapshot_disk_has_layers (const VmDisk *disk);
 /* "disks/DISK-ID.qcow2" (transfer full) */
@@ -103,7 +108,7 @@ char *snapshot_layer_id (const char *path);
 char *snapshot_backing_name (const char *bundle, const char *folder, const char *target);
 
 /* Makes an empty layer for @disk at @path (from the bundle) on the image that @below (as SnapshotDisk.layer)
- * means. Durable but for the folder's entry. */
+ * means; encrypted if that is, with its key and passphrases. Durable but for the folder's entry. */
 bool snapshot_make_layer (const char *bundle, const char *path, const char *below, const char *below_format,
                           uint64_t size, GError **error);
 

@@ -43,7 +43,8 @@ layer_free (SnapshotLayer *layer)
 static bool
 refuse (const VmDisk *disk, const char *why, GError **error)
 {
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED, "No snapshot is possible: %s %s", disk->id, why);
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED, _ ("No snapshot is possible: %s %s"), disk->id,
+               why);
   return false;
 }
 
@@ -58,8 +59,12 @@ look_at_disk (SnapshotDraft *draft, const VmDisk *disk, GError **error)
 
   if (!disk_look (&look, path, format, error))
     return false;
-  if (look.encrypted)
-    return refuse (disk, "is encrypted, and what the guest writes on top would not be", error);
+  if (look.encrypted && draft->node->kind == SNAPSHOT_LIVE)
+    return refuse (
+      disk,
+      _ ("is encrypted, and the memory of the running machine would not be; take its disks alone "
+         "(--disks-only), or shut it down first"),
+      error);
   name = snapshot_layer_name (disk->id, draft->node->id);
   layer = g_new0 (SnapshotLayer, 1);
   *layer = (SnapshotLayer){ .disk = g_strdup (disk->id),
@@ -80,7 +85,7 @@ look_at_disks (SnapshotDraft *draft, GError **error)
       const VmDisk *disk = g_ptr_array_index (draft->config->disks, i);
 
       if (disk->kind == DISK_KIND_SCSI_HOST)
-        return refuse (disk, "is a device of the host, which can't go back; detach it first", error);
+        return refuse (disk, _ ("is a device of the host, which can't go back; detach it first"), error);
       if (snapshot_disk_has_layers (disk) && !look_at_disk (draft, disk, error))
         return false;
     }

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 
 BONSAI = os.path.abspath(sys.argv[1])
 OK, LEFTOVERS, USAGE, BROKEN, ERROR = 0, 1, 2, 3, 4
@@ -56,7 +57,7 @@ def make(name, *options):
 def top(bundle, disk=0):
     with open(bundle + "/vm.json") as file:
         found = json.load(file)["disks"][disk]
-    return f"{bundle}/{found['path']}", found["format"]
+    return os.path.join(bundle, found["path"]), found["format"]
 
 
 def described(bundle):
@@ -215,7 +216,7 @@ def test_diff():
 
 
 def test_kinds():
-    """Raw disks can carry layers; read-only ones and discs stay; encrypted disks and the host's devices are refused"""
+    """Raw disks can carry layers; read-only ones and discs stay"""
     subprocess.run(["qemu-img", "create", "-q", "-f", "raw", "other.img", "16M"], check=True)
     bundle = make("Kinds", "--cdrom", f"{scratch}/other.img")
     subprocess.run(["qemu-img", "create", "-q", "-f", "raw", bundle + "/disks/more.img", "16M"], check=True)
@@ -229,6 +230,63 @@ def test_kinds():
     assert {("cd0", f"{scratch}/other.img"), ("fixed", f"{scratch}/other.img")} < set(described(bundle))
     snapshot("delete", "Kinds", "All")
     assert ("disk1", "disks/more.img") in described(bundle)
+
+
+def qemu_io_encrypted(path, passphrase, n_layers, *commands):
+    """QEMU opens the chain of encrypted layers with one passphrase for all; whether it could."""
+    with open("qemu-secret", "w") as file:
+        file.write(passphrase)
+    options = ",".join(["driver=qcow2", f"file.filename={path}"]
+                       + ["backing." * n + "encrypt.key-secret=s" for n in range(n_layers)])
+    words = [word for command in commands for word in ("-c", command)]
+    done = subprocess.run(["qemu-io", "--object", "secret,id=s,file=qemu-secret", *words, "--image-opts", options],
+                          capture_output=True, text=True, timeout=60)
+    assert "Pattern verification failed" not in done.stdout, done.stdout
+    return done.returncode == 0
+
+
+def change_passphrase(bundle, verb, old, new=None):
+    for name, content in ("old-secret", old), ("new-secret", new or ""):
+        with open(name, "w") as file:
+            file.write(content)
+    words = ["--new-secret-file", "new-secret"] if new else []
+    bonsai("disk", "passphrase", verb, top(bundle)[0], "--secret-file", "old-secret", *words)
+
+
+def test_encrypted():
+    """Layers of encrypted disks are encrypted, with one key for all; their passphrases change together"""
+    with open("first-secret", "w") as file:
+        file.write("first")
+    bonsai("disk", "create", "--secret-file", "first-secret", "vault.qcow2", "16M")
+    bonsai("create", "Vault", "--memory", "64M", "--existing-disk", f"{scratch}/vault.qcow2")
+    bundle = said("show", "Vault")["path"]
+    assert qemu_io_encrypted(top(bundle)[0], "first", 1, "write -P 1 0 1M")
+    take("Vault", "One")
+    assert qemu_io_encrypted(top(bundle)[0], "first", 2, "read -P 1 0 1M", "write -P 2 0 512k", "write -P 0xab 4M 1M")
+    take("Vault", "Two")
+    assert qemu_io_encrypted(top(bundle)[0], "first", 3, "read -P 2 0 512k", "read -P 1 512k 512k", "write -P 3 0 4k")
+    for layer in os.listdir(bundle + "/disks"):
+        with open(f"{bundle}/disks/{layer}", "rb") as file:
+            assert b"\xab" * 4096 not in file.read(), f"{layer} shows what the guest wrote"
+
+    change_passphrase(bundle, "change", "first", "second")
+    snapshot("restore", "Vault", "One")
+    assert not qemu_io_encrypted(top(bundle)[0], "first", 2, "read 0 1M")
+    assert qemu_io_encrypted(top(bundle)[0], "second", 2, "read -P 1 0 1M", "write -P 4 0 4k")
+    snapshot("restore", "Vault", "Two")
+    assert qemu_io_encrypted(top(bundle)[0], "second", 3, "read -P 2 0 512k", "read -P 0xab 4M 1M")
+    change_passphrase(bundle, "add", "second", "third")
+    snapshot("restore", "Vault", "Two")
+    assert qemu_io_encrypted(top(bundle)[0], "third", 3, "read -P 2 0 512k")
+    change_passphrase(bundle, "remove", "second")
+    assert not qemu_io_encrypted(top(bundle)[0], "second", 3, "read 0 4k")
+
+    snapshot("delete", "Vault", "One")
+    snapshot("delete", "Vault", "Two")
+    assert qemu_io_encrypted(top(bundle)[0], "third", 3, "read -P 2 0 512k", "read -P 1 512k 512k", "read -P 0xab 4M 1M")
+    for words in (["clone", "Vault", "Copy"], ["clone", "--linked", "Vault", "Link"]):
+        assert "encrypted" in bonsai(*words, status=ERROR)
+    bonsai("doctor", "Vault")
 
 
 def test_guards():
@@ -607,7 +665,9 @@ def main():
         except Exception as error:
             failed = True
             print(f"not ok {number} {function.__doc__}", flush=True)
-            print("\n".join("# " + line for line in f"{type(error).__name__}: {error}".splitlines()), flush=True)
+            where = traceback.extract_tb(error.__traceback__)[1]
+            said_so = f"{type(error).__name__} in line {where.lineno}, {where.line}: {error}"
+            print("\n".join("# " + line for line in said_so.splitlines()), flush=True)
     os.chdir("/")
     shutil.rmtree(scratch, ignore_errors=True)
     return 1 if failed else 0
