@@ -170,8 +170,8 @@ make_folder (const char *parent, const char *name, GError **error)
   return true;
 }
 
-static bool
-check_disk_size (const char *path, uint64_t size, GError **error)
+bool
+bundle_check_disk_size (const char *path, uint64_t size, GError **error)
 {
   g_autofree char *text = vm_format_size (size);
 
@@ -211,7 +211,7 @@ make_disks (const char *folder, const VmConfig *config, GError **error)
         }
       path = g_build_filename (folder, disk->path, NULL);
       parent = g_path_get_dirname (path);
-      if (!check_disk_size (path, disk->create, error) || !make_folder (parent, ".", error)
+      if (!bundle_check_disk_size (path, disk->create, error) || !make_folder (parent, ".", error)
           || !make_disk (path, disk, error))
         return false;
     }

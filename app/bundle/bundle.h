@@ -28,6 +28,9 @@ G_BEGIN_DECLS
 /* "Web server #2" → "web-server-2". Never empty, never starts with a dot. (transfer full) */
 char *bundle_slug (const char *name);
 
+/* Whether a new image may have @size bytes; errors call it @path. */
+bool bundle_check_disk_size (const char *path, uint64_t size, GError **error);
+
 /**
  * bundle_create:
  * @parent: the folder to make the bundle in; made if missing

@@ -24,6 +24,7 @@ json_section_member (const JsonSection *section, const char *name)
 {
   JsonNode *node = json_object_get_member (section->object, name);
 
+  json_text_note_known (section->text, section->pointer, name);
   return node != NULL && !JSON_NODE_HOLDS_NULL (node) ? node : NULL;
 }
 
@@ -41,6 +42,8 @@ json_section_refuse_others (const JsonSection *section, const char *const *names
   const char *member;
 
   json_object_iter_init_ordered (&iter, section->object);
+  for (unsigned i = 0; names[i] != NULL; i++)
+    json_text_note_known (section->text, section->pointer, names[i]);
   while (json_object_iter_next_ordered (&iter, &member, NULL))
     if (!g_strv_contains (names, member))
       {

@@ -1,22 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/bundle/json-text.h"
-
 #include "app/base/error.h"
+#include "app/bundle/json-text-private.h"
 #include "vmm/base/number.h"
 
 #include <stdarg.h>
 #include <stdbool.h>
 #include <string.h>
-
-typedef struct {
-  guint line, column; /* from 1; columns count characters */
-} Position;
-
-struct JsonText {
-  char *file;
-  JsonNode *root;
-  GHashTable *positions; /* pointer → Position */
-};
 
 typedef struct {
   JsonText *text;
@@ -32,8 +21,8 @@ typedef struct {
 
 static JsonNode *read_value (Reader *reader);
 
-static Position
-position_at (Reader *reader, const char *at)
+static JsonPlace
+place_at (Reader *reader, const char *at)
 {
   if (reader->mark < reader->line_start || reader->mark > at)
     {
@@ -42,13 +31,13 @@ position_at (Reader *reader, const char *at)
     }
   reader->mark_column += (guint)g_utf8_strlen (reader->mark, at - reader->mark);
   reader->mark = at;
-  return (Position){ reader->line, reader->mark_column };
+  return (JsonPlace){ .line = reader->line, .column = reader->mark_column };
 }
 
 /* Returns: always NULL. */
 static void *G_GNUC_PRINTF (3, 4) fail_at (Reader *reader, const char *at, const char *format, ...)
 {
-  Position position = position_at (reader, at);
+  JsonPlace place = place_at (reader, at);
   g_autofree char *message = NULL;
   va_list args;
 
@@ -56,7 +45,7 @@ static void *G_GNUC_PRINTF (3, 4) fail_at (Reader *reader, const char *at, const
   message = g_strdup_vprintf (format, args);
   va_end (args);
   g_set_error (reader->error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "%s:%u:%u: %s", reader->text->file,
-               position.line, position.column, message);
+               place.line, place.column, message);
   return NULL;
 }
 
@@ -250,20 +239,6 @@ read_word (Reader *reader)
   return fail_expected (reader, "a value (a string in quotes, a number, true, false, null, [ or {)");
 }
 
-/* RFC 6901, section 3: "~" and "/" are escaped. */
-static void
-append_pointer_token (GString *pointer, const char *name)
-{
-  g_string_append_c (pointer, '/');
-  for (; *name != '\0'; name++)
-    {
-      if (*name == '~' || *name == '/')
-        g_string_append (pointer, *name == '~' ? "~0" : "~1");
-      else
-        g_string_append_c (pointer, *name);
-    }
-}
-
 static bool
 read_member (Reader *reader, JsonObject *object)
 {
@@ -282,7 +257,7 @@ read_member (Reader *reader, JsonObject *object)
   skip_space (reader);
   if (!take (reader, ':'))
     return fail_expected (reader, "“:”") != NULL;
-  append_pointer_token (reader->pointer, name);
+  json_pointer_append (reader->pointer, name);
   value = read_value (reader);
   g_string_truncate (reader->pointer, outer);
   if (value == NULL)
@@ -355,14 +330,13 @@ static JsonNode *
 read_value (Reader *reader)
 {
   JsonNode *node;
-  Position *position;
+  JsonPlace place;
 
   skip_space (reader);
   if (reader->depth == JSON_TEXT_MAX_DEPTH)
     return fail_at (reader, reader->at, "nested deeper than %d levels", JSON_TEXT_MAX_DEPTH);
-  position = g_new (Position, 1);
-  *position = position_at (reader, reader->at);
-  g_hash_table_insert (reader->text->positions, g_strdup (reader->pointer->str), position);
+  place = place_at (reader, reader->at);
+  json_text_place (reader->text, reader->pointer->str, place.line, place.column);
 
   reader->depth++;
   switch (reader->at < reader->end ? *reader->at : '\0')
@@ -425,7 +399,7 @@ check_encoding (Reader *reader)
 JsonText *
 json_text_parse (const char *text, gsize length, const char *file, GError **error)
 {
-  g_autoptr (JsonText) result = g_new0 (JsonText, 1);
+  g_autoptr (JsonText) result = json_text_new (file);
   g_autoptr (GString) pointer = g_string_new (NULL);
   Reader reader = { .text = result,
                     .at = text,
@@ -437,60 +411,7 @@ json_text_parse (const char *text, gsize length, const char *file, GError **erro
                     .pointer = pointer,
                     .error = error };
 
-  result->file = g_strdup (file);
-  result->positions = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, g_free);
   if (!check_encoding (&reader) || !read_text (&reader))
     return NULL;
   return g_steal_pointer (&result);
-}
-
-void
-json_text_free (JsonText *text)
-{
-  g_clear_pointer (&text->root, json_node_unref);
-  g_hash_table_unref (text->positions);
-  g_free (text->file);
-  g_free (text);
-}
-
-JsonNode *
-json_text_root (JsonText *text)
-{
-  return text->root;
-}
-
-char *
-json_pointer_for_people (const char *pointer)
-{
-  g_autoptr (GString) path = g_string_new (NULL);
-  g_auto (GStrv) tokens = g_strsplit (pointer, "/", -1);
-
-  for (unsigned i = 1; tokens[0] != NULL && tokens[i] != NULL; i++)
-    {
-      if (g_ascii_isdigit (tokens[i][0]))
-        g_string_append_printf (path, "[%s]", tokens[i]);
-      else
-        g_string_append_printf (path, "%s%s", path->len > 0 ? "." : "", tokens[i]);
-    }
-  g_string_replace (path, "~1", "/", 0);
-  g_string_replace (path, "~0", "~", 0);
-  return g_string_free (g_steal_pointer (&path), FALSE);
-}
-
-gboolean
-json_text_set_error (JsonText *text, const char *pointer, GError **error, const char *message)
-{
-  g_autofree char *member = json_pointer_for_people (pointer);
-  g_autofree char *nearest = g_strdup (pointer);
-  const Position *position = g_hash_table_lookup (text->positions, nearest);
-
-  while (position == NULL && nearest[0] != '\0')
-    {
-      *strrchr (nearest, '/') = '\0';
-      position = g_hash_table_lookup (text->positions, nearest);
-    }
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "%s:%u:%u: %s%s%s", text->file,
-               position != NULL ? position->line : 1, position != NULL ? position->column : 1, member,
-               member[0] != '\0' ? ": " : "", message);
-  return FALSE;
 }

@@ -312,15 +312,12 @@ read_config (const JsonSection *section, VmConfig *config)
 }
 
 VmConfig *
-vm_config_parse (const char *text, gsize length, const char *file, GError **error)
+vm_config_read (JsonText *json, GError **error)
 {
-  g_autoptr (JsonText) json = json_text_parse (text, length, file, error);
   g_autoptr (VmConfig) config = vm_config_new_empty ();
   g_auto (VmComplaint) complaint = { 0 };
   JsonSection section = { json, NULL, "", error };
 
-  if (json == NULL)
-    return NULL;
   if (!JSON_NODE_HOLDS_OBJECT (json_text_root (json)))
     {
       json_text_set_error (json, "", error, _ ("must be an object, { … }"));
@@ -336,4 +333,12 @@ vm_config_parse (const char *text, gsize length, const char *file, GError **erro
       return NULL;
     }
   return g_steal_pointer (&config);
+}
+
+VmConfig *
+vm_config_parse (const char *text, gsize length, const char *file, GError **error)
+{
+  g_autoptr (JsonText) json = json_text_parse (text, length, file, error);
+
+  return json != NULL ? vm_config_read (json, error) : NULL;
 }

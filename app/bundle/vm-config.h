@@ -173,6 +173,9 @@ bool vm_config_check (const VmConfig *config, GError **error);
  */
 VmConfig *vm_config_parse (const char *text, gsize length, const char *file, GError **error);
 
+/* The same of a text that was taken apart. */
+VmConfig *vm_config_read (JsonText *text, GError **error);
+
 /* The JSON text, with a final newline. (transfer full) */
 char *vm_config_to_json (const VmConfig *config);
 

@@ -140,10 +140,17 @@ read_policy (const JsonSection *section, VmPolicy *policy)
 }
 
 VmPolicy *
+vm_policy_read_object (const JsonSection *section)
+{
+  g_autoptr (VmPolicy) policy = vm_policy_new ();
+
+  return read_policy (section, policy) ? g_steal_pointer (&policy) : NULL;
+}
+
+VmPolicy *
 vm_policy_parse (const char *text, gsize length, const char *file, GError **error)
 {
   g_autoptr (JsonText) json = json_text_parse (text, length, file, error);
-  g_autoptr (VmPolicy) policy = vm_policy_new ();
   JsonSection section = { json, NULL, "", error };
 
   if (json == NULL)
@@ -154,7 +161,7 @@ vm_policy_parse (const char *text, gsize length, const char *file, GError **erro
       return NULL;
     }
   section.object = json_node_get_object (json_text_root (json));
-  return read_policy (&section, policy) ? g_steal_pointer (&policy) : NULL;
+  return vm_policy_read_object (&section);
 }
 
 bool

@@ -96,6 +96,8 @@ bool vm_policy_is_empty (const VmPolicy *policy);
  * (BONSAI_ERROR_INVALID).
  */
 VmPolicy *vm_policy_parse (const char *text, gsize length, const char *file, GError **error);
+/* The same of an object that is a policy. */
+VmPolicy *vm_policy_read_object (const JsonSection *section);
 /* The text, with a final newline. (transfer full) */
 char *vm_policy_to_json (const VmPolicy *policy);
 

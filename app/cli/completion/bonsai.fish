@@ -52,7 +52,7 @@ end
 
 function __bonsai_has_machine
     set -l verb (__bonsai_words)
-    not contains -- "$verb[1]" create list host run events report undelete purge disk; and __bonsai_at 0
+    not contains -- "$verb[1]" apply create list host run events report undelete purge disk; and __bonsai_at 0
     or contains -- "$verb" 'disk attach'; and __bonsai_at 0
 end
 
@@ -65,6 +65,7 @@ complete -c bonsai -n 'string match -q -- "-*" (commandline -ct); and not __fish
 complete -c bonsai -n __bonsai_has_machine -a '(__bonsai_names list)' -d machine
 complete -c bonsai -n '__bonsai_at 0 undelete purge' -a '(__bonsai_deleted)'
 complete -c bonsai -n '__bonsai_at 1 launcher autostart' -a 'on off'
+complete -c bonsai -n 'contains -- (__bonsai_words) apply' -F
 complete -c bonsai -n '__bonsai_at 0 report' -a 'utilisation changes storage'
 complete -c bonsai -n '__bonsai_at 1 link' -a 'up down'
 complete -c bonsai -n '__bonsai_at 1 cd' -a 'insert eject'
