@@ -130,8 +130,9 @@ SnapshotDraft *snapshot_draft_of_stopped (const char *bundle, const SnapshotTake
 
 /* What snapshot_draft_commit does before the node's folder gets its name: all in it is durable. */
 bool snapshot_draft_seal (SnapshotDraft *draft, GError **error);
-/* The folder gets its name. */
-bool snapshot_draft_show (SnapshotDraft *draft, GError **error);
+/* The sealed node's folder gets its name: a vm.json that has been written says that it is there
+ * ("completes"). */
+void snapshot_draft_complete (SnapshotDraft *draft);
 
 /* vm.json, which @config is, has named a node whose folder has no name yet: it gets it, by whoever comes
  * first. */

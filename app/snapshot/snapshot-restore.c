@@ -200,8 +200,6 @@ snapshot_return_take_along (SnapshotReturn *back, SnapshotDraft *draft)
 bool
 snapshot_return_commit (SnapshotReturn *back, bool resume, GError **error)
 {
-  g_autoptr (GError) failure = NULL;
-
   if (back->along != NULL)
     {
       if (!snapshot_draft_seal (back->along, error))
@@ -217,9 +215,8 @@ snapshot_return_commit (SnapshotReturn *back, bool resume, GError **error)
       return false;
     }
   back->committed = true;
-  /* vm.json says that it is there. */
-  if (back->along != NULL && !snapshot_draft_show (back->along, &failure))
-    g_info ("%s", failure->message);
+  if (back->along != NULL)
+    snapshot_draft_complete (back->along);
   if (back->discards_suspended)
     {
       g_autofree char *suspended = g_build_filename (back->bundle, SNAPSHOT_SUSPENDED, NULL);

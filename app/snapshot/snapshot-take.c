@@ -364,8 +364,8 @@ snapshot_show_completed (const char *bundle, const VmConfig *config)
     bundle_sync_folder (root, NULL);
 }
 
-bool
-snapshot_draft_show (SnapshotDraft *draft, GError **error)
+static bool
+show (SnapshotDraft *draft, GError **error)
 {
   g_autofree char *root = g_path_get_dirname (draft->folder);
   g_autofree char *path = g_build_filename (root, draft->node->id, NULL);
@@ -375,6 +375,16 @@ snapshot_draft_show (SnapshotDraft *draft, GError **error)
     return bonsai_set_errno_error (error, errno, "Can't rename %s", draft->folder);
   draft->committed = true;
   return bundle_sync_folder (root, error);
+}
+
+void
+snapshot_draft_complete (SnapshotDraft *draft)
+{
+  g_autoptr (GError) error = NULL;
+
+  draft->committed = true;
+  if (!show (draft, &error))
+    g_info ("%s", error->message);
 }
 
 /* The machine stems from the new node. */
@@ -394,7 +404,7 @@ snapshot_draft_commit (SnapshotDraft *draft, GError **error)
 {
   g_autoptr (GError) failure = NULL;
 
-  if (!snapshot_draft_seal (draft, error) || !snapshot_draft_show (draft, error))
+  if (!snapshot_draft_seal (draft, error) || !show (draft, error))
     return false;
   /* The node is there: layers' names tell from which one the machine stems. */
   if (!set_current (draft, &failure))
@@ -455,12 +465,33 @@ snapshot_draft_of_stopped (const char *bundle, const SnapshotTake *what, GError 
   return g_steal_pointer (&draft);
 }
 
+/* The machine is sealed by the change that makes the node part of the tree: there is no version without a
+ * template. */
+static bool
+commit_version (SnapshotDraft *draft, GError **error)
+{
+  g_autoptr (VmConfig) config =
+    snapshot_draft_seal (draft, error) ? bundle_load (draft->bundle, error) : NULL;
+
+  if (config == NULL)
+    return false;
+  config->template_state = VM_TEMPLATE_SEALED;
+  vm_config_set (&config->snapshot, draft->node->id);
+  vm_config_set (&config->completes, draft->node->id);
+  if (!bundle_save (draft->bundle, config, error))
+    return false;
+  snapshot_draft_complete (draft);
+  return true;
+}
+
 char *
 snapshot_take (const char *bundle, const SnapshotTake *what, GError **error)
 {
   g_autoptr (SnapshotDraft) draft = snapshot_draft_of_stopped (bundle, what, error);
+  bool is_version = what->template_version > 0;
 
-  if (draft == NULL || !snapshot_draft_name_layers (draft, error) || !snapshot_draft_commit (draft, error))
+  if (draft == NULL || !snapshot_draft_name_layers (draft, error)
+      || !(is_version ? commit_version (draft, error) : snapshot_draft_commit (draft, error)))
     return NULL;
   return g_strdup (draft->node->id);
 }

@@ -28,7 +28,7 @@ typedef struct {
   const char *note; /* (nullable) */
   SnapshotKind kind;
   bool scheduled;
-  unsigned template_version; /* it is that version of a template; 0: none */
+  unsigned template_version; /* snapshot_take: it is that version of a template, and seals it; 0: none */
 } SnapshotTake;
 
 /* A disk that gets a layer. Read-only disks and CD-ROM drives get none. */

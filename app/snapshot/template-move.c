@@ -333,7 +333,11 @@ template_move (const char *bundle, const char *origin, const TemplateMove *how, 
     }
   /* As long as something of the old version may be needed, its record stays. */
   if (!template_finish_move (bundle, error) || !snapshot_collect (bundle, false, how->job, error))
-    return false;
+    {
+      g_prefix_error (error, "“%s” is on version %u by now, and “bonsai doctor --repair” does the rest: ",
+                      move.now->name, move.version->template_version);
+      return false;
+    }
   release_others (origin, move.now->uuid, move.version->id);
   return true;
 }

@@ -88,7 +88,7 @@ char *
 template_seal (const char *bundle, const char *name, const char *note, unsigned *version, GError **error)
 {
   g_autoptr (SnapshotTree) tree = snapshot_tree_read (bundle, error);
-  g_autofree char *usual = NULL, *id = NULL;
+  g_autofree char *usual = NULL;
   SnapshotTake take = { .name = name, .note = note };
 
   if (tree == NULL)
@@ -105,13 +105,8 @@ template_seal (const char *bundle, const char *name, const char *note, unsigned 
   usual = g_strdup_printf ("Version %u", take.template_version);
   if (name == NULL)
     take.name = usual;
-  /* A crash between the two leaves a version of a machine that isn't sealed yet; the next has the next
-   * number. */
-  id = snapshot_take (bundle, &take, error);
-  if (id == NULL || !set_state (bundle, VM_TEMPLATE_SEALED, error))
-    return NULL;
   *version = take.template_version;
-  return g_steal_pointer (&id);
+  return snapshot_take (bundle, &take, error);
 }
 
 bool

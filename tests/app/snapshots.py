@@ -160,6 +160,17 @@ class Library:
         assert [name for name in found if name != ".trash"] == known, f"left over in the library: {found}"
 
 
+    def check_template(self, name, versions):
+        """Its snapshots are its versions; @versions: what they hold, by number."""
+        nodes = {node["id"]: node for node in self.nodes(name)}
+        shown = json.loads(self.bonsai("template", "show", "--json", name))["versions"] if nodes else []
+        assert {node["snapshot"] for node in shown} == set(nodes), (shown, list(nodes))
+        assert sorted(node["version"] for node in shown) == sorted(versions), shown
+        for node in shown:
+            content = self.read_node(name, nodes[node["snapshot"]])
+            assert content == versions[node["version"]], f"version {node['version']} holds something else"
+
+
 def report(tests):
     """Runs them in order, and says what came of each in TAP. Returns: whether one failed."""
     failed = False

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The library's file system is full while a machine runs: with any room that is left, taking a snapshot, going back,
-deleting, suspending, resuming, and cloning are done or refused for that reason, the guest goes on, disks and snapshots
-hold what they held, and nothing is left over.
+deleting, suspending, resuming, cloning, and making, changing and using templates are done or refused for that reason, the
+guest goes on, disks and snapshots hold what they held, and nothing is left over.
 
 Usage: test-snapshot-full.py BONSAI [SEED]
 """
@@ -14,7 +14,7 @@ import sys
 
 from snapshots import DISK_SIZE, MIB, Library, enter_namespace, report
 
-NAME, CLONE = "Counter", "Clone"
+NAME, CLONE, TEMPLATE, WORKER = "Counter", "Clone", "Gold", "Worker"
 SIZE = 128 * MIB
 MOST_TRIES = 12
 
@@ -237,8 +237,85 @@ def test_clone():
     rest()
 
 
+# --- templates ---
+
+class Template:
+    """What there must be of it."""
+
+    def __init__(self):
+        self.content = chance.randbytes(DISK_SIZE)
+        self.versions = {}  # what they hold, by number
+        library.create(TEMPLATE, self.content)
+
+    def state(self):
+        return library.show(TEMPLATE)["config"].get("template", "none")
+
+    def open(self):
+        """So that it can be sealed as another version."""
+        if self.state() == "sealed":
+            bonsai("template", "new-version", TEMPLATE)
+            self.content = library.write_something(TEMPLATE, self.content)
+
+    def seal(self):
+        if self.state() != "sealed":
+            bonsai("template", "make", TEMPLATE)
+            self.check("sealed", 1)
+
+    def check(self, state, fresh=0):
+        """@fresh: how many versions there are more than there were."""
+        assert self.state() == state, self.state()
+        assert library.read(TEMPLATE) == self.content, "the template's disk holds something else"
+        if fresh:
+            self.versions[len(self.versions) + 1] = self.content
+        library.check_template(TEMPLATE, self.versions)
+
+
+def test_template():
+    """Templates: making one, new versions, machines of them, and moving those"""
+    template = Template()
+    first = True
+
+    def check_make(done):
+        nonlocal first
+        template.check("sealed" if done else "none" if first else "open", done)
+        first = first and not done
+
+    squeeze(lambda: ["template", "make", TEMPLATE], check_make, before=template.open)
+    squeeze(lambda: ["template", "new-version", TEMPLATE], lambda done: template.check("open" if done else "sealed"),
+            before=template.seal)
+    template.open()
+    template.seal()
+
+    def check_clone(done):
+        assert (CLONE in library.names()) == done, library.names()
+        if done:
+            assert library.read(CLONE) == template.versions[1], "the clone holds something else"
+            bonsai("delete", CLONE)
+            bonsai("purge", CLONE)
+        template.check("sealed")
+
+    squeeze(lambda: ["template", "clone", "--version", "1", TEMPLATE, CLONE], check_clone)
+    bonsai("template", "clone", "--version", "1", TEMPLATE, WORKER)
+    bonsai("snapshot", "take", WORKER, "clean")
+    bonsai("snapshot", "disposable", WORKER, "clean")
+    on = 1
+
+    def check_move(done):
+        nonlocal on
+        bonsai("doctor", "--repair", WORKER)  # what is left to be done once it is on the other version
+        content = library.read(WORKER)
+        assert content == template.versions[3 - on] or (content == template.versions[on] and not done), "something else"
+        on = 3 - on if content == template.versions[3 - on] else on
+        config = library.show(WORKER)["config"]
+        assert config["disposable"] == config["snapshot"], config
+        template.check("sealed")
+
+    squeeze(lambda: ["template", "move", WORKER, "--version", str(3 - on)], check_move)
+    library.check_doctor()
+
+
 print(f"# seed {SEED}", flush=True)
-failed = report([test_take, test_restore, test_delete, test_suspend, test_clone])
+failed = report([test_take, test_restore, test_delete, test_suspend, test_clone, test_template])
 library.run("stop", NAME)
 if failed:
     print(f"# its files are in {library.scratch}, copied from the tmpfs", flush=True)

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Whoever works on snapshots is killed at random instants, the process that runs a machine or the command itself, while
-it takes them, goes back, deletes, merges layers, suspends, resumes, clones, and moves machines of templates: disks hold
-what they held before or should hold afterwards, snapshots what they always held, and nothing is left over.
+it takes them, goes back, deletes, merges layers, suspends, resumes, clones, makes templates and their versions, and moves
+machines of theirs: disks hold what they held before or should hold afterwards, snapshots what they always held, and nothing is left over.
 
 Usage: test-snapshot-kill.py BONSAI [ROUNDS [SEED]]; BONSAI_TEST_KILLS: how many rounds without that
 """
@@ -28,7 +28,9 @@ bonsai = library.bonsai
 
 now = chance.randbytes(DISK_SIZE)  # what the machine's disk must hold
 held = {}  # the same of each snapshot, by id
-versions = []  # of the template
+versions = {}  # what the template's hold, by number
+gold = b""  # what its disk must hold
+MOST_VERSIONS = 5
 took = {}  # how long operations take, in seconds
 killed = {}  # how often they were
 
@@ -48,15 +50,16 @@ def is_running():
 def create():
     """A machine with a disk; a template of two versions, and a machine that goes back to one of them at each
     power-off."""
+    global gold
     for name in (NAME, TEMPLATE):
         library.create(name, now)
-    versions.append(now)
+    versions[1] = now
     bonsai("template", "make", TEMPLATE)
     bonsai("template", "clone", TEMPLATE, WORKER)
     bonsai("snapshot", "take", WORKER, "clean")
     bonsai("snapshot", "disposable", WORKER, "clean")
     bonsai("template", "new-version", TEMPLATE)
-    versions.append(library.write_something(TEMPLATE, now))
+    gold = versions[2] = library.write_something(TEMPLATE, now)
     bonsai("template", "make", TEMPLATE)
 
 
@@ -65,14 +68,19 @@ def create():
 class Operation:
     """Words for the command line, and who is killed: the process that runs the machine, or the command."""
 
-    def __init__(self, *words, victim, after=None, takes=False, deletes=None):
+    def __init__(self, *words, victim, after=None, takes=False, deletes=None, prepare=None):
         self.words = words
         self.victim = victim
         self.after = after or (lambda: now)  # what the disk holds when it is done
         self.takes = takes  # a snapshot of what is now
         self.deletes = deletes
+        self.prepare = prepare or (lambda: None)
         self.title = " ".join(words[:2] if words[0] in ("snapshot", "template") or "--instant" in words else words[:1])
         self.key = self.title + (" of one that runs" if victim == "machine" and words[0] != "start" else "")
+
+
+def template_state(name):
+    return show(name)["config"].get("template", "none")
 
 
 def operations(running):
@@ -93,8 +101,13 @@ def operations(running):
                      Operation("clone", "--linked", "--snapshot", node, NAME, CLONE, victim="command"),
                      Operation("clone", "--snapshot", node, NAME, CLONE, victim="command")]
     possible += [Operation("clone", "--linked", NAME, CLONE, victim=victim, takes=True),
-                 Operation("template", "move", WORKER, "--version", chance.choice("12"), victim="command"),
-                 Operation("template", "clone", TEMPLATE, CLONE, victim="command")]
+                 Operation("template", "move", WORKER, "--version", str(chance.choice(list(versions))), victim="command"),
+                 Operation("template", "clone", TEMPLATE, CLONE, victim="command"),
+                 Operation("template", "make", CLONE, victim="command", prepare=lambda: library.create(CLONE, now))]
+    if template_state(TEMPLATE) == "open":
+        possible += [Operation("template", "make", TEMPLATE, victim="command")] * 2
+    elif len(versions) < MOST_VERSIONS:
+        possible += [Operation("template", "new-version", TEMPLATE, victim="command")]
     if live:
         possible += [Operation("clone", "--instant", "--headless", "--snapshot", chance.choice(live), NAME, CLONE,
                                victim="command")] * 2
@@ -158,10 +171,26 @@ def learn(operation, done, before):
 def check_worker():
     config = show(WORKER)["config"]
     content = library.read(WORKER)
-    assert content in versions, "the template's machine holds something else"
+    assert content in versions.values(), "the template's machine holds something else"
     for node in library.nodes(WORKER):
         assert library.read_node(WORKER, node) == content, node
     assert config["disposable"] == config["snapshot"], config
+
+
+def check_template(operation, done):
+    """It is sealed as another version, or open to be, if that was done; or as it was."""
+    global gold
+    state = template_state(TEMPLATE)
+    assert library.read(TEMPLATE) == gold, "the template's disk holds something else"
+    if operation.words == ("template", "make", TEMPLATE):
+        assert state == "sealed" or (state == "open" and not done), state
+        if state == "sealed":
+            versions[len(versions) + 1] = gold
+    elif operation.words == ("template", "new-version", TEMPLATE):
+        assert state == "open" or (state == "sealed" and not done), state
+        if state == "open":
+            gold = library.write_something(TEMPLATE, gold)
+    library.check_template(TEMPLATE, versions)
 
 
 def end_clones():
@@ -183,7 +212,11 @@ def check_clones(operation, done):
     for name in clones:
         end_clones()
         content = library.read(name)
-        assert content == now or content in held.values() or content in versions, "a clone holds something else"
+        assert content == now or content in held.values() or content in versions.values(), "a clone holds something else"
+        if operation.words[1:] == ("make", CLONE):
+            sealed = template_state(name) == "sealed"
+            assert sealed or not done, "it is no template"
+            library.check_template(name, {1: now} if sealed else {})
         bonsai("delete", name)
         bonsai("purge", name)
 
@@ -202,6 +235,7 @@ def test_kill():
             library.start(NAME)
         before = now
         operation = chance.choice(operations(is_running()))
+        operation.prepare()
         done, said = run_and_kill(operation)
         try:
             library.kill(NAME)
@@ -210,10 +244,12 @@ def test_kill():
                 library.wait_unused()
             learn(operation, done, before)
             check_clones(operation, done)
-            if chance.random() < 0.7 or operation.title == "template move":
+            is_of_template = operation.words[0] == "template"
+            if chance.random() < 0.7 or is_of_template:
                 library.check_doctor()
-            if operation.title == "template move":
+            if is_of_template:
                 check_worker()
+                check_template(operation, done)
             if number % 8 == 7:
                 check_snapshots()
         except AssertionError as error:
