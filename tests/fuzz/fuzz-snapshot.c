@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Any bytes as node.json are read or refused; what was read is written and read again. A tree of such nodes
- * can be read, measured and searched; the nodes that are sound are in it. */
+ * can be read, measured and searched; the nodes that are sound are in it. With any bytes as the records of
+ * clones and of what may be unneeded, too, the doctor says what is wrong. */
 #include "tests/fuzz/fuzz.h"
 
 #include "app/bundle/bundle-private.h"
 #include "app/bundle/bundle.h"
+#include "app/snapshot/doctor.h"
 #include "app/snapshot/snapshot-tree.h"
+#include "app/snapshot/template.h"
 
 #include <glib/gstdio.h>
 #include <stdlib.h>
@@ -13,6 +16,8 @@
 #define N_NODES 4
 
 static const char *const ids[N_NODES] = { "aaaaaaaaaa", "bbbbbbbbbb", "cccccccccc", "dddddddddd" };
+
+static const char *const records[] = { "clones.json", SNAPSHOT_FOLDER "/pending.json" };
 
 static char *folder;
 
@@ -29,6 +34,7 @@ make_bundle (void)
   g_autoptr (GError) error = NULL;
   char *bundle;
 
+  config->template_state = VM_TEMPLATE_OPEN;
   folder = g_dir_make_tmp ("bonsai-fuzz-XXXXXX", &error);
   atexit (remove_folder);
   bundle = bundle_create (folder, config, &error);
@@ -68,6 +74,7 @@ check_tree (const char *bundle)
 
   g_assert_no_error (error);
   snapshot_tree_measure (tree);
+  template_find_version (tree, 0, NULL);
   for (guint i = 0; i < tree->roots->len; i++)
     reached += 1 + snapshot_tree_count_below (g_ptr_array_index (tree->roots, i));
   g_assert_cmpuint (reached, ==, tree->nodes->len);
@@ -80,26 +87,73 @@ check_tree (const char *bundle)
     }
 }
 
-/* Up to four nodes, a zero byte between them. */
+static void
+check_bundle (const char *bundle)
+{
+  const DoctorHow how = { .thorough = true };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) findings = doctor_examine (bundle, &how, &error);
+  g_autoptr (GPtrArray) clones = template_list_clones (bundle, NULL);
+
+  g_assert_no_error (error);
+  for (guint i = 0; i < findings->len; i++)
+    g_assert_nonnull (((const DoctorFinding *)g_ptr_array_index (findings, i))->message);
+}
+
+/* The bytes up to the next zero byte, which are taken from @rest. */
+static GBytes *
+next_piece (GBytes **rest)
+{
+  g_autoptr (GBytes) all = *rest;
+  size_t size;
+  const uint8_t *data = g_bytes_get_data (all, &size);
+  const uint8_t *zero = size > 0 ? memchr (data, 0, size) : NULL;
+  size_t length = zero != NULL ? (size_t)(zero - data) : size;
+  size_t taken = zero != NULL ? length + 1 : length;
+
+  *rest = g_bytes_new_from_bytes (all, taken, size - taken);
+  return g_bytes_new_from_bytes (all, 0, length);
+}
+
+static void
+write_piece (const char *path, GBytes *piece)
+{
+  size_t size;
+  const char *data = g_bytes_get_data (piece, &size);
+
+  g_assert_true (g_file_set_contents_full (path, data != NULL ? data : "", (gssize)size,
+                                           G_FILE_SET_CONTENTS_NONE, 0600, NULL));
+}
+
+/* Up to four nodes and two records, a zero byte between them. */
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
   static char *bundle;
-  const uint8_t *end = data + size;
+  GBytes *rest = g_bytes_new_static (data, size);
 
   if (bundle == NULL)
     bundle = make_bundle ();
   for (unsigned i = 0; i < N_NODES; i++)
     {
-      const uint8_t *zero = data < end ? memchr (data, 0, (size_t)(end - data)) : NULL;
-      size_t length = data < end ? (size_t)((zero != NULL ? zero : end) - data) : 0;
       g_autofree char *path = g_build_filename (bundle, SNAPSHOT_FOLDER, ids[i], SNAPSHOT_NODE_FILE, NULL);
+      g_autoptr (GBytes) piece = next_piece (&rest);
 
-      check_node ((const char *)data, length, ids[i]);
-      g_assert_true (g_file_set_contents_full (path, (const char *)data, (gssize)length,
-                                               G_FILE_SET_CONTENTS_NONE, 0600, NULL));
-      data = zero != NULL ? zero + 1 : end;
+      check_node (g_bytes_get_data (piece, NULL), g_bytes_get_size (piece), ids[i]);
+      write_piece (path, piece);
     }
+  for (unsigned i = 0; i < G_N_ELEMENTS (records); i++)
+    {
+      g_autofree char *path = g_build_filename (bundle, records[i], NULL);
+      g_autoptr (GBytes) piece = next_piece (&rest);
+
+      if (g_bytes_get_size (piece) > 0)
+        write_piece (path, piece);
+      else
+        g_unlink (path);
+    }
+  g_bytes_unref (rest);
   check_tree (bundle);
+  check_bundle (bundle);
   return 0;
 }
