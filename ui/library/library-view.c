@@ -125,8 +125,7 @@ on_opened (BonsaiLibraryView *self, BonsaiVm *vm)
 static void
 on_search_activated (BonsaiLibraryView *self)
 {
-  g_autoptr (BonsaiVm) vm =
-    g_list_model_get_item (G_LIST_MODEL (bonsai_machine_model_get_selection (self->model)), 0);
+  g_autoptr (BonsaiVm) vm = bonsai_machine_model_get (self->model, 0);
 
   if (vm)
     on_opened (self, vm);
@@ -142,6 +141,19 @@ void
 bonsai_library_view_set_templates (BonsaiLibraryView *self)
 {
   bonsai_machine_model_set_place (self->model, NULL, true);
+}
+
+guint
+bonsai_library_view_find (BonsaiLibraryView *self, BonsaiVm *vm)
+{
+  return bonsai_machine_model_find (self->model, vm);
+}
+
+void
+bonsai_library_view_focus (BonsaiLibraryView *self, guint position)
+{
+  if (!bonsai_machine_grid_focus (self->grid, position))
+    gtk_widget_child_focus (GTK_WIDGET (self->stack), GTK_DIR_TAB_FORWARD);
 }
 
 /* --- how --- */

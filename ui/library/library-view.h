@@ -31,6 +31,11 @@ void bonsai_library_view_set_mode (BonsaiLibraryView *self, const char *mode);
 const char *bonsai_library_view_get_sort (BonsaiLibraryView *self);
 void bonsai_library_view_set_sort (BonsaiLibraryView *self, const char *sort);
 
+/* Where in its order a machine is; of one that it doesn't show, GTK_INVALID_LIST_POSITION. */
+guint bonsai_library_view_find (BonsaiLibraryView *self, BonsaiVm *vm);
+/* Gives the focus to the machine at a position, or the last one; to what else there is if there is none. */
+void bonsai_library_view_focus (BonsaiLibraryView *self, guint position);
+
 /* Typing anywhere in @window searches. */
 void bonsai_library_view_capture_keys (BonsaiLibraryView *self, GtkWidget *window);
 void bonsai_library_view_search (BonsaiLibraryView *self);

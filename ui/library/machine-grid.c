@@ -20,9 +20,9 @@
 struct _BonsaiMachineGrid {
   AdwBin parent;
   BonsaiMachineModel *model;
-  bool as_list;
+  bool as_list, shown_as_list;
   guint columns; /* as many as there is room for */
-  guint fit_id, show_id;
+  guint fit_id, follow_id, frame_id;
 
   GtkScrolledWindow *viewport;
   AdwClampScrollable *clamp;
@@ -144,7 +144,7 @@ make_factory (BonsaiMachineGrid *self, BonsaiCellFiller *filler)
 static void
 update_columns (BonsaiMachineGrid *self)
 {
-  gtk_grid_view_set_max_columns (self->grid, self->as_list ? 1 : self->columns);
+  gtk_grid_view_set_max_columns (self->grid, self->shown_as_list ? 1 : self->columns);
 }
 
 static gboolean
@@ -166,12 +166,11 @@ on_width_changed (BonsaiMachineGrid *self)
     self->fit_id = g_idle_add_full (G_PRIORITY_HIGH_IDLE, fit_columns, self, NULL);
 }
 
-static gboolean
-show_items (gpointer data)
+/* When there is no item. */
+static void
+update_kind (BonsaiMachineGrid *self)
 {
-  BonsaiMachineGrid *self = data;
-
-  self->show_id = 0;
+  self->shown_as_list = self->as_list;
   gtk_grid_view_set_factory (self->grid, self->as_list ? self->rows : self->tiles);
   update_columns (self);
   adw_clamp_scrollable_set_tightening_threshold (self->clamp, self->as_list ? LIST_THRESHOLD : ANY_WIDTH);
@@ -180,28 +179,110 @@ show_items (gpointer data)
     gtk_widget_add_css_class (GTK_WIDGET (self->grid), "list");
   else
     gtk_widget_remove_css_class (GTK_WIDGET (self->grid), "list");
-  gtk_grid_view_set_model (self->grid, bonsai_machine_model_get_selection (self->model));
+}
+
+static void follow_soon (BonsaiMachineGrid *self, GradualNext next);
+
+static void
+follow (BonsaiMachineGrid *self)
+{
+  BonsaiGradualModel *shown = bonsai_machine_model_get_shown (self->model);
+  GradualNext next = bonsai_gradual_model_advance (shown);
+
+  if (next == GRADUAL_DONE && self->shown_as_list != self->as_list)
+    {
+      update_kind (self);
+      bonsai_gradual_model_set_blank (shown, false);
+      next = bonsai_gradual_model_advance (shown);
+    }
+  follow_soon (self, next);
+}
+
+static gboolean
+on_turn (gpointer data)
+{
+  BonsaiMachineGrid *self = data;
+
+  self->follow_id = 0;
+  follow (self);
   return G_SOURCE_REMOVE;
 }
 
-/* Items go in one turn of the main loop and come in another: there are many. */
+static gboolean
+on_frame (GtkWidget *widget, GdkFrameClock *clock, gpointer data)
+{
+  BonsaiMachineGrid *self = data;
+
+  self->frame_id = 0;
+  follow (self);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+follow_soon (BonsaiMachineGrid *self, GradualNext next)
+{
+  if (self->follow_id != 0 || self->frame_id != 0)
+    return;
+  if (next == GRADUAL_REMOVES)
+    self->follow_id = g_idle_add_full (G_PRIORITY_HIGH_IDLE, on_turn, self, NULL);
+  else if (next == GRADUAL_INSERTS)
+    self->frame_id = gtk_widget_add_tick_callback (GTK_WIDGET (self), on_frame, self, NULL);
+}
+
+static void
+on_behind (BonsaiMachineGrid *self)
+{
+  follow_soon (self, GRADUAL_REMOVES);
+}
+
+/* Items go, and come back as the others. */
 void
 bonsai_machine_grid_set_as_list (BonsaiMachineGrid *self, bool as_list)
 {
   if (self->as_list == as_list)
     return;
   self->as_list = as_list;
-  gtk_grid_view_set_model (self->grid, NULL);
-  if (self->show_id == 0)
-    self->show_id = g_idle_add_full (G_PRIORITY_HIGH_IDLE, show_items, self, NULL);
+  bonsai_gradual_model_set_blank (bonsai_machine_model_get_shown (self->model),
+                                  self->as_list != self->shown_as_list);
+  on_behind (self);
 }
 
 void
 bonsai_machine_grid_set_model (BonsaiMachineGrid *self, BonsaiMachineModel *model)
 {
   self->model = g_object_ref (model);
-  g_clear_handle_id (&self->show_id, g_source_remove);
-  show_items (self);
+  g_signal_connect_object (bonsai_machine_model_get_shown (model), "behind", G_CALLBACK (on_behind), self,
+                           G_CONNECT_SWAPPED);
+  update_kind (self);
+  gtk_grid_view_set_model (self->grid, bonsai_machine_model_get_selection (self->model));
+  on_behind (self);
+}
+
+/* --- the focus --- */
+
+/* The item's widget, if there is one: GTK has them for what is near what is in sight. */
+static GtkWidget *
+find_item (BonsaiMachineGrid *self, BonsaiVm *vm)
+{
+  GtkWidget *item = gtk_widget_get_first_child (GTK_WIDGET (self->grid));
+
+  for (; item; item = gtk_widget_get_next_sibling (item))
+    {
+      GtkWidget *cell = gtk_widget_get_first_child (item);
+      if (BONSAI_IS_VM_CELL (cell) && bonsai_vm_cell_get_vm (BONSAI_VM_CELL (cell)) == vm)
+        return item;
+    }
+  return NULL;
+}
+
+bool
+bonsai_machine_grid_focus (BonsaiMachineGrid *self, guint position)
+{
+  guint n = bonsai_machine_model_count (self->model);
+  g_autoptr (BonsaiVm) vm = n > 0 ? bonsai_machine_model_get (self->model, MIN (position, n - 1)) : NULL;
+  GtkWidget *item = vm ? find_item (self, vm) : NULL;
+
+  return gtk_widget_grab_focus (item ? item : GTK_WIDGET (self->grid)) && vm;
 }
 
 /* --- the widget --- */
@@ -222,7 +303,10 @@ bonsai_machine_grid_dispose (GObject *object)
   BonsaiMachineGrid *self = BONSAI_MACHINE_GRID (object);
 
   g_clear_handle_id (&self->fit_id, g_source_remove);
-  g_clear_handle_id (&self->show_id, g_source_remove);
+  g_clear_handle_id (&self->follow_id, g_source_remove);
+  if (self->frame_id)
+    gtk_widget_remove_tick_callback (GTK_WIDGET (self), self->frame_id);
+  self->frame_id = 0;
   if (self->model)
     gtk_grid_view_set_model (self->grid, NULL);
   g_clear_pointer (&self->menu, gtk_widget_unparent);

@@ -21,6 +21,9 @@ void bonsai_machine_grid_set_model (BonsaiMachineGrid *self, BonsaiMachineModel 
 
 void bonsai_machine_grid_set_as_list (BonsaiMachineGrid *self, bool as_list);
 
+/* Gives the focus to the machine at a position, or the last one. Returns: whether there is one. */
+bool bonsai_machine_grid_focus (BonsaiMachineGrid *self, guint position);
+
 /* Names an item of a list for assistive technologies. */
 void library_name_item (GtkListItem *item, const char *name);
 

@@ -2,6 +2,7 @@
 #include "ui/library/machine-model.h"
 
 #include "app/bundle/vm-labels.h"
+#include "ui/library/gradual-model.h"
 
 struct _BonsaiMachineModel {
   GObject parent;
@@ -14,7 +15,11 @@ struct _BonsaiMachineModel {
   guint refilter_id;
   GtkFilter *filter;
   GtkSorter *sorter;
-  GtkMultiSelection *selection;
+  GListModel *machines; /* all that are wanted */
+  BonsaiGradualModel *shown;
+  GtkMultiSelection *selection; /* of those shown */
+  GHashTable *selected;         /* as a set, of BonsaiVm, with those that come back in a moment */
+  bool reselecting;
 };
 
 G_DEFINE_FINAL_TYPE (BonsaiMachineModel, bonsai_machine_model, G_TYPE_OBJECT)
@@ -46,10 +51,24 @@ compare (gconstpointer a, gconstpointer b, gpointer data)
   return library_compare ((BonsaiVm *)a, (BonsaiVm *)b, ((BonsaiMachineModel *)data)->sort);
 }
 
+/* What is not to be seen any more is not selected either when it comes back. */
+static void
+forget_unwanted (BonsaiMachineModel *self)
+{
+  GHashTableIter iter;
+  gpointer vm;
+
+  g_hash_table_iter_init (&iter, self->selected);
+  while (g_hash_table_iter_next (&iter, &vm, NULL))
+    if (bonsai_machine_model_find (self, vm) == GTK_INVALID_LIST_POSITION)
+      g_hash_table_iter_remove (&iter);
+}
+
 static void
 refilter (BonsaiMachineModel *self)
 {
   gtk_filter_changed (self->filter, GTK_FILTER_CHANGE_DIFFERENT);
+  forget_unwanted (self);
   g_signal_emit (self, signals[CHANGED], 0);
 }
 
@@ -172,10 +191,63 @@ bonsai_machine_model_get_selected (BonsaiMachineModel *self)
   return vms;
 }
 
+/* A machine that moves goes, and comes back elsewhere a few turns later. */
+static void
+reselect (GListModel *selection, guint position, guint removed, guint added, BonsaiMachineModel *self)
+{
+  self->reselecting = true;
+  for (guint i = position; i < position + added && g_hash_table_size (self->selected) > 0; i++)
+    {
+      g_autoptr (BonsaiVm) vm = g_list_model_get_item (selection, i);
+      if (g_hash_table_contains (self->selected, vm))
+        gtk_selection_model_select_item (GTK_SELECTION_MODEL (selection), i, FALSE);
+    }
+  self->reselecting = false;
+}
+
+static void
+on_selection_changed (BonsaiMachineModel *self)
+{
+  g_autoptr (GPtrArray) vms = NULL;
+
+  if (self->reselecting)
+    return;
+  vms = bonsai_machine_model_get_selected (self);
+  g_hash_table_remove_all (self->selected);
+  for (guint i = 0; i < vms->len; i++)
+    g_hash_table_add (self->selected, g_object_ref (g_ptr_array_index (vms, i)));
+}
+
+BonsaiGradualModel *
+bonsai_machine_model_get_shown (BonsaiMachineModel *self)
+{
+  return self->shown;
+}
+
+BonsaiVm *
+bonsai_machine_model_get (BonsaiMachineModel *self, guint position)
+{
+  return g_list_model_get_item (self->machines, position);
+}
+
+guint
+bonsai_machine_model_find (BonsaiMachineModel *self, BonsaiVm *vm)
+{
+  guint n = bonsai_machine_model_count (self);
+
+  for (guint i = 0; i < n; i++)
+    {
+      g_autoptr (BonsaiVm) other = bonsai_machine_model_get (self, i);
+      if (other == vm)
+        return i;
+    }
+  return GTK_INVALID_LIST_POSITION;
+}
+
 guint
 bonsai_machine_model_count (BonsaiMachineModel *self)
 {
-  return g_list_model_get_n_items (G_LIST_MODEL (self->selection));
+  return g_list_model_get_n_items (self->machines);
 }
 
 guint
@@ -185,7 +257,7 @@ bonsai_machine_model_count_alive (BonsaiMachineModel *self)
 
   for (guint i = 0; i < n; i++)
     {
-      g_autoptr (BonsaiVm) vm = g_list_model_get_item (G_LIST_MODEL (self->selection), i);
+      g_autoptr (BonsaiVm) vm = bonsai_machine_model_get (self, i);
       n_alive += bonsai_state_is_alive (bonsai_vm_get_state (vm)) ? 1 : 0;
     }
   return n_alive;
@@ -218,6 +290,8 @@ bonsai_machine_model_dispose (GObject *object)
 
   g_clear_handle_id (&self->refilter_id, g_source_remove);
   g_clear_object (&self->selection);
+  g_clear_object (&self->shown);
+  g_clear_object (&self->machines);
   g_clear_object (&self->library);
   G_OBJECT_CLASS (bonsai_machine_model_parent_class)->dispose (object);
 }
@@ -229,6 +303,7 @@ bonsai_machine_model_finalize (GObject *object)
 
   g_object_unref (self->filter);
   g_object_unref (self->sorter);
+  g_hash_table_unref (self->selected);
   library_query_free (self->query);
   g_free (self->group);
   g_free (self->tag);
@@ -248,6 +323,7 @@ static void
 bonsai_machine_model_init (BonsaiMachineModel *self)
 {
   self->query = library_query_new (NULL);
+  self->selected = g_hash_table_new_full (NULL, NULL, g_object_unref, NULL);
   self->filter = GTK_FILTER (gtk_custom_filter_new (is_wanted, self, NULL));
   self->sorter = GTK_SORTER (gtk_custom_sorter_new (compare, self, NULL));
 }
@@ -261,7 +337,13 @@ bonsai_machine_model_new (BonsaiLibrary *library)
   GtkSortListModel *sorted = gtk_sort_list_model_new (G_LIST_MODEL (filtered), g_object_ref (self->sorter));
 
   self->library = g_object_ref (library);
-  self->selection = gtk_multi_selection_new (G_LIST_MODEL (sorted));
+  self->machines = G_LIST_MODEL (sorted);
+  self->shown = bonsai_gradual_model_new (g_object_ref (self->machines));
+  self->selection = gtk_multi_selection_new (G_LIST_MODEL (g_object_ref (self->shown)));
+  /* After who shows them, which knows nothing of them before. */
+  g_signal_connect_object (self->selection, "items-changed", G_CALLBACK (reselect), self, G_CONNECT_AFTER);
+  g_signal_connect_object (self->selection, "selection-changed", G_CALLBACK (on_selection_changed), self,
+                           G_CONNECT_SWAPPED);
   g_signal_connect_object (library, "items-changed", G_CALLBACK (on_library_changed), self, 0);
   on_library_changed (G_LIST_MODEL (library), 0, 0, g_list_model_get_n_items (G_LIST_MODEL (library)), self);
   g_clear_handle_id (&self->refilter_id, g_source_remove);

@@ -3,6 +3,7 @@
 
 #include "app/library/library-search.h"
 #include "app/library/library.h"
+#include "ui/library/gradual-model.h"
 
 #include <gtk/gtk.h>
 #include <stdbool.h>
@@ -19,11 +20,17 @@ G_DECLARE_FINAL_TYPE (BonsaiMachineModel, bonsai_machine_model, BONSAI, MACHINE_
 BonsaiMachineModel *bonsai_machine_model_new (BonsaiLibrary *library);
 
 BonsaiLibrary *bonsai_machine_model_get_library (BonsaiMachineModel *self);
-/* The machines as a list model, of BonsaiVm. (transfer none) */
+/* The machines as a list model, of BonsaiVm, which follows changes some at a time, as it is told: the model
+ * below it. (transfer none) */
 GtkSelectionModel *bonsai_machine_model_get_selection (BonsaiMachineModel *self);
+BonsaiGradualModel *bonsai_machine_model_get_shown (BonsaiMachineModel *self);
 /* (transfer full): of BonsaiVm */
 GPtrArray *bonsai_machine_model_get_selected (BonsaiMachineModel *self);
 
+/* All of them, in their order, whether they are shown yet. (transfer full) (nullable) */
+BonsaiVm *bonsai_machine_model_get (BonsaiMachineModel *self, guint position);
+/* Returns: its position; or GTK_INVALID_LIST_POSITION */
+guint bonsai_machine_model_find (BonsaiMachineModel *self, BonsaiVm *vm);
 guint bonsai_machine_model_count (BonsaiMachineModel *self);
 guint bonsai_machine_model_count_alive (BonsaiMachineModel *self);
 /* Of all machines of the library, sorted. (transfer full) */
