@@ -23,6 +23,14 @@ DoctorFinding *doctor_find (Patient *patient, DoctorKind kind, const char *node,
 
 bool doctor_is_cancelled (const Patient *patient);
 
+/* What an interrupted change has left behind, unless one may be under way: doctor-leftovers.c. */
+void doctor_look_for_leftovers (Patient *patient);
+/* Bytes on the host of @path and all in it. */
+uint64_t doctor_room_of_tree (const char *path);
+
+/* Linked clones: doctor-clones.c. */
+void doctor_look_at_clones (Patient *patient);
+
 /* Compares all saved memory with its hashes if that is wished: doctor-memory.c. */
 void doctor_look_at_pages (Patient *patient);
 

@@ -10,9 +10,7 @@
 #include "vmm/memory/memory-image.h"
 
 #include <stdarg.h>
-#include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 const char *const doctor_kind_names[] = { "leftover", "unused", "broken", NULL };
 G_STATIC_ASSERT (G_N_ELEMENTS (doctor_kind_names) == DOCTOR_N_KINDS + 1);
@@ -63,198 +61,6 @@ patient_read (Patient *patient, const char *bundle, GError **error)
   if (patient->config != NULL)
     patient->graph = layer_graph_new (patient->tree, patient->config);
   return patient->graph != NULL;
-}
-
-/* --- left-overs --- */
-
-static uint64_t
-room_of_tree (const char *path)
-{
-  g_autoptr (GDir) dir = g_file_test (path, G_FILE_TEST_IS_SYMLINK) ? NULL : g_dir_open (path, 0, NULL);
-  uint64_t room = snapshot_file_room (path);
-  const char *name;
-
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *child = g_build_filename (path, name, NULL);
-
-      room += room_of_tree (child);
-    }
-  return room;
-}
-
-static void
-on_leftover (const char *path, void *data)
-{
-  Patient *patient = data;
-  g_autofree char *full = snapshot_resolve (patient->tree->bundle, path);
-
-  doctor_find (patient, DOCTOR_LEFTOVER, NULL, full, "left by something that was interrupted")->bytes =
-    room_of_tree (full);
-}
-
-static void
-look_for_pending (Patient *patient)
-{
-  g_autoptr (GPtrArray) pending = snapshot_pending_read (patient->tree->bundle);
-  const char *nvram = patient->config->nvram != NULL ? patient->config->nvram : BUNDLE_NVRAM;
-
-  for (guint i = 0; i < pending->len; i++)
-    {
-      const char *name = g_ptr_array_index (pending, i);
-      g_autofree char *path = snapshot_resolve (patient->tree->bundle, name);
-
-      if (layer_graph_find (patient->graph, path) == NULL && !g_str_equal (nvram, name)
-          && g_file_test (path, G_FILE_TEST_EXISTS))
-        doctor_find (patient, DOCTOR_LEFTOVER, NULL, path, "no snapshot needs it any more");
-    }
-}
-
-static void
-look_for_work (Patient *patient)
-{
-  g_autofree char *record = g_build_filename (patient->tree->bundle, SNAPSHOT_FOLDER, "merge.json", NULL);
-  g_autofree char *deleting =
-    g_build_filename (patient->tree->bundle, SNAPSHOT_FOLDER, SNAPSHOT_DELETE_FILE, NULL);
-  const LayerFile *lower = snapshot_merge_candidate (patient->graph, patient->running);
-  const SnapshotNode *outdated = template_find_outdated (patient->tree, patient->config);
-
-  for (guint i = 0; i < patient->tree->tombstones->len; i++)
-    {
-      const SnapshotNode *node = g_ptr_array_index (patient->tree->tombstones, i);
-      g_autofree char *path = snapshot_tree_path (patient->tree, node, NULL);
-
-      if (!snapshot_memory_is_needed (patient->tree, node))
-        doctor_find (patient, DOCTOR_LEFTOVER, node->id, path, "the snapshot “%s” was deleted", node->name)
-          ->bytes = room_of_tree (path);
-    }
-  if (outdated != NULL)
-    doctor_find (patient, DOCTOR_LEFTOVER, outdated->id, NULL,
-                 "“%s” is of another version of the template: moving the machine was interrupted",
-                 outdated->name);
-  if (g_file_test (deleting, G_FILE_TEST_EXISTS))
-    doctor_find (patient, DOCTOR_LEFTOVER, NULL, deleting,
-                 "several snapshots have been deleted, but not all of them say so yet");
-  if (g_file_test (record, G_FILE_TEST_EXISTS))
-    doctor_find (patient, DOCTOR_LEFTOVER, NULL, record,
-                 "two layers have been merged, but not all know it yet");
-  else if (lower != NULL)
-    doctor_find (patient, DOCTOR_LEFTOVER, NULL, lower->path, "only %s needs it: they can be merged",
-                 lower->above->path);
-}
-
-static void
-look_for_leftovers (Patient *patient)
-{
-  if (patient->running)
-    return;
-  snapshot_for_leftovers (patient->tree->bundle, on_leftover, patient);
-  look_for_pending (patient);
-  look_for_work (patient);
-}
-
-/* --- clones --- */
-
-/* Where in the library, or in its trash, a machine is. (transfer full) (nullable) */
-static char *
-find_machine (const char *folder, const char *uuid)
-{
-  g_autoptr (GDir) dir = g_dir_open (folder, 0, NULL);
-  const char *name;
-
-  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
-    {
-      g_autofree char *path = g_build_filename (folder, name, NULL);
-      g_autoptr (VmConfig) config = g_str_has_suffix (name, BUNDLE_SUFFIX) ? bundle_load (path, NULL) : NULL;
-
-      if (config != NULL && g_ascii_strcasecmp (config->uuid, uuid) == 0)
-        return g_steal_pointer (&path);
-    }
-  return NULL;
-}
-
-static char *
-find_clone (const char *bundle, const SnapshotClone *clone)
-{
-  g_autoptr (VmConfig) config = bundle_load (clone->path, NULL);
-  g_autofree char *library = g_path_get_dirname (bundle), *trash = NULL;
-  g_autofree char *folder = g_path_get_dirname (clone->path);
-  char *found;
-
-  if ((config != NULL && g_ascii_strcasecmp (config->uuid, clone->uuid) == 0)
-      || !g_file_test (folder, G_FILE_TEST_IS_DIR)) /* on a disk that isn't there now */
-    return g_strdup (clone->path);
-  found = find_machine (library, clone->uuid);
-  if (found != NULL)
-    return found;
-  trash = g_build_filename (library, ".trash", NULL);
-  return find_machine (trash, clone->uuid);
-}
-
-/* Whether what the clone consists of lies directly on a layer of @id, or is to go on from there; true if that
- * can't be known. */
-static bool
-lies_on (const SnapshotTree *origin, const char *id, const char *clone)
-{
-  const SnapshotNode *node = snapshot_tree_find (origin, id, NULL);
-  g_autoptr (SnapshotTree) tree = snapshot_tree_read (clone, NULL);
-  g_autoptr (VmConfig) config = tree != NULL ? bundle_load (clone, NULL) : NULL;
-  g_autoptr (LayerGraph) graph = config != NULL ? layer_graph_new (tree, config) : NULL;
-
-  if (graph == NULL || !graph->complete)
-    return true;
-  if (config->resume != NULL && snapshot_is_inside (origin->bundle, config->resume)
-      && g_str_has_suffix (config->resume, id))
-    return true;
-  for (guint i = 0; i < graph->files->len; i++)
-    {
-      const LayerFile *file = g_ptr_array_index (graph->files, i), *below = file->below;
-
-      if (below != NULL && !snapshot_is_inside (origin->bundle, file->path)
-          && (snapshot_is_layer_of (origin, node, below->path)
-              || (node == NULL && snapshot_is_inside (origin->bundle, below->path))))
-        return true;
-    }
-  return false;
-}
-
-static void
-look_at_clones (Patient *patient)
-{
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GPtrArray) clones = snapshot_clones_read (patient->tree->bundle, &error);
-  g_autofree char *file = g_build_filename (patient->tree->bundle, "clones.json", NULL);
-  bool changed = false;
-
-  if (clones == NULL)
-    {
-      doctor_find (patient, DOCTOR_BROKEN, NULL, file, "%s", error->message);
-      return;
-    }
-  for (guint i = clones->len; i-- > 0;)
-    {
-      SnapshotClone *clone = g_ptr_array_index (clones, i);
-      g_autofree char *path = find_clone (patient->tree->bundle, clone);
-
-      bool needed = path != NULL && lies_on (patient->tree, clone->node, path);
-
-      if (needed && g_str_equal (path, clone->path))
-        continue;
-      changed = true;
-      if (needed)
-        vm_config_set (&clone->path, path);
-      else
-        {
-          DoctorFinding *finding =
-            doctor_find (patient, DOCTOR_LEFTOVER, clone->node, file, "the linked clone in %s %s",
-                         clone->path, path != NULL ? "is independent of the snapshot now" : "is gone");
-
-          finding->repaired = patient->how->repair;
-          g_ptr_array_remove_index (clones, i);
-        }
-    }
-  if (changed && patient->how->repair && !snapshot_clones_write (patient->tree->bundle, clones, &error))
-    doctor_find (patient, DOCTOR_BROKEN, NULL, file, "%s", error->message);
 }
 
 /* --- nodes --- */
@@ -417,8 +223,8 @@ look_for_unused (Patient *patient)
 static void
 examine (Patient *patient)
 {
-  look_for_leftovers (patient);
-  look_at_clones (patient);
+  doctor_look_for_leftovers (patient);
+  doctor_look_at_clones (patient);
   for (guint i = 0; i < patient->tree->nodes->len && !doctor_is_cancelled (patient); i++)
     look_at_node (patient, g_ptr_array_index (patient->tree->nodes, i));
   doctor_look_at_pages (patient);
@@ -497,7 +303,7 @@ on_unfinished (const char *path, void *data)
   finding->kind = DOCTOR_LEFTOVER;
   finding->path = g_path_get_basename (path);
   finding->message = g_strdup ("left by the making of a machine that was interrupted");
-  finding->bytes = room_of_tree (path);
+  finding->bytes = doctor_room_of_tree (path);
   finding->repaired = patient->how->repair;
   if (finding->repaired)
     bundle_remove_tree (path);
