@@ -192,7 +192,9 @@ test_host_files (Fixture *fixture, gconstpointer data)
 static bool
 opens (const char *path, GError **error)
 {
-  const ImageOptions options = { .format = "qcow2", .read_only = true, .secret = &secret };
+  const ImageOptions options = {
+    .format = "qcow2", .read_only = true, .no_backing = true, .secret = &secret
+  };
   g_autoptr (EventLoop) loop = loop_new ("test", error);
   g_autoptr (Image) image = image_open (loop, path, &options, error);
 
@@ -209,12 +211,19 @@ test_destruction (Fixture *fixture, gconstpointer data)
   g_autofree char *disk = g_build_filename (fixture->bundle, "disks", "disk0.qcow2", NULL);
   g_autofree char *memory = g_build_filename (fixture->bundle, "suspended", NULL);
   g_autofree char *elsewhere = g_build_filename (fixture->scratch, "kept.qcow2", NULL), *log = NULL;
+  const ImageCreateOptions create_layer = {
+    .format = "qcow2", .backing_path = "disk0.qcow2", .backing_format = "qcow2", .same_key = true
+  };
+  g_autofree char *layer = g_build_filename (fixture->bundle, "disks", "disk0-abcdefghij.qcow2", NULL);
+  g_autofree char *layer_elsewhere = g_build_filename (fixture->scratch, "kept-layer.qcow2", NULL);
   g_autoptr (GError) error = NULL;
   g_auto (LeaseFiles) files = { 0 };
   LeaseStep step;
 
   g_assert_true (image_create (disk, &create, &error));
   g_assert_cmpint (link (disk, elsewhere), ==, 0);
+  g_assert_true (image_create (layer, &create_layer, &error));
+  g_assert_cmpint (link (layer, layer_elsewhere), ==, 0);
   g_assert_cmpint (g_mkdir (memory, 0700), ==, 0);
   g_assert_true (opens (elsewhere, &error));
   g_assert_true (
@@ -224,7 +233,7 @@ test_destruction (Fixture *fixture, gconstpointer data)
     {
       g_assert_true (workspace_look (&fixture->place, false, &step, &error));
       g_assert_cmpint (step.record.stage, ==, LEASE_GRACE);
-      g_assert_true (opens (elsewhere, &error));
+      g_assert_true (opens (elsewhere, &error) && opens (layer_elsewhere, &error));
     }
   g_assert_true (lease_store_read (&fixture->place, &files, &error));
   files.record.grace_seen = 86400;
@@ -235,9 +244,10 @@ test_destruction (Fixture *fixture, gconstpointer data)
   g_assert_false (opens (elsewhere, &error));
   g_assert_error (error, VMM_ERROR, VMM_ERROR_PERMISSION);
   g_clear_error (&error);
+  g_assert_false (opens (layer_elsewhere, NULL));
   g_assert_false (g_file_test (disk, G_FILE_TEST_EXISTS) || g_file_test (memory, G_FILE_TEST_EXISTS));
   log = fixture_slurp (fixture->ledger, "log");
-  g_assert_true (strstr (log, "grace → destroying") < strstr (log, "keys wiped and verified: 1"));
+  g_assert_true (strstr (log, "grace → destroying") < strstr (log, "keys wiped and verified: 2"));
   /* Power fails amid it: it is done again. */
   files.record.stage = LEASE_DESTROYING;
   files.record.sequence = step.record.sequence;
