@@ -35,7 +35,7 @@ class CountingPc(counting.Counting, BonsaiMachine):
     ports = []  # and of its "serial", after the first
 
     def __init__(self, name, url, firmware):
-        super().__init__(f"{name}-{firmware}", memory=256, cpus=2, firmware=firmware)
+        super().__init__(f"{name}-{firmware}", memory=384, cpus=2, firmware=firmware)
         self.url = url
         self.data = {}
 
@@ -160,7 +160,7 @@ class DevicesMachine(CountingPc):
             console.close()
 
     def check_balloon(self):
-        for size in (200, self.memory):
+        for size in (256, self.memory):
             self.bonsai("memory", self.name, f"{size}M")
             self.wait_until(lambda size=size: self.guest_memory() == size * MIB, f"balloon that leaves {size} MiB", 60)
 
