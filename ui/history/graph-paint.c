@@ -11,6 +11,11 @@
 #define MARGIN_BOTTOM 22
 #define MAX_TICKS     6
 #define DAY           (24 * 3600)
+#define LINE_WIDTH    1.5
+/* Lines whose points are closer than so many pixels are drawn column by column: strokes cost far more. */
+#define DENSE 3
+/* Cairo looks for boxes that overlap, which takes longer the more there are. */
+#define BOXES 16u
 
 const GraphDescription graph_descriptions[GRAPH_N_KINDS] = {
   [GRAPH_PROCESSOR] = { N_ ("Processor"),
@@ -225,18 +230,88 @@ trace (const Field *field, const double *values, HistoryColumn column, bool area
     }
 }
 
+/* --- lines of more points than there are pixels --- */
+
+static double
+value_of (const Field *field, const double *values, HistoryColumn column, double row)
+{
+  return row < 0 || row >= field->series->n_rows ? NAN : values[(gsize)row * HISTORY_N_COLUMNS + column];
+}
+
+/* On the line between the middles of two rows; beside one that is unknown, the other reaches half way. */
+static double
+value_at (const Field *field, const double *values, HistoryColumn column, double place)
+{
+  double row = floor (place), part = place - row;
+  double one = value_of (field, values, column, row), other = value_of (field, values, column, row + 1);
+
+  if (isnan (one) || isnan (other))
+    return part < 0.5 ? one : other;
+  return one + (other - one) * part;
+}
+
+/* What the line, or the area below it, covers of each column of pixels: boxes, which are soon filled. */
+static void
+fill_columns (const Field *field, const double *values, HistoryColumn column, bool area)
+{
+  const HistorySeries *series = field->series;
+  double rows_per_pixel = (double)(field->to - field->from) / series->step / field->width;
+  double place = (double)(field->from - series->start) / series->step - 0.5;
+  double next = value_at (field, values, column, place);
+
+  for (unsigned x = 0; x < field->width; x++, place += rows_per_pixel)
+    {
+      double lowest = next, highest = next, top, bottom = field->top + field->height;
+
+      next = value_at (field, values, column, place + rows_per_pixel);
+      lowest = fmin (lowest, next);
+      highest = fmax (highest, next);
+      for (double row = ceil (place); row < place + rows_per_pixel; row++)
+        {
+          lowest = fmin (lowest, value_of (field, values, column, row));
+          highest = fmax (highest, value_of (field, values, column, row));
+        }
+      if (isnan (highest))
+        continue;
+      top = y_of (field, highest) - (area ? 0 : LINE_WIDTH / 2);
+      if (!area)
+        bottom = y_of (field, lowest) + LINE_WIDTH / 2;
+      cairo_rectangle (field->cr, field->left + x, top, 1, bottom - top);
+      if (x % BOXES == BOXES - 1)
+        cairo_fill (field->cr);
+    }
+  cairo_fill (field->cr);
+}
+
+/* --- */
+
+static bool
+is_dense (const Field *field)
+{
+  return (double)(field->to - field->from) / field->series->step * DENSE > field->width;
+}
+
 static void
 draw_line (const Field *field, const GraphDescription *what, unsigned line)
 {
+  const HistorySeries *series = field->series;
+  HistoryColumn column = what->columns[line];
   GdkRGBA color = graph_line_color (line);
+  bool dense = is_dense (field);
 
   cairo_set_source_rgba (field->cr, color.red, color.green, color.blue, 0.18);
-  trace (field, field->series->maximum, what->columns[line], true);
+  if (dense)
+    fill_columns (field, series->maximum, column, true);
+  else
+    trace (field, series->maximum, column, true);
   cairo_fill (field->cr);
   cairo_set_source_rgba (field->cr, color.red, color.green, color.blue, 1);
-  cairo_set_line_width (field->cr, 1.5);
+  cairo_set_line_width (field->cr, LINE_WIDTH);
   cairo_set_line_join (field->cr, CAIRO_LINE_JOIN_ROUND);
-  trace (field, field->series->average, what->columns[line], false);
+  if (dense)
+    fill_columns (field, series->average, column, false);
+  else
+    trace (field, series->average, column, false);
   cairo_stroke (field->cr);
 }
 
