@@ -290,7 +290,7 @@ admit (BonsaiVm *self, BonsaiStartFlags flags, GError **error)
   return admission_check (&host, neighbours, self->config->name, self->config->memory, error);
 }
 
-/* Everything that can be known before the machine is built. */
+/* Everything that can be known without a look into the bundle; and nobody else has it from then on. */
 static bool
 prepare (BonsaiVm *self, BonsaiStartFlags flags, GError **error)
 {
@@ -311,26 +311,30 @@ prepare (BonsaiVm *self, BonsaiStartFlags flags, GError **error)
   if ((flags & BONSAI_START_HEADLESS) == 0 && consoles_get_host (self->consoles, error) == NULL)
     return false;
   self->lock = bundle_lock (self->path, error);
-  return self->lock != NULL && bundle_make_private (self->path, error)
-         && template_check_change (self->path, NULL, error)
-         && install_mend (self->path, error) && snapshot_settle (self->path, error)
-         && snapshot_guard_config (self->path, self->config, error)
-         && snapshot_guard_terms (self->path, self->config, error) && bonsai_vm_begin_lease (self, error);
+  return self->lock != NULL;
+}
+
+/* What was left undone in the bundle is done, and it is whole: which takes as long as the disk does. */
+static void
+settle_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  const char *path = data;
+  GError *error = NULL;
+
+  if (bundle_make_private (path, &error) && template_check_change (path, NULL, &error)
+      && install_mend (path, &error) && snapshot_settle (path, &error))
+    g_task_return_boolean (task, TRUE);
+  else
+    g_task_return_error (task, error);
 }
 
 static void
-start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
+build (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
 {
   g_autoptr (MachineSpec) spec = NULL;
   g_autoptr (LocalSession) session = NULL;
   GError *error = NULL;
 
-  if (!prepare (self, flags, &error))
-    {
-      fail_start (self, task, error);
-      g_object_unref (task);
-      return;
-    }
   if (self->config->install.system != NULL)
     bonsai_vm_reload (self); /* it may have been mended */
   if (bonsai_state_is_alive (self->last_run.state))
@@ -355,6 +359,52 @@ start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
       return;
     }
   local_session_start_async (session, g_task_get_cancellable (task), started_here, task);
+}
+
+/* Its owner may have edited it meanwhile. */
+static bool
+check_settled (BonsaiVm *self, GError **error)
+{
+  if (self->config == NULL)
+    {
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "“%s” can't start: %s", bonsai_vm_get_name (self),
+                   self->trouble);
+      return false;
+    }
+  return snapshot_guard_config (self->path, self->config, error)
+         && snapshot_guard_terms (self->path, self->config, error) && bonsai_vm_begin_lease (self, error);
+}
+
+static void
+bundle_settled (GObject *source, GAsyncResult *result, gpointer data)
+{
+  BonsaiVm *self = BONSAI_VM (source);
+  g_autoptr (GTask) task = data;
+  GError *error = NULL;
+
+  if (g_task_propagate_boolean (G_TASK (result), &error) && check_settled (self, &error))
+    build (self, GPOINTER_TO_UINT (g_task_get_task_data (task)), g_object_ref (task));
+  else
+    fail_start (self, task, error);
+  bonsai_vm_forget_secrets (self);
+}
+
+static void
+start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
+{
+  g_autoptr (GTask) work = NULL;
+  GError *error = NULL;
+
+  if (!prepare (self, flags, &error))
+    {
+      fail_start (self, task, error);
+      bonsai_vm_forget_secrets (self);
+      g_object_unref (task);
+      return;
+    }
+  work = g_task_new (self, NULL, bundle_settled, task);
+  g_task_set_task_data (work, g_strdup (self->path), g_free);
+  g_task_run_in_thread (work, settle_in_thread);
 }
 
 /* --- in a process of its own --- */
@@ -555,10 +605,12 @@ bonsai_vm_start_async (BonsaiVm *self, BonsaiStartFlags flags, GCancellable *can
       self->starting = true;
       bonsai_vm_update_state (self);
       if ((flags & BONSAI_START_OWN_PROCESS) != 0)
-        start_own_process (self, flags, task);
+        {
+          start_own_process (self, flags, task);
+          bonsai_vm_forget_secrets (self);
+        }
       else
         start_here (self, flags, task);
-      bonsai_vm_forget_secrets (self);
       return;
     }
   bonsai_vm_forget_secrets (self);
