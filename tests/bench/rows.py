@@ -12,6 +12,7 @@ import tempfile
 import time
 
 import library
+import sampling
 import snapshots
 from virtualizers import COMMANDS
 from watch import LIMIT, Desktop, Failure, Machine
@@ -538,4 +539,4 @@ ROWS = [Start(), StartKernel(), Firmware(), Uefi(), LinuxToInit(), PortRoundTrip
         ImageLayer("layers50-read-32", "read", 32, 4096, 200000, layers=50),
         Convert("convert-raw"), Convert("convert-qcow2", target="qcow2"), Convert("convert-flat", source="qcow2"),
         Convert("convert-zlib", target="qcow2", compress=True), Convert("convert-checked", target="qcow2", verify=True),
-        *snapshots.rows(), *library.rows()]
+        *snapshots.rows(), *library.rows(), sampling.Sampling()]
