@@ -180,6 +180,8 @@ merge_into_list (Merge *merge, const Entry *entry, JsonArray *list, const char *
   object = json_array_get_object_element (list, (guint)at);
   if (!is_new && !keeps_kind (entry, object))
     return false;
+  if (!entry->is_disk && json_section_member (&entry->section, "guest-mac") != NULL)
+    return json_section_fail (&entry->section, "guest-mac", "is Bonsai's to say; leave it out");
   merge_entry (merge, entry, object, pointer);
   if (!entry->is_disk)
     give_address (object);

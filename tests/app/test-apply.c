@@ -180,6 +180,7 @@ test_mistakes (void)
     { "  disks: [ { kind: cdrom, size: 1G, id: x } ]\n",
       "x.yaml:8:27: machines[0].disks[0].size: goes with disks" },
     { "  networks: [ { size: 1G } ]\n", "x.yaml:8:17: machines[0].networks[0].size: is unknown" },
+    { "  networks: [ { guest-mac: x } ]\n", "x.yaml:8:17: machines[0].networks[0].guest-mac: is Bonsai's" },
     { "  networks: [ wan ]\n", "x.yaml:8:15: machines[0].networks[0]: no network is called “wan”" },
     { "  networks: lan\n", "x.yaml:8:3: machines[0].networks: must be a list" },
     { "  policy: hectic\n", "x.yaml:8:3: machines[0].policy: no policy is called “hectic”" },
