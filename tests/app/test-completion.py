@@ -86,6 +86,7 @@ def shell_test(name, complete):
         check(complete("launcher", "Web", ""), ["on", "off"], "“bonsai launcher Web ”")
         check(complete("snapshot", "show", "Web", ""), ["First try"], "“bonsai snapshot show Web ”")
         check(complete("create", "--firmware", ""), ["bios", "uefi"], "“bonsai create --firmware ”")
+        check(complete("apply", ""), ["lab.yaml"], "“bonsai apply ”")
         assert not complete("create", "--memory", ""), complete("create", "--memory", "")
 
     test.__doc__ = f"{name} offers every verb, nested ones, options, machines and snapshots"
@@ -113,6 +114,9 @@ def main():
     for name in "Web", "Mail server":
         run(BONSAI, "create", name)
     run(BONSAI, "snapshot", "take", "Web", "First try")
+    os.chdir(scratch)
+    with open("lab.yaml", "w"):
+        pass
     tests = [shell_test(name, complete) for name, complete in SHELLS.items()] + [test_man_page]
     failed = False
     print(f"1..{len(tests)}")
