@@ -23,7 +23,7 @@ struct OsCatalog {
 };
 
 /* From the folder of the program that runs: beside it, installed, then within a build tree. */
-static const char *const places[] = { ".", "../" OS_MODULE_FOLDER, "../app/os", "../../app/os", "../os" };
+static const char *const places[] = { ".", ("../" OS_MODULE_FOLDER), "../app/os", "../../app/os", "../os" };
 
 static char *
 find_module (void)

@@ -98,6 +98,8 @@ check_bundle (const char *bundle)
   g_assert_no_error (error);
   for (guint i = 0; i < findings->len; i++)
     g_assert_nonnull (((const DoctorFinding *)g_ptr_array_index (findings, i))->message);
+  for (guint i = 0; clones != NULL && i < clones->len; i++)
+    g_assert_true (vm_snapshot_id_is_valid (((const TemplateClone *)g_ptr_array_index (clones, i))->node));
 }
 
 /* The bytes up to the next zero byte, which are taken from @rest. */
