@@ -21,17 +21,21 @@ static bool G_GNUC_PRINTF (2, 3) complain (GError **error, const char *format, .
   return false;
 }
 
-/* How deep it is and how much there is in it, before anything is built from it. */
+/* How deep it is and how much there is in it, before anything is built from it. More than one object, or
+ * another value beside it, is none: json-glib (1.6) never frees what it makes of that. */
 static bool
 is_bounded (const char *text, gsize size)
 {
   unsigned depth = 0, elements = 0;
-  bool quoted = false;
+  bool quoted = false, begun = false;
 
   for (gsize i = 0; i < size; i++)
     {
       char c = text[i];
 
+      if (depth == 0 && !g_ascii_isspace (c) && (begun || c != '{'))
+        return false;
+      begun |= depth == 0 && c == '{';
       if (quoted && c == '\\')
         i++;
       else if (c == '"')
@@ -57,7 +61,7 @@ parse_text (const char *text, gsize size, GError **error)
 
   if (size > AGENT_REPLY_MAX || !is_bounded (text, size))
     {
-      complain (error, "is too long, or too deep");
+      complain (error, "is too long, too deep, or not one object");
       return NULL;
     }
   if (size == 0 || memchr (text, '\0', size) != NULL || !g_utf8_validate (text, (gssize)size, NULL)

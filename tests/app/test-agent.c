@@ -103,6 +103,8 @@ static const Nonsense nonsense[] = {
   { "no-answer", "addresses", "{\"event\": 1}" },
   { "empty", "addresses", "" },
   { "number", "addresses", "17" },
+  { "two-objects", "addresses", "{\"return\": []} {\"return\": [1]}" },
+  { "number-and-object", "addresses", "2{\"return\": []}" },
   { "wrong-type", "addresses", "{\"return\": {}}" },
   { "null", "info", "{\"return\": null}" },
   { "error-without-reason", "info", "{\"error\": 5}" },
