@@ -13,6 +13,7 @@ from desktop import App, Atspi, activate, hold, press, run, type_text, wait, xdo
 from invaders import drawn, ship  # noqa: E402
 
 MACHINE = "By keys"
+OTHERS = "Delta", "Echo"
 USABLE = {"push button", "toggle button", "check box", "radio button", "text", "spin button", "menu item", "slider",
           "list item", "combo box", "link"}
 program, artefacts, bonsai = sys.argv[1:4]
@@ -172,6 +173,13 @@ def narrow_window():
         assert 0 <= box.x and box.x + box.width <= width, f"“{name}” ends at {box.x + box.width} of {width}"
 
 
+def delete_focused():
+    """Deletes the machine that has the focus, by its menu."""
+    press("Menu")
+    app.find("menu item", "Delete")
+    choose_by_arrows("Delete")
+
+
 def delete_by_keys():
     """Delete by the menu, and Control+Z brings it back."""
     tab_to(f"More Actions for {MACHINE}")
@@ -180,9 +188,53 @@ def delete_by_keys():
     choose_by_arrows("Delete")
     app.find("label", "No Machines Yet")
     wait("the machine to go", lambda: not app.all("list item", MACHINE))
+    wait("the focus to be on the page", lambda: focused().startswith("Create a Machine"))
     press("ctrl+z")
     app.find("list item", f"{MACHINE}, Off")
 
 
+def focus_stays():
+    """After a machine is deleted the next one has the focus, the last one's goes back, and Tab leads to Undo."""
+    for name in OTHERS:
+        subprocess.run([bonsai, "create", "--kernel", "/boot/invaders.exec", name], check=True, capture_output=True)
+        app.find("list item", f"{name}, Off")
+    first, second, third = MACHINE, *OTHERS
+    tab_to(f"{first}, Off")
+    delete_focused()
+    wait("the focus to be on the next one", lambda: focused().startswith(second))
+    go_to(f"{third}, Off", "Right")
+    delete_focused()
+    wait("the focus to be on the one that is left", lambda: focused().startswith(second))
+    app.screenshot("focus-after-delete")
+    tab_to("Undo")
+    app.screenshot("focus-on-undo")
+    press("space")
+    app.find("list item", f"{first}, Off")
+    app.find("list item", f"{third}, Off")
+    wait("the focus to be where it was deleted from", lambda: focused().startswith(second))
+
+
+def trash_by_keys():
+    """The trash is reached, one machine comes back from it and another is deleted for good, by keys."""
+    delete_focused()
+    wait("the focus to be on the next one", lambda: focused().startswith(OTHERS[1]))
+    delete_focused()
+    wait("the focus to be on what is left", lambda: focused().startswith(MACHINE))
+    press("alt+2")
+    tab_to(f"Restore {OTHERS[0]}")
+    app.screenshot("trash-by-keys")
+    press("space")
+    app.gone("push button", f"Restore {OTHERS[0]}")
+    wait("the focus to be on the page", lambda: focused().startswith(OTHERS[1]))
+    tab_to(f"Delete {OTHERS[1]} for Good")
+    press("space")
+    app.find("label", f"Delete “{OTHERS[1]}” for Good?")
+    tab_to("Delete for Good")
+    press("space")
+    app.find("label", "The Trash Is Empty")
+    wait("the focus to be on the page", focused)
+    app.screenshot("trash-emptied-by-keys")
+
+
 run(app, [everything_has_a_name, escape_leaves_the_wizard, create_by_keys, type_by_keys, snapshot_by_keys, control_by_keys,
-          narrow_window, delete_by_keys])
+          delete_by_keys, focus_stays, trash_by_keys, narrow_window])

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ui/library/library-sidebar.h"
 
-#include "app/bundle/vm-labels.h"
 #include "app/library/library-tree.h"
 #include "ui/base/i18n.h"
 #include "ui/base/resource.h"
 #include "ui/library/jobs-button.h"
 #include "ui/library/machine-grid.h"
 #include "ui/library/organise-dialog.h"
+#include "ui/library/sidebar-model.h"
 #include "ui/library/sidebar-place.h"
 #include "ui/library/sidebar-row.h"
 #include "ui/library/vm-controls.h"
@@ -18,11 +18,7 @@
 struct _BonsaiLibrarySidebar {
   AdwBin parent;
   BonsaiLibrary *library;
-  BonsaiTrash *trash;
-  BonsaiLibraryTree *tree;
-  SidebarPlace *all, *templates, *trash_place, *host;
-  GListStore *middle; /* of SidebarPlace: templates, if there are any */
-  GtkTreeListModel *rows;
+  BonsaiSidebarModel *model;
   GtkSingleSelection *selection;
   char *place;
   bool quiet; /* the selection follows the place */
@@ -39,26 +35,6 @@ static guint signals[N_SIGNALS];
 
 /* --- places --- */
 
-/* Of a row's item. (transfer full) */
-static char *
-place_of (gpointer item)
-{
-  if (SIDEBAR_IS_PLACE (item))
-    return g_strdup (sidebar_place_get_id (item));
-  const char *group = bonsai_library_node_get_group (item);
-  BonsaiVm *vm = bonsai_library_node_get_vm (item);
-  if (group)
-    return g_strconcat ("group:", group, NULL);
-  g_autofree char *key = bonsai_machine_actions_key (vm);
-  return g_strconcat ("machine:", key, NULL);
-}
-
-static GtkTreeListRow *
-row_at (BonsaiLibrarySidebar *self, guint position)
-{
-  return g_list_model_get_item (G_LIST_MODEL (self->rows), position);
-}
-
 static void
 select_quietly (BonsaiLibrarySidebar *self, guint position)
 {
@@ -67,51 +43,12 @@ select_quietly (BonsaiLibrarySidebar *self, guint position)
   self->quiet = false;
 }
 
-/* Whether the item is a group in which the place lies. */
-static bool
-contains (BonsaiLibrarySidebar *self, gpointer item, const char *place)
-{
-  const char *group = SIDEBAR_IS_PLACE (item) ? NULL : bonsai_library_node_get_group (item);
-
-  if (g_str_has_prefix (place, "group:"))
-    return group && vm_group_is_within (place + strlen ("group:"), group);
-  if (!g_str_has_prefix (place, "machine:"))
-    return false;
-  BonsaiVm *vm = bonsai_library_find (self->library, place + strlen ("machine:"));
-  const VmConfig *config = vm ? bonsai_vm_get_config (vm) : NULL;
-  if (!config)
-    return false;
-  if (config->template_state != VM_TEMPLATE_NONE)
-    return item == self->templates;
-  return group && vm_group_is_within (config->group, group);
-}
-
-static bool
-find_place (BonsaiLibrarySidebar *self, const char *place, guint *position)
-{
-  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (self->rows)); i++)
-    {
-      g_autoptr (GtkTreeListRow) row = row_at (self, i);
-      g_autoptr (GObject) item = gtk_tree_list_row_get_item (row);
-      g_autofree char *id = place_of (item);
-
-      if (g_str_equal (id, place))
-        {
-          *position = i;
-          return true;
-        }
-      if (contains (self, item, place))
-        gtk_tree_list_row_set_expanded (row, TRUE);
-    }
-  return false;
-}
-
 bool
 bonsai_library_sidebar_set_place (BonsaiLibrarySidebar *self, const char *place)
 {
   guint position;
 
-  if (!find_place (self, place, &position))
+  if (!bonsai_sidebar_model_find (self->model, place, true, &position))
     return false;
   if (place != self->place)
     {
@@ -120,12 +57,6 @@ bonsai_library_sidebar_set_place (BonsaiLibrarySidebar *self, const char *place)
     }
   select_quietly (self, position);
   return true;
-}
-
-const char *
-bonsai_library_sidebar_get_place (BonsaiLibrarySidebar *self)
-{
-  return self->place;
 }
 
 static void
@@ -146,7 +77,7 @@ on_selected (BonsaiLibrarySidebar *self)
   if (self->quiet || !row)
     return;
   g_autoptr (GObject) item = gtk_tree_list_row_get_item (row);
-  g_autofree char *place = item ? place_of (item) : NULL;
+  g_autofree char *place = item ? bonsai_sidebar_model_place_of (item) : NULL;
   if (place)
     go (self, place);
 }
@@ -164,21 +95,11 @@ restore (gpointer data)
   g_signal_emit (self, signals[EXPANDED_CHANGED], 0);
   if (!place)
     return G_SOURCE_REMOVE;
-  /* A group that was collapsed over it is none of its business. */
-  if (is_machine && bonsai_library_find (self->library, place + strlen ("machine:")))
-    {
-      for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (self->rows)); i++)
-        {
-          g_autoptr (GtkTreeListRow) row = row_at (self, i);
-          g_autoptr (GObject) item = gtk_tree_list_row_get_item (row);
-          g_autofree char *id = place_of (item);
-          if (g_str_equal (id, place))
-            select_quietly (self, i);
-        }
-    }
-  else if (find_place (self, place, &position))
+  /* A group that was collapsed over a machine is none of its business. */
+  is_machine = is_machine && bonsai_library_find (self->library, place + strlen ("machine:"));
+  if (bonsai_sidebar_model_find (self->model, place, !is_machine, &position))
     select_quietly (self, position);
-  else
+  else if (!is_machine)
     {
       go (self, "all");
       bonsai_library_sidebar_set_place (self, "all");
@@ -196,7 +117,7 @@ restore_soon (BonsaiLibrarySidebar *self)
 static void
 open_item (BonsaiLibrarySidebar *self, gpointer item)
 {
-  g_autofree char *place = place_of (item);
+  g_autofree char *place = bonsai_sidebar_model_place_of (item);
 
   g_signal_emit (self, signals[PLACE_OPENED], 0, place);
 }
@@ -204,8 +125,7 @@ open_item (BonsaiLibrarySidebar *self, gpointer item)
 static void
 on_activate (BonsaiLibrarySidebar *self, guint position)
 {
-  g_autoptr (GtkTreeListRow) row = row_at (self, position);
-  g_autoptr (GObject) item = row ? gtk_tree_list_row_get_item (row) : NULL;
+  g_autoptr (GObject) item = bonsai_sidebar_model_get_item (self->model, position);
 
   if (item)
     open_item (self, item);
@@ -216,32 +136,13 @@ on_activate (BonsaiLibrarySidebar *self, guint position)
 GStrv
 bonsai_library_sidebar_get_expanded (BonsaiLibrarySidebar *self)
 {
-  g_autoptr (GStrvBuilder) builder = g_strv_builder_new ();
-
-  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (self->rows)); i++)
-    {
-      g_autoptr (GtkTreeListRow) row = row_at (self, i);
-      g_autoptr (GObject) item = gtk_tree_list_row_get_item (row);
-      g_autofree char *place = place_of (item);
-
-      if (gtk_tree_list_row_get_expanded (row))
-        g_strv_builder_add (builder, place);
-    }
-  return g_strv_builder_end (builder);
+  return bonsai_sidebar_model_get_expanded (self->model);
 }
 
 void
 bonsai_library_sidebar_set_expanded (BonsaiLibrarySidebar *self, const char *const *places)
 {
-  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (self->rows)); i++)
-    {
-      g_autoptr (GtkTreeListRow) row = row_at (self, i);
-      g_autoptr (GObject) item = gtk_tree_list_row_get_item (row);
-      g_autofree char *place = place_of (item);
-
-      if (g_strv_contains (places, place))
-        gtk_tree_list_row_set_expanded (row, TRUE);
-    }
+  bonsai_sidebar_model_set_expanded (self->model, places);
 }
 
 /* Right and left, as arrows point in the writing's direction. */
@@ -280,6 +181,12 @@ get_dragged (GtkWidget *child, gpointer data)
   return vms;
 }
 
+static bool
+is_place (gpointer item, const char *id)
+{
+  return SIDEBAR_IS_PLACE (item) && g_str_equal (sidebar_place_get_id (item), id);
+}
+
 /* On a group, or a machine in it: into the group; on all machines: out of groups; on the trash: there. */
 static gboolean
 on_dropped (GtkWidget *child, const char *const *uuids, gpointer data)
@@ -297,9 +204,9 @@ on_dropped (GtkWidget *child, const char *const *uuids, gpointer data)
     }
   if (!item || vms->len == 0)
     return FALSE;
-  if (item == (GObject *)self->trash_place)
+  if (is_place (item, "trash"))
     bonsai_machine_actions_activate_all (vms, "delete");
-  else if (item == (GObject *)self->all)
+  else if (is_place (item, "all"))
     organise_move (window, vms, NULL);
   else if (SIDEBAR_IS_PLACE (item))
     return FALSE;
@@ -371,134 +278,32 @@ set_up_row (GtkListItemFactory *factory, GtkListItem *list_item, BonsaiLibrarySi
 }
 
 static void
-update_vm_item (BonsaiVm *vm, GParamSpec *pspec, GtkListItem *list_item)
-{
-  g_autofree char *label = vm_state_label (vm);
-
-  library_name_item (list_item, label);
-}
-
-static void
-update_place_item (SidebarPlace *place, GParamSpec *pspec, GtkListItem *list_item)
-{
-  bonsai_sidebar_row_show_place (BONSAI_SIDEBAR_ROW (gtk_list_item_get_child (list_item)),
-                                 sidebar_place_get_icon (place), sidebar_place_get_title (place),
-                                 sidebar_place_get_count (place));
-  library_name_item (list_item, sidebar_place_get_title (place));
-}
-
-static void
 bind_row (GtkListItemFactory *factory, GtkListItem *list_item, BonsaiLibrarySidebar *self)
 {
-  GtkTreeListRow *row = gtk_list_item_get_item (list_item);
-  BonsaiSidebarRow *child = BONSAI_SIDEBAR_ROW (gtk_list_item_get_child (list_item));
-  g_autoptr (GObject) item = gtk_tree_list_row_get_item (row);
-
-  bonsai_sidebar_row_set_tree_row (child, row);
-  if (SIDEBAR_IS_PLACE (item))
-    {
-      g_signal_connect (item, "notify::count", G_CALLBACK (update_place_item), list_item);
-      update_place_item (SIDEBAR_PLACE (item), NULL, list_item);
-      return;
-    }
-  BonsaiVm *vm = bonsai_library_node_get_vm (BONSAI_LIBRARY_NODE (item));
-  const char *name = bonsai_library_node_get_name (BONSAI_LIBRARY_NODE (item));
-  if (vm)
-    {
-      bonsai_sidebar_row_show_vm (child, vm);
-      g_signal_connect (vm, "notify", G_CALLBACK (update_vm_item), list_item);
-      update_vm_item (vm, NULL, list_item);
-      return;
-    }
-  g_autofree char *label = g_strdup_printf (_ ("Group %s"), name);
-  bonsai_sidebar_row_show_place (child, "folder-symbolic", name, 0);
-  library_name_item (list_item, label);
+  bonsai_sidebar_row_bind (BONSAI_SIDEBAR_ROW (gtk_list_item_get_child (list_item)), list_item);
 }
 
 static void
 unbind_row (GtkListItemFactory *factory, GtkListItem *list_item, BonsaiLibrarySidebar *self)
 {
-  BonsaiSidebarRow *child = BONSAI_SIDEBAR_ROW (gtk_list_item_get_child (list_item));
-  GtkTreeListRow *row = gtk_list_item_get_item (list_item);
-  g_autoptr (GObject) item = gtk_tree_list_row_get_item (row);
-  BonsaiVm *vm = child ? bonsai_sidebar_row_get_vm (child) : NULL;
-
-  if (vm)
-    g_signal_handlers_disconnect_by_data (vm, list_item);
-  if (SIDEBAR_IS_PLACE (item))
-    g_signal_handlers_disconnect_by_data (item, list_item);
-  if (!child)
-    return;
-  bonsai_sidebar_row_show_vm (child, NULL);
-  bonsai_sidebar_row_set_tree_row (child, NULL);
+  bonsai_sidebar_row_unbind (list_item);
 }
 
-/* --- the model --- */
-
-static GListModel *
-make_children (gpointer item, gpointer data)
-{
-  BonsaiLibrarySidebar *self = data;
-  GListModel *children = NULL;
-
-  if (item == self->templates)
-    children = bonsai_library_tree_get_templates (self->tree);
-  else if (!SIDEBAR_IS_PLACE (item))
-    children = bonsai_library_node_get_children (item);
-  return children ? g_object_ref (children) : NULL;
-}
-
-static void
-count (BonsaiLibrarySidebar *self)
-{
-  guint n_templates = g_list_model_get_n_items (bonsai_library_tree_get_templates (self->tree));
-  bool shown = g_list_model_get_n_items (G_LIST_MODEL (self->middle)) > 0;
-
-  sidebar_place_set_count (self->all, g_list_model_get_n_items (G_LIST_MODEL (self->library)) - n_templates);
-  sidebar_place_set_count (self->templates, n_templates);
-  sidebar_place_set_count (self->trash_place, g_list_model_get_n_items (G_LIST_MODEL (self->trash)));
-  if (n_templates && !shown)
-    g_list_store_append (self->middle, self->templates);
-  else if (!n_templates && shown)
-    g_list_store_remove_all (self->middle);
-}
-
-static GListModel *
-make_roots (BonsaiLibrarySidebar *self)
-{
-  g_autoptr (GListStore) top = g_list_store_new (G_TYPE_OBJECT), bottom = g_list_store_new (G_TYPE_OBJECT);
-  GListStore *parts = g_list_store_new (G_TYPE_LIST_MODEL);
-
-  g_list_store_append (top, self->all);
-  g_list_store_append (bottom, self->trash_place);
-  g_list_store_append (bottom, self->host);
-  g_list_store_append (parts, top);
-  g_list_store_append (parts, bonsai_library_tree_get_machines (self->tree));
-  g_list_store_append (parts, self->middle);
-  g_list_store_append (parts, bottom);
-  return G_LIST_MODEL (gtk_flatten_list_model_new (G_LIST_MODEL (parts)));
-}
+/* --- what there is --- */
 
 void
 bonsai_library_sidebar_set_library (BonsaiLibrarySidebar *self, BonsaiLibrary *library, BonsaiTrash *trash)
 {
   self->library = g_object_ref (library);
-  self->trash = g_object_ref (trash);
-  self->tree = bonsai_library_tree_new (library);
-  self->middle = g_list_store_new (G_TYPE_OBJECT);
-  self->rows = gtk_tree_list_model_new (make_roots (self), FALSE, FALSE, make_children, self, NULL);
+  self->model = bonsai_sidebar_model_new (library, trash);
   self->selection = gtk_single_selection_new (NULL);
   gtk_single_selection_set_autoselect (self->selection, FALSE);
   gtk_single_selection_set_can_unselect (self->selection, TRUE);
-  gtk_single_selection_set_model (self->selection, G_LIST_MODEL (self->rows));
+  gtk_single_selection_set_model (self->selection, bonsai_sidebar_model_get_rows (self->model));
   g_signal_connect_object (self->selection, "notify::selected", G_CALLBACK (on_selected), self,
                            G_CONNECT_SWAPPED);
-  g_signal_connect_object (self->rows, "items-changed", G_CALLBACK (restore_soon), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (library, "items-changed", G_CALLBACK (count), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (trash, "items-changed", G_CALLBACK (count), self, G_CONNECT_SWAPPED);
-  g_signal_connect_object (bonsai_library_tree_get_templates (self->tree), "items-changed",
-                           G_CALLBACK (count), self, G_CONNECT_SWAPPED);
-  count (self);
+  g_signal_connect_object (bonsai_sidebar_model_get_rows (self->model), "items-changed",
+                           G_CALLBACK (restore_soon), self, G_CONNECT_SWAPPED);
   gtk_list_view_set_model (self->list, GTK_SELECTION_MODEL (self->selection));
 }
 
@@ -514,10 +319,7 @@ bonsai_library_sidebar_dispose (GObject *object)
     gtk_list_view_set_model (self->list, NULL);
   g_clear_pointer (&self->menu, gtk_widget_unparent);
   g_clear_object (&self->selection);
-  g_clear_object (&self->rows);
-  g_clear_object (&self->middle);
-  g_clear_object (&self->tree);
-  g_clear_object (&self->trash);
+  g_clear_object (&self->model);
   g_clear_object (&self->library);
   G_OBJECT_CLASS (bonsai_library_sidebar_parent_class)->dispose (object);
 }
@@ -525,13 +327,7 @@ bonsai_library_sidebar_dispose (GObject *object)
 static void
 bonsai_library_sidebar_finalize (GObject *object)
 {
-  BonsaiLibrarySidebar *self = BONSAI_LIBRARY_SIDEBAR (object);
-
-  g_object_unref (self->all);
-  g_object_unref (self->templates);
-  g_object_unref (self->trash_place);
-  g_object_unref (self->host);
-  g_free (self->place);
+  g_free (BONSAI_LIBRARY_SIDEBAR (object)->place);
   G_OBJECT_CLASS (bonsai_library_sidebar_parent_class)->finalize (object);
 }
 
@@ -561,10 +357,6 @@ bonsai_library_sidebar_init (BonsaiLibrarySidebar *self)
   GtkListItemFactory *factory = gtk_signal_list_item_factory_new ();
   GtkEventController *keys = gtk_event_controller_key_new ();
 
-  self->all = sidebar_place_new ("all", _ ("All Machines"), "computer-symbolic");
-  self->templates = sidebar_place_new ("templates", _ ("Templates"), "edit-copy-symbolic");
-  self->trash_place = sidebar_place_new ("trash", _ ("Trash"), "user-trash-symbolic");
-  self->host = sidebar_place_new ("host", _ ("This Computer"), "drive-harddisk-symbolic");
   gtk_widget_init_template (GTK_WIDGET (self));
   g_signal_connect_object (factory, "setup", G_CALLBACK (set_up_row), self, 0);
   g_signal_connect_object (factory, "bind", G_CALLBACK (bind_row), self, 0);

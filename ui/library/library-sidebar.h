@@ -24,7 +24,6 @@ void bonsai_library_sidebar_set_library (BonsaiLibrarySidebar *self, BonsaiLibra
 
 /* Chooses it, without a signal; groups that it lies in are expanded. Returns: whether it is there. */
 bool bonsai_library_sidebar_set_place (BonsaiLibrarySidebar *self, const char *place);
-const char *bonsai_library_sidebar_get_place (BonsaiLibrarySidebar *self);
 
 /* The groups that are expanded. (transfer full) */
 GStrv bonsai_library_sidebar_get_expanded (BonsaiLibrarySidebar *self);

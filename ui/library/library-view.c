@@ -240,14 +240,34 @@ bonsai_library_view_capture_keys (BonsaiLibraryView *self, GtkWidget *window)
   gtk_search_bar_set_key_capture_widget (self->search_bar, window);
 }
 
-void
-bonsai_library_view_show_trouble (BonsaiLibraryView *self, const char *text, bool serious)
+static const HostFinding *
+worst_finding (const HostReport *host)
 {
-  gtk_info_bar_set_revealed (self->host_bar, text != NULL);
-  if (!text)
+  const HostFinding *worst = NULL;
+
+  for (guint i = 0; i < host->findings->len; i++)
+    {
+      const HostFinding *finding = g_ptr_array_index (host->findings, i);
+      if (finding->level > HOST_FINDING_NOTE && (!worst || finding->level > worst->level))
+        worst = finding;
+    }
+  return worst;
+}
+
+void
+bonsai_library_view_show_host (BonsaiLibraryView *self, const HostReport *host)
+{
+  const HostFinding *finding = worst_finding (host);
+  g_autofree char *text = NULL;
+
+  gtk_info_bar_set_revealed (self->host_bar, finding != NULL);
+  if (!finding)
     return;
+  text =
+    finding->remedy ? g_strdup_printf ("%s %s", finding->text, finding->remedy) : g_strdup (finding->text);
   gtk_label_set_text (self->host_label, text);
-  gtk_info_bar_set_message_type (self->host_bar, serious ? GTK_MESSAGE_ERROR : GTK_MESSAGE_WARNING);
+  gtk_info_bar_set_message_type (self->host_bar, finding->level == HOST_FINDING_ERROR ? GTK_MESSAGE_ERROR
+                                                                                      : GTK_MESSAGE_WARNING);
 }
 
 static void

@@ -3,6 +3,7 @@
 
 #include "app/library/library-search.h"
 #include "app/library/library.h"
+#include "vmm/kvm/host-check.h"
 
 #include <adwaita.h>
 
@@ -40,7 +41,7 @@ void bonsai_library_view_focus (BonsaiLibraryView *self, guint position);
 void bonsai_library_view_capture_keys (BonsaiLibraryView *self, GtkWidget *window);
 void bonsai_library_view_search (BonsaiLibraryView *self);
 
-/* What is wrong with the host: (nullable): nothing. */
-void bonsai_library_view_show_trouble (BonsaiLibraryView *self, const char *text, bool serious);
+/* What is worst about the host, if anything is. */
+void bonsai_library_view_show_host (BonsaiLibraryView *self, const HostReport *host);
 
 G_END_DECLS

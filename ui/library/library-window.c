@@ -48,34 +48,6 @@ view_of (BonsaiLibraryWindow *self)
   return bonsai_place_stack_get_view (self->places);
 }
 
-/* --- the host --- */
-
-static const HostFinding *
-worst_finding (const HostReport *host)
-{
-  const HostFinding *worst = NULL;
-
-  for (guint i = 0; i < host->findings->len; i++)
-    {
-      const HostFinding *finding = g_ptr_array_index (host->findings, i);
-      if (finding->level > HOST_FINDING_NOTE && (!worst || finding->level > worst->level))
-        worst = finding;
-    }
-  return worst;
-}
-
-static void
-show_host (BonsaiLibraryWindow *self)
-{
-  const HostFinding *finding = worst_finding (self->host);
-
-  if (!finding)
-    return;
-  g_autofree char *text =
-    finding->remedy ? g_strdup_printf ("%s %s", finding->text, finding->remedy) : g_strdup (finding->text);
-  bonsai_library_view_show_trouble (view_of (self), text, finding->level == HOST_FINDING_ERROR);
-}
-
 /* --- places --- */
 
 static void
@@ -231,6 +203,19 @@ on_delete_begun (BonsaiVm *vm, gpointer data)
     self->focus_id = g_idle_add (give_focus, self);
 }
 
+static void
+on_delete_over (gpointer data)
+{
+  BonsaiLibraryWindow *self = data;
+  GtkWidget *focus = gtk_window_get_focus (GTK_WINDOW (self));
+  bool is_lost = !focus || !gtk_widget_is_ancestor (focus, GTK_WIDGET (self->leaflet));
+
+  if (is_lost && self->focus_id == 0)
+    self->focus_id = g_idle_add (give_focus, self);
+}
+
+static const UndoDeleteFuncs delete_funcs = { on_delete_begun, on_delete_over };
+
 /* --- jobs --- */
 
 static void
@@ -306,6 +291,18 @@ bonsai_library_window_map (GtkWidget *widget)
     g_signal_connect (gtk_widget_get_frame_clock (widget), "after-paint", G_CALLBACK (on_painted), widget);
 }
 
+/* AdwToastOverlay gives the focus to a toast from wherever in the page Tab is pressed: here when the page is
+ * done. */
+static void
+bonsai_library_window_move_focus (GtkWidget *widget, GtkDirectionType direction)
+{
+  GtkWidget *leaflet = GTK_WIDGET (BONSAI_LIBRARY_WINDOW (widget)->leaflet);
+  GtkWidget *focus = gtk_window_get_focus (GTK_WINDOW (widget));
+
+  if (!focus || !gtk_widget_is_ancestor (focus, leaflet) || !gtk_widget_child_focus (leaflet, direction))
+    GTK_WIDGET_CLASS (bonsai_library_window_parent_class)->move_focus (widget, direction);
+}
+
 static void
 bonsai_library_window_dispose (GObject *object)
 {
@@ -334,6 +331,7 @@ bonsai_library_window_class_init (BonsaiLibraryWindowClass *klass)
   G_OBJECT_CLASS (klass)->dispose = bonsai_library_window_dispose;
   G_OBJECT_CLASS (klass)->finalize = bonsai_library_window_finalize;
   widget_class->map = bonsai_library_window_map;
+  widget_class->move_focus = bonsai_library_window_move_focus;
   GTK_WINDOW_CLASS (klass)->close_request = bonsai_library_window_close_request;
   g_type_ensure (BONSAI_TYPE_LIBRARY_SIDEBAR);
   g_type_ensure (BONSAI_TYPE_PLACE_STACK);
@@ -381,13 +379,13 @@ bonsai_library_window_new (GtkApplication *application, BonsaiLibrary *library, 
   g_signal_connect_object (view_of (self), "opened", G_CALLBACK (on_opened), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (view_of (self), "changed", G_CALLBACK (on_view_changed), self, G_CONNECT_SWAPPED);
   bonsai_library_sidebar_set_library (self->sidebar, library, bonsai_application_get_trash (app));
-  undo_delete_add (GTK_APPLICATION_WINDOW (self), self->toasts, library, on_delete_begun, self);
+  undo_delete_add (GTK_APPLICATION_WINDOW (self), self->toasts, library, &delete_funcs, self);
   window_look_restore (self->state, GTK_WINDOW (self), self->sidebar, view_of (self));
   go (self, place ? place : last ? last : "all");
   self->remembers = is_last (self);
   if (self->remembers)
     window_look_follow (self->state, GTK_WINDOW (self), self->sidebar);
   g_signal_connect_object (jobs, "items-changed", G_CALLBACK (on_jobs_changed), self, 0);
-  show_host (self);
+  bonsai_library_view_show_host (view_of (self), self->host);
   return self;
 }

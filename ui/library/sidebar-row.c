@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ui/library/sidebar-row.h"
 
+#include "app/library/library-tree.h"
+#include "ui/base/i18n.h"
 #include "ui/base/resource.h"
+#include "ui/library/machine-grid.h"
+#include "ui/library/sidebar-place.h"
 #include "ui/library/thumbnail.h"
 #include "ui/library/vm-controls.h"
 
@@ -58,14 +62,8 @@ update (BonsaiSidebarRow *self)
       gtk_widget_remove_css_class (GTK_WIDGET (self->state_icon), classes[i]);
 }
 
-void
-bonsai_sidebar_row_set_tree_row (BonsaiSidebarRow *self, GtkTreeListRow *row)
-{
-  gtk_tree_expander_set_list_row (self->expander, row);
-}
-
-void
-bonsai_sidebar_row_show_vm (BonsaiSidebarRow *self, BonsaiVm *vm)
+static void
+show_vm (BonsaiSidebarRow *self, BonsaiVm *vm)
 {
   if (self->vm)
     g_signal_handlers_disconnect_by_data (self->vm, self);
@@ -87,12 +85,12 @@ bonsai_sidebar_row_get_vm (BonsaiSidebarRow *self)
   return self->vm;
 }
 
-void
-bonsai_sidebar_row_show_place (BonsaiSidebarRow *self, const char *icon, const char *label, guint count)
+static void
+show_place (BonsaiSidebarRow *self, const char *icon, const char *label, guint count)
 {
   g_autofree char *number = count ? g_strdup_printf ("%u", count) : g_strdup ("");
 
-  bonsai_sidebar_row_show_vm (self, NULL);
+  show_vm (self, NULL);
   gtk_image_set_from_icon_name (self->icon, icon);
   gtk_label_set_text (self->label, label);
   gtk_widget_set_tooltip_text (GTK_WIDGET (self->label), NULL);
@@ -101,13 +99,78 @@ bonsai_sidebar_row_show_place (BonsaiSidebarRow *self, const char *icon, const c
   gtk_widget_set_visible (GTK_WIDGET (self->count_label), count > 0);
 }
 
+/* --- what it shows --- */
+
+static void
+update_vm_item (BonsaiVm *vm, GParamSpec *pspec, GtkListItem *list_item)
+{
+  g_autofree char *label = vm_state_label (vm);
+
+  library_name_item (list_item, label);
+}
+
+static void
+update_place_item (SidebarPlace *place, GParamSpec *pspec, GtkListItem *list_item)
+{
+  show_place (BONSAI_SIDEBAR_ROW (gtk_list_item_get_child (list_item)), sidebar_place_get_icon (place),
+              sidebar_place_get_title (place), sidebar_place_get_count (place));
+  library_name_item (list_item, sidebar_place_get_title (place));
+}
+
+void
+bonsai_sidebar_row_bind (BonsaiSidebarRow *self, GtkListItem *list_item)
+{
+  GtkTreeListRow *row = gtk_list_item_get_item (list_item);
+  g_autoptr (GObject) item = gtk_tree_list_row_get_item (row);
+
+  gtk_tree_expander_set_list_row (self->expander, row);
+  if (SIDEBAR_IS_PLACE (item))
+    {
+      g_signal_connect (item, "notify::count", G_CALLBACK (update_place_item), list_item);
+      update_place_item (SIDEBAR_PLACE (item), NULL, list_item);
+      return;
+    }
+  BonsaiVm *vm = bonsai_library_node_get_vm (BONSAI_LIBRARY_NODE (item));
+  const char *name = bonsai_library_node_get_name (BONSAI_LIBRARY_NODE (item));
+  if (vm)
+    {
+      show_vm (self, vm);
+      g_signal_connect (vm, "notify", G_CALLBACK (update_vm_item), list_item);
+      update_vm_item (vm, NULL, list_item);
+      return;
+    }
+  g_autofree char *label = g_strdup_printf (_ ("Group %s"), name);
+  show_place (self, "folder-symbolic", name, 0);
+  library_name_item (list_item, label);
+}
+
+void
+bonsai_sidebar_row_unbind (GtkListItem *list_item)
+{
+  BonsaiSidebarRow *self = BONSAI_SIDEBAR_ROW (gtk_list_item_get_child (list_item));
+  GtkTreeListRow *row = gtk_list_item_get_item (list_item);
+  g_autoptr (GObject) item = gtk_tree_list_row_get_item (row);
+  BonsaiVm *vm = self ? bonsai_sidebar_row_get_vm (self) : NULL;
+
+  if (vm)
+    g_signal_handlers_disconnect_by_data (vm, list_item);
+  if (SIDEBAR_IS_PLACE (item))
+    g_signal_handlers_disconnect_by_data (item, list_item);
+  if (!self)
+    return;
+  show_vm (self, NULL);
+  gtk_tree_expander_set_list_row (self->expander, NULL);
+}
+
+/* --- the widget --- */
+
 static void
 bonsai_sidebar_row_dispose (GObject *object)
 {
   BonsaiSidebarRow *self = BONSAI_SIDEBAR_ROW (object);
 
   if (self->vm)
-    bonsai_sidebar_row_show_vm (self, NULL);
+    show_vm (self, NULL);
   G_OBJECT_CLASS (bonsai_sidebar_row_parent_class)->dispose (object);
 }
 

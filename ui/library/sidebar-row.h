@@ -14,12 +14,12 @@ G_DECLARE_FINAL_TYPE (BonsaiSidebarRow, bonsai_sidebar_row, BONSAI, SIDEBAR_ROW,
 
 GtkWidget *bonsai_sidebar_row_new (void);
 
-void bonsai_sidebar_row_set_tree_row (BonsaiSidebarRow *self, GtkTreeListRow *row);
+/* Shows the item of @list_item, whose child it is, a GtkTreeListRow of bonsai_sidebar_model_get_rows; and
+ * follows it until the child of @list_item is unbound. */
+void bonsai_sidebar_row_bind (BonsaiSidebarRow *self, GtkListItem *list_item);
+void bonsai_sidebar_row_unbind (GtkListItem *list_item);
 
-/* @vm: (nullable): nothing. */
-void bonsai_sidebar_row_show_vm (BonsaiSidebarRow *self, BonsaiVm *vm);
+/* (transfer none) (nullable): the machine it shows. */
 BonsaiVm *bonsai_sidebar_row_get_vm (BonsaiSidebarRow *self);
-/* @count: 0: none is shown. */
-void bonsai_sidebar_row_show_place (BonsaiSidebarRow *self, const char *icon, const char *label, guint count);
 
 G_END_DECLS

@@ -18,6 +18,7 @@ struct _BonsaiTrashPage {
   GtkWidget *empty_button;
   GtkStack *stack;
   GtkListBox *list;
+  guint focus_id, focus_at; /* it is to be on the row at that place */
 };
 
 G_DEFINE_FINAL_TYPE (BonsaiTrashPage, bonsai_trash_page, ADW_TYPE_BIN)
@@ -187,6 +188,38 @@ update (BonsaiTrashPage *self)
   gtk_widget_set_visible (self->empty_button, n > 0);
 }
 
+/* --- the focus --- */
+
+/* The next row has it when one has gone with it, or the last one, or what else there is. */
+static gboolean
+give_focus (gpointer data)
+{
+  BonsaiTrashPage *self = data;
+  guint n = g_list_model_get_n_items (G_LIST_MODEL (self->trash));
+  GtkListBoxRow *row =
+    n ? gtk_list_box_get_row_at_index (self->list, (int)MIN (self->focus_at, n - 1)) : NULL;
+
+  self->focus_id = 0;
+  if (row)
+    gtk_widget_grab_focus (GTK_WIDGET (row));
+  else if (!gtk_widget_child_focus (GTK_WIDGET (self), GTK_DIR_TAB_FORWARD))
+    gtk_widget_child_focus (GTK_WIDGET (window_of (self)), GTK_DIR_TAB_FORWARD);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+on_items_changed (BonsaiTrashPage *self, guint position, guint removed, guint added)
+{
+  GtkWindow *window = window_of (self);
+
+  update (self);
+  if (removed == 0 || !window || !gtk_widget_get_mapped (GTK_WIDGET (self)) || gtk_window_get_focus (window))
+    return;
+  self->focus_at = position;
+  if (self->focus_id == 0)
+    self->focus_id = g_idle_add (give_focus, self);
+}
+
 /* --- the object --- */
 
 static void
@@ -194,6 +227,7 @@ bonsai_trash_page_dispose (GObject *object)
 {
   BonsaiTrashPage *self = BONSAI_TRASH_PAGE (object);
 
+  g_clear_handle_id (&self->focus_id, g_source_remove);
   if (self->trash)
     gtk_list_box_bind_model (self->list, NULL, NULL, NULL, NULL);
   g_clear_object (&self->trash);
@@ -232,7 +266,7 @@ bonsai_trash_page_new (BonsaiLibrary *library, BonsaiTrash *trash)
   self->library = g_object_ref (library);
   self->trash = g_object_ref (trash);
   gtk_list_box_bind_model (self->list, G_LIST_MODEL (trash), make_row, self, NULL);
-  g_signal_connect_object (trash, "items-changed", G_CALLBACK (update), self, G_CONNECT_SWAPPED);
+  g_signal_connect_object (trash, "items-changed", G_CALLBACK (on_items_changed), self, G_CONNECT_SWAPPED);
   update (self);
   return GTK_WIDGET (self);
 }

@@ -10,7 +10,7 @@ struct UndoDelete {
   GtkWindow *window;       /* unowned */
   AdwToastOverlay *toasts; /* unowned */
   BonsaiLibrary *library;
-  UndoDeleteFunc begun;
+  const UndoDeleteFuncs *funcs;
   gpointer data;
   GSimpleAction *undo;
   GPtrArray *items; /* of char *: trash items that undo brings back */
@@ -30,6 +30,7 @@ static void
 on_toast_gone (AdwToast *toast, UndoDelete *self)
 {
   self->toast = NULL;
+  self->funcs->over (self->data);
 }
 
 /* One word for those that go together. */
@@ -66,7 +67,7 @@ on_delete (GSimpleAction *action, GVariant *parameter, gpointer data)
   if (!vm)
     return;
   g_autofree char *name = g_strdup (bonsai_vm_get_name (vm));
-  self->begun (vm, self->data);
+  self->funcs->begun (vm, self->data);
   g_autofree char *item = bonsai_library_delete (self->library, vm, &error);
   if (!item)
     {
@@ -112,7 +113,7 @@ undo_delete_free (gpointer data)
 
 void
 undo_delete_add (GtkApplicationWindow *window, AdwToastOverlay *toasts, BonsaiLibrary *library,
-                 UndoDeleteFunc begun, gpointer data)
+                 const UndoDeleteFuncs *funcs, gpointer data)
 {
   static const GActionEntry entries[] = {
     { .name = "delete", .activate = on_delete, .parameter_type = "s" },
@@ -123,7 +124,7 @@ undo_delete_add (GtkApplicationWindow *window, AdwToastOverlay *toasts, BonsaiLi
   *self = (UndoDelete){ .window = GTK_WINDOW (window),
                         .toasts = toasts,
                         .library = g_object_ref (library),
-                        .begun = begun,
+                        .funcs = funcs,
                         .data = data,
                         .items = g_ptr_array_new_with_free_func (g_free) };
   g_action_map_add_action_entries (G_ACTION_MAP (window), entries, G_N_ELEMENTS (entries), self);

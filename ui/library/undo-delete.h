@@ -13,11 +13,13 @@ G_BEGIN_DECLS
  */
 typedef struct UndoDelete UndoDelete;
 
-/* A machine is about to go. */
-typedef void (*UndoDeleteFunc) (BonsaiVm *vm, gpointer data);
+typedef struct {
+  void (*begun) (BonsaiVm *vm, gpointer data); /* a machine is about to go */
+  void (*over) (gpointer data);                /* the toast goes, whether it was undone or not */
+} UndoDeleteFuncs;
 
-/* @toasts: in @window. @begun: told of each, before. The window has it; it goes with the window. */
+/* @toasts: in @window. @funcs: static. The window has it; it goes with the window. */
 void undo_delete_add (GtkApplicationWindow *window, AdwToastOverlay *toasts, BonsaiLibrary *library,
-                      UndoDeleteFunc begun, gpointer data);
+                      const UndoDeleteFuncs *funcs, gpointer data);
 
 G_END_DECLS
