@@ -90,6 +90,7 @@ run_in_foreground (BonsaiLibrary *library, BonsaiVm *vm, BonsaiStartFlags flags,
   g_auto (CliWait) wait = { 0 };
   GError *error = NULL;
 
+  bonsai_library_keep_only (library, vm);
   g_unix_signal_add (SIGINT, on_interrupt, &foreground);
   g_unix_signal_add (SIGTERM, on_end, &foreground);
   g_unix_signal_add (SIGHUP, on_end, &foreground);

@@ -20,6 +20,7 @@ struct _BonsaiLibrary {
   GFileMonitor *monitor; /* of the folder */
   guint refresh_id;
   guint desktop_id; /* a look at the desktop's entries is due */
+  bool one_only;    /* bonsai_library_keep_only */
 };
 
 /* Follows what happens in its bundle, at its present path. */

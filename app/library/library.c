@@ -190,6 +190,8 @@ bonsai_library_refresh (BonsaiLibrary *self)
   GHashTableIter iter;
   const char *name, *path;
 
+  if (self->one_only)
+    return;
   while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
     if (is_bundle_name (name))
       g_hash_table_add (present, g_build_filename (self->folder, name, NULL));
@@ -205,6 +207,16 @@ bonsai_library_refresh (BonsaiLibrary *self)
   while (g_hash_table_iter_next (&iter, (gpointer *)&path, NULL))
     add (self, path);
   find_conflicts (self);
+}
+
+void
+bonsai_library_keep_only (BonsaiLibrary *self, BonsaiVm *vm)
+{
+  self->one_only = true;
+  g_clear_object (&self->monitor);
+  for (guint i = self->vms->len; i-- > 0;)
+    if (g_ptr_array_index (self->vms, i) != vm)
+      bonsai_library_forget (self, g_ptr_array_index (self->vms, i));
 }
 
 static gboolean

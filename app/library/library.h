@@ -32,6 +32,10 @@ BonsaiVm *bonsai_library_find (BonsaiLibrary *library, const char *key);
 /* Reads the folder again now; otherwise changes arrive by notification. */
 void bonsai_library_refresh (BonsaiLibrary *library);
 
+/* Of a process that only runs @vm: the list has no other machine from now on, and none is followed. With every
+ * machine in a process of its own, each following all would cost as much as the square of their number. */
+void bonsai_library_keep_only (BonsaiLibrary *library, BonsaiVm *vm);
+
 /* Makes a machine with its disk images; on failure nothing stays. (transfer none): the new member, or NULL
  * with @error set. */
 BonsaiVm *bonsai_library_create (BonsaiLibrary *library, const VmConfig *config, GError **error);

@@ -3,11 +3,11 @@
 
 #include "app/base/error.h"
 #include "app/session/guest-message.h"
+#include "app/session/peer-socket.h"
 #include "app/session/runtime-dir.h"
 
 #include <errno.h>
 #include <gio/gunixfdlist.h>
-#include <gio/gunixsocketaddress.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -147,42 +147,16 @@ bus_ready (GObject *source, GAsyncResult *result, gpointer data)
                     SESSION_INTERFACE, g_task_get_cancellable (task), proxy_ready, g_object_ref (task));
 }
 
-/* A socket in a folder of ours, but whoever sits behind it must be ours, too. */
-static gboolean
-check_peer (GSocketConnection *stream, GError **error)
-{
-  g_autoptr (GCredentials) credentials =
-    g_socket_get_credentials (g_socket_connection_get_socket (stream), error);
-
-  if (credentials == NULL)
-    return FALSE;
-  if (g_credentials_get_unix_user (credentials, NULL) == geteuid ())
-    return TRUE;
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
-               "The process that runs this machine is another user's");
-  return FALSE;
-}
-
 static void
 socket_ready (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GTask) task = data;
-  g_autoptr (GError) error = NULL;
-  g_autoptr (GSocketConnection) stream =
-    g_socket_client_connect_finish (G_SOCKET_CLIENT (source), result, &error);
+  GError *error = NULL;
+  g_autoptr (GSocketConnection) stream = peer_socket_connect_finish (result, &error);
 
   if (stream == NULL)
     {
-      if (g_error_matches (error, G_IO_ERROR, G_IO_ERROR_NOT_FOUND)
-          || g_error_matches (error, G_IO_ERROR, G_IO_ERROR_CONNECTION_REFUSED))
-        g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "It is not running");
-      else
-        g_task_return_error (task, g_steal_pointer (&error));
-      return;
-    }
-  if (!check_peer (stream, &error))
-    {
-      g_task_return_error (task, g_steal_pointer (&error));
+      g_task_return_error (task, error);
       return;
     }
   g_dbus_connection_new (G_IO_STREAM (stream), NULL, G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT, NULL,
@@ -194,17 +168,13 @@ remote_session_connect_async (const char *uuid, GCancellable *cancellable, GAsyn
                               gpointer data)
 {
   g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, data);
-  g_autoptr (GSocketClient) client = g_socket_client_new ();
-  g_autoptr (GSocketAddress) address = NULL;
   g_autofree char *path = runtime_dir_socket (uuid);
   RemoteSession *self = g_object_new (REMOTE_TYPE_SESSION, NULL);
 
   self->uuid = g_strdup (uuid);
   g_task_set_source_tag (task, remote_session_connect_async);
   g_task_set_task_data (task, self, g_object_unref);
-  address = g_unix_socket_address_new (path);
-  g_socket_client_connect_async (client, G_SOCKET_CONNECTABLE (address), cancellable, socket_ready,
-                                 g_object_ref (task));
+  peer_socket_connect_async (path, cancellable, socket_ready, g_object_ref (task));
 }
 
 RemoteSession *

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+/*
+ * Connects to the socket at @path, behind which another process of the same user must listen. While that has
+ * not come to accept others it is waited for, some seconds, in a thread.
+ *
+ * Errors: BONSAI_ERROR_NOT_RUNNING (nobody is there), BONSAI_ERROR_REFUSED (another user), G_IO_ERROR.
+ */
+void peer_socket_connect_async (const char *path, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                gpointer data);
+/* (transfer full) */
+GSocketConnection *peer_socket_connect_finish (GAsyncResult *result, GError **error);
+
+G_END_DECLS
