@@ -94,26 +94,6 @@ take_places (const Merge *merge, JsonNode *node, const char *to, const char *fro
     }
 }
 
-/* A copy of member @name, an empty object if it is none, takes its place: others share what was there. */
-static JsonObject *
-enter (JsonObject *object, const char *name)
-{
-  JsonNode *node = json_object_get_member (object, name);
-  JsonObject *copy = json_object_new ();
-  JsonObjectIter iter;
-  const char *member;
-  JsonNode *value;
-
-  if (node != NULL && JSON_NODE_HOLDS_OBJECT (node))
-    {
-      json_object_iter_init_ordered (&iter, json_node_get_object (node));
-      while (json_object_iter_next_ordered (&iter, &member, &value))
-        json_object_set_member (copy, member, json_node_copy (value));
-    }
-  json_object_set_object_member (object, name, copy);
-  return copy;
-}
-
 void
 apply_merge_member (const Merge *merge, JsonObject *into, const char *name, JsonNode *value, const char *to,
                     const char *from)
@@ -126,7 +106,7 @@ apply_merge_member (const Merge *merge, JsonObject *into, const char *name, Json
     }
   else if (JSON_NODE_HOLDS_OBJECT (value) && !g_strv_contains (wholes, name))
     {
-      JsonObject *inner = enter (into, name);
+      JsonObject *inner = json_enter_object (into, name);
       JsonObjectIter iter;
       const char *member;
       JsonNode *node;

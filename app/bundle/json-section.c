@@ -215,3 +215,24 @@ json_read_objects (const JsonSection *section, const char *name, JsonObjectFunc 
     }
   return true;
 }
+
+/* --- writing --- */
+
+JsonObject *
+json_enter_object (JsonObject *object, const char *name)
+{
+  JsonNode *node = json_object_get_member (object, name);
+  JsonObject *copy = json_object_new ();
+  JsonObjectIter iter;
+  const char *member;
+  JsonNode *value;
+
+  if (node != NULL && JSON_NODE_HOLDS_OBJECT (node))
+    {
+      json_object_iter_init_ordered (&iter, json_node_get_object (node));
+      while (json_object_iter_next_ordered (&iter, &member, &value))
+        json_object_set_member (copy, member, json_node_copy (value));
+    }
+  json_object_set_object_member (object, name, copy);
+  return copy;
+}

@@ -9,7 +9,8 @@
 G_BEGIN_DECLS
 
 /*
- * Reading the members of a JSON object, each mistake told with its place. Threading: none.
+ * Reading the members of a JSON object, each mistake told with its place; and changing what is shared.
+ * Threading: none.
  */
 
 /* An object being read, and where it stands. */
@@ -48,5 +49,9 @@ bool json_read_strings (const JsonSection *section, const char *name, GStrv *val
 /* Reads one object of a list; false with the error set ends the reading. */
 typedef bool (*JsonObjectFunc) (const JsonSection *section, void *data);
 bool json_read_objects (const JsonSection *section, const char *name, JsonObjectFunc read, void *data);
+
+/* A copy of the object that is member @name of @object, or an empty one, takes its place: others may share
+ * what was there. (transfer none) */
+JsonObject *json_enter_object (JsonObject *object, const char *name);
 
 G_END_DECLS

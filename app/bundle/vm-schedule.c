@@ -152,26 +152,6 @@ vm_schedule_read (const JsonSection *section, VmSchedule *schedule)
   return schedule->every != 0 || json_section_fail (&inner, "every", "%s", error->message);
 }
 
-/* A copy of what is in @object as @name, which is shared with others, or an empty object, takes its place. */
-static JsonObject *
-enter (JsonObject *object, const char *name)
-{
-  JsonNode *node = json_object_get_member (object, name);
-  JsonObject *copy = json_object_new ();
-  JsonObjectIter iter;
-  const char *member;
-  JsonNode *value;
-
-  if (node != NULL && JSON_NODE_HOLDS_OBJECT (node))
-    {
-      json_object_iter_init_ordered (&iter, json_node_get_object (node));
-      while (json_object_iter_next_ordered (&iter, &member, &value))
-        json_object_set_member (copy, member, json_node_copy (value));
-    }
-  json_object_set_object_member (object, name, copy);
-  return copy;
-}
-
 void
 vm_schedule_write (JsonObject *machine, const VmSchedule *schedule)
 {
@@ -184,13 +164,13 @@ vm_schedule_write (JsonObject *machine, const VmSchedule *schedule)
         json_object_remove_member (machine, "schedule");
       return;
     }
-  object = enter (machine, "schedule");
+  object = json_enter_object (machine, "schedule");
   json_object_set_string_member (object, "every", every);
   if (schedule->disks_only)
     json_object_set_boolean_member (object, "disks-only", TRUE);
   else if (json_object_has_member (object, "disks-only"))
     json_object_remove_member (object, "disks-only");
-  keep = enter (object, "keep");
+  keep = json_enter_object (object, "keep");
   for (unsigned i = 0; i < VM_N_KEEPS; i++)
     if (schedule->keep[i] > 0)
       json_object_set_int_member (keep, vm_keep_names[i], schedule->keep[i]);
