@@ -347,6 +347,7 @@ test_lost (void)
   g_assert_cmpstr (error->message, ==, "panicked");
   g_clear_error (&error);
 
+  fake_agent_leave (fake);
   fake_agent_come (fake); /* after a reset */
   guest_service_set_running (fake->service, true, false);
   fake_agent_reply (fake, "{\"return\": 5}");
