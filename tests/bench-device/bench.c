@@ -154,6 +154,12 @@ bench_device (Bench *bench)
   return bench->device;
 }
 
+void
+bench_choose (Bench *bench, Device *device)
+{
+  bench->device = device;
+}
+
 Device *
 bench_find (Bench *bench, const char *name)
 {

@@ -38,7 +38,8 @@ Device *bench_add (Bench *bench, const DeviceClass *klass, const char *name, con
 void *bench_own (Bench *bench, void *data, GDestroyNotify destroy);
 
 Board *bench_board (Bench *bench);
-Device *bench_device (Bench *bench);                 /* the device added last */
+Device *bench_device (Bench *bench);                 /* the device added last, or chosen */
+void bench_choose (Bench *bench, Device *device);    /* of those that were added */
 Device *bench_find (Bench *bench, const char *name); /* must exist */
 void bench_reset (Bench *bench);                     /* board_reset */
 

@@ -50,15 +50,27 @@ device_free (Device *device)
 }
 
 void
+device_share_lock (Device *part, Device *whole)
+{
+  part->whole = whole;
+}
+
+static GMutex *
+lock_of (Device *device)
+{
+  return device->whole != NULL ? &device->whole->lock : &device->lock;
+}
+
+void
 device_lock (Device *device)
 {
-  g_mutex_lock (&device->lock);
+  g_mutex_lock (lock_of (device));
 }
 
 void
 device_unlock (Device *device)
 {
-  g_mutex_unlock (&device->lock);
+  g_mutex_unlock (lock_of (device));
 }
 
 /* --- regions --- */

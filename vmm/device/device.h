@@ -46,12 +46,17 @@ struct Device {
   bool traced; /* some trace pattern may want this device */
   /* private */
   GMutex lock;
+  Device *whole; /* whose lock it has; NULL: its own */
   GPtrArray *regions;
   bool ended; /* unrealized: late calls are dropped */
 };
 
 typedef void (*DeviceFunc) (Device *device);
 typedef void (*DeviceFdFunc) (Device *device, int fd, GIOCondition condition);
+
+/* @part has the lock of @whole from now on, which outlives it: what both do is one thing. In realize, before anybody else
+ * knows @part. */
+void device_share_lock (Device *part, Device *whole);
 
 void device_lock (Device *device);
 void device_unlock (Device *device);
