@@ -16,6 +16,8 @@
 #include "devices/sound/hda.h"
 #include "devices/storage/ahci.h"
 #include "devices/storage/nvme.h"
+#include "devices/usb/usb-hid.h"
+#include "devices/usb/xhci.h"
 #include "devices/virtio/virtio-balloon.h"
 #include "devices/virtio/virtio-blk.h"
 #include "devices/virtio/virtio-gpu.h"
@@ -25,6 +27,7 @@
 #include "devices/virtio/virtio-rng.h"
 #include "devices/virtio/virtio-scsi.h"
 #include "tests/devices/nvme-guest.h"
+#include "tests/devices/xhci-guest.h"
 #include "tests/devices/pci-bench.h"
 #include "tests/devices/virtio-guest.h"
 
@@ -242,6 +245,18 @@ setup_nor_flash (Bench *bench, void *data)
              &(NorFlashConfig){ UINT64_C (0xffc00000), content, sizeof content, fd, "fuzz-flash" });
 }
 
+G_GNUC_UNUSED static void
+setup_xhci (Bench *bench, void *data)
+{
+  Device *xhci = bench_add (bench, &xhci_class, NULL, &(XhciConfig){ .place = place (bench) });
+  UsbHidConfig hid = { .place = { xhci_bus (xhci), 1 } };
+
+  bench_add (bench, &usb_tablet_class.device, NULL, &hid);
+  hid.place.port = 2;
+  bench_add (bench, &usb_keyboard_class.device, NULL, &hid);
+  bench_choose (bench, xhci);
+}
+
 static void
 config_access (Bench *bench, uint16_t offset, uint32_t value)
 {
@@ -283,6 +298,28 @@ open_nvme (Bench *bench, const uint8_t *data, size_t size)
   return 1;
 }
 
+/* USB controllers are found with a device that has an address, and a transfer that waits at it, or as after power-on. */
+static size_t
+open_xhci (Bench *bench, const uint8_t *data, size_t size)
+{
+  XhciGuest guest;
+
+  if (size == 0 || pci_bench_read_config (bench, 10, 2) != 0x0c03)
+    return 0;
+  if (data[0] & 1)
+    return 1;
+  xhci_guest_start (&guest, bench);
+  xhci_guest_address (&guest, 1 + (data[0] >> 1 & 1));
+  xhci_guest_control (&guest, 0, 9, 1, 0, 0, NULL);
+  xhci_guest_open (&guest, 3, 7, 8);
+  if (data[0] & 4)
+    {
+      xhci_guest_put (&guest, 3, &(XhciGuestTrb){ XHCI_GUEST_DATA, 8, 1 << 10 | 1 << 5 });
+      xhci_guest_ring (&guest, 3);
+    }
+  return 1;
+}
+
 int
 LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
 {
@@ -295,6 +332,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
       used = open_virtio (bench, data, size);
       if (used == 0)
         used = open_nvme (bench, data, size);
+      if (used == 0)
+        used = open_xhci (bench, data, size);
     }
   bench_play (bench, data + used, size - used, FUZZ_ON_PCI ? config_access : NULL);
   return 0;

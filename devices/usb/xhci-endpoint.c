@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "devices/usb/xhci-private.h"
+
+/* Endpoints' states (section 4.8.3), and the doorbells that make them work. */
+
+void
+xhci_endpoint_init (Xhci *xhci, unsigned slot, unsigned index)
+{
+  XhciEndpoint *endpoint = &xhci->slots[slot].endpoints[index];
+
+  endpoint->xhci = xhci;
+  endpoint->slot = (uint8_t)slot;
+  endpoint->index = (uint8_t)index;
+  g_queue_init (&endpoint->transfers);
+}
+
+void
+xhci_endpoint_disable (XhciEndpoint *endpoint)
+{
+  xhci_transfers_cancel (endpoint, false);
+  endpoint->state = XHCI_EP_DISABLED;
+  endpoint->type = 0;
+  endpoint->max_packet = 0;
+  endpoint->ring = endpoint->fetch = (XhciRing){ 0 };
+}
+
+void
+xhci_endpoint_set_state (XhciEndpoint *endpoint, unsigned state)
+{
+  TRACE (endpoint->xhci, "endpoint", "slot=%u index=%u state=%u", endpoint->slot, endpoint->index, state);
+  endpoint->state = (uint8_t)state;
+  xhci_write_endpoint (endpoint);
+}
+
+void
+xhci_endpoint_lose (XhciEndpoint *endpoint)
+{
+  xhci_transfers_fail (endpoint);
+}
+
+/* --- work --- */
+
+static UsbDevice *
+find_device (const XhciEndpoint *endpoint)
+{
+  const XhciSlot *slot = &endpoint->xhci->slots[endpoint->slot];
+  UsbDevice *device = slot->enabled ? xhci_port_device (endpoint->xhci, slot->port) : NULL;
+
+  return device != NULL && (endpoint->xhci->ports[slot->port - 1].status & XHCI_PORT_ENABLED) ? device : NULL;
+}
+
+static bool
+may_work (const XhciEndpoint *endpoint)
+{
+  const Xhci *xhci = endpoint->xhci;
+
+  return endpoint->state == XHCI_EP_RUNNING && !xhci->halted && xhci_is_running (xhci)
+         && !xhci_events_are_late (xhci) && endpoint->transfers.length < XHCI_MAX_PENDING;
+}
+
+static void
+kick_later (Device *device)
+{
+  xhci_kick_all ((Xhci *)device);
+}
+
+/* A transfer that is done at once calls back here: the outermost goes on. */
+void
+xhci_endpoint_kick (XhciEndpoint *endpoint)
+{
+  XhciFetch fetched = XHCI_FETCHED;
+
+  if (endpoint->kicking)
+    return;
+  endpoint->kicking = true;
+  for (unsigned n = 0; n < XHCI_MAX_AT_ONCE && fetched == XHCI_FETCHED && may_work (endpoint); n++)
+    fetched = xhci_transfer_begin (endpoint, find_device (endpoint));
+  endpoint->kicking = false;
+  if (fetched == XHCI_FETCH_BAD)
+    {
+      GUEST_ERROR (endpoint->xhci, "slot %u, endpoint %u: a ring that makes no sense", endpoint->slot,
+                   endpoint->index);
+      xhci_transfers_cancel (endpoint, false);
+      xhci_endpoint_set_state (endpoint, XHCI_EP_ERROR);
+    }
+  else if (fetched == XHCI_FETCHED && may_work (endpoint))
+    device_call (&endpoint->xhci->pci.device, kick_later);
+}
+
+void
+xhci_kick_all (Xhci *xhci)
+{
+  for (unsigned slot = 1; slot <= XHCI_N_SLOTS; slot++)
+    for (unsigned i = 1; xhci->slots[slot].enabled && i < XHCI_N_ENDPOINTS; i++)
+      xhci_endpoint_kick (&xhci->slots[slot].endpoints[i]);
+}
+
+/* Section 4.7. */
+void
+xhci_doorbell (Xhci *xhci, unsigned slot, uint32_t value)
+{
+  unsigned index = value & 0xff;
+  XhciEndpoint *endpoint;
+
+  if (!xhci_is_running (xhci) || slot > XHCI_N_SLOTS)
+    return;
+  if (slot == 0)
+    {
+      if (index == 0)
+        xhci->commands_running = true;
+      xhci_serve_commands (xhci);
+      return;
+    }
+  if (!xhci->slots[slot].enabled || index == 0 || index >= XHCI_N_ENDPOINTS)
+    {
+      GUEST_ERROR (xhci, "doorbell of slot %u, endpoint %u", slot, index);
+      return;
+    }
+  endpoint = &xhci->slots[slot].endpoints[index];
+  if (endpoint->state == XHCI_EP_STOPPED)
+    xhci_endpoint_set_state (endpoint, XHCI_EP_RUNNING);
+  xhci_endpoint_kick (endpoint);
+}
+
+/* --- commands --- */
+
+static XhciEndpoint *
+find_endpoint (Xhci *xhci, unsigned slot, unsigned index)
+{
+  XhciEndpoint *endpoint =
+    index >= 1 && index < XHCI_N_ENDPOINTS ? &xhci->slots[slot].endpoints[index] : NULL;
+
+  return endpoint != NULL && endpoint->state != XHCI_EP_DISABLED ? endpoint : NULL;
+}
+
+/* Section 4.6.9. */
+unsigned
+xhci_stop_endpoint (Xhci *xhci, unsigned slot, unsigned index)
+{
+  XhciEndpoint *endpoint = find_endpoint (xhci, slot, index);
+
+  if (endpoint == NULL)
+    return XHCI_ENDPOINT_NOT_ENABLED;
+  if (endpoint->state != XHCI_EP_RUNNING)
+    return XHCI_CONTEXT_STATE_ERROR;
+  xhci_transfers_cancel (endpoint, true);
+  xhci_endpoint_set_state (endpoint, XHCI_EP_STOPPED);
+  return XHCI_SUCCESS;
+}
+
+/* Section 4.6.8. */
+unsigned
+xhci_reset_endpoint (Xhci *xhci, unsigned slot, unsigned index)
+{
+  XhciEndpoint *endpoint = find_endpoint (xhci, slot, index);
+
+  if (endpoint == NULL)
+    return XHCI_ENDPOINT_NOT_ENABLED;
+  if (endpoint->state != XHCI_EP_HALTED)
+    return XHCI_CONTEXT_STATE_ERROR;
+  xhci_endpoint_set_state (endpoint, XHCI_EP_STOPPED);
+  return XHCI_SUCCESS;
+}
+
+/* Section 4.6.10. */
+unsigned
+xhci_set_dequeue (Xhci *xhci, unsigned slot, unsigned index, uint64_t dequeue)
+{
+  XhciEndpoint *endpoint = find_endpoint (xhci, slot, index);
+
+  if (endpoint == NULL)
+    return XHCI_ENDPOINT_NOT_ENABLED;
+  if (endpoint->state != XHCI_EP_STOPPED && endpoint->state != XHCI_EP_ERROR)
+    return XHCI_CONTEXT_STATE_ERROR;
+  endpoint->ring = endpoint->fetch = (XhciRing){ dequeue & ~(uint64_t)15, dequeue & 1 };
+  xhci_endpoint_set_state (endpoint, XHCI_EP_STOPPED);
+  return XHCI_SUCCESS;
+}
