@@ -168,6 +168,16 @@ write_presence (JsonObject *root, const char *name, bool present)
     json_object_set_boolean_member (root, name, false);
 }
 
+/* What isn't there unless it is asked for. */
+static void
+write_wish (JsonObject *root, const char *name, bool wished)
+{
+  if (wished)
+    json_object_set_boolean_member (root, name, true);
+  else
+    write_string (root, name, NULL);
+}
+
 static void
 write_trouble (JsonObject *root, const VmConfig *config)
 {
@@ -176,10 +186,8 @@ write_trouble (JsonObject *root, const VmConfig *config)
   write_string (root, "watchdog", config->watchdog ? vm_watchdog_names[config->watchdog_action + 1] : NULL);
   write_presence (root, "hpet", config->hpet);
   write_presence (root, "balloon", config->balloon);
-  if (config->merge_memory)
-    json_object_set_boolean_member (root, "merge-memory", true);
-  else
-    write_string (root, "merge-memory", NULL);
+  write_wish (root, "merge-memory", config->merge_memory);
+  write_wish (root, "usb", config->usb);
   write_presence (root, "virtio-input", config->virtio_input);
 }
 

@@ -184,6 +184,7 @@ vm_config_copy (const VmConfig *config)
   copy->agents_extra = ref_extra (config->agents_extra);
   copy->balloon = config->balloon;
   copy->merge_memory = config->merge_memory;
+  copy->usb = config->usb;
   copy->virtio_input = config->virtio_input;
   copy->sound = config->sound;
   copy->sound_record = g_strdup (config->sound_record);

@@ -20,6 +20,7 @@ enum {
   PC_SLOT_INPUT = 28, /* keyboard, tablet */
   PC_SLOT_SOUND = 27,
   PC_SLOT_WATCHDOG = 29, /* if there is one */
+  PC_SLOT_USB = 30,      /* if there is USB */
   PC_SLOT_CHIPS = 31,
 
   PC_N_NICS = 4,
@@ -96,6 +97,8 @@ int pc_open_output (const char *path, GError **error);
 
 /* pc-input.c: keyboard and tablet that guests' drivers know. */
 bool pc_add_input (Pc *pc, GError **error);
+/* pc-usb.c: a controller with a tablet and a keyboard. */
+bool pc_add_usb (Pc *pc, GError **error);
 
 /* pc-counters.c: a disk was pulled out: what it transferred stays counted. With drives_lock, to write. */
 void pc_keep_counters (Pc *pc, const ImageCounters *counters);

@@ -66,11 +66,12 @@ pc_build (Board *board, void *data, GError **error)
     return false;
 
   /* PCI: display 01.0, entropy 02.0, networks 03.0.., virtio disks 08.0.., SCSI 18.0, balloon 19.0,
-   * console 1a.0, sound 1b.0, keyboard and tablet 1c.0 and 1c.1, watchdog 1d.0, AHCI 1f.2. */
+   * console 1a.0, sound 1b.0, keyboard and tablet 1c.0 and 1c.1, watchdog 1d.0, USB 1e.0,
+   * AHCI 1f.2. */
   const VirtioRngConfig rng = { pc_place (pc, PC_SLOT_RNG, 0) };
   if (!pc_add_display (pc, error) || !board_add (board, &virtio_rng_class, NULL, &rng, error) || !pc_add_nics (pc, error)
       || !pc_add_drives (pc, error) || !pc_add_balloon (pc, error) || !pc_add_console (pc, error)
-      || !pc_add_input (pc, error) || !pc_add_sound (pc, error) || !pc_add_watchdog (pc, error))
+      || !pc_add_usb (pc, error) || !pc_add_input (pc, error) || !pc_add_sound (pc, error) || !pc_add_watchdog (pc, error))
     return false;
 
   pc_describe_to_firmware (pc);

@@ -460,7 +460,8 @@ test_chips (void)
   g_assert_null (strstr (text, "agents"));
   g_assert_null (strstr (text, "watchdog"));
   g_assert_null (strstr (text, "on-panic"));
-  g_assert_true (spec->balloon && spec->virtio_input);
+  g_assert_true (spec->balloon && spec->virtio_input && !spec->usb);
+  g_assert_null (strstr (text, "usb"));
   g_assert_null (strstr (text, "balloon"));
   g_assert_true (spec->sound && spec->sound_record == NULL && spec->sound_microphone == NULL);
   g_assert_null (strstr (text, "sound"));
@@ -476,6 +477,7 @@ test_chips (void)
   config->watchdog = true;
   config->watchdog_action = BOARD_ACTION_PAUSE;
   config->hpet = config->balloon = config->virtio_input = false;
+  config->usb = true;
   config->agents.desktop = config->agents.set_time = false;
   config->agents.clipboard = CLIPBOARD_TO_GUEST;
   config->sound = false;
@@ -497,8 +499,8 @@ test_chips (void)
   g_assert_cmpint (spec->serial[2].kind, ==, SERIAL_SOCKET);
   g_assert_cmpstr (spec->serial[2].path, ==, "/run/s");
   g_assert_cmpint (spec->serial[3].kind, ==, SERIAL_NONE);
-  g_assert_true (spec->on_panic == BOARD_ACTION_RESET && spec->watchdog && !spec->hpet && !spec->balloon
-                 && !spec->virtio_input && spec->agents.guest && !spec->agents.set_time
+  g_assert_true (spec->on_panic == BOARD_ACTION_RESET && spec->usb && spec->watchdog && !spec->hpet
+                 && !spec->balloon && !spec->virtio_input && spec->agents.guest && !spec->agents.set_time
                  && !spec->agents.desktop && spec->agents.clipboard == CLIPBOARD_TO_GUEST
                  && spec->watchdog_action == BOARD_ACTION_PAUSE);
 }
