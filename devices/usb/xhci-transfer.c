@@ -43,14 +43,15 @@ has_data (const XhciTrb *trb)
 
 /* --- reading --- */
 
-/* A control transfer ends with its status stage, others where no TRB is chained. */
+/* A control transfer ends with its status stage, whatever ended before that; others where no TRB is chained.
+ */
 static bool
-ends_here (const XhciEndpoint *endpoint, const XhciTrb *trb)
+ends_here (const XhciEndpoint *endpoint, const XhciTrb *trb, bool *status_seen)
 {
+  *status_seen = *status_seen || xhci_trb_type (trb) == XHCI_TRB_STATUS;
   if (trb->control & XHCI_TRB_CHAIN)
     return false;
-  return endpoint->type != XHCI_EP_TYPE_CONTROL || xhci_trb_type (trb) == XHCI_TRB_STATUS
-         || xhci_trb_type (trb) == XHCI_TRB_NO_OP || xhci_trb_type (trb) == XHCI_TRB_EVENT_DATA;
+  return endpoint->type != XHCI_EP_TYPE_CONTROL || *status_seen || xhci_trb_type (trb) == XHCI_TRB_NO_OP;
 }
 
 static XhciFetch
@@ -58,6 +59,7 @@ read_trbs (XhciTransfer *transfer)
 {
   XhciEndpoint *endpoint = transfer->endpoint;
   g_autoptr (GArray) trbs = g_array_new (FALSE, FALSE, sizeof (XhciTrb));
+  bool status_seen = false;
   XhciTrb trb;
 
   transfer->start = transfer->next = endpoint->fetch;
@@ -73,7 +75,7 @@ read_trbs (XhciTransfer *transfer)
           return XHCI_FETCH_BAD;
         g_array_append_val (trbs, trb);
       }
-  while (!ends_here (endpoint, &trb));
+  while (!ends_here (endpoint, &trb, &status_seen));
   transfer->n_trbs = trbs->len;
   transfer->trbs = (XhciTrb *)g_array_free (g_steal_pointer (&trbs), FALSE);
   return XHCI_FETCHED;
@@ -261,7 +263,10 @@ tell_all (const XhciTransfer *transfer, unsigned code)
           return;
         }
       if (xhci_trb_type (trb) == XHCI_TRB_STATUS)
-        is_short = short_told = false; /* a stage of its own */
+        {
+          is_short = short_told = false; /* a stage of its own */
+          sum = 0;
+        }
       if (xhci_trb_type (trb) == XHCI_TRB_EVENT_DATA)
         {
           if (asked)

@@ -144,6 +144,30 @@ test_descriptors (Fixture *f, gconstpointer data)
   g_assert_cmpuint (xhci_guest_control (&f->guest, 0x80, 6, 0x0f00, 0, 5, NULL), ==, STALL);
 }
 
+/* Events that the driver words itself, in the data stage: it is told what came, and the status stage is the
+ * same transfer's. Section 4.11.5.2. */
+static void
+test_event_data (Fixture *f, gconstpointer data)
+{
+  const uint64_t setup = 0x80 | 6 << 8 | UINT64_C (0x0100) << 16 | UINT64_C (64) << 48;
+  XhciGuestTrb event;
+
+  start_hid (f, TABLET_PORT);
+  xhci_guest_put (&f->guest, 1, &(XhciGuestTrb){ setup, 8, 2 << 10 | 1 << 6 });
+  xhci_guest_put (&f->guest, 1, &(XhciGuestTrb){ XHCI_GUEST_DATA, 64, 3 << 10 | 1 << 16 | 1 << 4 });
+  xhci_guest_put (&f->guest, 1, &(XhciGuestTrb){ 0x1234567890, 0, 7 << 10 | 1 << 5 });
+  xhci_guest_put (&f->guest, 1, &(XhciGuestTrb){ 0, 0, 4 << 10 | 1 << 5 });
+  xhci_guest_ring (&f->guest, 1);
+  g_assert_true (xhci_guest_event (&f->guest, &event));
+  g_assert_cmphex (event.parameter, ==, 0x1234567890);
+  g_assert_cmpuint (event.status, ==, (unsigned)SHORT_PACKET << 24 | 18);
+  g_assert_cmphex (event.control & 4, ==, 4);
+  g_assert_true (xhci_guest_event (&f->guest, &event));
+  g_assert_cmpuint (event.status, ==, (unsigned)SUCCESS << 24);
+  g_assert_false (xhci_guest_event (&f->guest, &event));
+  g_assert_cmpuint (get_descriptor (f, 1, 0, 18), ==, 18);
+}
+
 static void
 test_pointer (Fixture *f, gconstpointer data)
 {
@@ -252,6 +276,7 @@ main (int argc, char **argv)
   ADD ("capabilities", test_capabilities);
   ADD ("ports", test_ports);
   ADD ("descriptors", test_descriptors);
+  ADD ("event-data", test_event_data);
   ADD ("pointer", test_pointer);
   ADD ("keys", test_keys);
   ADD ("stop", test_stop);
