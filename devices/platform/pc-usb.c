@@ -11,13 +11,14 @@ pc_add_usb (Pc *pc, GError **error)
 {
   const XhciConfig config = { .place = pc_place (pc, PC_SLOT_USB, 0) };
   Device *xhci = pc->spec->usb ? board_add (pc->board, &xhci_class, NULL, &config, error) : NULL;
-  UsbHidConfig hid = { .hub = pc->input };
+  UsbHidConfig hid = { .model = USB_HID_TABLET, .hub = pc->input };
 
   if (xhci == NULL)
     return !pc->spec->usb;
   hid.place = (UsbPlace){ xhci_bus (xhci), 1 };
-  if (!board_add (pc->board, &usb_tablet_class.device, NULL, &hid, error))
+  if (!board_add (pc->board, &usb_hid_class.device, "usb-tablet", &hid, error))
     return false;
   hid.place.port = 2;
-  return board_add (pc->board, &usb_keyboard_class.device, NULL, &hid, error);
+  hid.model = USB_HID_KEYBOARD;
+  return board_add (pc->board, &usb_hid_class.device, "usb-keyboard", &hid, error);
 }

@@ -46,13 +46,7 @@ struct UsbHid {
   GQueue asked; /* of UsbTransfer */
 };
 
-bool usb_hid_realize (Device *device, const void *config, const HidKind *kind, GError **error);
-void usb_hid_unrealize (Device *device);
-void usb_hid_reset (Device *device);
-void usb_hid_submit (UsbDevice *usb, UsbTransfer *transfer);
-void usb_hid_cancel (UsbDevice *usb, UsbTransfer *transfer);
-void usb_hid_bus_reset (UsbDevice *usb);
-extern const StateTable usb_hid_state;
+extern const HidKind usb_keyboard_kind, usb_tablet_kind;
 
 /* Tells the present state; @position: nothing but where the pointer is has changed. */
 void usb_hid_tell (UsbHid *hid, bool position);

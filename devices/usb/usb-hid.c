@@ -173,8 +173,8 @@ control (UsbHid *hid, UsbTransfer *transfer)
 
 /* --- transfers --- */
 
-void
-usb_hid_submit (UsbDevice *usb, UsbTransfer *transfer)
+static void
+submit (UsbDevice *usb, UsbTransfer *transfer)
 {
   UsbHid *hid = (UsbHid *)usb;
 
@@ -195,8 +195,8 @@ usb_hid_submit (UsbDevice *usb, UsbTransfer *transfer)
   send (hid);
 }
 
-void
-usb_hid_cancel (UsbDevice *usb, UsbTransfer *transfer)
+static void
+cancel (UsbDevice *usb, UsbTransfer *transfer)
 {
   UsbHid *hid = (UsbHid *)usb;
 
@@ -207,8 +207,8 @@ usb_hid_cancel (UsbDevice *usb, UsbTransfer *transfer)
   usb_transfer_done (transfer, USB_CANCELLED, 0);
 }
 
-void
-usb_hid_bus_reset (UsbDevice *usb)
+static void
+bus_reset (UsbDevice *usb)
 {
   UsbHid *hid = (UsbHid *)usb;
 
@@ -224,10 +224,11 @@ usb_hid_bus_reset (UsbDevice *usb)
 
 /* --- the device --- */
 
-bool
-usb_hid_realize (Device *device, const void *config, const HidKind *kind, GError **error)
+static bool
+realize (Device *device, const void *config, GError **error)
 {
   const UsbHidConfig *hid_config = config;
+  const HidKind *kind = hid_config->model == USB_HID_KEYBOARD ? &usb_keyboard_kind : &usb_tablet_kind;
   UsbHid *hid = (UsbHid *)device;
 
   hid->kind = kind;
@@ -244,8 +245,8 @@ usb_hid_realize (Device *device, const void *config, const HidKind *kind, GError
   return true;
 }
 
-void
-usb_hid_unrealize (Device *device)
+static void
+unrealize (Device *device)
 {
   UsbHid *hid = (UsbHid *)device;
 
@@ -255,15 +256,15 @@ usb_hid_unrealize (Device *device)
   g_clear_pointer (&hid->hub, input_hub_unref);
 }
 
-void
-usb_hid_reset (Device *device)
+static void
+reset (Device *device)
 {
   UsbHid *hid = (UsbHid *)device;
 
   hid->usb.configuration = 0;
   hid->usb.remote_wakeup = hid->usb.suspended = false;
   hid->leds = 0;
-  usb_hid_bus_reset (&hid->usb);
+  bus_reset (&hid->usb);
 }
 
 /* --- what is saved --- */
@@ -302,11 +303,23 @@ static const StateField fields[] = {
   STATE_END,
 };
 
-const StateTable usb_hid_state = {
+static const StateTable state = {
   .name = "usb-hid",
   .version = 1,
   .fields = fields,
   .object_size = sizeof (UsbHid),
   .check = check,
   .after_load = after_load,
+};
+
+const UsbDeviceClass usb_hid_class = {
+  .device = { .id = "usb-hid",
+              .size = sizeof (UsbHid),
+              .realize = realize,
+              .unrealize = unrealize,
+              .reset = reset,
+              .state = &state },
+  .bus_reset = bus_reset,
+  .submit = submit,
+  .cancel = cancel,
 };

@@ -11,11 +11,14 @@ G_BEGIN_DECLS
  * HID 1.11). They take the hub's input while a driver of the guest's asks for it, and leave it to older
  * devices otherwise.
  */
+typedef enum { USB_HID_KEYBOARD, USB_HID_TABLET } UsbHidModel;
+
 typedef struct {
   UsbPlace place;
+  UsbHidModel model;
   InputHub *hub; /* (nullable) */
 } UsbHidConfig;
 
-extern const UsbDeviceClass usb_keyboard_class, usb_tablet_class;
+extern const UsbDeviceClass usb_hid_class;
 
 G_END_DECLS

@@ -96,7 +96,7 @@ sink_key (void *sink, KeyUsage usage, bool down)
   device_unlock (&hid->usb.device);
 }
 
-static const HidKind kind = {
+const HidKind usb_keyboard_kind = {
   .descriptors = { .device = device_descriptor,
                    .configuration = configuration,
                    .configuration_size = sizeof configuration,
@@ -109,22 +109,4 @@ static const HidKind kind = {
   .compose = compose,
   .is_held = is_held,
   .set_report = set_report,
-};
-
-static bool
-realize (Device *device, const void *config, GError **error)
-{
-  return usb_hid_realize (device, config, &kind, error);
-}
-
-const UsbDeviceClass usb_keyboard_class = {
-  .device = { .id = "usb-keyboard",
-              .size = sizeof (UsbHid),
-              .realize = realize,
-              .unrealize = usb_hid_unrealize,
-              .reset = usb_hid_reset,
-              .state = &usb_hid_state },
-  .bus_reset = usb_hid_bus_reset,
-  .submit = usb_hid_submit,
-  .cancel = usb_hid_cancel,
 };

@@ -98,7 +98,7 @@ sink_wheel (void *sink, int horizontal, int vertical)
   device_unlock (&hid->usb.device);
 }
 
-static const HidKind kind = {
+const HidKind usb_tablet_kind = {
   .descriptors = { .device = device_descriptor,
                    .configuration = configuration,
                    .configuration_size = sizeof configuration,
@@ -109,22 +109,4 @@ static const HidKind kind = {
   .report_size = REPORT_SIZE,
   .sink = { .position = sink_position, .button = sink_button, .wheel = sink_wheel },
   .compose = compose,
-};
-
-static bool
-realize (Device *device, const void *config, GError **error)
-{
-  return usb_hid_realize (device, config, &kind, error);
-}
-
-const UsbDeviceClass usb_tablet_class = {
-  .device = { .id = "usb-tablet",
-              .size = sizeof (UsbHid),
-              .realize = realize,
-              .unrealize = usb_hid_unrealize,
-              .reset = usb_hid_reset,
-              .state = &usb_hid_state },
-  .bus_reset = usb_hid_bus_reset,
-  .submit = usb_hid_submit,
-  .cancel = usb_hid_cancel,
 };

@@ -28,10 +28,12 @@ furnish (Bench *bench, void *data)
   UsbHidConfig tablet, keyboard;
 
   xhci = bench_add (bench, &xhci_class, NULL, &config);
-  tablet = (UsbHidConfig){ .place = { xhci_bus (xhci), TABLET_PORT }, .hub = f->hub };
-  keyboard = (UsbHidConfig){ .place = { xhci_bus (xhci), KEYBOARD_PORT }, .hub = f->hub };
-  bench_add (bench, &usb_tablet_class.device, NULL, &tablet);
-  bench_add (bench, &usb_keyboard_class.device, NULL, &keyboard);
+  tablet =
+    (UsbHidConfig){ .place = { xhci_bus (xhci), TABLET_PORT }, .model = USB_HID_TABLET, .hub = f->hub };
+  keyboard =
+    (UsbHidConfig){ .place = { xhci_bus (xhci), KEYBOARD_PORT }, .model = USB_HID_KEYBOARD, .hub = f->hub };
+  bench_add (bench, &usb_hid_class.device, "usb-tablet", &tablet);
+  bench_add (bench, &usb_hid_class.device, "usb-keyboard", &keyboard);
   bench_choose (bench, xhci);
 }
 

@@ -249,11 +249,12 @@ G_GNUC_UNUSED static void
 setup_xhci (Bench *bench, void *data)
 {
   Device *xhci = bench_add (bench, &xhci_class, NULL, &(XhciConfig){ .place = place (bench) });
-  UsbHidConfig hid = { .place = { xhci_bus (xhci), 1 } };
+  UsbHidConfig hid = { .place = { xhci_bus (xhci), 1 }, .model = USB_HID_TABLET };
 
-  bench_add (bench, &usb_tablet_class.device, NULL, &hid);
+  bench_add (bench, &usb_hid_class.device, "usb-tablet", &hid);
   hid.place.port = 2;
-  bench_add (bench, &usb_keyboard_class.device, NULL, &hid);
+  hid.model = USB_HID_KEYBOARD;
+  bench_add (bench, &usb_hid_class.device, "usb-keyboard", &hid);
   bench_choose (bench, xhci);
 }
 
