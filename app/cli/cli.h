@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "app/base/json-add.h"
 #include "app/library/library.h"
 #include "app/session/exit-status.h"
 #include "app/session/remote-session.h"
-
-#include <json-glib/json-glib.h>
 
 G_BEGIN_DECLS
 
@@ -45,11 +44,6 @@ int cli_fail (GError *error);
 
 /* Prints the JSON that was built. */
 void cli_print_json (JsonBuilder *builder);
-
-/* Adds a member. @value: (nullable): null. */
-void cli_add_string (JsonBuilder *builder, const char *name, const char *value);
-void cli_add_int (JsonBuilder *builder, const char *name, gint64 value);
-void cli_add_bool (JsonBuilder *builder, const char *name, bool value);
 
 /* --- waiting for an asynchronous answer --- */
 

@@ -32,9 +32,9 @@ install_options_given (const InstallOptions *options)
 static void
 add_os (JsonBuilder *builder, const OsProfile *os)
 {
-  cli_add_string (builder, "os", os->short_id);
-  cli_add_string (builder, "id", os->id);
-  cli_add_string (builder, "name", os->name);
+  json_add_string (builder, "os", os->short_id);
+  json_add_string (builder, "id", os->id);
+  json_add_string (builder, "name", os->name);
 }
 
 static int
@@ -76,12 +76,12 @@ list_media (OsCatalog *catalog, bool json)
         g_print ("%s\n  %s%s\n", medium->path, medium->title,
                  express_is_possible (medium) ? ", installs itself with --express" : "");
       json_builder_begin_object (builder);
-      cli_add_string (builder, "path", medium->path);
-      cli_add_string (builder, "title", medium->title);
-      cli_add_string (builder, "label", medium->label);
+      json_add_string (builder, "path", medium->path);
+      json_add_string (builder, "title", medium->title);
+      json_add_string (builder, "label", medium->label);
       if (medium->os != NULL)
         add_os (builder, medium->os);
-      cli_add_bool (builder, "express", express_is_possible (medium));
+      json_add_bool (builder, "express", express_is_possible (medium));
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);

@@ -107,10 +107,10 @@ add_disks (JsonBuilder *builder, const SnapshotNode *node)
       const SnapshotDisk *disk = g_ptr_array_index (node->disks, i);
 
       json_builder_begin_object (builder);
-      cli_add_string (builder, "id", disk->id);
-      cli_add_string (builder, "layer", disk->layer);
-      cli_add_string (builder, "format", disk->format);
-      cli_add_int (builder, "size", (gint64)disk->size);
+      json_add_string (builder, "id", disk->id);
+      json_add_string (builder, "layer", disk->layer);
+      json_add_string (builder, "format", disk->format);
+      json_add_int (builder, "size", (gint64)disk->size);
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);
@@ -122,24 +122,24 @@ cli_add_snapshot (JsonBuilder *builder, const SnapshotTree *tree, const Snapshot
   g_autofree char *created = snapshot_node_time (node);
 
   json_builder_begin_object (builder);
-  cli_add_string (builder, "id", node->id);
-  cli_add_string (builder, "parent", node->parent != NULL ? node->parent->id : NULL);
-  cli_add_int (builder, "depth", node->depth);
-  cli_add_bool (builder, "current", node == tree->current);
+  json_add_string (builder, "id", node->id);
+  json_add_string (builder, "parent", node->parent != NULL ? node->parent->id : NULL);
+  json_add_int (builder, "depth", node->depth);
+  json_add_bool (builder, "current", node == tree->current);
   if (node->trouble != NULL)
     {
-      cli_add_string (builder, "broken", node->trouble);
+      json_add_string (builder, "broken", node->trouble);
       json_builder_end_object (builder);
       return;
     }
-  cli_add_string (builder, "name", node->name);
-  cli_add_string (builder, "note", node->note);
-  cli_add_string (builder, "created", created);
-  cli_add_string (builder, "kind", snapshot_kind_names[node->kind]);
-  cli_add_bool (builder, "scheduled", node->scheduled);
-  cli_add_bool (builder, "disposable", g_strcmp0 (tree->disposable, node->id) == 0);
-  cli_add_int (builder, "own", (gint64)node->own);
-  cli_add_int (builder, "shared", (gint64)node->shared);
+  json_add_string (builder, "name", node->name);
+  json_add_string (builder, "note", node->note);
+  json_add_string (builder, "created", created);
+  json_add_string (builder, "kind", snapshot_kind_names[node->kind]);
+  json_add_bool (builder, "scheduled", node->scheduled);
+  json_add_bool (builder, "disposable", g_strcmp0 (tree->disposable, node->id) == 0);
+  json_add_int (builder, "own", (gint64)node->own);
+  json_add_int (builder, "shared", (gint64)node->shared);
   add_disks (builder, node);
   json_builder_end_object (builder);
 }

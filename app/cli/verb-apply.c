@@ -100,8 +100,8 @@ static void
 add_step (JsonBuilder *builder, const ApplyStep *step)
 {
   json_builder_begin_object (builder);
-  cli_add_string (builder, "name", step->machine->name);
-  cli_add_string (builder, "action", apply_action_names[step->action]);
+  json_add_string (builder, "name", step->machine->name);
+  json_add_string (builder, "action", apply_action_names[step->action]);
   json_builder_set_member_name (builder, "changes");
   json_builder_begin_array (builder);
   for (guint i = 0; i < step->changes->len; i++)
@@ -109,10 +109,10 @@ add_step (JsonBuilder *builder, const ApplyStep *step)
       const ApplyChange *change = g_ptr_array_index (step->changes, i);
 
       json_builder_begin_object (builder);
-      cli_add_string (builder, "member", change->member);
+      json_add_string (builder, "member", change->member);
       add_value (builder, "from", change->from);
       add_value (builder, "to", change->to);
-      cli_add_bool (builder, "at-next-start", change->at_start);
+      json_add_bool (builder, "at-next-start", change->at_start);
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);
@@ -125,8 +125,8 @@ print_json (const ApplyPlan *plan, bool done)
   g_autoptr (JsonBuilder) builder = json_builder_new ();
 
   json_builder_begin_object (builder);
-  cli_add_bool (builder, "done", done);
-  cli_add_int (builder, "due", plan->n_due);
+  json_add_bool (builder, "done", done);
+  json_add_int (builder, "due", plan->n_due);
   json_builder_set_member_name (builder, "machines");
   json_builder_begin_array (builder);
   for (guint i = 0; i < plan->steps->len; i++)

@@ -15,9 +15,9 @@ print_list (BonsaiLibrary *library, bool json)
       if (!json)
         g_print ("%4u  %s\n", config->autostart_order, config->name);
       json_builder_begin_object (builder);
-      cli_add_string (builder, "name", config->name);
-      cli_add_string (builder, "uuid", config->uuid);
-      cli_add_int (builder, "order", config->autostart_order);
+      json_add_string (builder, "name", config->name);
+      json_add_string (builder, "uuid", config->uuid);
+      json_add_int (builder, "order", config->autostart_order);
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);

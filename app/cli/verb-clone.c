@@ -90,9 +90,9 @@ print_instant (const Clone *clone, GPtrArray *made, bool json)
   g_autoptr (JsonBuilder) builder = json_builder_new ();
 
   json_builder_begin_object (builder);
-  cli_add_string (builder, "snapshot", clone->how.node);
+  json_add_string (builder, "snapshot", clone->how.node);
   if (clone->pause > 0)
-    cli_add_int (builder, "pause", (gint64)clone->pause);
+    json_add_int (builder, "pause", (gint64)clone->pause);
   json_builder_set_member_name (builder, "clones");
   json_builder_begin_array (builder);
   for (guint i = 0; i < made->len; i++)
@@ -106,11 +106,11 @@ print_instant (const Clone *clone, GPtrArray *made, bool json)
       else if (!json)
         g_print ("“%s” is made: %s\n", name, path);
       json_builder_begin_object (builder);
-      cli_add_string (builder, "name", name);
-      cli_add_string (builder, "uuid", bonsai_vm_get_uuid (one->vm));
-      cli_add_string (builder, "path", path);
+      json_add_string (builder, "name", name);
+      json_add_string (builder, "uuid", bonsai_vm_get_uuid (one->vm));
+      json_add_string (builder, "path", path);
       if (time > 0)
-        cli_add_int (builder, "time", time * 1000);
+        json_add_int (builder, "time", time * 1000);
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);
@@ -155,9 +155,9 @@ print (const Clone *clone, bool json)
       return;
     }
   json_builder_begin_object (builder);
-  cli_add_string (builder, "name", clone->how.name);
-  cli_add_string (builder, "path", clone->path);
-  cli_add_string (builder, "snapshot", clone->how.node);
+  json_add_string (builder, "name", clone->how.name);
+  json_add_string (builder, "path", clone->path);
+  json_add_string (builder, "snapshot", clone->how.node);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }

@@ -225,12 +225,12 @@ list_ready (const HostReport *host, bool json)
                  guest->installed ? "" : "; needs the package ", guest->installed ? "" : guest->package,
                  guest->runs_here ? "" : "; this host's KVM can't run it", guest->summary);
       json_builder_begin_object (builder);
-      cli_add_string (builder, "id", guest->id);
-      cli_add_string (builder, "name", guest->name);
-      cli_add_string (builder, "summary", guest->summary);
-      cli_add_string (builder, "package", guest->package);
-      cli_add_bool (builder, "installed", guest->installed);
-      cli_add_bool (builder, "runs-here", guest->runs_here);
+      json_add_string (builder, "id", guest->id);
+      json_add_string (builder, "name", guest->name);
+      json_add_string (builder, "summary", guest->summary);
+      json_add_string (builder, "package", guest->package);
+      json_add_bool (builder, "installed", guest->installed);
+      json_add_bool (builder, "runs-here", guest->runs_here);
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);
@@ -342,9 +342,9 @@ create (Options *options, const char *name)
   if (options->json)
     {
       json_builder_begin_object (builder);
-      cli_add_string (builder, "name", bonsai_vm_get_name (vm));
-      cli_add_string (builder, "uuid", bonsai_vm_get_uuid (vm));
-      cli_add_string (builder, "path", bonsai_vm_get_path (vm));
+      json_add_string (builder, "name", bonsai_vm_get_name (vm));
+      json_add_string (builder, "uuid", bonsai_vm_get_uuid (vm));
+      json_add_string (builder, "path", bonsai_vm_get_path (vm));
       json_builder_end_object (builder);
       cli_print_json (builder);
     }

@@ -26,7 +26,7 @@ run_delete (const Verb *verb, int argc, char **argv)
   if (json)
     {
       json_builder_begin_object (builder);
-      cli_add_string (builder, "deleted", item);
+      json_add_string (builder, "deleted", item);
       json_builder_end_object (builder);
       cli_print_json (builder);
     }

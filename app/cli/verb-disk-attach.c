@@ -113,11 +113,11 @@ print (const DiskSpec *disk, const char *name, bool running, bool json)
       return;
     }
   json_builder_begin_object (builder);
-  cli_add_string (builder, "id", disk->id);
-  cli_add_string (builder, "bus", disk_bus_names[disk->bus]);
-  cli_add_string (builder, "path", disk->path);
-  cli_add_string (builder, "format", disk->options.format);
-  cli_add_bool (builder, "running", running);
+  json_add_string (builder, "id", disk->id);
+  json_add_string (builder, "bus", disk_bus_names[disk->bus]);
+  json_add_string (builder, "path", disk->path);
+  json_add_string (builder, "format", disk->options.format);
+  json_add_bool (builder, "running", running);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }

@@ -102,16 +102,16 @@ print_json (const Check *check)
   const ImageCheck *result = &check->check;
 
   json_builder_begin_object (builder);
-  cli_add_string (builder, "path", check->source.path);
-  cli_add_bool (builder, "clean", status_of (result) == EXIT_STATUS_OK);
-  cli_add_int (builder, "errors", (gint64)result->corruptions);
-  cli_add_int (builder, "leaks", (gint64)result->leaks);
-  cli_add_int (builder, "repaired", (gint64)result->repaired);
-  cli_add_int (builder, "allocated-clusters", (gint64)result->allocated_clusters);
-  cli_add_int (builder, "total-clusters", (gint64)result->total_clusters);
-  cli_add_int (builder, "compressed-clusters", (gint64)result->compressed_clusters);
-  cli_add_int (builder, "fragmented-clusters", (gint64)result->fragmented_clusters);
-  cli_add_int (builder, "image-end", (gint64)result->image_end);
+  json_add_string (builder, "path", check->source.path);
+  json_add_bool (builder, "clean", status_of (result) == EXIT_STATUS_OK);
+  json_add_int (builder, "errors", (gint64)result->corruptions);
+  json_add_int (builder, "leaks", (gint64)result->leaks);
+  json_add_int (builder, "repaired", (gint64)result->repaired);
+  json_add_int (builder, "allocated-clusters", (gint64)result->allocated_clusters);
+  json_add_int (builder, "total-clusters", (gint64)result->total_clusters);
+  json_add_int (builder, "compressed-clusters", (gint64)result->compressed_clusters);
+  json_add_int (builder, "fragmented-clusters", (gint64)result->fragmented_clusters);
+  json_add_int (builder, "image-end", (gint64)result->image_end);
   json_builder_set_member_name (builder, "findings");
   json_builder_begin_array (builder);
   for (guint i = 0; i < check->findings->len; i++)

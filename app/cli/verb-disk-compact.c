@@ -32,10 +32,10 @@ print_json (const char *path, const ImageCompacted *result)
   g_autoptr (JsonBuilder) builder = json_builder_new ();
 
   json_builder_begin_object (builder);
-  cli_add_string (builder, "path", path);
-  cli_add_int (builder, "before", (gint64)result->before);
-  cli_add_int (builder, "after", (gint64)result->after);
-  cli_add_bool (builder, "rewritten", result->rewritten);
+  json_add_string (builder, "path", path);
+  json_add_int (builder, "before", (gint64)result->before);
+  json_add_int (builder, "after", (gint64)result->after);
+  json_add_bool (builder, "rewritten", result->rewritten);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }

@@ -60,10 +60,10 @@ print_json (const ImageCompared *compared)
   g_autoptr (JsonBuilder) builder = json_builder_new ();
 
   json_builder_begin_object (builder);
-  cli_add_bool (builder, "same", compared->difference == IMAGE_SAME);
-  cli_add_string (builder, "difference", name_of (compared->difference));
+  json_add_bool (builder, "same", compared->difference == IMAGE_SAME);
+  json_add_string (builder, "difference", name_of (compared->difference));
   if (compared->difference != IMAGE_SAME)
-    cli_add_int (builder, "offset", (gint64)compared->offset);
+    json_add_int (builder, "offset", (gint64)compared->offset);
   json_builder_set_member_name (builder, "sizes");
   json_builder_begin_array (builder);
   json_builder_add_int_value (builder, (gint64)compared->size[0]);

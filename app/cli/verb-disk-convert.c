@@ -79,12 +79,12 @@ print_result (const Convert *convert)
       return;
     }
   json_builder_begin_object (builder);
-  cli_add_string (builder, "path", convert->target);
-  cli_add_string (builder, "format", convert->how.create.format);
-  cli_add_int (builder, "copied", (gint64)result->copied);
-  cli_add_int (builder, "shared", (gint64)result->cloned);
-  cli_add_int (builder, "zeroes", (gint64)result->zeroes);
-  cli_add_bool (builder, "verified", convert->how.verify);
+  json_add_string (builder, "path", convert->target);
+  json_add_string (builder, "format", convert->how.create.format);
+  json_add_int (builder, "copied", (gint64)result->copied);
+  json_add_int (builder, "shared", (gint64)result->cloned);
+  json_add_int (builder, "zeroes", (gint64)result->zeroes);
+  json_add_bool (builder, "verified", convert->how.verify);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }

@@ -28,8 +28,8 @@ print (const char *id, const char *name, bool running, bool json)
       return;
     }
   json_builder_begin_object (builder);
-  cli_add_string (builder, "id", id);
-  cli_add_bool (builder, "running", running);
+  json_add_string (builder, "id", id);
+  json_add_bool (builder, "running", running);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }

@@ -65,14 +65,14 @@ print_json (const Map *map)
       g_autofree char *path = extent->path != NULL ? g_utf8_make_valid (extent->path, -1) : NULL;
 
       json_builder_begin_object (builder);
-      cli_add_int (builder, "offset", (gint64)extent->offset);
-      cli_add_int (builder, "length", (gint64)extent->length);
-      cli_add_string (builder, "kind", kind_of (extent));
-      cli_add_bool (builder, "data", extent->data);
-      cli_add_int (builder, "layer", extent->depth);
-      cli_add_string (builder, "path", path);
+      json_add_int (builder, "offset", (gint64)extent->offset);
+      json_add_int (builder, "length", (gint64)extent->length);
+      json_add_string (builder, "kind", kind_of (extent));
+      json_add_bool (builder, "data", extent->data);
+      json_add_int (builder, "layer", extent->depth);
+      json_add_string (builder, "path", path);
       if (extent->data && extent->host_offset != UINT64_MAX)
-        cli_add_int (builder, "at", (gint64)extent->host_offset);
+        json_add_int (builder, "at", (gint64)extent->host_offset);
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);

@@ -63,7 +63,7 @@ static void
 add_json (JsonBuilder *builder, const char *name, const GPtrArray *findings)
 {
   json_builder_begin_object (builder);
-  cli_add_string (builder, "machine", name);
+  json_add_string (builder, "machine", name);
   json_builder_set_member_name (builder, "findings");
   json_builder_begin_array (builder);
   for (guint i = 0; i < findings->len; i++)
@@ -71,12 +71,12 @@ add_json (JsonBuilder *builder, const char *name, const GPtrArray *findings)
       const DoctorFinding *finding = g_ptr_array_index (findings, i);
 
       json_builder_begin_object (builder);
-      cli_add_string (builder, "kind", doctor_kind_names[finding->kind]);
-      cli_add_string (builder, "snapshot", finding->node);
-      cli_add_string (builder, "path", finding->path);
-      cli_add_string (builder, "message", finding->message);
-      cli_add_int (builder, "bytes", (gint64)finding->bytes);
-      cli_add_bool (builder, "repaired", finding->repaired);
+      json_add_string (builder, "kind", doctor_kind_names[finding->kind]);
+      json_add_string (builder, "snapshot", finding->node);
+      json_add_string (builder, "path", finding->path);
+      json_add_string (builder, "message", finding->message);
+      json_add_int (builder, "bytes", (gint64)finding->bytes);
+      json_add_bool (builder, "repaired", finding->repaired);
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);

@@ -37,15 +37,15 @@ add_json (JsonBuilder *builder, const Event *event)
   g_autofree char *stamp = stamp_of (event, "%FT%T%:z");
 
   json_builder_begin_object (builder);
-  cli_add_int (builder, "id", event->id);
-  cli_add_string (builder, "time", stamp);
-  cli_add_string (builder, "machine", event->machine[0] != '\0' ? event->machine : NULL);
-  cli_add_string (builder, "name", event->name);
-  cli_add_string (builder, "kind", event->kind);
-  cli_add_string (builder, "result", event->result);
-  cli_add_string (builder, "detail", event->detail);
-  cli_add_string (builder, "cause", event->cause);
-  cli_add_string (builder, "who", event->who);
+  json_add_int (builder, "id", event->id);
+  json_add_string (builder, "time", stamp);
+  json_add_string (builder, "machine", event->machine[0] != '\0' ? event->machine : NULL);
+  json_add_string (builder, "name", event->name);
+  json_add_string (builder, "kind", event->kind);
+  json_add_string (builder, "result", event->result);
+  json_add_string (builder, "detail", event->detail);
+  json_add_string (builder, "cause", event->cause);
+  json_add_string (builder, "who", event->who);
   json_builder_end_object (builder);
 }
 

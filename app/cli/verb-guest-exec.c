@@ -35,7 +35,7 @@ add_bytes (JsonBuilder *builder, GVariant *answer, const char *key)
   if (bytes != NULL)
     content = g_variant_get_fixed_array (bytes, &size, 1);
   encoded = g_base64_encode (content, size);
-  cli_add_string (builder, key, encoded);
+  json_add_string (builder, key, encoded);
 }
 
 static void
@@ -49,11 +49,11 @@ print_json (GVariant *answer)
   json_builder_begin_object (builder);
   for (unsigned i = 0; i < G_N_ELEMENTS (numbers); i++)
     if (g_variant_lookup (answer, numbers[i], "i", &value))
-      cli_add_int (builder, numbers[i], value);
+      json_add_int (builder, numbers[i], value);
   add_bytes (builder, answer, "output");
   add_bytes (builder, answer, "errors");
   g_variant_lookup (answer, "truncated", "b", &truncated);
-  cli_add_bool (builder, "truncated", truncated);
+  json_add_bool (builder, "truncated", truncated);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }

@@ -87,15 +87,15 @@ add_interface (JsonBuilder *builder, const char *name, const char *hardware, GVa
   guint32 prefix;
 
   json_builder_begin_object (builder);
-  cli_add_string (builder, "name", name);
-  cli_add_string (builder, "hardware-address", hardware[0] != '\0' ? hardware : NULL);
+  json_add_string (builder, "name", name);
+  json_add_string (builder, "hardware-address", hardware[0] != '\0' ? hardware : NULL);
   json_builder_set_member_name (builder, "addresses");
   json_builder_begin_array (builder);
   while (g_variant_iter_next (addresses, "(&su)", &address, &prefix))
     {
       json_builder_begin_object (builder);
-      cli_add_string (builder, "address", address);
-      cli_add_int (builder, "prefix", prefix);
+      json_add_string (builder, "address", address);
+      json_add_int (builder, "prefix", prefix);
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);

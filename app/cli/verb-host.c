@@ -48,12 +48,12 @@ look_at_capacity (void)
 static void
 add_capacity (JsonBuilder *builder, const Capacity *capacity)
 {
-  cli_add_int (builder, "running", capacity->promises.machines);
-  cli_add_int (builder, "promised-cpus", capacity->promises.cpus);
-  cli_add_int (builder, "promised-memory", (gint64)capacity->promises.size);
-  cli_add_int (builder, "claimable-memory", (gint64)capacity->promises.claims);
-  cli_add_bool (builder, "ksm", capacity->ksm.runs);
-  cli_add_int (builder, "ksm-saved", (gint64)capacity->ksm.saved);
+  json_add_int (builder, "running", capacity->promises.machines);
+  json_add_int (builder, "promised-cpus", capacity->promises.cpus);
+  json_add_int (builder, "promised-memory", (gint64)capacity->promises.size);
+  json_add_int (builder, "claimable-memory", (gint64)capacity->promises.claims);
+  json_add_bool (builder, "ksm", capacity->ksm.runs);
+  json_add_int (builder, "ksm-saved", (gint64)capacity->ksm.saved);
 }
 
 static void
@@ -83,12 +83,12 @@ print_json (const HostReport *report, const Capacity *capacity)
   g_autoptr (JsonBuilder) builder = json_builder_new ();
 
   json_builder_begin_object (builder);
-  cli_add_string (builder, "kvm", kinds[report->kind]);
-  cli_add_string (builder, "cpu-model", report->cpu_model);
-  cli_add_int (builder, "cpus", report->n_cpus);
-  cli_add_int (builder, "max-vcpus", report->max_vcpus);
-  cli_add_int (builder, "memory-total", (gint64)report->memory_total);
-  cli_add_int (builder, "memory-available", (gint64)report->memory_available);
+  json_add_string (builder, "kvm", kinds[report->kind]);
+  json_add_string (builder, "cpu-model", report->cpu_model);
+  json_add_int (builder, "cpus", report->n_cpus);
+  json_add_int (builder, "max-vcpus", report->max_vcpus);
+  json_add_int (builder, "memory-total", (gint64)report->memory_total);
+  json_add_int (builder, "memory-available", (gint64)report->memory_available);
   add_capacity (builder, capacity);
   json_builder_set_member_name (builder, "findings");
   json_builder_begin_array (builder);
@@ -97,10 +97,10 @@ print_json (const HostReport *report, const Capacity *capacity)
       const HostFinding *finding = g_ptr_array_index (report->findings, i);
 
       json_builder_begin_object (builder);
-      cli_add_string (builder, "id", finding->id);
-      cli_add_string (builder, "level", levels[finding->level]);
-      cli_add_string (builder, "text", finding->text);
-      cli_add_string (builder, "remedy", finding->remedy);
+      json_add_string (builder, "id", finding->id);
+      json_add_string (builder, "level", levels[finding->level]);
+      json_add_string (builder, "text", finding->text);
+      json_add_string (builder, "remedy", finding->remedy);
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);
@@ -137,11 +137,11 @@ add_model (JsonBuilder *builder, const CpuModelReport *model)
   g_auto (GStrv) missing = g_strsplit (model->missing, " ", -1);
 
   json_builder_begin_object (builder);
-  cli_add_string (builder, "name", model->name);
-  cli_add_string (builder, "summary", model->summary);
-  cli_add_string (builder, "vendor", model->vendor);
-  cli_add_bool (builder, "runs-here", model->obstacle == NULL);
-  cli_add_string (builder, "obstacle", model->obstacle);
+  json_add_string (builder, "name", model->name);
+  json_add_string (builder, "summary", model->summary);
+  json_add_string (builder, "vendor", model->vendor);
+  json_add_bool (builder, "runs-here", model->obstacle == NULL);
+  json_add_string (builder, "obstacle", model->obstacle);
   json_builder_set_member_name (builder, "missing");
   json_builder_begin_array (builder);
   for (unsigned i = 0; missing[i] != NULL && *missing[i] != '\0'; i++)

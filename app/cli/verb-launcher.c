@@ -17,9 +17,9 @@ print_launchers (BonsaiLibrary *library, bool json)
       if (!json)
         g_print ("%-3s  %s\n", config->launcher ? "on" : "off", config->name);
       json_builder_begin_object (builder);
-      cli_add_string (builder, "name", config->name);
-      cli_add_string (builder, "uuid", config->uuid);
-      cli_add_bool (builder, "launcher", config->launcher);
+      json_add_string (builder, "name", config->name);
+      json_add_string (builder, "uuid", config->uuid);
+      json_add_bool (builder, "launcher", config->launcher);
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);

@@ -19,17 +19,17 @@ add_vm (JsonBuilder *builder, BonsaiVm *vm)
   const VmConfig *config = bonsai_vm_get_config (vm);
 
   json_builder_begin_object (builder);
-  cli_add_string (builder, "name", bonsai_vm_get_name (vm));
-  cli_add_string (builder, "uuid", bonsai_vm_get_uuid (vm));
-  cli_add_string (builder, "state", bonsai_state_name (bonsai_vm_get_state (vm)));
-  cli_add_string (builder, "reason", bonsai_reason_name (bonsai_vm_get_reason (vm)));
-  cli_add_string (builder, "message", bonsai_vm_get_state_text (vm));
-  cli_add_string (builder, "path", bonsai_vm_get_path (vm));
+  json_add_string (builder, "name", bonsai_vm_get_name (vm));
+  json_add_string (builder, "uuid", bonsai_vm_get_uuid (vm));
+  json_add_string (builder, "state", bonsai_state_name (bonsai_vm_get_state (vm)));
+  json_add_string (builder, "reason", bonsai_reason_name (bonsai_vm_get_reason (vm)));
+  json_add_string (builder, "message", bonsai_vm_get_state_text (vm));
+  json_add_string (builder, "path", bonsai_vm_get_path (vm));
   if (config != NULL)
     {
-      cli_add_int (builder, "memory", (gint64)config->memory);
-      cli_add_int (builder, "cpus", config->cpus);
-      cli_add_string (builder, "group", config->group);
+      json_add_int (builder, "memory", (gint64)config->memory);
+      json_add_int (builder, "cpus", config->cpus);
+      json_add_string (builder, "group", config->group);
       add_tags (builder, config);
     }
   json_builder_end_object (builder);
@@ -39,12 +39,12 @@ static void
 add_stray (JsonBuilder *builder, BonsaiSession *session)
 {
   json_builder_begin_object (builder);
-  cli_add_string (builder, "name", bonsai_session_get_name (session));
-  cli_add_string (builder, "uuid", bonsai_session_get_uuid (session));
-  cli_add_string (builder, "state", bonsai_state_name (bonsai_session_get_state (session)));
-  cli_add_string (builder, "reason", bonsai_reason_name (bonsai_session_get_reason (session)));
-  cli_add_string (builder, "message", bonsai_session_get_message (session));
-  cli_add_string (builder, "path", NULL);
+  json_add_string (builder, "name", bonsai_session_get_name (session));
+  json_add_string (builder, "uuid", bonsai_session_get_uuid (session));
+  json_add_string (builder, "state", bonsai_state_name (bonsai_session_get_state (session)));
+  json_add_string (builder, "reason", bonsai_reason_name (bonsai_session_get_reason (session)));
+  json_add_string (builder, "message", bonsai_session_get_message (session));
+  json_add_string (builder, "path", NULL);
   json_builder_end_object (builder);
 }
 

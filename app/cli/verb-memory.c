@@ -15,9 +15,9 @@ print_json (GVariant *memory)
   g_variant_iter_init (&iter, memory);
   while (g_variant_iter_loop (&iter, "{&sv}", &name, &value))
     if (g_variant_is_of_type (value, G_VARIANT_TYPE_BOOLEAN))
-      cli_add_bool (builder, name, g_variant_get_boolean (value));
+      json_add_bool (builder, name, g_variant_get_boolean (value));
     else if (g_variant_is_of_type (value, G_VARIANT_TYPE_UINT64))
-      cli_add_int (builder, name, (gint64)g_variant_get_uint64 (value));
+      json_add_int (builder, name, (gint64)g_variant_get_uint64 (value));
   json_builder_end_object (builder);
   cli_print_json (builder);
 }

@@ -10,9 +10,9 @@ add_rule (JsonBuilder *builder, const VmRule *rule)
   g_autofree char *when = cli_describe_rule (rule), *then = cli_describe_actions (rule);
 
   json_builder_begin_object (builder);
-  cli_add_string (builder, "name", rule->name);
-  cli_add_string (builder, "when", when);
-  cli_add_string (builder, "then", then);
+  json_add_string (builder, "name", rule->name);
+  json_add_string (builder, "when", when);
+  json_add_string (builder, "then", then);
   json_builder_end_object (builder);
 }
 
@@ -22,8 +22,8 @@ list_as_json (const VmConfig *config, JsonBuilder *builder)
   const VmPolicy *policy = config->policy;
 
   json_builder_begin_object (builder);
-  cli_add_string (builder, "name", config->name);
-  cli_add_bool (builder, "restart", policy->restart.enabled);
+  json_add_string (builder, "name", config->name);
+  json_add_bool (builder, "restart", policy->restart.enabled);
   json_builder_set_member_name (builder, "cpu-cap");
   json_builder_add_double_value (builder, policy->cpu_cap);
   json_builder_set_member_name (builder, "idle-suspend");

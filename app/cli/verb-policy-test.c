@@ -33,10 +33,10 @@ print_json (const GArray *found)
       g_autofree char *end = one->end != 0 ? format_time (one->end, false) : NULL;
 
       json_builder_begin_object (builder);
-      cli_add_string (builder, "rule", one->rule);
-      cli_add_string (builder, "time", time);
-      cli_add_string (builder, "end", end);
-      cli_add_int (builder, "step", one->step);
+      json_add_string (builder, "rule", one->rule);
+      json_add_string (builder, "time", time);
+      json_add_string (builder, "end", end);
+      json_add_int (builder, "step", one->step);
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);

@@ -22,16 +22,17 @@ run_screenshot (const Verb *verb, int argc, char **argv)
   session = cli_find_session (argv[1], &error);
   if (session == NULL)
     return cli_fail (error);
-  bonsai_session_grab_async (session, head > 0 ? (unsigned)head - 1 : G_MAXUINT, 0, 0, NULL, cli_wait_ready, &wait);
+  bonsai_session_grab_async (session, head > 0 ? (unsigned)head - 1 : G_MAXUINT, 0, 0, NULL, cli_wait_ready,
+                             &wait);
   surface = bonsai_session_grab_finish (session, cli_wait (&wait), &error);
   if (surface == NULL || !surface_save_png (surface, argv[2], &error))
     return cli_fail (error);
   if (json)
     {
       json_builder_begin_object (builder);
-      cli_add_string (builder, "path", argv[2]);
-      cli_add_int (builder, "width", surface->width);
-      cli_add_int (builder, "height", surface->height);
+      json_add_string (builder, "path", argv[2]);
+      json_add_int (builder, "width", surface->width);
+      json_add_int (builder, "height", surface->height);
       json_builder_end_object (builder);
       cli_print_json (builder);
     }

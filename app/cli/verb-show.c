@@ -10,17 +10,17 @@ print_json (BonsaiVm *vm)
   BonsaiSession *session = bonsai_vm_get_session (vm);
 
   json_builder_begin_object (builder);
-  cli_add_string (builder, "name", bonsai_vm_get_name (vm));
-  cli_add_string (builder, "uuid", bonsai_vm_get_uuid (vm));
-  cli_add_string (builder, "path", bonsai_vm_get_path (vm));
-  cli_add_string (builder, "state", bonsai_state_name (bonsai_vm_get_state (vm)));
-  cli_add_string (builder, "reason", bonsai_reason_name (bonsai_vm_get_reason (vm)));
-  cli_add_string (builder, "message", bonsai_vm_get_state_text (vm));
-  cli_add_int (builder, "exit-status", bonsai_vm_get_exit_status (vm));
+  json_add_string (builder, "name", bonsai_vm_get_name (vm));
+  json_add_string (builder, "uuid", bonsai_vm_get_uuid (vm));
+  json_add_string (builder, "path", bonsai_vm_get_path (vm));
+  json_add_string (builder, "state", bonsai_state_name (bonsai_vm_get_state (vm)));
+  json_add_string (builder, "reason", bonsai_reason_name (bonsai_vm_get_reason (vm)));
+  json_add_string (builder, "message", bonsai_vm_get_state_text (vm));
+  json_add_int (builder, "exit-status", bonsai_vm_get_exit_status (vm));
   if (session != NULL)
     {
-      cli_add_int (builder, "pid", bonsai_session_get_pid (session));
-      cli_add_bool (builder, "console-open", bonsai_session_get_console_open (session));
+      json_add_int (builder, "pid", bonsai_session_get_pid (session));
+      json_add_bool (builder, "console-open", bonsai_session_get_console_open (session));
     }
   if (config != NULL)
     {

@@ -34,7 +34,7 @@ print (unsigned n, bool json)
       return;
     }
   json_builder_begin_object (builder);
-  cli_add_int (builder, "deleted", n);
+  json_add_int (builder, "deleted", n);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }

@@ -45,12 +45,12 @@ static void
 add_disk (JsonBuilder *builder, const SnapshotDiskDiff *disk)
 {
   json_builder_begin_object (builder);
-  cli_add_string (builder, "id", disk->id);
-  cli_add_bool (builder, "in-from", disk->in_from);
-  cli_add_bool (builder, "in-to", disk->in_to);
+  json_add_string (builder, "id", disk->id);
+  json_add_bool (builder, "in-from", disk->in_from);
+  json_add_bool (builder, "in-to", disk->in_to);
   if (disk->known)
     {
-      cli_add_int (builder, "changed", (gint64)disk->changed);
+      json_add_int (builder, "changed", (gint64)disk->changed);
       json_builder_set_member_name (builder, "extents");
       json_builder_begin_array (builder);
       for (guint i = 0; i < disk->extents->len; i++)
@@ -58,8 +58,8 @@ add_disk (JsonBuilder *builder, const SnapshotDiskDiff *disk)
           const SnapshotExtent *extent = &g_array_index (disk->extents, SnapshotExtent, i);
 
           json_builder_begin_object (builder);
-          cli_add_int (builder, "offset", (gint64)extent->offset);
-          cli_add_int (builder, "length", (gint64)extent->length);
+          json_add_int (builder, "offset", (gint64)extent->offset);
+          json_add_int (builder, "length", (gint64)extent->length);
           json_builder_end_object (builder);
         }
       json_builder_end_array (builder);
@@ -80,7 +80,7 @@ print_json (const SnapshotDiff *diff)
       const SnapshotSetting *setting = g_ptr_array_index (diff->settings, i);
 
       json_builder_begin_object (builder);
-      cli_add_string (builder, "member", setting->member);
+      json_add_string (builder, "member", setting->member);
       add_raw (builder, "from", setting->from);
       add_raw (builder, "to", setting->to);
       json_builder_end_object (builder);
@@ -92,7 +92,7 @@ print_json (const SnapshotDiff *diff)
     add_disk (builder, g_ptr_array_index (diff->disks, i));
   json_builder_end_array (builder);
   if (diff->memory_known)
-    cli_add_int (builder, "memory", (gint64)diff->memory_changed);
+    json_add_int (builder, "memory", (gint64)diff->memory_changed);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }

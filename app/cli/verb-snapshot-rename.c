@@ -52,7 +52,7 @@ run_rename (const Verb *verb, int argc, char **argv)
   if (json)
     {
       json_builder_begin_object (builder);
-      cli_add_string (builder, "id", node->id);
+      json_add_string (builder, "id", node->id);
       json_builder_end_object (builder);
       cli_print_json (builder);
     }

@@ -54,10 +54,10 @@ print (const Restore *restore, const SnapshotNode *node, bool json)
       return;
     }
   json_builder_begin_object (builder);
-  cli_add_string (builder, "node", node->id);
-  cli_add_string (builder, "taken", restore->taken);
+  json_add_string (builder, "node", node->id);
+  json_add_string (builder, "taken", restore->taken);
   if (restore->snapshots->machine.session != NULL)
-    cli_add_int (builder, "time", (gint64)restore->time);
+    json_add_int (builder, "time", (gint64)restore->time);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }

@@ -89,18 +89,18 @@ print_json (const VmSchedule *schedule, gint64 due, gint64 last)
   g_autofree char *due_text = cli_time_iso8601 (due), *last_text = cli_time_iso8601 (last);
 
   json_builder_begin_object (builder);
-  cli_add_string (builder, "every", schedule->every != 0 ? every : NULL);
+  json_add_string (builder, "every", schedule->every != 0 ? every : NULL);
   if (schedule->every != 0)
     {
       json_builder_set_member_name (builder, "keep");
       json_builder_begin_object (builder);
       for (unsigned i = 0; i < VM_N_KEEPS; i++)
-        cli_add_int (builder, vm_keep_names[i], schedule->keep[i]);
+        json_add_int (builder, vm_keep_names[i], schedule->keep[i]);
       json_builder_end_object (builder);
-      cli_add_bool (builder, "disks-only", schedule->disks_only);
+      json_add_bool (builder, "disks-only", schedule->disks_only);
     }
-  cli_add_string (builder, "last", last_text);
-  cli_add_string (builder, "due", due_text);
+  json_add_string (builder, "last", last_text);
+  json_add_string (builder, "due", due_text);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }

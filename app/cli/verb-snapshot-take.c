@@ -55,9 +55,9 @@ print (const Take *take, bool json)
       return;
     }
   json_builder_begin_object (builder);
-  cli_add_string (builder, "id", take->id);
+  json_add_string (builder, "id", take->id);
   if (running)
-    cli_add_int (builder, "pause", (gint64)take->pause);
+    json_add_int (builder, "pause", (gint64)take->pause);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }

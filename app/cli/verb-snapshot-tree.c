@@ -52,10 +52,10 @@ add_nested (JsonBuilder *builder, const SnapshotTree *tree, GPtrArray *siblings)
       const SnapshotNode *node = g_ptr_array_index (siblings, i);
 
       json_builder_begin_object (builder);
-      cli_add_string (builder, "id", node->id);
-      cli_add_string (builder, "name", node->trouble == NULL ? node->name : NULL);
-      cli_add_bool (builder, "current", node == tree->current);
-      cli_add_int (builder, "own", (gint64)node->own);
+      json_add_string (builder, "id", node->id);
+      json_add_string (builder, "name", node->trouble == NULL ? node->name : NULL);
+      json_add_bool (builder, "current", node == tree->current);
+      json_add_int (builder, "own", (gint64)node->own);
       json_builder_set_member_name (builder, "children");
       add_nested (builder, tree, node->children);
       json_builder_end_object (builder);

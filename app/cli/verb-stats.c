@@ -46,9 +46,9 @@ print_json (const Look *look)
 
   json_builder_begin_object (builder);
   for (unsigned i = 0; i < N_COUNTERS; i++)
-    cli_add_int (builder, counter_name (i), (gint64)look->counters.values[i]);
-  cli_add_int (builder, "memory", (gint64)look->memory);
-  cli_add_int (builder, "memory-resident", (gint64)look->resident);
+    json_add_int (builder, counter_name (i), (gint64)look->counters.values[i]);
+  json_add_int (builder, "memory", (gint64)look->memory);
+  json_add_int (builder, "memory-resident", (gint64)look->resident);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }

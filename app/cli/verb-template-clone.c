@@ -36,10 +36,10 @@ print_clone (const Work *work, unsigned version, bool json)
       return;
     }
   json_builder_begin_object (builder);
-  cli_add_string (builder, "name", work->clone.name);
-  cli_add_string (builder, "path", work->path);
-  cli_add_int (builder, "version", version);
-  cli_add_string (builder, "snapshot", work->clone.node);
+  json_add_string (builder, "name", work->clone.name);
+  json_add_string (builder, "path", work->path);
+  json_add_int (builder, "version", version);
+  json_add_string (builder, "snapshot", work->clone.node);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }
@@ -148,8 +148,8 @@ run_move (const Verb *verb, int argc, char **argv)
   if (!cli_run_task (run_move_task, &work, progress, &error))
     return cli_fail (error);
   json_builder_begin_object (builder);
-  cli_add_string (builder, "name", snapshots.name);
-  cli_add_int (builder, "version", node->template_version);
+  json_add_string (builder, "name", snapshots.name);
+  json_add_int (builder, "version", node->template_version);
   json_builder_end_object (builder);
   if (json)
     cli_print_json (builder);

@@ -26,10 +26,10 @@ list_one (BonsaiVm *vm, JsonBuilder *builder)
       return;
     }
   json_builder_begin_object (builder);
-  cli_add_string (builder, "name", config->name);
-  cli_add_string (builder, "state", vm_template_names[config->template_state]);
-  cli_add_int (builder, "version", version);
-  cli_add_int (builder, "machines", clones != NULL ? clones->len : 0);
+  json_add_string (builder, "name", config->name);
+  json_add_string (builder, "state", vm_template_names[config->template_state]);
+  json_add_int (builder, "version", version);
+  json_add_int (builder, "machines", clones != NULL ? clones->len : 0);
   json_builder_end_object (builder);
 }
 
@@ -47,11 +47,11 @@ add_version (JsonBuilder *builder, const SnapshotNode *node, const GPtrArray *cl
   g_autofree char *created = snapshot_node_time (node);
 
   json_builder_begin_object (builder);
-  cli_add_int (builder, "version", node->template_version);
-  cli_add_string (builder, "snapshot", node->id);
-  cli_add_string (builder, "name", node->name);
-  cli_add_string (builder, "note", node->note);
-  cli_add_string (builder, "created", created);
+  json_add_int (builder, "version", node->template_version);
+  json_add_string (builder, "snapshot", node->id);
+  json_add_string (builder, "name", node->name);
+  json_add_string (builder, "note", node->note);
+  json_add_string (builder, "created", created);
   json_builder_set_member_name (builder, "machines");
   json_builder_begin_array (builder);
   for (guint i = 0; i < clones->len; i++)
@@ -61,9 +61,9 @@ add_version (JsonBuilder *builder, const SnapshotNode *node, const GPtrArray *cl
       if (!g_str_equal (clone->node, node->id))
         continue;
       json_builder_begin_object (builder);
-      cli_add_string (builder, "name", clone->name);
-      cli_add_string (builder, "uuid", clone->uuid);
-      cli_add_string (builder, "path", clone->path);
+      json_add_string (builder, "name", clone->name);
+      json_add_string (builder, "uuid", clone->uuid);
+      json_add_string (builder, "path", clone->path);
       json_builder_end_object (builder);
     }
   json_builder_end_array (builder);
@@ -120,8 +120,8 @@ run_show (const Verb *verb, int argc, char **argv)
       g_ptr_array_add (versions, g_ptr_array_index (snapshots.tree->nodes, i));
   g_ptr_array_sort (versions, by_version);
   json_builder_begin_object (builder);
-  cli_add_string (builder, "name", snapshots.name);
-  cli_add_string (builder, "state", vm_template_names[snapshots.tree->template_state]);
+  json_add_string (builder, "name", snapshots.name);
+  json_add_string (builder, "state", vm_template_names[snapshots.tree->template_state]);
   json_builder_set_member_name (builder, "versions");
   json_builder_begin_array (builder);
   for (guint i = 0; i < versions->len; i++)

@@ -30,8 +30,8 @@ print (const Make *make, bool json)
       return;
     }
   json_builder_begin_object (builder);
-  cli_add_int (builder, "version", make->version);
-  cli_add_string (builder, "snapshot", make->id);
+  json_add_int (builder, "version", make->version);
+  json_add_string (builder, "snapshot", make->id);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }

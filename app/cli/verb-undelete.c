@@ -24,9 +24,9 @@ run_undelete (const Verb *verb, int argc, char **argv)
   if (json)
     {
       json_builder_begin_object (builder);
-      cli_add_string (builder, "name", bonsai_vm_get_name (vm));
-      cli_add_string (builder, "uuid", bonsai_vm_get_uuid (vm));
-      cli_add_string (builder, "path", bonsai_vm_get_path (vm));
+      json_add_string (builder, "name", bonsai_vm_get_name (vm));
+      json_add_string (builder, "uuid", bonsai_vm_get_uuid (vm));
+      json_add_string (builder, "path", bonsai_vm_get_path (vm));
       json_builder_end_object (builder);
       cli_print_json (builder);
     }

@@ -102,9 +102,9 @@ tell (const char *name, const Terms *terms, bool json)
       return;
     }
   json_builder_begin_object (builder);
-  cli_add_string (builder, "name", name);
-  cli_add_string (builder, "workspace", terms->machine);
-  cli_add_string (builder, "issuer", terms->issuer);
+  json_add_string (builder, "name", name);
+  json_add_string (builder, "workspace", terms->machine);
+  json_add_string (builder, "issuer", terms->issuer);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }

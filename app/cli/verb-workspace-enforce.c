@@ -32,9 +32,9 @@ tell (JsonBuilder *builder, const char *name, const LeaseStep *step, const GErro
       return;
     }
   json_builder_begin_object (builder);
-  cli_add_string (builder, "name", name);
-  cli_add_string (builder, "state", state);
-  cli_add_string (builder, "trouble", error != NULL ? error->message : NULL);
+  json_add_string (builder, "name", name);
+  json_add_string (builder, "state", state);
+  json_add_string (builder, "trouble", error != NULL ? error->message : NULL);
   json_builder_end_object (builder);
 }
 

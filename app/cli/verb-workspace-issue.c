@@ -77,9 +77,9 @@ run_issue (const Verb *verb, int argc, char **argv)
                  profile != NULL ? profile : "test", &expiry, terms, &error))
     return cli_fail (error);
   json_builder_begin_object (builder);
-  cli_add_string (builder, "name", snapshots.name);
-  cli_add_string (builder, "id", terms->id);
-  cli_add_string (builder, "issuer", terms->issuer);
+  json_add_string (builder, "name", snapshots.name);
+  json_add_string (builder, "id", terms->id);
+  json_add_string (builder, "issuer", terms->issuer);
   json_builder_end_object (builder);
   if (json)
     cli_print_json (builder);

@@ -25,16 +25,16 @@ add_state (JsonBuilder *builder, const char *name, const Workspace *workspace)
 {
   g_autofree char *trusted = cli_workspace_time (workspace->step.record.time.trusted);
 
-  cli_add_string (builder, "name", name);
-  cli_add_string (builder, "state", stage_of (workspace));
-  cli_add_string (builder, "trouble", workspace->damage != NULL ? workspace->damage : workspace->clock);
-  cli_add_string (builder, "for", workspace->terms->subject);
+  json_add_string (builder, "name", name);
+  json_add_string (builder, "state", stage_of (workspace));
+  json_add_string (builder, "trouble", workspace->damage != NULL ? workspace->damage : workspace->clock);
+  json_add_string (builder, "for", workspace->terms->subject);
   json_builder_set_member_name (builder, "remaining");
   if (workspace->damage != NULL || workspace->step.remaining == G_MAXINT64)
     json_builder_add_null_value (builder);
   else
     json_builder_add_int_value (builder, MAX (0, workspace->step.remaining));
-  cli_add_string (builder, "trusted-time", trusted);
+  json_add_string (builder, "trusted-time", trusted);
 }
 
 /* --- list --- */
@@ -57,9 +57,9 @@ list_one (BonsaiVm *vm, JsonBuilder *builder)
         add_state (builder, config->name, workspace);
       else
         {
-          cli_add_string (builder, "name", config->name);
-          cli_add_string (builder, "state", "locked");
-          cli_add_string (builder, "trouble", error->message);
+          json_add_string (builder, "name", config->name);
+          json_add_string (builder, "state", "locked");
+          json_add_string (builder, "trouble", error->message);
         }
       json_builder_end_object (builder);
       return;
@@ -87,18 +87,18 @@ print_json (const char *name, const Workspace *workspace)
 
   json_builder_begin_object (builder);
   add_state (builder, name, workspace);
-  cli_add_string (builder, "id", terms->id);
-  cli_add_string (builder, "issuer", terms->issuer);
-  cli_add_string (builder, "issued", issued);
-  cli_add_string (builder, "template", terms->origin);
-  cli_add_int (builder, "template-version", terms->version);
-  cli_add_string (builder, "profile", terms->profile);
-  cli_add_string (builder, "expiry", expiry_kind_names[workspace->expiry.kind]);
-  cli_add_int (builder, "expiry-at", workspace->expiry.at);
-  cli_add_int (builder, "grace", terms->grace);
-  cli_add_string (builder, "afterwards", afterwards_names[terms->afterwards]);
-  cli_add_int (builder, "renewals", workspace->renewals);
-  cli_add_int (builder, "used", workspace->step.record.used);
+  json_add_string (builder, "id", terms->id);
+  json_add_string (builder, "issuer", terms->issuer);
+  json_add_string (builder, "issued", issued);
+  json_add_string (builder, "template", terms->origin);
+  json_add_int (builder, "template-version", terms->version);
+  json_add_string (builder, "profile", terms->profile);
+  json_add_string (builder, "expiry", expiry_kind_names[workspace->expiry.kind]);
+  json_add_int (builder, "expiry-at", workspace->expiry.at);
+  json_add_int (builder, "grace", terms->grace);
+  json_add_string (builder, "afterwards", afterwards_names[terms->afterwards]);
+  json_add_int (builder, "renewals", workspace->renewals);
+  json_add_int (builder, "used", workspace->step.record.used);
   json_builder_set_member_name (builder, "permissions");
   {
     JsonNode *node = json_node_new (JSON_NODE_OBJECT);

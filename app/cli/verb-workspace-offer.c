@@ -97,10 +97,10 @@ print_offer (const Offer *offer, const char *path, bool json)
       return;
     }
   json_builder_begin_object (builder);
-  cli_add_string (builder, "path", path);
-  cli_add_string (builder, "workspace", offer->terms->machine);
-  cli_add_string (builder, "issuer", offer->terms->issuer);
-  cli_add_int (builder, "version", offer->terms->version);
+  json_add_string (builder, "path", path);
+  json_add_string (builder, "workspace", offer->terms->machine);
+  json_add_string (builder, "issuer", offer->terms->issuer);
+  json_add_int (builder, "version", offer->terms->version);
   json_builder_end_object (builder);
   cli_print_json (builder);
 }
@@ -164,12 +164,12 @@ tell_issued (JsonBuilder *builder, const Offer *offer)
       return;
     }
   json_builder_begin_object (builder);
-  cli_add_string (builder, "workspace", offer->terms->machine);
-  cli_add_string (builder, "for", offer->terms->subject);
-  cli_add_string (builder, "name", offer->name);
-  cli_add_string (builder, "profile", offer->terms->profile);
-  cli_add_string (builder, "template", offer->terms->origin);
-  cli_add_int (builder, "template-version", offer->terms->version);
+  json_add_string (builder, "workspace", offer->terms->machine);
+  json_add_string (builder, "for", offer->terms->subject);
+  json_add_string (builder, "name", offer->name);
+  json_add_string (builder, "profile", offer->terms->profile);
+  json_add_string (builder, "template", offer->terms->origin);
+  json_add_int (builder, "template-version", offer->terms->version);
   json_builder_end_object (builder);
 }
 
