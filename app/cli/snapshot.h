@@ -3,7 +3,7 @@
 
 #include "app/bundle/bundle.h"
 #include "app/cli/disk.h"
-#include "app/snapshot/snapshot-tree.h"
+#include "app/snapshot/snapshot-json.h"
 
 G_BEGIN_DECLS
 
@@ -38,8 +38,6 @@ GVariant *cli_ask_for_change (CliSnapshots *snapshots, const char *operation, GV
  * interrupted is only told: the change is made. */
 void cli_give_back (CliSnapshots *snapshots, bool progress);
 
-/* A JSON object with all that is known of it. */
-void cli_add_snapshot (JsonBuilder *builder, const SnapshotTree *tree, const SnapshotNode *node);
 /* "2026-05-04 12:30", in local time. (transfer full) */
 char *cli_snapshot_time (const SnapshotNode *node);
 /* "2026-05-04T12:30:00Z" of µs since 1970; NULL for 0. (nullable) (transfer full) */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/cli/cli.h"
 
+#include "app/apply/apply-json.h"
 #include "app/apply/apply-run.h"
 #include "app/base/error.h"
 
@@ -86,56 +87,6 @@ step_done (const ApplyStep *step, gpointer json)
     print_step (step, true);
 }
 
-static void
-add_value (JsonBuilder *builder, const char *name, const char *value)
-{
-  json_builder_set_member_name (builder, name);
-  if (value != NULL)
-    json_builder_add_value (builder, json_from_string (value, NULL));
-  else
-    json_builder_add_null_value (builder);
-}
-
-static void
-add_step (JsonBuilder *builder, const ApplyStep *step)
-{
-  json_builder_begin_object (builder);
-  json_add_string (builder, "name", step->machine->name);
-  json_add_string (builder, "action", apply_action_names[step->action]);
-  json_builder_set_member_name (builder, "changes");
-  json_builder_begin_array (builder);
-  for (guint i = 0; i < step->changes->len; i++)
-    {
-      const ApplyChange *change = g_ptr_array_index (step->changes, i);
-
-      json_builder_begin_object (builder);
-      json_add_string (builder, "member", change->member);
-      add_value (builder, "from", change->from);
-      add_value (builder, "to", change->to);
-      json_add_bool (builder, "at-next-start", change->at_start);
-      json_builder_end_object (builder);
-    }
-  json_builder_end_array (builder);
-  json_builder_end_object (builder);
-}
-
-static void
-print_json (const ApplyPlan *plan, bool done)
-{
-  g_autoptr (JsonBuilder) builder = json_builder_new ();
-
-  json_builder_begin_object (builder);
-  json_add_bool (builder, "done", done);
-  json_add_int (builder, "due", plan->n_due);
-  json_builder_set_member_name (builder, "machines");
-  json_builder_begin_array (builder);
-  for (guint i = 0; i < plan->steps->len; i++)
-    add_step (builder, g_ptr_array_index (plan->steps, i));
-  json_builder_end_array (builder);
-  json_builder_end_object (builder);
-  cli_print_json (builder);
-}
-
 /* --- */
 
 static void
@@ -168,6 +119,7 @@ apply (const char *path, const Options *options)
   ApplyFile *file = read_file (path, &error);
   g_autoptr (BonsaiLibrary) library = file != NULL ? cli_open_library (&error) : NULL;
   g_autoptr (ApplyPlan) plan = NULL;
+  g_autofree char *text = NULL;
 
   if (library == NULL)
     {
@@ -178,7 +130,7 @@ apply (const char *path, const Options *options)
   if (plan == NULL || (!options->dry_run && !carry_out (plan, library, options->json, &error)))
     return cli_fail (error);
   if (options->json)
-    print_json (plan, !options->dry_run);
+    g_print ("%s\n", text = apply_plan_to_json (plan, !options->dry_run));
   else if (plan->n_due == 0)
     g_print ("Nothing is to be done: all is as %s says.\n", path);
   else if (options->dry_run)

@@ -3,44 +3,18 @@
 #include "app/base/error.h"
 #include "app/cli/policy.h"
 #include "app/cli/time-argument.h"
-#include "app/history/history-store.h"
-#include "app/policy/dry-run.h"
-#include "vmm/kvm/host-check.h"
+#include "app/policy/try-out.h"
 
 #define USUAL_SPAN (7 * 86400) /* seconds */
 
 /* --- what was found --- */
 
 static char *
-format_time (gint64 time, bool local)
+format_time (gint64 time)
 {
-  g_autoptr (GDateTime) moment =
-    local ? g_date_time_new_from_unix_local (time) : g_date_time_new_from_unix_utc (time);
+  g_autoptr (GDateTime) moment = g_date_time_new_from_unix_local (time);
 
-  return local ? g_date_time_format (moment, "%F %T") : g_date_time_format_iso8601 (moment);
-}
-
-static void
-print_json (const GArray *found)
-{
-  g_autoptr (JsonBuilder) builder = json_builder_new ();
-
-  json_builder_begin_array (builder);
-  for (guint i = 0; i < found->len; i++)
-    {
-      const WouldFire *one = &g_array_index (found, WouldFire, i);
-      g_autofree char *time = format_time (one->time, false);
-      g_autofree char *end = one->end != 0 ? format_time (one->end, false) : NULL;
-
-      json_builder_begin_object (builder);
-      json_add_string (builder, "rule", one->rule);
-      json_add_string (builder, "time", time);
-      json_add_string (builder, "end", end);
-      json_add_int (builder, "step", one->step);
-      json_builder_end_object (builder);
-    }
-  json_builder_end_array (builder);
-  cli_print_json (builder);
+  return g_date_time_format (moment, "%F %T");
 }
 
 static void
@@ -51,26 +25,14 @@ print_text (const GArray *found)
   for (guint i = 0; i < found->len; i++)
     {
       const WouldFire *one = &g_array_index (found, WouldFire, i);
-      g_autofree char *time = format_time (one->time, true), *step = cli_describe_seconds (one->step);
-      g_autofree char *end = one->end != 0 ? format_time (one->end, true) : g_strdup ("-");
+      g_autofree char *time = format_time (one->time), *step = cli_describe_seconds (one->step);
+      g_autofree char *end = one->end != 0 ? format_time (one->end) : g_strdup ("-");
 
       g_print ("%-19s  until %-19s  %-16s  (seen by %s)\n", time, end, one->rule, step);
     }
 }
 
 /* --- the verb --- */
-
-static GArray *
-try_out (VmPolicy *policy, const VmConfig *config, gint64 from, gint64 to, GError **error)
-{
-  g_autoptr (HostReport) host = host_check (NULL);
-  g_autofree char *history = history_store_path (config->uuid), *of_host = history_store_host_path ();
-  const PolicySize size = { config->cpus, g_get_num_processors (), (double)config->memory,
-                            (double)host->memory_total };
-
-  return policy_dry_run (policy, history, of_host, &size, from, to, g_get_real_time () / G_USEC_PER_SEC,
-                         error);
-}
 
 static bool
 parse_span (const char *from_text, const char *to_text, gint64 *from, gint64 *to, GError **error)
@@ -90,7 +52,7 @@ parse_span (const char *from_text, const char *to_text, gint64 *from, gint64 *to
 static int
 run_test (const Verb *verb, int argc, char **argv)
 {
-  g_autofree char *from_text = NULL, *to_text = NULL;
+  g_autofree char *from_text = NULL, *to_text = NULL, *text = NULL;
   gboolean json = false;
   const GOptionEntry entries[] = {
     { "from", 0, 0, G_OPTION_ARG_STRING, &from_text, "From then on: how long ago, or a date; 7d unless given",
@@ -115,10 +77,10 @@ run_test (const Verb *verb, int argc, char **argv)
       || (config = cli_copy_config (vm, &error)) == NULL)
     return cli_fail (error);
   policy = argc > 2 ? cli_read_policy (argv[2], &error) : vm_policy_ref (config->policy);
-  if (policy == NULL || (found = try_out (policy, config, from, to, &error)) == NULL)
+  if (policy == NULL || (found = policy_try_out (policy, config, from, to, &error)) == NULL)
     return cli_fail (error);
   if (json)
-    print_json (found);
+    g_print ("%s\n", text = would_fire_to_json (found));
   else
     print_text (found);
   return EXIT_STATUS_OK;

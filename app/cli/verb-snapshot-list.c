@@ -2,18 +2,6 @@
 #include "app/cli/snapshot.h"
 
 static void
-print_json (const SnapshotTree *tree)
-{
-  g_autoptr (JsonBuilder) builder = json_builder_new ();
-
-  json_builder_begin_array (builder);
-  for (guint i = 0; i < tree->nodes->len; i++)
-    cli_add_snapshot (builder, tree, g_ptr_array_index (tree->nodes, i));
-  json_builder_end_array (builder);
-  cli_print_json (builder);
-}
-
-static void
 print_line (const SnapshotTree *tree, const SnapshotNode *node)
 {
   g_autofree char *time = cli_snapshot_time (node), *own = disk_size_short (node->own);
@@ -45,7 +33,9 @@ run_list (const Verb *verb, int argc, char **argv)
   snapshot_tree_measure (snapshots.tree);
   if (json)
     {
-      print_json (snapshots.tree);
+      g_autofree char *text = snapshot_tree_to_json (snapshots.tree);
+
+      g_print ("%s\n", text);
       return EXIT_STATUS_OK;
     }
   if (snapshots.tree->nodes->len == 0)

@@ -51,7 +51,7 @@ run_show (const Verb *verb, int argc, char **argv)
   snapshot_tree_measure (snapshots.tree);
   if (json)
     {
-      cli_add_snapshot (builder, snapshots.tree, node);
+      snapshot_add_json (builder, snapshots.tree, node);
       cli_print_json (builder);
     }
   else

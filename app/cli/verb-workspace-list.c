@@ -3,6 +3,7 @@
 #include "app/cli/workspace.h"
 
 #include "app/base/error.h"
+#include "app/workspace/workspace-json.h"
 
 static Workspace *
 read_one (BonsaiVm *vm, const VmConfig *config, GError **error)
@@ -10,31 +11,6 @@ read_one (BonsaiVm *vm, const VmConfig *config, GError **error)
   const LeasePlace place = workspace_place (bonsai_vm_get_path (vm), config->uuid);
 
   return workspace_read (&place, bonsai_vm_get_session (vm) != NULL, error);
-}
-
-static const char *
-stage_of (const Workspace *workspace)
-{
-  if (workspace->damage != NULL || workspace->step.verdict == LEASE_CLOCK)
-    return "locked";
-  return lease_stage_names[workspace->step.record.stage];
-}
-
-static void
-add_state (JsonBuilder *builder, const char *name, const Workspace *workspace)
-{
-  g_autofree char *trusted = cli_workspace_time (workspace->step.record.time.trusted);
-
-  json_add_string (builder, "name", name);
-  json_add_string (builder, "state", stage_of (workspace));
-  json_add_string (builder, "trouble", workspace->damage != NULL ? workspace->damage : workspace->clock);
-  json_add_string (builder, "for", workspace->terms->subject);
-  json_builder_set_member_name (builder, "remaining");
-  if (workspace->damage != NULL || workspace->step.remaining == G_MAXINT64)
-    json_builder_add_null_value (builder);
-  else
-    json_builder_add_int_value (builder, MAX (0, workspace->step.remaining));
-  json_add_string (builder, "trusted-time", trusted);
 }
 
 /* --- list --- */
@@ -54,7 +30,7 @@ list_one (BonsaiVm *vm, JsonBuilder *builder)
     {
       json_builder_begin_object (builder);
       if (workspace != NULL)
-        add_state (builder, config->name, workspace);
+        workspace_add_json (builder, config->name, workspace);
       else
         {
           json_add_string (builder, "name", config->name);
@@ -66,7 +42,7 @@ list_one (BonsaiVm *vm, JsonBuilder *builder)
     }
   span = workspace != NULL && workspace->damage == NULL ? cli_workspace_span (workspace->step.remaining)
                                                         : g_strdup ("");
-  g_print ("%-11s  %-10s  %-12s  %s\n", workspace != NULL ? stage_of (workspace) : "locked", span,
+  g_print ("%-11s  %-10s  %-12s  %s\n", workspace != NULL ? workspace_state_name (workspace) : "locked", span,
            workspace != NULL ? workspace->terms->subject : "", config->name);
 }
 
@@ -77,38 +53,6 @@ run_list (const Verb *verb, int argc, char **argv)
 }
 
 /* --- show --- */
-
-static void
-print_json (const char *name, const Workspace *workspace)
-{
-  const Terms *terms = workspace->terms;
-  g_autoptr (JsonBuilder) builder = json_builder_new ();
-  g_autofree char *issued = cli_workspace_time (terms->issued);
-
-  json_builder_begin_object (builder);
-  add_state (builder, name, workspace);
-  json_add_string (builder, "id", terms->id);
-  json_add_string (builder, "issuer", terms->issuer);
-  json_add_string (builder, "issued", issued);
-  json_add_string (builder, "template", terms->origin);
-  json_add_int (builder, "template-version", terms->version);
-  json_add_string (builder, "profile", terms->profile);
-  json_add_string (builder, "expiry", expiry_kind_names[workspace->expiry.kind]);
-  json_add_int (builder, "expiry-at", workspace->expiry.at);
-  json_add_int (builder, "grace", terms->grace);
-  json_add_string (builder, "afterwards", afterwards_names[terms->afterwards]);
-  json_add_int (builder, "renewals", workspace->renewals);
-  json_add_int (builder, "used", workspace->step.record.used);
-  json_builder_set_member_name (builder, "permissions");
-  {
-    JsonNode *node = json_node_new (JSON_NODE_OBJECT);
-
-    json_node_take_object (node, permissions_write (&terms->permissions));
-    json_builder_add_value (builder, node);
-  }
-  json_builder_end_object (builder);
-  cli_print_json (builder);
-}
 
 static const char *
 yes (bool allowed)
@@ -134,10 +78,10 @@ static void
 print_text (const char *name, const Workspace *workspace)
 {
   g_autofree char *span = cli_workspace_span (workspace->step.remaining);
-  g_autofree char *issued = cli_workspace_time (workspace->terms->issued);
+  g_autofree char *issued = workspace_time_text (workspace->terms->issued);
 
   g_print ("Name       %s\nFor        %s\nState      %s\n", name, workspace->terms->subject,
-           stage_of (workspace));
+           workspace_state_name (workspace));
   if (workspace->damage != NULL)
     g_print ("Locked     %s; its issuer can mend that (bonsai workspace renew --mend)\n", workspace->damage);
   else
@@ -160,6 +104,7 @@ run_show (const Verb *verb, int argc, char **argv)
   g_autoptr (BonsaiLibrary) library = NULL;
   g_autoptr (Workspace) workspace = NULL;
   g_autoptr (VmConfig) config = NULL;
+  g_autofree char *text = NULL;
   GError *error = NULL;
   BonsaiVm *vm;
   int status;
@@ -171,7 +116,7 @@ run_show (const Verb *verb, int argc, char **argv)
       || (workspace = read_one (vm, config, &error)) == NULL)
     return cli_fail (error);
   if (json)
-    print_json (config->name, workspace);
+    g_print ("%s\n", text = workspace_to_json (config->name, workspace));
   else
     print_text (config->name, workspace);
   return EXIT_STATUS_OK;

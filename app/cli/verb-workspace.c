@@ -61,14 +61,6 @@ cli_read_expiry (const CliExpiry *options, Expiry *expiry, GError **error)
 }
 
 char *
-cli_workspace_time (int64_t seconds)
-{
-  g_autoptr (GDateTime) time = seconds > 0 ? g_date_time_new_from_unix_utc (seconds) : NULL;
-
-  return time != NULL ? g_date_time_format_iso8601 (time) : NULL;
-}
-
-char *
 cli_workspace_span (int64_t seconds)
 {
   static const struct {
