@@ -1,12 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/report/reports.h"
+#include "app/report/advice.h"
 
 #include <math.h>
-
-#define MIN_HOURS    24.0 /* of history, before anything is advised */
-#define ROOMY        0.6  /* of what it has: less is too little to have that much */
-#define TIGHT        0.95
-#define SMALL_MEMORY (512.0 * (1 << 20)) /* not worth a word */
 
 static const ReportColumn columns[] = {
   { "name", "Machine", REPORT_TEXT },
@@ -23,73 +18,18 @@ static const ReportColumn columns[] = {
   { "advice", "Advice", REPORT_TEXT },
 };
 
-static double
-hours_of (const HistorySeries *series)
+double
+report_known_hours (const HistorySeries *series)
 {
   return history_series_sum_up (series, HISTORY_CPU).n_known * (double)series->step / 3600;
 }
 
-/* What the guest says, else what the host gave. */
-static HistorySummary
-sum_up_memory (const HistorySeries *series)
+HistorySummary
+report_sum_up_memory (const HistorySeries *series)
 {
   HistorySummary used = history_series_sum_up (series, HISTORY_MEMORY_USED);
 
   return used.n_known > 0 ? used : history_series_sum_up (series, HISTORY_MEMORY);
-}
-
-static void
-add_sentence (GString *text, const char *sentence)
-{
-  if (text->len > 0)
-    g_string_append (text, "; ");
-  g_string_append (text, sentence);
-}
-
-static void
-advise_on_memory (GString *text, const ReportMachine *machine)
-{
-  HistorySummary used = sum_up_memory (machine->history);
-  g_autofree char *sentence = NULL;
-
-  if (machine->memory <= 0 || isnan (used.maximum))
-    return;
-  if (machine->memory > SMALL_MEMORY && used.maximum < ROOMY * machine->memory)
-    sentence = g_strdup_printf ("Has never used more than %.1f GiB of %.1f GiB of memory",
-                                used.maximum / (1 << 30), machine->memory / (1 << 30));
-  else if (used.average > TIGHT * machine->memory)
-    sentence =
-      g_strdup_printf ("Uses all of its %.1f GiB of memory, most of the time", machine->memory / (1 << 30));
-  if (sentence != NULL)
-    add_sentence (text, sentence);
-}
-
-static void
-advise_on_processors (GString *text, const ReportMachine *machine)
-{
-  HistorySummary cpu = history_series_sum_up (machine->history, HISTORY_CPU);
-  g_autofree char *sentence = NULL;
-
-  if (machine->cpus > 1 && cpu.maximum < ROOMY * (machine->cpus - 1))
-    sentence =
-      g_strdup_printf ("Has never kept more than %.1f of %u processors busy", cpu.maximum, machine->cpus);
-  else if (machine->cpus > 0 && cpu.average > 0.8 * machine->cpus)
-    sentence = g_strdup_printf ("Keeps its %u %s busy, most of the time", machine->cpus,
-                                machine->cpus == 1 ? "processor" : "processors");
-  if (sentence != NULL)
-    add_sentence (text, sentence);
-}
-
-char *
-report_advise (const ReportMachine *machine)
-{
-  g_autoptr (GString) text = g_string_new (NULL);
-
-  if (machine->history == NULL || hours_of (machine->history) < MIN_HOURS)
-    return NULL;
-  advise_on_memory (text, machine);
-  advise_on_processors (text, machine);
-  return text->len > 0 ? g_strdup (text->str) : NULL;
 }
 
 static void
@@ -100,11 +40,11 @@ add_machine (ReportTable *table, const ReportMachine *machine)
   const HistorySeries *history = machine->history;
   const HistorySummary unknown = { 0, NAN, NAN };
   HistorySummary cpu = history != NULL ? history_series_sum_up (history, HISTORY_CPU) : unknown;
-  HistorySummary memory = history != NULL ? sum_up_memory (history) : unknown;
-  g_autofree char *advice = report_advise (machine);
+  HistorySummary memory = history != NULL ? report_sum_up_memory (history) : unknown;
+  g_autoptr (Advice) advice = advice_find (machine);
 
   report_table_add_text (table, machine->name);
-  report_table_add_number (table, history != NULL ? hours_of (history) : 0);
+  report_table_add_number (table, history != NULL ? report_known_hours (history) : 0);
   report_table_add_number (table, cpu.average);
   report_table_add_number (table, cpu.maximum);
   report_table_add_number (table, machine->memory > 0 ? machine->memory : NAN);
@@ -113,7 +53,7 @@ add_machine (ReportTable *table, const ReportMachine *machine)
   for (guint i = 0; i < G_N_ELEMENTS (flows); i++)
     report_table_add_number (table,
                              history != NULL ? history_series_sum_up (history, flows[i]).average : NAN);
-  report_table_add_text (table, advice != NULL ? advice : "");
+  report_table_add_text (table, advice != NULL ? advice->text : "");
 }
 
 ReportTable *

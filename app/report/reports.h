@@ -5,6 +5,8 @@
 #include "app/history/history-file.h"
 #include "app/report/report-table.h"
 
+#include <stdbool.h>
+
 G_BEGIN_DECLS
 
 /* Pure functions from what is known to tables; any thread. */
@@ -21,9 +23,10 @@ typedef struct {
 /* A row for each. (transfer full) */
 ReportTable *report_utilisation (const ReportMachine *machines, guint n_machines);
 
-/* What it might do with less of, or wants more of: "Has never used more than 1.1 GiB of 4.0 GiB of memory".
- * Needs a day of history at least. (nullable) (transfer full): NULL: nothing */
-char *report_advise (const ReportMachine *machine);
+/* Hours that @series knows about. */
+double report_known_hours (const HistorySeries *series);
+/* The memory that was used: what the guest says, else what the host gave. */
+HistorySummary report_sum_up_memory (const HistorySeries *series);
 
 /* --- changes: what was made, changed, moved and removed; not what ran --- */
 
@@ -48,5 +51,25 @@ void report_storage_free (ReportStorage *storage);
 
 /* @machines: of ReportStorage; the largest first, and their sum. (transfer full) */
 ReportTable *report_storage (const GPtrArray *machines);
+
+/* --- expiries: which workspaces end, and when --- */
+
+typedef struct {
+  char *name, *uuid; /* of the machine */
+  char *subject;     /* who may use it */
+  gint64 remaining;  /* seconds; 0: it is over; G_MAXINT64: nobody knows, as it is locked */
+  const char *state; /* "active", "grace", …; static */
+  const char *then;  /* "archive" or "destroy"; static */
+} ReportExpiry;
+
+/* Looks at the machine in @bundle. (nullable) (transfer full): NULL: it is no workspace, or one without an end.
+ * Blocks. */
+ReportExpiry *report_expiry_read (const char *bundle, const char *uuid, const char *name, bool running);
+void report_expiry_free (ReportExpiry *expiry);
+
+/* @expiries: of ReportExpiry; @now: seconds since 1970. The next one first. (transfer full) */
+ReportTable *report_expiries (const GPtrArray *expiries, gint64 now);
+/* The same order; as g_ptr_array_sort wants it. */
+int report_expiry_compare (gconstpointer a, gconstpointer b);
 
 G_END_DECLS

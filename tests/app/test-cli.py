@@ -306,6 +306,8 @@ def test_report():
     stored = {row["name"]: row for row in json.loads(bonsai("report", "storage", "--json"))}
     assert stored["All"]["total"] >= stored["Store"]["disks"] > 0, stored
     assert bonsai("report", "storage", "--csv").startswith("name,total,disks,snapshots,")
+    assert json.loads(bonsai("report", "expiries", "--json")) == []
+    assert bonsai("report", "expiries", "--csv").startswith("name,state,remaining-hours,when,for,then")
     assert "<td>Game</td>" in bonsai("report", "utilisation", "--html", "--from", "2d")
     assert "highest" in bonsai("report", "utilisation")
     bonsai("report", "weather", status=USAGE)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* Reports: what is known becomes tables, and those text, HTML, CSV and JSON. */
-#include "app/report/reports.h"
+#include "app/report/advice.h"
 #include "tests/app/scratch.h"
 
 #include <glib/gstdio.h>
@@ -26,35 +26,52 @@ series_of (guint n_rows, double cpu, double memory)
   return series;
 }
 
-static char *
+static Advice *
 advise (guint n_rows, double cpu, double used, guint cpus, double memory)
 {
   g_autoptr (HistorySeries) series = series_of (n_rows, cpu, used);
 
-  return report_advise (&(ReportMachine){ "Web", memory, cpus, series });
+  return advice_find (&(ReportMachine){ "Web", memory, cpus, series });
 }
 
 static void
 test_advice (void)
 {
-  g_autofree char *roomy = advise (20, 0.5, 1.1 * GIB, 1, 4 * GIB),
-                  *early = advise (5, 0.5, 1.1 * GIB, 1, 4 * GIB),
-                  *fits = advise (20, 0.5, 3 * GIB, 1, 4 * GIB),
-                  *tight = advise (20, 0.5, 3.95 * GIB, 1, 4 * GIB),
-                  *idle = advise (20, 0.2, 3 * GIB, 4, 4 * GIB),
-                  *busy = advise (20, 1.9, 3 * GIB, 2, 4 * GIB),
-                  *small = advise (20, 0.5, 0.1 * GIB, 1, 0.5 * GIB),
-                  *unknown = advise (20, NAN, NAN, 4, 4 * GIB);
+  g_autoptr (Advice) roomy = advise (20, 0.5, 1.1 * GIB, 1, 4 * GIB);
+  g_autoptr (Advice) early = advise (5, 0.5, 1.1 * GIB, 1, 4 * GIB);
+  g_autoptr (Advice) fits = advise (20, 0.5, 3 * GIB, 1, 4 * GIB);
+  g_autoptr (Advice) tight = advise (20, 0.5, 3.95 * GIB, 1, 4 * GIB);
+  g_autoptr (Advice) idle = advise (20, 0.2, 3 * GIB, 4, 4 * GIB);
+  g_autoptr (Advice) busy = advise (20, 1.9, 3 * GIB, 2, 4 * GIB);
+  g_autoptr (Advice) small = advise (20, 0.5, 0.1 * GIB, 1, 0.5 * GIB);
+  g_autoptr (Advice) unknown = advise (20, NAN, NAN, 4, 4 * GIB);
 
-  g_assert_cmpstr (roomy, ==, "Has never used more than 1.1 GiB of 4.0 GiB of memory");
+  g_assert_cmpstr (roomy->text, ==, "Has never used more than 1.1 GiB of 4.0 GiB of memory");
+  g_assert_cmpuint (roomy->memory, ==, 1536 << 20); /* a quarter above, in steps of 256 MiB */
+  g_assert_cmpuint (roomy->cpus, ==, 0);
   g_assert_null (early);
   g_assert_null (fits);
-  g_assert_cmpstr (tight, ==, "Uses all of its 4.0 GiB of memory, most of the time");
-  g_assert_cmpstr (idle, ==, "Has never kept more than 0.2 of 4 processors busy");
-  g_assert_cmpstr (busy, ==, "Keeps its 2 processors busy, most of the time");
+  g_assert_cmpstr (tight->text, ==, "Uses all of its 4.0 GiB of memory, most of the time");
+  g_assert_cmpuint (tight->memory, ==, 6 * (guint64)GIB);
+  g_assert_cmpstr (idle->text, ==, "Has never kept more than 0.2 of 4 processors busy");
+  g_assert_cmpuint (idle->cpus, ==, 1);
+  g_assert_cmpstr (busy->text, ==, "Keeps its 2 processors busy, most of the time");
+  g_assert_cmpuint (busy->memory + busy->cpus, ==, 0); /* only its owner knows whether there is more */
   g_assert_null (small);
   g_assert_null (unknown);
-  g_assert_null (report_advise (&(ReportMachine){ "Never ran", GIB, 1, NULL }));
+  g_assert_null (advice_find (&(ReportMachine){ "Never ran", GIB, 1, NULL }));
+}
+
+static void
+test_change (void)
+{
+  g_autoptr (Advice) less = advise (20, 0.2, 1.1 * GIB, 4, 4 * GIB);
+  g_autofree char *change = advice_describe_change (less);
+
+  g_assert_cmpstr (change, ==, "1.5 GiB of memory, 1 processor");
+  g_assert_true (advice_applies (less, (guint64)(4 * GIB), 4));
+  g_assert_true (advice_applies (less, less->memory, 4));
+  g_assert_false (advice_applies (less, less->memory, less->cpus));
 }
 
 static void
@@ -159,13 +176,46 @@ test_storage (void)
   g_assert_cmpfloat (report_table_cell (table, 2, 1)->number, ==, report_table_cell (table, 0, 1)->number);
 }
 
+static ReportExpiry *
+expiry_of (const char *name, gint64 remaining, const char *state)
+{
+  ReportExpiry *expiry = g_new0 (ReportExpiry, 1);
+
+  *expiry = (ReportExpiry){ g_strdup (name), g_strdup ("uuid"), g_strdup ("nina"), remaining, state, "archive" };
+  return expiry;
+}
+
+static void
+test_expiries (void)
+{
+  g_autoptr (GPtrArray) expiries = g_ptr_array_new_with_free_func ((GDestroyNotify)report_expiry_free);
+  g_autoptr (ReportTable) table = NULL;
+  g_autofree char *csv = NULL;
+
+  g_ptr_array_add (expiries, expiry_of ("Locked", G_MAXINT64, "locked"));
+  g_ptr_array_add (expiries, expiry_of ("Late", 20 * 86400, "active"));
+  g_ptr_array_add (expiries, expiry_of ("Soon", 3600, "active"));
+  g_ptr_array_add (expiries, expiry_of ("Over", 0, "grace"));
+  table = report_expiries (expiries, 86400);
+  csv = report_table_to_csv (table);
+  g_assert_cmpuint (report_table_n_rows (table), ==, 4);
+  g_assert_cmpstr (report_table_cell (table, 0, 0)->text, ==, "Over");
+  g_assert_cmpstr (report_table_cell (table, 1, 0)->text, ==, "Soon");
+  g_assert_cmpfloat (report_table_cell (table, 1, 2)->number, ==, 1);
+  g_assert_cmpstr (report_table_cell (table, 2, 0)->text, ==, "Late");
+  g_assert_true (isnan (report_table_cell (table, 3, 2)->number));
+  g_assert_nonnull (strstr (csv, "name,state,remaining-hours,"));
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/report/advice", test_advice);
+  g_test_add_func ("/report/advice/change", test_change);
   g_test_add_func ("/report/utilisation", test_utilisation);
   g_test_add_func ("/report/changes", test_changes);
   g_test_add_func ("/report/storage", test_storage);
+  g_test_add_func ("/report/expiries", test_expiries);
   return g_test_run ();
 }

@@ -72,6 +72,9 @@ def test_terms():
     listed = json.loads(bonsai("workspace", "list", "--json"))
     assert [one["name"] for one in listed] == ["Terms"] and listed[0]["state"] == "not-started", listed
     assert "30 days" in bonsai("workspace", "list") and "anna" in bonsai("workspace", "show", "Terms")
+    ends = {row["name"]: row for row in json.loads(bonsai("report", "expiries", "--json"))}
+    assert abs(ends["Terms"]["remaining-hours"] - 720) < 1 and ends["Terms"]["for"] == "anna", ends
+    assert ends["Terms"]["then"] == "archive" and "<td>Terms</td>" in bonsai("report", "expiries", "--html"), ends
 
 
 def test_own_profile():
