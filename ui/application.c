@@ -26,7 +26,7 @@ struct _BonsaiApplication {
   guint search_id;   /* the search provider on the bus */
   HostSession *host; /* as @library */
   bool ending;       /* as soon as no machine runs here */
-  bool holding;      /* machines or jobs run: the process must stay */
+  bool holding;      /* machines or jobs run, or something is saved: the process must stay */
 };
 
 G_DEFINE_FINAL_TYPE (BonsaiApplication, bonsai_application, ADW_TYPE_APPLICATION)
@@ -46,7 +46,8 @@ static void
 update_hold (BonsaiApplication *self)
 {
   bool needed = (self->library && bonsai_library_count_hosted (self->library) > 0)
-                || bonsai_jobs_get_n_running (self->jobs) > 0;
+                || bonsai_jobs_get_n_running (self->jobs) > 0
+                || (self->library && bonsai_library_is_saving (self->library));
 
   if (needed && !self->holding)
     g_application_hold (G_APPLICATION (self));
@@ -68,6 +69,7 @@ on_library_changed (GListModel *library, guint position, guint removed, guint ad
     {
       g_autoptr (BonsaiVm) vm = g_list_model_get_item (library, i);
       g_signal_connect_object (vm, "notify::state", G_CALLBACK (on_vm_state), self, 0);
+      g_signal_connect_object (vm, "notify::saving", G_CALLBACK (on_vm_state), self, 0);
     }
   update_hold (self);
 }
@@ -299,7 +301,10 @@ bonsai_application_dispose (GObject *object)
 {
   g_clear_pointer (&BONSAI_APPLICATION (object)->host, host_session_free);
   if (BONSAI_APPLICATION (object)->library)
-    bonsai_library_flush_events (BONSAI_APPLICATION (object)->library);
+    {
+      bonsai_library_flush_saves (BONSAI_APPLICATION (object)->library);
+      bonsai_library_flush_events (BONSAI_APPLICATION (object)->library);
+    }
   g_clear_object (&BONSAI_APPLICATION (object)->trash);
   g_clear_object (&BONSAI_APPLICATION (object)->library);
   g_clear_object (&BONSAI_APPLICATION (object)->jobs);

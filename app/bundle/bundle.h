@@ -57,6 +57,18 @@ VmConfig *bundle_load (const char *path, GError **error);
 /* Replaces vm.json: a crash at any instant leaves the old or the new one. */
 bool bundle_save (const char *path, const VmConfig *config, GError **error);
 
+/* --- changing it --- */
+
+/*
+ * Whoever changes a description holds a BundleEdit from before it is read until it is replaced: no other change, of
+ * this process or of others, comes in between and is lost. (Who runs the machine holds its lock, and changes it as well.)
+ */
+typedef struct BundleEdit BundleEdit;
+
+/* Waits while others write: some disk's moment. Never twice in one thread. (transfer full) */
+BundleEdit *bundle_edit_begin (const char *path);
+void bundle_edit_end (BundleEdit *edit);
+
 /* As g_file_set_contents, but flushed to stable storage along with the folder's entry. */
 bool bundle_replace_file (const char *path, const char *content, gsize length, GError **error);
 
@@ -92,6 +104,7 @@ bool bundle_write_run (const char *path, const BundleRun *run, GError **error);
 void bundle_read_run (const char *path, BundleRun *run);
 void bundle_run_clear (BundleRun *run);
 
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (BundleEdit, bundle_edit_end)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (BundleLock, bundle_unlock)
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (BundleRun, bundle_run_clear)
 

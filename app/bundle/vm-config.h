@@ -179,6 +179,10 @@ VmConfig *vm_config_read (JsonText *text, GError **error);
 /* The JSON text, with a final newline. (transfer full) */
 char *vm_config_to_json (const VmConfig *config);
 
+/* @mine and @theirs were made of @base, at once: both changes; of what both have changed, @mine's. Disks and cards are
+ * told apart by their ids. Fails if the two don't go together. (transfer full) */
+VmConfig *vm_config_merge (const VmConfig *base, const VmConfig *mine, const VmConfig *theirs, GError **error);
+
 /* What the engine is given: relative paths are resolved against @folder. (transfer full) */
 MachineSpec *vm_config_to_spec (const VmConfig *config, const char *folder);
 

@@ -54,6 +54,7 @@ install_advance (VmConfig *config, bool restarted)
 bool
 install_conclude (const char *bundle, bool restarted, GError **error)
 {
+  g_autoptr (BundleEdit) edit = bundle_edit_begin (bundle);
   g_autoptr (VmConfig) config = bundle_load (bundle, error);
   g_autofree char *folder = g_build_filename (bundle, VM_INSTALL_FOLDER, NULL);
   bool is_over = true;
@@ -75,10 +76,12 @@ bool
 install_mend (const char *bundle, GError **error)
 {
   g_autofree char *folder = g_build_filename (bundle, VM_INSTALL_FOLDER, NULL);
+  g_autoptr (BundleEdit) edit = NULL;
   g_autoptr (VmConfig) config = NULL;
 
   if (g_file_test (folder, G_FILE_TEST_IS_DIR))
     return true;
+  edit = bundle_edit_begin (bundle);
   config = bundle_load (bundle, error);
   if (config == NULL || config->install.system == NULL)
     return config != NULL;

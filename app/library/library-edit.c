@@ -9,6 +9,7 @@
 #include "app/snapshot/clone.h"
 #include "app/snapshot/snapshot-guard.h"
 #include "app/vm/vm-private.h"
+#include "app/vm/vm-settings.h"
 
 #include <errno.h>
 #include <glib/gi18n.h>
@@ -100,6 +101,7 @@ lock_stopped (BonsaiVm *vm, GError **error)
                    bonsai_vm_get_name (vm));
       return NULL;
     }
+  bonsai_vm_flush_saves (vm);
   return bundle_lock (vm->path, error);
 }
 

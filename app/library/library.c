@@ -5,6 +5,7 @@
 #include "app/bundle/bundle.h"
 #include "app/library/library-private.h"
 #include "app/vm/vm-private.h"
+#include "app/vm/vm-settings.h"
 
 #include <errno.h>
 #include <string.h>
@@ -346,6 +347,22 @@ void
 bonsai_library_flush_events (BonsaiLibrary *self)
 {
   event_log_flush (self->events);
+}
+
+gboolean
+bonsai_library_is_saving (BonsaiLibrary *self)
+{
+  for (guint i = 0; i < self->vms->len; i++)
+    if (bonsai_vm_is_saving (g_ptr_array_index (self->vms, i)))
+      return TRUE;
+  return FALSE;
+}
+
+void
+bonsai_library_flush_saves (BonsaiLibrary *self)
+{
+  for (guint i = 0; i < self->vms->len; i++)
+    bonsai_vm_flush_saves (g_ptr_array_index (self->vms, i));
 }
 
 static void

@@ -89,6 +89,11 @@ void bonsai_library_flush_events (BonsaiLibrary *library);
 
 /* --- */
 
+/* Whether machines' descriptions are being saved (vm-settings.h). */
+gboolean bonsai_library_is_saving (BonsaiLibrary *library);
+/* Waits until they are. Blocks: for the end of a program. */
+void bonsai_library_flush_saves (BonsaiLibrary *library);
+
 /* Machines that this process hosts. */
 guint bonsai_library_count_hosted (BonsaiLibrary *library);
 

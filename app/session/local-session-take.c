@@ -486,6 +486,7 @@ static bool
 keep_suspended (SnapshotWork *work, GError **error)
 {
   g_autofree char *folder = g_build_filename (work->bundle, SNAPSHOT_SUSPENDED, NULL);
+  g_autoptr (BundleEdit) edit = bundle_edit_begin (work->bundle);
   g_autoptr (VmConfig) config = bundle_load (work->bundle, error);
 
   if (config == NULL || !bundle_sync_folder (work->folder, error))

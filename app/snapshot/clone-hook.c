@@ -67,6 +67,7 @@ clone_hook_arguments (const VmConfig *config)
 bool
 clone_hook_set_done (const char *bundle, GError **error)
 {
+  g_autoptr (BundleEdit) edit = bundle_edit_begin (bundle);
   g_autoptr (VmConfig) config = bundle_load (bundle, error);
 
   if (config == NULL)

@@ -23,6 +23,19 @@ is_needed (LayerGraph *graph, const VmConfig *config, const char *bundle, const 
   return layer_graph_find (graph, full) != NULL || g_str_equal (nvram, path);
 }
 
+/* It has its name by now. */
+static bool
+forget_completes (const char *bundle, GError **error)
+{
+  g_autoptr (BundleEdit) edit = bundle_edit_begin (bundle);
+  g_autoptr (VmConfig) config = bundle_load (bundle, error);
+
+  if (config == NULL)
+    return false;
+  vm_config_set (&config->completes, NULL);
+  return bundle_save (bundle, config, error);
+}
+
 bool
 snapshot_review_pending (const char *bundle, GError **error)
 {
@@ -38,13 +51,8 @@ snapshot_review_pending (const char *bundle, GError **error)
   config = tree != NULL ? bundle_load (bundle, error) : NULL;
   if (config == NULL)
     return false;
-  /* It has its name by now. */
-  if (config->completes != NULL)
-    {
-      vm_config_set (&config->completes, NULL);
-      if (!bundle_save (bundle, config, error))
-        return false;
-    }
+  if (config->completes != NULL && !forget_completes (bundle, error))
+    return false;
   graph = layer_graph_new (tree, config);
   if (!graph->complete)
     return true; /* doctor says why */
@@ -231,6 +239,7 @@ bypass_tombstones (const SnapshotTree *tree, GPtrArray *nodes, GHashTable *delet
 static bool
 bypass_in_config (const SnapshotTree *tree, GError **error)
 {
+  g_autoptr (BundleEdit) edit = bundle_edit_begin (tree->bundle);
   g_autoptr (VmConfig) config = bundle_load (tree->bundle, error);
   const char *id = tree->current != NULL ? tree->current->id : NULL;
 

@@ -49,10 +49,12 @@ snapshot_set_disposable (const char *bundle, const char *key, GError **error)
 {
   g_autoptr (SnapshotTree) tree = snapshot_tree_read (bundle, error);
   SnapshotNode *node = tree != NULL && key != NULL ? snapshot_tree_find (tree, key, error) : NULL;
+  g_autoptr (BundleEdit) edit = NULL;
   g_autoptr (VmConfig) config = NULL;
 
   if (tree == NULL || (key != NULL && (node == NULL || !check_sound (node, error))))
     return false;
+  edit = bundle_edit_begin (bundle);
   config = bundle_load (bundle, error);
   if (config == NULL || !template_check_open (config, error))
     return false;

@@ -233,6 +233,7 @@ static bool
 rename_in_config (const char *bundle, const LayerFile *upper, const LayerFile *lower, bool *found,
                   GError **error)
 {
+  g_autoptr (BundleEdit) edit = bundle_edit_begin (bundle);
   g_autoptr (VmConfig) config = bundle_load (bundle, error);
   g_autofree char *name = snapshot_relative (bundle, lower->path);
 

@@ -296,6 +296,7 @@ snapshot_resume_folder (const char *bundle, const VmConfig *config)
 bool
 snapshot_resume_drop (const char *bundle, bool remove_suspended, GError **error)
 {
+  g_autoptr (BundleEdit) edit = bundle_edit_begin (bundle);
   g_autoptr (VmConfig) config = bundle_load (bundle, error);
   bool suspended = config != NULL && is_suspended (config);
 

@@ -181,6 +181,7 @@ snapshot_schedule_thin_out (const char *bundle, const VmSchedule *schedule, bool
 bool
 snapshot_schedule_set (const char *bundle, const VmSchedule *schedule, GError **error)
 {
+  g_autoptr (BundleEdit) edit = bundle_edit_begin (bundle);
   g_autoptr (VmConfig) config = bundle_load (bundle, error);
 
   if (config == NULL || !template_check_open (config, error))

@@ -260,6 +260,7 @@ snapshot_draft_keep_memory (SnapshotDraft *draft)
 static bool
 name_layers (SnapshotDraft *draft, bool back, GError **error)
 {
+  g_autoptr (BundleEdit) edit = bundle_edit_begin (draft->bundle);
   g_autoptr (VmConfig) config = bundle_load (draft->bundle, error);
 
   if (config == NULL)
@@ -391,6 +392,7 @@ snapshot_draft_complete (SnapshotDraft *draft)
 static bool
 set_current (SnapshotDraft *draft, GError **error)
 {
+  g_autoptr (BundleEdit) edit = bundle_edit_begin (draft->bundle);
   g_autoptr (VmConfig) config = bundle_load (draft->bundle, error);
 
   if (config == NULL)
@@ -470,8 +472,8 @@ snapshot_draft_of_stopped (const char *bundle, const SnapshotTake *what, GError 
 static bool
 commit_version (SnapshotDraft *draft, GError **error)
 {
-  g_autoptr (VmConfig) config =
-    snapshot_draft_seal (draft, error) ? bundle_load (draft->bundle, error) : NULL;
+  g_autoptr (BundleEdit) edit = snapshot_draft_seal (draft, error) ? bundle_edit_begin (draft->bundle) : NULL;
+  g_autoptr (VmConfig) config = edit != NULL ? bundle_load (draft->bundle, error) : NULL;
 
   if (config == NULL)
     return false;

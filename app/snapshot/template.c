@@ -76,6 +76,7 @@ template_find_version (const SnapshotTree *tree, unsigned number, GError **error
 static bool
 set_state (const char *bundle, VmTemplate state, GError **error)
 {
+  g_autoptr (BundleEdit) edit = bundle_edit_begin (bundle);
   g_autoptr (VmConfig) config = bundle_load (bundle, error);
 
   if (config == NULL)

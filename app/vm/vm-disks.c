@@ -39,7 +39,12 @@ add_disk (BonsaiVm *self, VmConfig *config, const DiskSpec *disk)
 VmConfig *
 bonsai_vm_description (BonsaiVm *self, GError **error)
 {
-  return bundle_load (self->path, error);
+  VmConfig *config = bundle_load (self->path, error);
+
+  /* By what was known before, its changes are told apart from those of others. */
+  if (config != NULL)
+    bonsai_vm_take_config (self, vm_config_copy (config));
+  return config;
 }
 
 /* --- while it runs here --- */

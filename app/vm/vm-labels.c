@@ -32,6 +32,7 @@ change_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *can
 {
   const Change *change = data;
   GError *error = NULL;
+  g_autoptr (BundleEdit) edit = bundle_edit_begin (change->path);
   g_autoptr (VmConfig) config = bundle_load (change->path, &error);
   GStrv tags;
 

@@ -22,6 +22,8 @@ struct _BonsaiVm {
   Recorder *recorder; /* of machines that are hosted here */
   EventLog *events;
   VmConfig *config; /* NULL: broken */
+  VmConfig *wanted; /* as it will be when what is being saved is; NULL: nothing is */
+  GQueue saves;     /* of GTask (vm-save.c): the first is being written */
   char *trouble;    /* why it is broken */
   char *conflict;   /* set by the library: another bundle has the same UUID */
 
@@ -103,6 +105,10 @@ void bonsai_vm_picture_changed (BonsaiVm *vm);
 
 /* vm.c */
 void bonsai_vm_update_state (BonsaiVm *vm);
+/* The file says @config (transfer full; NULL: something else than a description). */
+void bonsai_vm_take_config (BonsaiVm *vm, VmConfig *config);
+/* The same, and it was us who wrote that. */
+void bonsai_vm_adopt_config (BonsaiVm *vm, VmConfig *config);
 
 /* vm-session.c: if another process runs it, talks to that. */
 void bonsai_vm_meet (BonsaiVm *vm);

@@ -3,7 +3,6 @@
 #include "app/vm/vm-settings.h"
 
 #include "app/base/error.h"
-#include "app/bundle/vm-limits.h"
 #include "app/snapshot/snapshot-guard.h"
 #include "app/vm/vm-change.h"
 #include "vmm/loop/loop.h"
@@ -12,40 +11,6 @@
 #include <unistd.h>
 
 #define SECTOR 512
-
-/* --- the description --- */
-
-gboolean
-bonsai_vm_apply_config (BonsaiVm *self, const VmConfig *config, GError **error)
-{
-  g_autoptr (MachineSpec) spec =
-    vm_config_check (config, error) ? vm_config_to_spec (config, self->path) : NULL;
-  g_autoptr (HostReport) host = NULL;
-
-  if (spec == NULL || !machine_spec_check (spec, error))
-    return FALSE;
-  host = host_check (NULL);
-  return vm_limits_check (host, config->memory, config->cpus, error)
-         && bonsai_vm_save_config (self, config, error);
-}
-
-gboolean
-bonsai_vm_apply_text (BonsaiVm *self, const char *text, GError **error)
-{
-  g_autoptr (VmConfig) config = vm_config_parse (text, strlen (text), "vm.json", error);
-
-  if (config == NULL)
-    return FALSE;
-  if (self->config != NULL && g_strcmp0 (config->uuid, self->config->uuid) != 0)
-    {
-      g_set_error (
-        error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
-        "vm.json: uuid: it says who the machine is, and stays %s; a copy is made by “bonsai clone”",
-        self->config->uuid);
-      return FALSE;
-    }
-  return bonsai_vm_apply_config (self, config, error);
-}
 
 /* --- disks --- */
 
@@ -283,21 +248,25 @@ bonsai_vm_grow_disk_finish (BonsaiVm *self, GAsyncResult *result, GError **error
 
 /* --- a slower one --- */
 
-static bool
-keep_limits (BonsaiVm *self, const DiskChange *change, GError **error)
+static void
+kept_limits (GObject *source, GAsyncResult *result, gpointer data)
 {
-  g_autoptr (VmConfig) config = bonsai_vm_description (self, error);
-  VmDisk *disk = config != NULL ? vm_config_find_disk (config, change->disk) : NULL;
+  BonsaiVm *self = BONSAI_VM (source);
+  GTask *task = data;
+  const DiskChange *change = g_task_get_task_data (task);
+  BonsaiSession *session = bonsai_vm_get_session (self);
+  GError *error = NULL;
 
-  if (disk == NULL)
+  if (!bonsai_vm_save_finish (self, result, &error))
+    fail (task, error);
+  else if (session != NULL)
+    bonsai_session_change_disk_async (session, change->disk, 0, &change->limits, g_task_get_cancellable (task),
+                                      changed, task);
+  else
     {
-      if (config != NULL)
-        g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "“%s” has no disk “%s”",
-                     bonsai_vm_get_name (self), change->disk);
-      return false;
+      g_task_return_boolean (task, TRUE);
+      g_object_unref (task);
     }
-  disk->options.limits = change->limits;
-  return bonsai_vm_save_config (self, config, error);
 }
 
 void
@@ -306,19 +275,19 @@ bonsai_vm_limit_disk_async (BonsaiVm *self, const char *disk, const ImageLimits 
 {
   GTask *task = begin (self, bonsai_vm_limit_disk_async, disk, cancellable, callback, data);
   DiskChange *change = g_task_get_task_data (task);
-  BonsaiSession *session = bonsai_vm_get_session (self);
-  GError *error = NULL;
+  const VmConfig *wanted = bonsai_vm_get_wanted_config (self);
+  g_autoptr (VmConfig) config = wanted != NULL ? vm_config_copy (wanted) : NULL;
+  VmDisk *limited = config != NULL ? vm_config_find_disk (config, disk) : NULL;
 
   change->limits = *limits;
-  if (!keep_limits (self, change, &error))
-    fail (task, error);
-  else if (session != NULL)
-    bonsai_session_change_disk_async (session, disk, 0, limits, cancellable, changed, task);
-  else
+  if (limited == NULL)
     {
-      g_task_return_boolean (task, TRUE);
-      g_object_unref (task);
+      fail (task, g_error_new (BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "“%s” has no disk “%s”",
+                               bonsai_vm_get_name (self), disk));
+      return;
     }
+  limited->options.limits = *limits;
+  bonsai_vm_save_config_async (self, config, kept_limits, task);
 }
 
 gboolean

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* How a machine starts, here or in a process of its own, and how its run is concluded. */
 #include "app/vm/vm-private.h"
+#include "app/vm/vm-settings.h"
 
 #include "app/base/error.h"
 #include "app/bundle/vm-limits.h"
@@ -580,14 +581,12 @@ start_own_process (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
 
 /* --- either --- */
 
-void
-bonsai_vm_start_async (BonsaiVm *self, BonsaiStartFlags flags, GCancellable *cancellable,
-                       GAsyncReadyCallback callback, gpointer data)
+/* Takes @task. */
+static void
+begin_start (BonsaiVm *self, GTask *task)
 {
-  GTask *task = g_task_new (self, cancellable, callback, data);
+  BonsaiStartFlags flags = GPOINTER_TO_UINT (g_task_get_task_data (task));
 
-  g_task_set_source_tag (task, bonsai_vm_start_async);
-  g_task_set_task_data (task, GUINT_TO_POINTER (flags), NULL);
   if (!self->starting && self->lock == NULL)
     bonsai_vm_reload (self); /* it may have been edited a moment ago */
   if (self->state == BONSAI_STATE_BROKEN)
@@ -615,6 +614,29 @@ bonsai_vm_start_async (BonsaiVm *self, BonsaiStartFlags flags, GCancellable *can
     }
   bonsai_vm_forget_secrets (self);
   g_object_unref (task);
+}
+
+/* What could not be saved has been told. */
+static void
+saved (GObject *source, GAsyncResult *result, gpointer data)
+{
+  bonsai_vm_save_finish (BONSAI_VM (source), result, NULL);
+  begin_start (BONSAI_VM (source), data);
+}
+
+/* What its owner has just said counts. */
+void
+bonsai_vm_start_async (BonsaiVm *self, BonsaiStartFlags flags, GCancellable *cancellable,
+                       GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (self, cancellable, callback, data);
+
+  g_task_set_source_tag (task, bonsai_vm_start_async);
+  g_task_set_task_data (task, GUINT_TO_POINTER (flags), NULL);
+  if (bonsai_vm_is_saving (self))
+    bonsai_vm_await_saves_async (self, saved, task);
+  else
+    begin_start (self, task);
 }
 
 gboolean

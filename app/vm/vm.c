@@ -2,8 +2,7 @@
 #include "app/vm/vm-private.h"
 
 #include "app/base/error.h"
-#include "app/snapshot/snapshot-guard.h"
-#include "app/snapshot/template.h"
+#include "app/vm/vm-settings.h"
 
 #include <glib/gi18n.h>
 #include <string.h>
@@ -18,6 +17,7 @@ enum {
   PROP_STATE_TEXT,
   PROP_CONSOLE_OPEN,
   PROP_SESSION,
+  PROP_SAVING,
   N_PROPS
 };
 
@@ -169,8 +169,8 @@ bonsai_vm_update_state (BonsaiVm *self)
 /* --- the bundle --- */
 
 /* An unreadable description keeps the last good name. */
-static void
-take_config (BonsaiVm *self, VmConfig *config)
+void
+bonsai_vm_take_config (BonsaiVm *self, VmConfig *config)
 {
   g_autofree char *old_name = g_strdup (bonsai_vm_get_name (self));
   VmSchedule before = { 0 };
@@ -198,7 +198,7 @@ bonsai_vm_reload (BonsaiVm *self)
   g_object_freeze_notify (G_OBJECT (self));
   g_free (self->trouble);
   self->trouble = error != NULL ? g_strdup (error->message) : NULL;
-  take_config (self, config);
+  bonsai_vm_take_config (self, config);
   if (self->lock == NULL)
     {
       bundle_run_clear (&self->last_run);
@@ -227,19 +227,13 @@ bonsai_vm_set_path (BonsaiVm *self, const char *path)
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_PATH]);
 }
 
-gboolean
-bonsai_vm_save_config (BonsaiVm *self, const VmConfig *config, GError **error)
+void
+bonsai_vm_adopt_config (BonsaiVm *self, VmConfig *config)
 {
-  g_autoptr (VmConfig) copy = vm_config_copy (config);
-
-  if (!template_check_change (self->path, copy, error) || !snapshot_guard_config (self->path, copy, error)
-      || !bundle_save (self->path, copy, error))
-    return FALSE;
-  bonsai_vm_note_settings (self, self->config, copy);
+  bonsai_vm_note_settings (self, self->config, config);
   g_clear_pointer (&self->trouble, g_free);
-  take_config (self, g_steal_pointer (&copy));
+  bonsai_vm_take_config (self, config);
   bonsai_vm_update_state (self);
-  return TRUE;
 }
 
 /* --- properties --- */
@@ -464,6 +458,9 @@ bonsai_vm_get_property (GObject *object, guint id, GValue *value, GParamSpec *ps
     case PROP_SESSION:
       g_value_set_object (value, bonsai_vm_get_session (self));
       break;
+    case PROP_SAVING:
+      g_value_set_boolean (value, bonsai_vm_is_saving (self));
+      break;
     default:
       G_OBJECT_WARN_INVALID_PROPERTY_ID (object, id, pspec);
     }
@@ -504,6 +501,7 @@ bonsai_vm_finalize (GObject *object)
   g_clear_object (&self->meeting);
   g_clear_pointer (&self->thumbnail, surface_unref);
   g_clear_pointer (&self->config, vm_config_free);
+  g_clear_pointer (&self->wanted, vm_config_free);
   g_clear_pointer (&self->consoles, consoles_unref);
   g_clear_pointer (&self->recorder, recorder_unref);
   g_clear_pointer (&self->events, event_log_unref);
@@ -536,6 +534,7 @@ bonsai_vm_class_init (BonsaiVmClass *klass)
   properties[PROP_STATE_TEXT] = g_param_spec_string ("state-text", NULL, NULL, "", flags);
   properties[PROP_CONSOLE_OPEN] = g_param_spec_boolean ("console-open", NULL, NULL, FALSE, flags);
   properties[PROP_SESSION] = g_param_spec_object ("session", NULL, NULL, BONSAI_TYPE_SESSION, flags);
+  properties[PROP_SAVING] = g_param_spec_boolean ("saving", NULL, NULL, FALSE, flags);
   g_object_class_install_properties (object_class, N_PROPS, properties);
 
   g_signal_new ("thumbnail-changed", BONSAI_TYPE_VM, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);

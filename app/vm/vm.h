@@ -14,7 +14,8 @@ G_BEGIN_DECLS
  * BonsaiVm: one machine of the library, running or not.
  *
  * Properties, all read-only with notification: "uuid", "name", "path" (the bundle), "config" (VmConfig),
- * "state" (BonsaiState), "state-text" (why; never NULL, may be empty), "console-open", "session" (nullable).
+ * "state" (BonsaiState), "state-text" (why; never NULL, may be empty), "console-open", "session" (nullable),
+ * "saving" (vm-settings.h).
  * Of a machine that another process runs they change as of one that this process does; that it runs may be known
  * before it can be talked to ("session").
  * Signals: "thumbnail-changed", at most twice a second and only while watched; "snapshots-changed", only
@@ -55,7 +56,8 @@ BonsaiSession *bonsai_vm_get_session (BonsaiVm *vm);
 /* Whether this process hosts it: quitting would end it. */
 gboolean bonsai_vm_is_hosted_here (BonsaiVm *vm);
 
-/* Replaces the description; takes effect at the next start. Fails while another process changes it. */
+/* Saves @config, made of bonsai_vm_get_config; it takes effect at the next start. What somebody else has changed in the
+ * file meanwhile stays. Blocks while the disk writes: vm-settings.h has what doesn't. */
 gboolean bonsai_vm_save_config (BonsaiVm *vm, const VmConfig *config, GError **error);
 
 /* --- passphrases: asked for before a start --- */

@@ -609,6 +609,33 @@ test_consoles (void)
   g_assert_true (vm_config_check (config, NULL));
 }
 
+/* Two people's changes: members by themselves, disks by their ids, and the later word where both say something. */
+static void
+test_merge (void)
+{
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VmConfig) base = vm_config_parse (full, strlen (full), "vm.json", &error), mine = vm_config_copy (base),
+                       theirs = vm_config_copy (base), merged = NULL;
+
+  g_ptr_array_remove_index (mine->disks, 1);
+  vm_config_add_disk (mine, "disks/mine.img", 0);
+  vm_config_set (&mine->name, "mine");
+  vm_config_set (&mine->notes, "mine");
+  vm_config_add_nic (theirs, "nat");
+  vm_config_set (&((VmDisk *)theirs->disks->pdata[0])->path, "disks/theirs.img");
+  vm_config_set (&theirs->name, "theirs");
+  theirs->cpus = 2;
+  merged = vm_config_merge (base, mine, theirs, &error);
+  g_assert_no_error (error);
+  g_assert_cmpstr (merged->name, ==, "mine");
+  g_assert_cmpstr (merged->notes, ==, "mine");
+  g_assert_cmpuint (merged->cpus, ==, 2);
+  g_assert_cmpuint (merged->disks->len, ==, 2);
+  g_assert_cmpstr (((VmDisk *)merged->disks->pdata[0])->path, ==, "disks/theirs.img");
+  g_assert_cmpstr (((VmDisk *)merged->disks->pdata[1])->path, ==, "disks/mine.img");
+  g_assert_cmpuint (merged->nics->len, ==, 2);
+}
+
 int
 main (int argc, char **argv)
 {
@@ -635,5 +662,6 @@ main (int argc, char **argv)
   g_test_add_func ("/vm-config/clone", test_clone);
   g_test_add_func ("/vm-config/consoles", test_consoles);
   g_test_add_func ("/vm-config/desktop", test_desktop);
+  g_test_add_func ("/vm-config/merge", test_merge);
   return g_test_run ();
 }

@@ -283,7 +283,6 @@ test_apply (Fixture *fixture, gconstpointer data)
 {
   g_autoptr (VmConfig) config = vm_config_copy (bonsai_vm_get_config (fixture->vm));
   g_autoptr (GError) error = NULL;
-  g_autofree char *text = NULL, *foreign = NULL;
 
   config->cpus = 2;
   g_assert_true (bonsai_vm_apply_config (fixture->vm, config, &error));
@@ -294,20 +293,6 @@ test_apply (Fixture *fixture, gconstpointer data)
   config->memory = 64 * MIB;
   config->heads = 3; /* a plain VGA has one */
   g_assert_false (bonsai_vm_apply_config (fixture->vm, config, &error));
-  g_clear_error (&error);
-
-  config->heads = 1;
-  config->cpus = 1;
-  text = vm_config_to_json (config);
-  g_assert_true (bonsai_vm_apply_text (fixture->vm, text, &error));
-  g_assert_cmpuint (bonsai_vm_get_config (fixture->vm)->cpus, ==, 1);
-  g_assert_false (bonsai_vm_apply_text (fixture->vm, "{\n  \"bonsai\" : 1,\n  rubbish }", &error));
-  g_assert_nonnull (strstr (error->message, "vm.json:3:"));
-  g_clear_error (&error);
-  vm_config_set (&config->uuid, "0b9f9a0e-6b0a-4c39-a8c7-6f3d1a5b7c11");
-  foreign = vm_config_to_json (config);
-  g_assert_false (bonsai_vm_apply_text (fixture->vm, foreign, &error));
-  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED);
 }
 
 static bool

@@ -29,3 +29,9 @@ error_dialog_show (GtkWindow *parent, const char *heading, const GError *error)
     gtk_window_set_application (GTK_WINDOW (dialog), GTK_APPLICATION (g_application_get_default ()));
   gtk_window_present (GTK_WINDOW (dialog));
 }
+
+GtkWindow *
+error_dialog_find_parent (void)
+{
+  return gtk_application_get_active_window (GTK_APPLICATION (g_application_get_default ()));
+}

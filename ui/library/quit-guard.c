@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ui/library/quit-guard.h"
 
+#include "app/vm/vm-settings.h"
 #include "ui/base/error-dialog.h"
 #include "ui/base/i18n.h"
 
@@ -75,6 +76,51 @@ on_response (GtkWindow *window, const char *response, AdwMessageDialog *dialog)
     }
 }
 
+/* --- what is being saved --- */
+
+typedef struct {
+  GtkWindow *window;
+  guint left;  /* machines */
+  bool failed; /* one of them, of which its owner is told: the window stays */
+} SaveWait;
+
+static void
+on_saved (GObject *source, GAsyncResult *result, gpointer data)
+{
+  SaveWait *wait = data;
+
+  wait->failed |= !bonsai_vm_save_finish (BONSAI_VM (source), result, NULL);
+  if (--wait->left > 0)
+    return;
+  if (!wait->failed)
+    gtk_window_close (wait->window);
+  g_object_unref (wait->window);
+  g_free (wait);
+}
+
+/* Whether there is something to wait for; then the window is closed when that is done. */
+static bool
+await_saves (GtkWindow *window, BonsaiLibrary *library)
+{
+  SaveWait *wait = g_new0 (SaveWait, 1);
+
+  wait->window = g_object_ref (window);
+  gtk_window_set_focus (window, NULL); /* what is left is saved */
+  for (guint i = 0; i < g_list_model_get_n_items (G_LIST_MODEL (library)); i++)
+    {
+      g_autoptr (BonsaiVm) vm = g_list_model_get_item (G_LIST_MODEL (library), i);
+      if (!bonsai_vm_is_saving (vm))
+        continue;
+      wait->left++;
+      bonsai_vm_await_saves_async (vm, on_saved, wait);
+    }
+  if (wait->left > 0)
+    return true;
+  g_object_unref (wait->window);
+  g_free (wait);
+  return false;
+}
+
 bool
 quit_guard_ask (GtkWindow *window, BonsaiLibrary *library)
 {
@@ -84,6 +130,8 @@ quit_guard_ask (GtkWindow *window, BonsaiLibrary *library)
   QuitGuard *guard;
   GtkWidget *dialog;
 
+  if (await_saves (window, library))
+    return true;
   if (n == 0)
     return false;
   guard = g_new0 (QuitGuard, 1);

@@ -12,6 +12,7 @@ G_DECLARE_FINAL_TYPE (BonsaiConfigView, bonsai_config_view, BONSAI, CONFIG_VIEW,
 struct _BonsaiConfigView {
   AdwWindow parent;
   BonsaiVm *vm;
+  char *before; /* the text as it was read; or NULL */
 
   GtkWidget *save_button;
   GtkLabel *problem_label;
@@ -48,19 +49,40 @@ go_to_mistake (BonsaiConfigView *self, const char *message)
 }
 
 static void
-on_save (BonsaiConfigView *self)
+set_busy (BonsaiConfigView *self, bool busy)
 {
-  g_autofree char *text = text_of (self);
-  g_autoptr (GError) error = NULL;
+  gtk_widget_set_sensitive (self->save_button, !busy);
+  gtk_text_view_set_editable (self->text_view, !busy);
+}
 
-  if (bonsai_vm_apply_text (self->vm, text, &error))
+/* What was typed stays until it is saved. */
+static void
+on_saved (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (BonsaiConfigView) self = data;
+  g_autoptr (GError) error = NULL;
+  bool saved = bonsai_vm_save_finish (BONSAI_VM (source), result, &error);
+
+  if (!self->vm)
+    return;
+  set_busy (self, false);
+  if (saved)
     {
-      gtk_window_close (GTK_WINDOW (self));
+      gtk_window_destroy (GTK_WINDOW (self));
       return;
     }
   gtk_label_set_text (self->problem_label, error->message);
   gtk_widget_set_visible (GTK_WIDGET (self->problem_label), TRUE);
   go_to_mistake (self, error->message);
+}
+
+static void
+on_save (BonsaiConfigView *self)
+{
+  g_autofree char *text = text_of (self);
+
+  set_busy (self, true);
+  bonsai_vm_apply_text_async (self->vm, self->before, text, on_saved, g_object_ref (self));
 }
 
 static void
@@ -80,7 +102,10 @@ fill (BonsaiConfigView *self)
   gsize length;
 
   if (g_file_get_contents (path, &text, &length, &error) && g_utf8_validate (text, (gssize)length, NULL))
-    gtk_text_buffer_set_text (buffer, text, (int)length);
+    {
+      gtk_text_buffer_set_text (buffer, text, (int)length);
+      self->before = g_steal_pointer (&text);
+    }
   else
     {
       gtk_label_set_text (self->problem_label, error ? error->message : _ ("vm.json is not text in UTF-8"));
@@ -110,11 +135,19 @@ bonsai_config_view_dispose (GObject *object)
 }
 
 static void
+bonsai_config_view_finalize (GObject *object)
+{
+  g_free (BONSAI_CONFIG_VIEW (object)->before);
+  G_OBJECT_CLASS (bonsai_config_view_parent_class)->finalize (object);
+}
+
+static void
 bonsai_config_view_class_init (BonsaiConfigViewClass *klass)
 {
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
   G_OBJECT_CLASS (klass)->dispose = bonsai_config_view_dispose;
+  G_OBJECT_CLASS (klass)->finalize = bonsai_config_view_finalize;
   g_type_ensure (BONSAI_TYPE_SPARE_TITLE);
   gtk_widget_class_set_template_from_resource (widget_class, UI_RESOURCE "machine/config-view.ui");
   gtk_widget_class_bind_template_child (widget_class, BonsaiConfigView, save_button);

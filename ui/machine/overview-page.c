@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ui/machine/overview-page.h"
 
-#include "ui/base/error-dialog.h"
 #include "ui/base/i18n.h"
 #include "ui/base/resource.h"
 #include "ui/base/rows.h"
 #include "ui/machine/guest-facts.h"
 #include "ui/machine/health-group.h"
 #include "ui/machine/machine-actions.h"
+#include "ui/machine/notes-view.h"
 #include "ui/machine/screen-view.h"
 
 struct _BonsaiOverviewPage {
@@ -31,7 +31,7 @@ struct _BonsaiOverviewPage {
   AdwActionRow *disks_row;
   AdwActionRow *network_row;
   AdwActionRow *folder_row;
-  GtkTextView *notes_view;
+  BonsaiNotesView *notes;
   BonsaiHealthGroup *health;
 };
 
@@ -166,39 +166,17 @@ update_network (BonsaiOverviewPage *self, const VmConfig *config)
   row_set_subtitle (self->network_row, text->len > 0 ? text->str : _ ("None"));
 }
 
-static char *
-notes_of (BonsaiOverviewPage *self)
-{
-  GtkTextBuffer *buffer = gtk_text_view_get_buffer (self->notes_view);
-  GtkTextIter start, end;
-
-  gtk_text_buffer_get_bounds (buffer, &start, &end);
-  return gtk_text_buffer_get_text (buffer, &start, &end, FALSE);
-}
-
-static void
-update_notes (BonsaiOverviewPage *self, const VmConfig *config)
-{
-  g_autofree char *shown = notes_of (self);
-  const char *notes = config->notes ? config->notes : "";
-
-  if (!gtk_widget_has_focus (GTK_WIDGET (self->notes_view)) && g_strcmp0 (shown, notes) != 0)
-    gtk_text_buffer_set_text (gtk_text_view_get_buffer (self->notes_view), notes, -1);
-}
-
 static void
 update_config (BonsaiOverviewPage *self)
 {
   const VmConfig *config = bonsai_vm_get_config (self->vm);
 
   row_set_subtitle (self->folder_row, bonsai_vm_get_path (self->vm));
-  gtk_widget_set_sensitive (GTK_WIDGET (self->notes_view), config != NULL);
   if (!config)
     return;
   update_processor (self, config);
   update_disks (self, config);
   update_network (self, config);
-  update_notes (self, config);
 }
 
 static void
@@ -209,24 +187,6 @@ on_notify (BonsaiOverviewPage *self)
 }
 
 /* --- what is done here --- */
-
-static void
-save_notes (BonsaiOverviewPage *self)
-{
-  g_autofree char *notes = notes_of (self);
-  g_autoptr (VmConfig) config = NULL;
-  g_autoptr (GError) error = NULL;
-
-  if (!self->vm || !bonsai_vm_get_config (self->vm))
-    return;
-  config = vm_config_copy (bonsai_vm_get_config (self->vm));
-  if (g_strcmp0 (config->notes ? config->notes : "", notes) == 0)
-    return;
-  vm_config_set (&config->notes, *notes != '\0' ? notes : NULL);
-  if (!bonsai_vm_save_config (self->vm, config, &error))
-    error_dialog_show (GTK_WINDOW (gtk_widget_get_root (GTK_WIDGET (self))), _ ("Can’t Save the Notes"),
-                       error);
-}
 
 static void
 on_screen_clicked (BonsaiOverviewPage *self)
@@ -259,14 +219,12 @@ void
 bonsai_overview_page_set_vm (BonsaiOverviewPage *self, BonsaiVm *vm)
 {
   if (self->vm)
-    {
-      save_notes (self);
-      g_signal_handlers_disconnect_by_data (self->vm, self);
-    }
+    g_signal_handlers_disconnect_by_data (self->vm, self);
   g_set_object (&self->vm, vm);
   bonsai_vm_screen_set_vm (BONSAI_VM_SCREEN (self->screen), vm);
   bonsai_guest_facts_set_vm (self->guest_facts, vm);
   bonsai_health_group_set_vm (self->health, vm);
+  bonsai_notes_view_set_vm (self->notes, vm);
   if (!vm)
     return;
   g_signal_connect_swapped (vm, "notify", G_CALLBACK (on_notify), self);
@@ -291,6 +249,7 @@ bonsai_overview_page_class_init (BonsaiOverviewPageClass *klass)
   G_OBJECT_CLASS (klass)->dispose = bonsai_overview_page_dispose;
   g_type_ensure (BONSAI_TYPE_GUEST_FACTS);
   g_type_ensure (BONSAI_TYPE_HEALTH_GROUP);
+  g_type_ensure (BONSAI_TYPE_NOTES_VIEW);
   g_type_ensure (BONSAI_TYPE_SCREEN_VIEW);
   gtk_widget_class_set_template_from_resource (widget_class, UI_RESOURCE "machine/overview-page.ui");
   gtk_widget_class_bind_template_child (widget_class, BonsaiOverviewPage, screen_button);
@@ -310,9 +269,8 @@ bonsai_overview_page_class_init (BonsaiOverviewPageClass *klass)
   gtk_widget_class_bind_template_child (widget_class, BonsaiOverviewPage, disks_row);
   gtk_widget_class_bind_template_child (widget_class, BonsaiOverviewPage, network_row);
   gtk_widget_class_bind_template_child (widget_class, BonsaiOverviewPage, folder_row);
-  gtk_widget_class_bind_template_child (widget_class, BonsaiOverviewPage, notes_view);
+  gtk_widget_class_bind_template_child (widget_class, BonsaiOverviewPage, notes);
   gtk_widget_class_bind_template_child (widget_class, BonsaiOverviewPage, health);
-  gtk_widget_class_bind_template_callback (widget_class, save_notes);
   gtk_widget_class_bind_template_callback (widget_class, on_screen_clicked);
   gtk_widget_class_bind_template_callback (widget_class, on_copy);
   gtk_widget_class_bind_template_callback (widget_class, on_open_folder);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ui/machine/setting-binding.h"
 
+#include "ui/base/error-dialog.h"
 #include "ui/base/i18n.h"
 #include "ui/base/rows.h"
 
@@ -10,13 +11,15 @@
 #define APPLY_MS 400 /* a number that is being turned comes to rest */
 
 struct SettingBinding {
-  SettingsSection *section;
+  SettingsSection *section; /* NULL: gone; what is being saved keeps the rest */
   const Setting *setting;
   char *id; /* or NULL */
   GtkWidget *row;
   GtkWidget *control;
+  GtkEventController *focus; /* of a number's control; or NULL */
   guint pending; /* a source, or 0: a change that isn't saved yet */
   char *trouble; /* why the last one was refused; or NULL */
+  guint saving;  /* how many changes are on their way to the file */
   bool filling;  /* a value is shown: it isn't a person who changes it */
 };
 
@@ -152,7 +155,7 @@ setting_binding_update (SettingBinding *binding)
 
   gtk_widget_set_sensitive (binding->row, owner != NULL);
   show_state (binding);
-  if (!owner || binding->pending != 0 || binding->trouble)
+  if (!owner || binding->pending != 0 || binding->saving > 0 || binding->trouble)
     return; /* what somebody is at stays as it is */
   binding->filling = true;
   read_member (binding, owner);
@@ -169,12 +172,40 @@ without_member (const char *message)
 }
 
 static void
+clear (gpointer data)
+{
+  SettingBinding *binding = data;
+
+  g_free (binding->trouble);
+  g_free (binding->id);
+}
+
+/* A newer change, or the next one, says what its fate is. */
+static void
+on_saved (GObject *source, GAsyncResult *result, gpointer data)
+{
+  SettingBinding *binding = data;
+  g_autoptr (GError) error = NULL;
+  bool saved = bonsai_vm_save_finish (BONSAI_VM (source), result, &error);
+
+  binding->saving--;
+  if (!binding->section && !saved)
+    error_dialog_show (error_dialog_find_parent (), _ ("Can’t Change the Machine"), error);
+  if (binding->section && binding->saving == 0)
+    {
+      if (!saved)
+        binding->trouble = g_strdup (without_member (error->message));
+      setting_binding_update (binding);
+    }
+  g_rc_box_release_full (binding, clear);
+}
+
+static void
 save (SettingBinding *binding)
 {
   SettingsSection *section = binding->section;
   g_autoptr (VmConfig) config = settings_section_copy (section);
   void *owner = config ? owner_in (binding, config) : NULL;
-  g_autoptr (GError) error = NULL;
 
   g_clear_handle_id (&binding->pending, g_source_remove);
   g_clear_pointer (&binding->trouble, g_free);
@@ -187,8 +218,12 @@ save (SettingBinding *binding)
     binding->setting->adapt (config);
   if (binding->setting->apply)
     binding->setting->apply (section, binding->id, config);
-  else if (!bonsai_vm_apply_config (settings_section_get_vm (section), config, &error))
-    binding->trouble = g_strdup (without_member (error->message));
+  else
+    {
+      binding->saving++;
+      bonsai_vm_apply_config_async (settings_section_get_vm (section), config, on_saved,
+                                    g_rc_box_acquire (binding));
+    }
   show_state (binding);
 }
 
@@ -211,6 +246,14 @@ on_changed (SettingBinding *binding)
   binding->pending = g_timeout_add (APPLY_MS, on_rest, binding);
 }
 
+/* Who goes on, or closes the window, has chosen. */
+static void
+on_left (SettingBinding *binding)
+{
+  if (binding->pending != 0)
+    save (binding);
+}
+
 static void
 on_chosen (SettingBinding *binding)
 {
@@ -224,10 +267,11 @@ setting_binding_free (SettingBinding *binding)
   if (binding->pending != 0)
     save (binding);
   g_signal_handlers_disconnect_by_data (binding->control, binding);
+  if (binding->focus)
+    g_signal_handlers_disconnect_by_data (binding->focus, binding);
   g_object_unref (binding->control);
-  g_free (binding->trouble);
-  g_free (binding->id);
-  g_free (binding);
+  binding->section = NULL;
+  g_rc_box_release_full (binding, clear);
 }
 
 static void
@@ -267,6 +311,9 @@ make_row (SettingBinding *binding)
     case SETTING_SIZE:
       add_control (binding, row_number_new (setting->min, setting->max, setting->step));
       g_signal_connect_swapped (binding->control, "value-changed", G_CALLBACK (on_changed), binding);
+      binding->focus = gtk_event_controller_focus_new ();
+      g_signal_connect_swapped (binding->focus, "leave", G_CALLBACK (on_left), binding);
+      gtk_widget_add_controller (binding->control, binding->focus);
       break;
     case SETTING_CHOICE:
       add_control (binding, make_choice (setting));
@@ -291,7 +338,7 @@ setting_binding_get_row (SettingBinding *binding)
 SettingBinding *
 setting_binding_new (SettingsSection *section, const Setting *setting, const char *id)
 {
-  SettingBinding *binding = g_new0 (SettingBinding, 1);
+  SettingBinding *binding = g_rc_box_new0 (SettingBinding);
 
   binding->section = section;
   binding->setting = setting;

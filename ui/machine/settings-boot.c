@@ -141,7 +141,7 @@ shape (SettingsSection *section, const VmConfig *config)
 static void
 fill (SettingsSection *section)
 {
-  const VmConfig *config = bonsai_vm_get_config (settings_section_get_vm (section));
+  const VmConfig *config = settings_section_get_config (section);
 
   if (config->kernel)
     for (guint i = 0; i < G_N_ELEMENTS (direct); i++)

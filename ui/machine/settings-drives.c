@@ -96,7 +96,7 @@ add_drive (SettingsSection *section, const VmDisk *drive)
 static void
 fill (SettingsSection *section)
 {
-  const VmConfig *config = bonsai_vm_get_config (settings_section_get_vm (section));
+  const VmConfig *config = settings_section_get_config (section);
 
   for (guint i = 0; i < config->disks->len; i++)
     if (is_drive (g_ptr_array_index (config->disks, i)))

@@ -118,7 +118,7 @@ shape (SettingsSection *section, const VmConfig *config)
 static void
 fill (SettingsSection *section)
 {
-  const VmConfig *config = bonsai_vm_get_config (settings_section_get_vm (section));
+  const VmConfig *config = settings_section_get_config (section);
   bool alive = bonsai_state_is_alive (bonsai_vm_get_state (settings_section_get_vm (section)));
 
   for (guint i = 0; i < config->nics->len; i++)

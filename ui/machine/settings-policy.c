@@ -100,7 +100,7 @@ on_every (GtkDropDown *choice, GParamSpec *pspec, SettingsSection *section)
 static void
 add_schedule (SettingsSection *section)
 {
-  const VmConfig *config = bonsai_vm_get_config (settings_section_get_vm (section));
+  const VmConfig *config = settings_section_get_config (section);
   GtkStringList *labels = gtk_string_list_new (NULL);
   g_autofree char *own = vm_schedule_format_every (config->schedule.every);
   guint chosen = choice_of (config->schedule.every);
@@ -138,7 +138,7 @@ fill (SettingsSection *section)
   for (guint i = 0; i < G_N_ELEMENTS (settings); i++)
     settings_section_add (section, NULL, &settings[i], NULL);
   add_schedule (section);
-  if (bonsai_vm_get_config (settings_section_get_vm (section))->schedule.every != 0)
+  if (settings_section_get_config (section)->schedule.every != 0)
     add_schedule_details (section);
 }
 

@@ -123,7 +123,7 @@ on_model (GtkDropDown *choice, GParamSpec *pspec, SettingsSection *section)
 static void
 add_model (SettingsSection *section)
 {
-  const VmConfig *config = bonsai_vm_get_config (settings_section_get_vm (section));
+  const VmConfig *config = settings_section_get_config (section);
   GtkStringList *labels = gtk_string_list_new (NULL);
   g_autoptr (GPtrArray) names = model_names ();
   guint chosen = 0;
@@ -214,7 +214,7 @@ shape (SettingsSection *section, const VmConfig *config)
 static void
 fill (SettingsSection *section)
 {
-  const VmConfig *config = bonsai_vm_get_config (settings_section_get_vm (section));
+  const VmConfig *config = settings_section_get_config (section);
   GtkWidget *row;
 
   settings_section_add (section, NULL, &processors, NULL);

@@ -120,7 +120,7 @@ shape (SettingsSection *section, const VmConfig *config)
 static void
 fill (SettingsSection *section)
 {
-  const VmConfig *config = bonsai_vm_get_config (settings_section_get_vm (section));
+  const VmConfig *config = settings_section_get_config (section);
 
   for (guint i = 0; i < G_N_ELEMENTS (parts); i++)
     add_part (section, config, &parts[i]);

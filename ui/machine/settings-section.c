@@ -61,10 +61,16 @@ settings_handle_release (SettingsHandle *handle)
   return section;
 }
 
+const VmConfig *
+settings_section_get_config (SettingsSection *section)
+{
+  return bonsai_vm_get_wanted_config (section->vm);
+}
+
 VmConfig *
 settings_section_copy (SettingsSection *section)
 {
-  const VmConfig *config = bonsai_vm_get_config (section->vm);
+  const VmConfig *config = settings_section_get_config (section);
 
   return config ? vm_config_copy (config) : NULL;
 }
@@ -76,16 +82,24 @@ settings_section_show_error (SettingsSection *section, const char *heading, cons
     error_dialog_show (settings_section_get_window (section), heading, error);
 }
 
-bool
-settings_section_apply (SettingsSection *section, const VmConfig *config)
+static void
+on_applied (GObject *source, GAsyncResult *result, gpointer data)
 {
+  SettingsSection *section = settings_handle_release (data);
+  GtkWindow *window = section ? settings_section_get_window (section) : error_dialog_find_parent ();
   g_autoptr (GError) error = NULL;
 
-  if (bonsai_vm_apply_config (section->vm, config, &error))
-    return true;
-  settings_section_show_error (section, _ ("Can’t Change the Machine"), error);
-  settings_section_update (section);
-  return false;
+  if (bonsai_vm_save_finish (BONSAI_VM (source), result, &error))
+    return;
+  error_dialog_show (window, _ ("Can’t Change the Machine"), error);
+  if (section)
+    settings_section_update (section);
+}
+
+void
+settings_section_apply (SettingsSection *section, const VmConfig *config)
+{
+  bonsai_vm_apply_config_async (section->vm, config, on_applied, settings_section_hold (section));
 }
 
 /* --- rows --- */
@@ -178,7 +192,7 @@ static gboolean
 fill (gpointer data)
 {
   SettingsSection *section = data;
-  const VmConfig *config = bonsai_vm_get_config (section->vm);
+  const VmConfig *config = settings_section_get_config (section);
 
   section->refill = 0;
   g_ptr_array_set_size (section->bindings, 0);
@@ -230,7 +244,7 @@ settings_section_free (SettingsSection *section)
 void
 settings_section_update (SettingsSection *section)
 {
-  const VmConfig *config = bonsai_vm_get_config (section->vm);
+  const VmConfig *config = settings_section_get_config (section);
   g_autofree char *shape = section->class->shape && config ? section->class->shape (section, config) : NULL;
 
   /* Not at once: one of the rows may be at work. */

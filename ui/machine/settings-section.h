@@ -96,10 +96,12 @@ const char *settings_button_id (gpointer button);
 
 BonsaiVm *settings_section_get_vm (SettingsSection *section);
 GtkWindow *settings_section_get_window (SettingsSection *section);
+/* The description as it is, or will be when what is being saved is; NULL if the machine is broken. (transfer none) */
+const VmConfig *settings_section_get_config (SettingsSection *section);
 /* A copy to be changed; NULL if the machine is broken. (transfer full) */
 VmConfig *settings_section_copy (SettingsSection *section);
-/* Saves it, or says in a dialog why not. */
-bool settings_section_apply (SettingsSection *section, const VmConfig *config);
+/* Saves it, or says in a dialog why not, also when the section is gone by then. */
+void settings_section_apply (SettingsSection *section, const VmConfig *config);
 /* What went wrong, in a dialog; unless it was cancelled. */
 void settings_section_show_error (SettingsSection *section, const char *heading, const GError *error);
 /* For what is answered later: the section, unless it is gone by then. NULL-safe to unref. */

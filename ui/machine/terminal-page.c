@@ -249,18 +249,24 @@ show_remedy (BonsaiTerminalPage *self, const VmConfig *config)
 }
 
 static void
+on_remedied (GObject *source, GAsyncResult *result, gpointer data)
+{
+  g_autoptr (GError) error = NULL;
+
+  if (!bonsai_vm_save_finish (BONSAI_VM (source), result, &error))
+    error_dialog_show (error_dialog_find_parent (), _ ("Can’t Change the Machine"), error);
+}
+
+static void
 on_remedy (BonsaiTerminalPage *self)
 {
-  const VmConfig *before = bonsai_vm_get_config (self->vm);
+  const VmConfig *before = bonsai_vm_get_wanted_config (self->vm);
   g_autoptr (VmConfig) config = before ? vm_config_copy (before) : NULL;
-  g_autoptr (GError) error = NULL;
 
   if (!config || vm_config_has_serial_console (config))
     return;
   vm_config_make_console (config, vm_config_best_console (config));
-  if (!bonsai_vm_apply_config (self->vm, config, &error))
-    error_dialog_show (GTK_WINDOW (gtk_widget_get_root (GTK_WIDGET (self))), _ ("Can’t Change the Machine"),
-                       error);
+  bonsai_vm_apply_config_async (self->vm, config, on_remedied, NULL);
 }
 
 /* --- the machine --- */
