@@ -3,8 +3,6 @@
 #include "app/snapshot/snapshot-edit.h"
 #include "app/vm/vm-note.h"
 
-static const char *const hows[] = { "one", "below", "before" };
-
 static bool
 delete_running (CliSnapshots *snapshots, const char *node, SnapshotDeleteHow how, unsigned *n, bool progress,
                 GError **error)
@@ -13,7 +11,7 @@ delete_running (CliSnapshots *snapshots, const char *node, SnapshotDeleteHow how
   g_autoptr (GVariant) result = NULL;
 
   g_variant_dict_insert (&arguments, "node", "s", node);
-  g_variant_dict_insert (&arguments, "how", "s", hows[how]);
+  g_variant_dict_insert (&arguments, "how", "s", snapshot_delete_how_names[how]);
   result = cli_ask_for_change (snapshots, "delete", &arguments, progress, error);
   if (result != NULL)
     g_variant_lookup (result, "count", "u", n);

@@ -1,52 +1,11 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* What issuers of workspaces do. */
-#include "app/cli/template.h"
 #include "app/cli/workspace.h"
 
 #include "app/base/error.h"
-#include "app/workspace/profile.h"
+#include "app/library/library-workspace.h"
 
 /* --- issue --- */
-
-/* Of which version of a template the machine is made, if it is. */
-static void
-find_origin (const CliSnapshots *snapshots, const VmConfig *config, Terms *terms)
-{
-  BonsaiVm *origin =
-    config->clone_of != NULL ? bonsai_library_find (snapshots->machine.library, config->clone_of) : NULL;
-  g_autoptr (SnapshotTree) tree =
-    origin != NULL ? snapshot_tree_read (bonsai_vm_get_path (origin), NULL) : NULL;
-  SnapshotNode *node = tree != NULL && config->clone_snapshot != NULL
-                         ? snapshot_tree_find (tree, config->clone_snapshot, NULL)
-                         : NULL;
-
-  if (node == NULL || node->template_version == 0)
-    return;
-  terms->origin = g_strdup (config->clone_of);
-  terms->version = node->template_version;
-}
-
-static bool
-issue (const CliSnapshots *snapshots, const char *subject, const char *profile_name, const Expiry *expiry,
-       Terms *terms, GError **error)
-{
-  g_autofree char *folder = profile_folder (g_get_user_config_dir ());
-  g_autoptr (Profile) profile = profile_load (folder, profile_name, error);
-  g_autoptr (VmConfig) config = profile != NULL ? bundle_load (snapshots->bundle, error) : NULL;
-  LeasePlace place;
-
-  if (config == NULL)
-    return false;
-  place = workspace_place (snapshots->bundle, config->uuid);
-  terms->id = g_uuid_string_random ();
-  terms->machine = g_strdup (config->uuid);
-  terms->subject = g_strdup (subject);
-  terms->issued = g_get_real_time () / G_USEC_PER_SEC;
-  terms->expiry = *expiry;
-  profile_apply (profile, terms);
-  find_origin (snapshots, config, terms);
-  return workspace_issue (&place, terms, error);
-}
 
 static int
 run_issue (const Verb *verb, int argc, char **argv)
@@ -62,46 +21,36 @@ run_issue (const Verb *verb, int argc, char **argv)
     { "json", 0, 0, G_OPTION_ARG_NONE, &json, "Print JSON", NULL },
     G_OPTION_ENTRY_NULL,
   };
-  g_auto (CliSnapshots) snapshots = { 0 };
-  g_autoptr (Terms) terms = g_new0 (Terms, 1);
+  g_autoptr (BonsaiLibrary) library = NULL;
+  g_autoptr (Terms) terms = NULL;
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   GError *error = NULL;
+  BonsaiVm *vm;
   Expiry expiry;
   int status;
 
   if (!cli_parse (verb, entries, &argc, &argv, 1, 1, &status))
     return status;
-  if (!cli_read_expiry (&options, &expiry, &error)
-      || !cli_open_template_to_change (argv[1], &snapshots, &error)
-      || !issue (&snapshots, subject != NULL ? subject : g_get_user_name (),
-                 profile != NULL ? profile : "test", &expiry, terms, &error))
+  if (!cli_read_expiry (&options, &expiry, &error) || (library = cli_open_library (&error)) == NULL
+      || (vm = cli_find_vm (library, argv[1], &error)) == NULL
+      || (terms = library_issue_workspace (library, vm, subject, profile != NULL ? profile : "test", &expiry,
+                                           &error))
+           == NULL)
     return cli_fail (error);
   json_builder_begin_object (builder);
-  json_add_string (builder, "name", snapshots.name);
+  json_add_string (builder, "name", bonsai_vm_get_name (vm));
   json_add_string (builder, "id", terms->id);
   json_add_string (builder, "issuer", terms->issuer);
   json_builder_end_object (builder);
   if (json)
     cli_print_json (builder);
   else
-    g_print ("“%s” is a workspace of %s now, by the profile “%s”.\n", snapshots.name, terms->subject,
+    g_print ("“%s” is a workspace of %s now, by the profile “%s”.\n", bonsai_vm_get_name (vm), terms->subject,
              terms->profile);
   return EXIT_STATUS_OK;
 }
 
 /* --- renew --- */
-
-static bool
-renew_machine (BonsaiVm *vm, const Expiry *expiry, bool mend, GError **error)
-{
-  g_autoptr (VmConfig) config = cli_copy_config (vm, error);
-  LeasePlace place;
-
-  if (config == NULL)
-    return false;
-  place = workspace_place (bonsai_vm_get_path (vm), config->uuid);
-  return workspace_renew (&place, expiry, mend, error);
-}
 
 static bool
 renew_issued (const char *uuid, const Expiry *expiry, bool mend, const char *out, GError **error)
@@ -122,7 +71,7 @@ cli_renew_workspace (const char *workspace, const Expiry *expiry, bool mend, con
   if (out != NULL)
     return renew_issued (workspace, expiry, mend, out, error);
   vm = cli_find_vm (library, workspace, error);
-  return vm != NULL && renew_machine (vm, expiry, mend, error);
+  return vm != NULL && library_renew_workspace (vm, expiry, mend, error);
 }
 
 static int

@@ -3,15 +3,8 @@
 #include "app/cli/workspace.h"
 
 #include "app/base/error.h"
+#include "app/library/library-workspace.h"
 #include "app/workspace/workspace-json.h"
-
-static Workspace *
-read_one (BonsaiVm *vm, const VmConfig *config, GError **error)
-{
-  const LeasePlace place = workspace_place (bonsai_vm_get_path (vm), config->uuid);
-
-  return workspace_read (&place, bonsai_vm_get_session (vm) != NULL, error);
-}
 
 /* --- list --- */
 
@@ -21,7 +14,7 @@ list_one (BonsaiVm *vm, JsonBuilder *builder)
 {
   const VmConfig *config = bonsai_vm_get_config (vm);
   g_autoptr (GError) error = NULL;
-  g_autoptr (Workspace) workspace = config != NULL ? read_one (vm, config, &error) : NULL;
+  g_autoptr (Workspace) workspace = config != NULL ? library_read_workspace (vm, &error) : NULL;
   g_autofree char *span = NULL;
 
   if (config == NULL || g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND))
@@ -103,7 +96,6 @@ run_show (const Verb *verb, int argc, char **argv)
   };
   g_autoptr (BonsaiLibrary) library = NULL;
   g_autoptr (Workspace) workspace = NULL;
-  g_autoptr (VmConfig) config = NULL;
   g_autofree char *text = NULL;
   GError *error = NULL;
   BonsaiVm *vm;
@@ -112,13 +104,12 @@ run_show (const Verb *verb, int argc, char **argv)
   if (!cli_parse (verb, entries, &argc, &argv, 1, 1, &status))
     return status;
   if ((library = cli_open_library (&error)) == NULL || (vm = cli_find_vm (library, argv[1], &error)) == NULL
-      || (config = cli_copy_config (vm, &error)) == NULL
-      || (workspace = read_one (vm, config, &error)) == NULL)
+      || (workspace = library_read_workspace (vm, &error)) == NULL)
     return cli_fail (error);
   if (json)
-    g_print ("%s\n", text = workspace_to_json (config->name, workspace));
+    g_print ("%s\n", text = workspace_to_json (bonsai_vm_get_name (vm), workspace));
   else
-    print_text (config->name, workspace);
+    print_text (bonsai_vm_get_name (vm), workspace);
   return EXIT_STATUS_OK;
 }
 

@@ -226,19 +226,12 @@ argument (SnapshotWork *work, const char *name)
 static bool
 delete_node (SnapshotWork *work, GError **error)
 {
-  static const char *const hows[] = { "one", "below", "before", NULL };
-  const char *how = argument (work, "how");
-  unsigned n = 0, which = 0;
+  const char *name = argument (work, "how");
+  SnapshotDeleteHow how = SNAPSHOT_DELETE_ONE;
+  unsigned n = 0;
 
-  while (how != NULL && hows[which] != NULL && !g_str_equal (hows[which], how))
-    which++;
-  if (hows[which] == NULL)
-    {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
-                   "Snapshots are deleted “one”, “below” or “before”");
-      return false;
-    }
-  if (!snapshot_delete (work->bundle, work->node, (SnapshotDeleteHow)which, &n, error))
+  if ((name != NULL && !snapshot_parse_delete_how (name, &how, error))
+      || !snapshot_delete (work->bundle, work->node, how, &n, error))
     return false;
   g_variant_dict_insert (&work->result, "count", "u", n);
   return snapshot_collect (work->bundle, true, NULL, error);

@@ -228,6 +228,22 @@ static bool delete (const char *bundle, const char *key, SnapshotDeleteHow how, 
   return snapshot_delete_nodes (bundle, chosen, error);
 }
 
+const char *const snapshot_delete_how_names[] = { "one", "below", "before", NULL };
+
+bool
+snapshot_parse_delete_how (const char *name, SnapshotDeleteHow *how, GError **error)
+{
+  for (unsigned i = 0; snapshot_delete_how_names[i] != NULL; i++)
+    if (g_str_equal (name, snapshot_delete_how_names[i]))
+      {
+        *how = (SnapshotDeleteHow)i;
+        return true;
+      }
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
+               "Snapshots are deleted “one”, “below” or “before”, not “%s”", name);
+  return false;
+}
+
 bool
 snapshot_delete (const char *bundle, const char *key, SnapshotDeleteHow how, unsigned *n, GError **error)
 {

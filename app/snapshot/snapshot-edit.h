@@ -24,6 +24,10 @@ typedef enum {
   SNAPSHOT_DELETE_BEFORE, /* all that the node stems from, not the node */
 } SnapshotDeleteHow;
 
+/* "one", "below", "before". False: @name is none of them, and @error says so. */
+extern const char *const snapshot_delete_how_names[];
+bool snapshot_parse_delete_how (const char *name, SnapshotDeleteHow *how, GError **error);
+
 /* All of them, or none. Refused if a clone needs the node, or the machine is to resume from it or to go back
  * to it at power-off. A broken node's folder is removed. @n: (nullable) (out): how many were deleted. */
 bool snapshot_delete (const char *bundle, const char *node, SnapshotDeleteHow how, unsigned *n,

@@ -191,7 +191,6 @@ add_text (GVariantDict *arguments, const char *name, const char *value)
 static GVariant *
 arguments_of (const Change *change)
 {
-  static const char *const hows[] = { "one", "below", "before" };
   GVariantDict arguments;
 
   g_variant_dict_init (&arguments, NULL);
@@ -205,7 +204,7 @@ arguments_of (const Change *change)
   if (change->paused)
     g_variant_dict_insert (&arguments, "paused", "b", TRUE);
   if (change->how != SNAPSHOT_DELETE_ONE)
-    add_text (&arguments, "how", hows[change->how]);
+    add_text (&arguments, "how", snapshot_delete_how_names[change->how]);
   return g_variant_dict_end (&arguments);
 }
 
