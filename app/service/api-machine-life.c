@@ -155,13 +155,20 @@ on_show_console (BonsaiApiMachine1 *skeleton, GDBusMethodInvocation *invocation,
 
 /* --- what it is --- */
 
+static void
+describe_done (GObject *source, GAsyncResult *result, gpointer invocation)
+{
+  GError *error = NULL;
+  gboolean done = bonsai_vm_save_finish (BONSAI_VM (source), result, &error);
+
+  api_answer_empty (invocation, done, error);
+}
+
 static gboolean
 on_describe (BonsaiApiMachine1 *skeleton, GDBusMethodInvocation *invocation, const char *text, gpointer data)
 {
-  GError *error = NULL;
-  gboolean done = bonsai_vm_apply_text (((ApiMachine *)data)->vm, text, &error);
-
-  api_answer_empty (invocation, done, error);
+  bonsai_vm_apply_text_async (((ApiMachine *)data)->vm, bonsai_api_machine1_get_description (skeleton), text,
+                              describe_done, invocation);
   return TRUE;
 }
 

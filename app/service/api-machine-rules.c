@@ -120,12 +120,21 @@ api_machine_make_stats (ApiMachine *machine)
 static VmConfig *
 copy_config (ApiMachine *machine, GError **error)
 {
-  const VmConfig *config = bonsai_vm_get_config (machine->vm);
+  const VmConfig *config = bonsai_vm_get_wanted_config (machine->vm);
 
   if (config == NULL)
     g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "“%s” is broken: %s",
                  bonsai_vm_get_name (machine->vm), bonsai_vm_get_state_text (machine->vm));
   return config != NULL ? vm_config_copy (config) : NULL;
+}
+
+static void
+set_done (GObject *source, GAsyncResult *result, gpointer invocation)
+{
+  GError *error = NULL;
+  gboolean done = bonsai_vm_save_finish (BONSAI_VM (source), result, &error);
+
+  api_answer_empty (invocation, done, error);
 }
 
 static gboolean
@@ -135,14 +144,14 @@ on_set (BonsaiApiPolicy1 *skeleton, GDBusMethodInvocation *invocation, const cha
   GError *error = NULL;
   g_autoptr (VmPolicy) policy = vm_policy_parse (text, strlen (text), POLICY_NAME, &error);
   g_autoptr (VmConfig) config = policy != NULL ? copy_config (machine, &error) : NULL;
-  gboolean done = FALSE;
 
-  if (config != NULL)
+  if (config == NULL)
     {
-      vm_config_set_policy (config, policy);
-      done = bonsai_vm_apply_config (machine->vm, config, &error);
+      api_answer_error (invocation, error);
+      return TRUE;
     }
-  api_answer_empty (invocation, done, error);
+  vm_config_set_policy (config, policy);
+  bonsai_vm_apply_config_async (machine->vm, config, set_done, invocation);
   return TRUE;
 }
 

@@ -247,7 +247,8 @@ void
 bonsai_vm_apply_text_async (BonsaiVm *self, const char *before, const char *text,
                             GAsyncReadyCallback callback, gpointer data)
 {
-  g_autoptr (VmConfig) base = vm_config_parse (before, strlen (before), "vm.json", NULL), config = NULL;
+  g_autoptr (VmConfig) base = before != NULL ? vm_config_parse (before, strlen (before), "vm.json", NULL) : NULL;
+  g_autoptr (VmConfig) config = NULL;
   GError *error = NULL;
 
   config = parse_own (self, text, &error);

@@ -26,7 +26,7 @@ void bonsai_vm_save_config_async (BonsaiVm *vm, const VmConfig *config, GAsyncRe
 /* The same, if a machine could be built of it and this host has what it takes. Errors name the member and the remedy;
  * nothing is saved then. */
 void bonsai_vm_apply_config_async (BonsaiVm *vm, const VmConfig *config, GAsyncReadyCallback callback, gpointer data);
-/* The same with vm.json's text, which was @before: errors read "vm.json:12:3: memory: …". Refuses another UUID. */
+/* The same with vm.json's text, which was @before (NULL: whatever it says is replaced): errors read "vm.json:12:3: memory: …". Refuses another UUID. */
 void bonsai_vm_apply_text_async (BonsaiVm *vm, const char *before, const char *text, GAsyncReadyCallback callback,
                                  gpointer data);
 /* Done when all that was asked for before is; fails if one of it did. */

@@ -68,6 +68,11 @@ def find(name):
     return call(ROOT, "Library1.FindMachine", "s", name)
 
 
+def names():
+    return [interfaces["org.bonsaivm.Machine1"]["Name"]
+            for interfaces in call(ROOT, OBJECTS + ".GetManagedObjects").values()]
+
+
 def prop(path, interface, name):
     return call(path, PROPERTIES + ".Get", "ss", "org.bonsaivm." + interface, name)
 
@@ -224,10 +229,12 @@ def test_events():
     """What happened is told when it does, and afterwards; reports and histories are made of it"""
     heard = Heard("org.bonsaivm.Library1")
     bonsai("create", "Last", "--memory", "64M", "--kernel", INVADERS)
-    wait_for("the event", lambda: any(one[2][1] == "create" for one in heard.signals))
-    machine, kind, result, event = next(one[2] for one in heard.signals if one[2][1] == "create")
-    assert (kind, result) == ("create", "done") and json.loads(event)["name"] == "Last", event
-    found = json.loads(call(ROOT, "Library1.GetEvents", "sxx", machine, 0, 0))
+    wait_for("the machine", lambda: "Last" in names())
+    uuid = prop(find("Last"), "Machine1", "Uuid")
+    wait_for("the event", lambda: any(one[2][:3] == (uuid, "create", "done") for one in heard.signals))
+    event = next(one[2][3] for one in heard.signals if one[2][0] == uuid)
+    assert json.loads(event)["name"] == "Last", event
+    found = json.loads(call(ROOT, "Library1.GetEvents", "sxx", uuid, 0, 0))
     assert [one["kind"] for one in found] == ["create"], found
     now = int(time.time()) + 1
     for report in ("utilisation", "changes", "storage", "expiries"):
