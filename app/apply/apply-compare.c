@@ -53,7 +53,7 @@ is_live (const char *member)
     return n > 2
            && (g_str_equal (parts[2], "limits") || g_str_equal (parts[2], "size")
                || g_str_equal (parts[2], "path"));
-  return g_str_equal (parts[0], "networks") && n > 2 && g_str_equal (parts[2], "link");
+  return g_str_equal (parts[0], "networks") && n > 2 && (g_str_equal (parts[2], "link") || g_str_equal (parts[2], "forwards"));
 }
 
 /* --- what --- */

@@ -161,6 +161,15 @@ set_link (Run *run, const char *id)
                             ((Act *)g_queue_peek_head (&run->acts))->end, run);
 }
 
+static void
+set_forwards (Run *run, const char *id)
+{
+  const VmNic *nic = vm_config_find_nic (current (run)->wish->config, id);
+
+  bonsai_vm_set_forwards_async (current (run)->vm, id, nic->forwards, NULL,
+                                ((Act *)g_queue_peek_head (&run->acts))->end, run);
+}
+
 #define DEFINE_END(verb, finish)                                                                             \
   static void verb##_ended (GObject *source, GAsyncResult *result, gpointer run)                             \
   {                                                                                                          \
@@ -175,6 +184,7 @@ DEFINE_END (detach, bonsai_vm_detach_disk_finish)
 DEFINE_END (change_medium, bonsai_vm_change_medium_finish)
 DEFINE_END (limit, bonsai_vm_limit_disk_finish)
 DEFINE_END (set_link, bonsai_vm_set_link_finish)
+DEFINE_END (set_forwards, bonsai_vm_set_forwards_finish)
 
 static void
 attach_ended (GObject *source, GAsyncResult *result, gpointer run)
@@ -236,6 +246,8 @@ add_live_acts (Run *run, const VmConfig *now, const ApplyWish *wish)
 
       if (before != NULL && before->link_down != nic->link_down)
         ADD_ACT (run, set_link, nic->id);
+      if (before != NULL && !net_forwards_equal (before->forwards, nic->forwards))
+        ADD_ACT (run, set_forwards, nic->id);
     }
 }
 

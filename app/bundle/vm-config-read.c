@@ -5,6 +5,7 @@
 #include "app/base/error.h"
 #include "app/bundle/json-section.h"
 #include "app/bundle/vm-config-private.h"
+#include "app/bundle/vm-forwards.h"
 
 #include <glib/gi18n.h>
 
@@ -85,7 +86,8 @@ read_nic (const JsonSection *section, void *data)
       || !json_read_string (section, "mac", &nic->mac)
       || !json_read_string (section, "guest-mac", &nic->guest_mac)
       || !json_read_choice (section, "model", nic_model_names, &model)
-      || !json_read_choice (section, "link", vm_config_link_names, &link))
+      || !json_read_choice (section, "link", vm_config_link_names, &link)
+      || !json_read_objects (section, "forwards", vm_forward_read, nic->forwards))
     return false;
   nic->model = model;
   nic->link_down = link == LINK_DOWN;

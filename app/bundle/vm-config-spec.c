@@ -115,6 +115,7 @@ vm_config_to_spec (const VmConfig *config, const char *folder)
       set (&added->id, g_strdup (nic->id));
       added->model = nic->model;
       added->link_down = nic->link_down;
+      g_array_append_vals (added->forwards, nic->forwards->data, nic->forwards->len);
     }
 
   for (unsigned i = 0; i < config->serials->len && i < G_N_ELEMENTS (spec->serial); i++)

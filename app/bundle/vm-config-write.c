@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* vm.json as it is written; vm-config-read.c is the other way. */
 #include "app/bundle/vm-config-private.h"
+#include "app/bundle/vm-forwards.h"
 
 const char *const vm_config_link_names[] = { "up", "down", NULL };
 
@@ -133,6 +134,7 @@ write_nics (JsonObject *root, const VmConfig *config)
       write_string (object, "guest-mac", nic->guest_mac);
       write_string (object, "model", nic->model != NIC_MODEL_VIRTIO ? nic_model_names[nic->model] : NULL);
       write_string (object, "link", nic->link_down ? vm_config_link_names[LINK_DOWN] : NULL);
+      vm_forwards_write (object, nic->forwards);
       json_array_add_object_element (array, object);
     }
   json_object_set_array_member (root, "networks", array);

@@ -51,6 +51,7 @@ vm_nic_free (VmNic *nic)
   g_free (nic->network);
   g_free (nic->mac);
   g_free (nic->guest_mac);
+  g_array_unref (nic->forwards);
   g_free (nic);
 }
 
@@ -121,6 +122,7 @@ copy_devices (VmConfig *copy, const VmConfig *config)
       to->guest_mac = g_strdup (from->guest_mac);
       to->model = from->model;
       to->link_down = from->link_down;
+      to->forwards = net_forwards_copy (from->forwards);
       to->extra = ref_extra (from->extra);
       g_ptr_array_add (copy->nics, to);
     }
@@ -362,6 +364,7 @@ vm_config_add_nic (VmConfig *config, const char *network)
   nic->id = g_strdup_printf ("net%u", config->nics->len);
   nic->network = g_strdup (network);
   nic->mac = random_mac ();
+  nic->forwards = net_forwards_new ();
   g_ptr_array_add (config->nics, nic);
   return nic;
 }
@@ -541,6 +544,44 @@ mac_is_valid (const char *mac)
 }
 
 static bool
+check_forwards (const VmNic *nic, unsigned place, VmComplaint *complaint)
+{
+  g_autoptr (GError) error = NULL;
+  unsigned at = 0;
+
+  if (nic->forwards->len > 0 && g_strcmp0 (nic->network, "nat") != 0)
+    return complain (complaint, g_strdup_printf ("/networks/%u/forwards", place),
+                     "ports are forwarded to a card on the network “nat” only");
+  return net_forwards_check (nic->forwards, &at, &error)
+         || complain (complaint, g_strdup_printf ("/networks/%u/forwards/%u", place, at), "%s", error->message);
+}
+
+/* Two cards can't have the same port of the host either. */
+static bool
+check_all_forwards (const VmConfig *config, VmComplaint *complaint)
+{
+  g_autoptr (GArray) all = net_forwards_new ();
+
+  for (unsigned i = 0; i < config->nics->len; i++)
+    {
+      const GArray *forwards = ((const VmNic *)g_ptr_array_index (config->nics, i))->forwards;
+
+      for (unsigned j = 0; j < forwards->len; j++)
+        {
+          const NetForward *forward = &g_array_index (forwards, NetForward, j);
+
+          for (unsigned k = 0; k < all->len; k++)
+            if (net_forward_collides (forward, &g_array_index (all, NetForward, k)))
+              return complain (complaint, g_strdup_printf ("/networks/%u/forwards/%u", i, j),
+                               "port %u (%s) is another card's already", forward->host_port,
+                               net_protocol_names[forward->protocol]);
+        }
+      g_array_append_vals (all, forwards->data, forwards->len);
+    }
+  return true;
+}
+
+static bool
 check_nics (const VmConfig *config, VmComplaint *complaint)
 {
   if (config->nics->len > MAX_NICS)
@@ -562,8 +603,10 @@ check_nics (const VmConfig *config, VmComplaint *complaint)
       if (nic->guest_mac != NULL && !mac_is_valid (nic->guest_mac))
         return complain (complaint, g_strdup_printf ("/networks/%u/guest-mac", i),
                          "must be the address of one card, such as 52:54:00:12:34:56");
+      if (!check_forwards (nic, i, complaint))
+        return false;
     }
-  return true;
+  return check_all_forwards (config, complaint);
 }
 
 static bool

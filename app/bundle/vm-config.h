@@ -54,6 +54,7 @@ typedef struct {
   char *guest_mac; /* (nullable): the one that its guest still has, until the clone's hook has run */
   NicModel model;
   bool link_down;    /* the cable is out */
+  GArray *forwards;  /* of NetForward: ports of the host that lead to the guest; never NULL */
   JsonObject *extra; /* private */
 } VmNic;
 

@@ -6,6 +6,7 @@
 #include "app/cli/chip-options.h"
 #include "app/cli/cpu-options.h"
 #include "app/cli/disk-argument.h"
+#include "app/cli/forward.h"
 #include "app/cli/install-options.h"
 #include "app/disk/disk-look.h"
 #include "app/guests/guests.h"
@@ -13,7 +14,7 @@
 typedef struct {
   char *memory, *disk, *cdrom, *kernel, *initrd, *append, *network, *nic, *notes, *ready, *disk_bus,
     *firmware, *at_shutdown;
-  char **existing, **scsi_hosts;
+  char **existing, **scsi_hosts, **forwards;
   ChipOptions chips;
   CpuOptions cpus;
   InstallOptions install;
@@ -32,6 +33,7 @@ options_clear (Options *options)
     g_free (*strings[i]);
   g_strfreev (options->existing);
   g_strfreev (options->scsi_hosts);
+  g_strfreev (options->forwards);
   chip_options_clear (&options->chips);
   cpu_options_clear (&options->cpus);
   install_options_clear (&options->install);
@@ -181,6 +183,9 @@ apply (VmConfig *config, const Options *options, GError **error)
   for (unsigned i = 0; options->nic != NULL && i < config->nics->len; i++)
     ((VmNic *)g_ptr_array_index (config->nics, i))->model =
       g_str_equal (options->nic, nic_model_names[NIC_MODEL_E1000E]) ? NIC_MODEL_E1000E : NIC_MODEL_VIRTIO;
+  if (options->forwards != NULL && config->nics->len > 0
+      && !cli_parse_forwards (options->forwards, ((VmNic *)config->nics->pdata[0])->forwards, error))
+    return false;
   return chip_options_apply_to_config (&options->chips, config, error) && add_disks (config, options, error);
 }
 
@@ -376,6 +381,7 @@ run_create (const Verb *verb, int argc, char **argv)
     { "initrd", 0, 0, G_OPTION_ARG_FILENAME, &options.initrd, "The kernel's initial RAM disk", "FILE" },
     { "append", 0, 0, G_OPTION_ARG_STRING, &options.append, "The kernel's command line", "TEXT" },
     { "network", 0, 0, G_OPTION_ARG_STRING, &options.network, "nat or none (nat)", "KIND" },
+    FORWARD_OPTION_ENTRY (&options.forwards),
     { "nic", 0, 0, G_OPTION_ARG_STRING, &options.nic, "The network card: virtio or e1000e (virtio)",
       "MODEL" },
     CHIP_OPTION_ENTRIES (&options.chips),

@@ -6,6 +6,7 @@
 #include "app/cli/chip-options.h"
 #include "app/cli/cpu-options.h"
 #include "app/cli/disk-argument.h"
+#include "app/cli/forward.h"
 #include "app/session/local-session.h"
 #include "app/session/session-server.h"
 #include "app/snapshot/snapshot-guard.h"
@@ -19,7 +20,7 @@
 typedef struct {
   char *kernel, *initrd, *append, *memory, *debugcon, *screenshot, *name, *trace, *trace_file, *network, *nic,
     *disk_bus, *firmware, *nvram;
-  char **disks, **cdroms, **scsi_hosts;
+  char **disks, **cdroms, **scsi_hosts, **forwards;
   ChipOptions chips;
   CpuOptions cpus;
   int timeout;
@@ -39,6 +40,7 @@ options_clear (Options *options)
   g_strfreev (options->disks);
   g_strfreev (options->cdroms);
   g_strfreev (options->scsi_hosts);
+  g_strfreev (options->forwards);
   chip_options_clear (&options->chips);
   cpu_options_clear (&options->cpus);
 }
@@ -146,6 +148,8 @@ make_spec (const Options *options, GError **error)
   set (&spec->trace, options->trace);
   set (&spec->trace_path, options->trace_file);
   set_network (spec, options->network, options->nic);
+  if (!cli_parse_forwards (options->forwards, ((NicSpec *)spec->nics->pdata[0])->forwards, error))
+    return NULL;
   if (!chip_options_apply_to_spec (&options->chips, spec, error) || !add_drives (spec, options, error))
     return NULL;
   return machine_spec_check (spec, error) ? g_steal_pointer (&spec) : NULL;
@@ -345,6 +349,7 @@ run_run (const Verb *verb, int argc, char **argv)
     { "memory", 'm', 0, G_OPTION_ARG_STRING, &options.memory, "Memory (512M)", "SIZE" },
     CPU_OPTION_ENTRIES (&options.cpus),
     { "network", 0, 0, G_OPTION_ARG_STRING, &options.network, "nat or none (nat)", "KIND" },
+    FORWARD_OPTION_ENTRY (&options.forwards),
     { "nic", 0, 0, G_OPTION_ARG_STRING, &options.nic, "The network card: virtio or e1000e (virtio)",
       "MODEL" },
     CHIP_OPTION_ENTRIES (&options.chips),

@@ -1,7 +1,26 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
-#include "app/cli/cli.h"
+#include "app/cli/forward.h"
 
 #include "app/bundle/vm-labels.h"
+
+/* With the ports that they are: "tcp:127.0.0.1:8080:80". */
+static void
+build_forwards (JsonBuilder *builder, BonsaiSession *session)
+{
+  g_autoptr (GVariant) forwards = cli_get_forwards (session);
+  const char *nic, *asked, *what;
+  GVariantIter iter;
+
+  if (forwards == NULL)
+    return;
+  json_builder_set_member_name (builder, "forwards");
+  json_builder_begin_array (builder);
+  g_variant_iter_init (&iter, forwards);
+  while (g_variant_iter_next (&iter, "(&s&s&s)", &nic, &asked, &what))
+    json_builder_add_string_value (builder, what);
+  json_builder_end_array (builder);
+}
+
 static void
 print_json (BonsaiVm *vm)
 {
@@ -21,6 +40,7 @@ print_json (BonsaiVm *vm)
     {
       json_add_int (builder, "pid", bonsai_session_get_pid (session));
       json_add_bool (builder, "console-open", bonsai_session_get_console_open (session));
+      build_forwards (builder, session);
     }
   if (config != NULL)
     {
@@ -33,8 +53,29 @@ print_json (BonsaiVm *vm)
   cli_print_json (builder);
 }
 
+/* Of a machine that runs, with the ports that they are. */
 static void
-print_config (const VmConfig *config)
+print_forwards (const VmNic *nic, GVariant *alive)
+{
+  const char *of, *asked, *what;
+  GVariantIter iter;
+
+  for (guint i = 0; alive == NULL && i < nic->forwards->len; i++)
+    {
+      g_autofree char *text = net_forward_format (&g_array_index (nic->forwards, NetForward, i));
+
+      g_print ("                   %s\n", text);
+    }
+  if (alive == NULL)
+    return;
+  g_variant_iter_init (&iter, alive);
+  while (g_variant_iter_next (&iter, "(&s&s&s)", &of, &asked, &what))
+    if (g_str_equal (of, nic->id))
+      g_print ("                   %s (open)\n", what);
+}
+
+static void
+print_config (const VmConfig *config, GVariant *alive)
 {
   g_autofree char *memory = vm_format_size (config->memory);
 
@@ -69,6 +110,7 @@ print_config (const VmConfig *config)
                nic->model != NIC_MODEL_VIRTIO ? ", " : "",
                nic->model != NIC_MODEL_VIRTIO ? nic_model_names[nic->model] : "",
                nic->link_down ? ", down" : "");
+      print_forwards (nic, alive);
     }
   for (guint i = 0; i < config->serials->len; i++)
     {
@@ -110,7 +152,11 @@ print_text (BonsaiVm *vm)
     g_print ("UUID:     %s\n", bonsai_vm_get_uuid (vm));
   g_print ("Bundle:   %s\n", bonsai_vm_get_path (vm));
   if (bonsai_vm_get_config (vm) != NULL)
-    print_config (bonsai_vm_get_config (vm));
+    {
+      g_autoptr (GVariant) forwards = cli_get_forwards (session);
+
+      print_config (bonsai_vm_get_config (vm), forwards);
+    }
 }
 
 static int

@@ -58,6 +58,7 @@ struct _LocalSession {
   bool suspended;          /* to disk: it is about to end */
   int unmoved; /* atomic: it stands where it went back to, and vm.json's "resume" says so, until it moves */
   double own_cap, others_cap; /* shares of its processors' time that it may have, by its policy and by other machines' */
+  GPtrArray *listeners; /* of forwarded ports (local-session-forwards.c); (nullable) */
   bool restarted;          /* it ends as its guest reset it */
   bool had_window;         /* ... when it ended */
   SnapshotClock *clock;
@@ -114,6 +115,17 @@ void local_session_change_disk (BonsaiSession *session, const char *disk, uint64
 
 /* local-session-network.c */
 void local_session_set_link (BonsaiSession *session, const char *nic, bool up, GTask *task);
+
+/* local-session-forwards.c */
+/* Before there is a machine: opens the ports that it is to have. A worker thread. */
+bool local_session_open_forwards (LocalSession *self, GError **error);
+/* Lets @pc have all of them. A worker thread before the first run, or the session's. */
+bool local_session_serve_forwards (LocalSession *self, Pc *pc, GError **error);
+/* Another Pc, of another description, has taken the place of the one @before. */
+void local_session_renew_forwards (LocalSession *self, Pc *before);
+void local_session_close_forwards (LocalSession *self);
+void local_session_set_forwards (BonsaiSession *session, const char *nic, const GArray *forwards, GTask *task);
+void local_session_get_forwards (BonsaiSession *session, GTask *task);
 
 /* local-session-memory.c */
 void local_session_get_memory (BonsaiSession *session, GTask *task);

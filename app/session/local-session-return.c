@@ -178,6 +178,7 @@ exchanged (SnapshotWork *work, GError *error)
   local_session_forget_trouble (self);
   show_new_machine (self);
   local_session_apply_cap (self);
+  local_session_renew_forwards (self, work->pc);
   if (work->paused)
     {
       local_session_set_state (self, BONSAI_STATE_PAUSED, BONSAI_REASON_USER, NULL);

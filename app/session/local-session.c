@@ -216,6 +216,7 @@ end (LocalSession *self, const MachineEvent *event)
   local_session_close_agent (self);
   local_session_suspend_disk_work (self);
   local_session_stop_watching (self);
+  local_session_close_forwards (self);
   if (!crashed)
     local_session_close_window (self);
   g_task_set_task_data (task, GINT_TO_POINTER (!local_session_has_window (self)), NULL);
@@ -362,8 +363,15 @@ build_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *canc
   Pc *pc;
 
   self->last_scheduled = local_session_find_last_scheduled (self);
+  if (!local_session_open_forwards (self, &error))
+    {
+      g_task_return_error (task, error);
+      return;
+    }
   pc = pc_new (self->spec, local_session_on_machine_event, self->relay, &error);
 
+  if (pc != NULL && !local_session_serve_forwards (self, pc, &error))
+    g_clear_pointer (&pc, pc_free);
   if (pc != NULL && self->resume != NULL && !local_session_restore_state (self, pc, &error))
     g_clear_pointer (&pc, pc_free);
   if (pc != NULL && self->borrowed >= 0 && !machine_borrow (pc_machine (pc), self->borrowed, &error))
@@ -388,6 +396,7 @@ built (GObject *source, GAsyncResult *result, gpointer data)
 
   if (!g_task_propagate_boolean (G_TASK (result), &error))
     {
+      local_session_close_forwards (self);
       self->exit_status = EXIT_STATUS_ERROR;
       local_session_set_state (self, BONSAI_STATE_STOPPED, BONSAI_REASON_ENGINE_ERROR, error->message);
       g_task_return_error (task, error);
@@ -505,6 +514,8 @@ local_session_iface_init (BonsaiSessionInterface *iface)
   iface->work_on_disk = local_session_work_on_disk;
   iface->cancel_disk_work = local_session_cancel_disk_work;
   iface->set_link = local_session_set_link;
+  iface->set_forwards = local_session_set_forwards;
+  iface->get_forwards = local_session_get_forwards;
   iface->attach_disk = local_session_attach_disk;
   iface->detach_disk = local_session_detach_disk;
   iface->ask_guest = local_session_ask_guest;
@@ -586,6 +597,7 @@ local_session_dispose (GObject *object)
   local_session_cancel_snapshot (BONSAI_SESSION (self));
   local_session_free_windows (self);
   local_session_free_pc (self);
+  local_session_close_forwards (self);
   G_OBJECT_CLASS (local_session_parent_class)->dispose (object);
 }
 

@@ -23,6 +23,9 @@ void local_session_set_resume (LocalSession *session, const char *folder);
  * (vmm/machine/machine-loan.h): the machine goes on with what was lent, instead of booting. */
 void local_session_set_borrowed (LocalSession *session, int contents);
 
+/* Before the start: who listens at @forward of card @nic already, with who waits there, is @fd (transfer full). */
+void local_session_adopt_forward (LocalSession *session, const char *nic, const NetForward *forward, int fd);
+
 /* Before the start: pictures of its screen are no larger than thumbnails, whoever asks; its windows show it as ever. */
 void local_session_forbid_pictures (LocalSession *session);
 
@@ -44,6 +47,8 @@ typedef struct {
   bool (*detached) (const char *disk, void *data, GError **error);
   bool (*medium_changed) (const char *drive, const char *path, void *data, GError **error); /* @path: or NULL */
   bool (*link_changed) (const char *nic, bool up, void *data, GError **error);
+  /* Before it is done; refuses what the machine's terms don't allow. (element-type NetForward) */
+  bool (*forwards_changed) (const char *nic, const GArray *forwards, void *data, GError **error);
   /* (nullable): the bundle's folder, locked by this process; its tree of snapshots is the session's to
    * change. */
   const char *(*get_bundle) (void *data);

@@ -43,6 +43,8 @@ void remote_session_detach_disk (BonsaiSession *session, const char *disk, bool 
 /* --- network cards: of the interface --- */
 
 void remote_session_set_link (BonsaiSession *session, const char *nic, bool up, GTask *task);
+void remote_session_set_forwards (BonsaiSession *session, const char *nic, const GArray *forwards, GTask *task);
+void remote_session_get_forwards (BonsaiSession *session, GTask *task);
 
 /* --- memory: of the interface --- */
 

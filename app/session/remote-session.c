@@ -481,6 +481,8 @@ remote_session_iface_init (BonsaiSessionInterface *iface)
   iface->work_on_disk = remote_session_work_on_disk;
   iface->cancel_disk_work = remote_session_cancel_disk_work;
   iface->set_link = remote_session_set_link;
+  iface->set_forwards = remote_session_set_forwards;
+  iface->get_forwards = remote_session_get_forwards;
   iface->attach_disk = remote_session_attach_disk;
   iface->detach_disk = remote_session_detach_disk;
   iface->ask_guest = remote_session_ask_guest;

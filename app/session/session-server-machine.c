@@ -150,6 +150,62 @@ on_set_link (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, con
   return TRUE;
 }
 
+static void
+set_forwards_done (GObject *source, GAsyncResult *result, gpointer data)
+{
+  GError *error = NULL;
+  gboolean done = bonsai_session_set_forwards_finish (BONSAI_SESSION (source), result, &error);
+
+  session_answer_empty (data, done, error);
+}
+
+static gboolean
+on_set_forwards (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, const char *nic,
+                 const char *const *texts, gpointer data)
+{
+  SessionServer *server = data;
+  g_autoptr (GArray) forwards = net_forwards_new ();
+  GError *error = NULL;
+
+  for (unsigned i = 0; texts[i] != NULL && error == NULL && i <= NET_FORWARDS_MAX; i++)
+    {
+      NetForward forward;
+
+      if (net_forward_parse (&forward, texts[i], &error))
+        g_array_append_val (forwards, forward);
+    }
+  if (error != NULL)
+    g_dbus_method_invocation_take_error (invocation, error);
+  else
+    bonsai_session_set_forwards_async (server->session, nic, forwards, NULL, set_forwards_done,
+                                       session_answer_new (server, invocation));
+  return TRUE;
+}
+
+static void
+get_forwards_done (GObject *source, GAsyncResult *result, gpointer data)
+{
+  SessionAnswer *answer = data;
+  GError *error = NULL;
+  g_autoptr (GVariant) forwards = bonsai_session_get_forwards_finish (BONSAI_SESSION (source), result, &error);
+
+  if (forwards == NULL)
+    g_dbus_method_invocation_take_error (answer->invocation, error);
+  else
+    bonsai_bus_session1_complete_get_forwards (answer->skeleton, answer->invocation, forwards);
+  session_answer_free (answer);
+}
+
+static gboolean
+on_get_forwards (BonsaiBusSession1 *skeleton, GDBusMethodInvocation *invocation, gpointer data)
+{
+  SessionServer *server = data;
+
+  bonsai_session_get_forwards_async (server->session, NULL, get_forwards_done,
+                                     session_answer_new (server, invocation));
+  return TRUE;
+}
+
 /* --- console window, serial ports, agents --- */
 
 static void
@@ -219,6 +275,8 @@ static const SessionMethod machine_methods[] = {
   { "handle-get-counters", G_CALLBACK (on_get_counters) },
   { "handle-set-memory", G_CALLBACK (on_set_memory) },
   { "handle-set-link", G_CALLBACK (on_set_link) },
+  { "handle-set-forwards", G_CALLBACK (on_set_forwards) },
+  { "handle-get-forwards", G_CALLBACK (on_get_forwards) },
   { "handle-show-console", G_CALLBACK (on_show_console) },
   { "handle-open-serial", G_CALLBACK (on_open_serial) },
   { "handle-ask-guest", G_CALLBACK (on_ask_guest) },

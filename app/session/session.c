@@ -140,6 +140,38 @@ bonsai_session_set_link_finish (BonsaiSession *session, GAsyncResult *result, GE
 }
 
 void
+bonsai_session_set_forwards_async (BonsaiSession *session, const char *nic, const GArray *forwards,
+                                   GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (session, cancellable, callback, data);
+
+  g_task_set_source_tag (task, bonsai_session_set_forwards_async);
+  BONSAI_SESSION_GET_IFACE (session)->set_forwards (session, nic, forwards, task);
+}
+
+gboolean
+bonsai_session_set_forwards_finish (BonsaiSession *session, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_boolean (G_TASK (result), error);
+}
+
+void
+bonsai_session_get_forwards_async (BonsaiSession *session, GCancellable *cancellable,
+                                   GAsyncReadyCallback callback, gpointer data)
+{
+  GTask *task = g_task_new (session, cancellable, callback, data);
+
+  g_task_set_source_tag (task, bonsai_session_get_forwards_async);
+  BONSAI_SESSION_GET_IFACE (session)->get_forwards (session, task);
+}
+
+GVariant *
+bonsai_session_get_forwards_finish (BonsaiSession *session, GAsyncResult *result, GError **error)
+{
+  return g_task_propagate_pointer (G_TASK (result), error);
+}
+
+void
 bonsai_session_change_disk_async (BonsaiSession *session, const char *disk, uint64_t size,
                                   const ImageLimits *limits, GCancellable *cancellable,
                                   GAsyncReadyCallback callback, gpointer data)

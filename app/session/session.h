@@ -83,6 +83,8 @@ struct _BonsaiSessionInterface {
   void (*work_on_disk) (BonsaiSession *session, const BonsaiDiskWork *work, GTask *task);
   void (*cancel_disk_work) (BonsaiSession *session, const char *disk);
   void (*set_link) (BonsaiSession *session, const char *nic, bool up, GTask *task);
+  void (*set_forwards) (BonsaiSession *session, const char *nic, const GArray *forwards, GTask *task);
+  void (*get_forwards) (BonsaiSession *session, GTask *task);
   void (*attach_disk) (BonsaiSession *session, const DiskSpec *disk, bool any_bus, GTask *task);
   void (*detach_disk) (BonsaiSession *session, const char *disk, bool force, GTask *task);
   void (*ask_guest) (BonsaiSession *session, const char *operation, GVariant *arguments, GTask *task);
@@ -142,6 +144,18 @@ gboolean bonsai_session_change_disk_finish (BonsaiSession *session, GAsyncResult
 void bonsai_session_set_link_async (BonsaiSession *session, const char *nic, bool up, GCancellable *cancellable,
                                     GAsyncReadyCallback callback, gpointer data);
 gboolean bonsai_session_set_link_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
+
+/* @forwards (element-type NetForward) are from now on the ports of the host that lead to network card @nic; in the
+ * machine's description as well. All of it is done, or nothing. Connections through ports that go stay. */
+void bonsai_session_set_forwards_async (BonsaiSession *session, const char *nic, const GArray *forwards,
+                                        GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+gboolean bonsai_session_set_forwards_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
+
+/* finish returns: (transfer full): a(sss): a card, a forward as it is described, and with the port that it is, as
+ * net_forward_format writes it. */
+void bonsai_session_get_forwards_async (BonsaiSession *session, GCancellable *cancellable,
+                                        GAsyncReadyCallback callback, gpointer data);
+GVariant *bonsai_session_get_forwards_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 
 /* Opens and raises the console window, or one for each head; or closes them: the machine runs on. */
 void bonsai_session_show_console_async (BonsaiSession *session, bool show, GCancellable *cancellable,

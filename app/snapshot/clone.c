@@ -57,6 +57,9 @@ give_new_macs (const Clone *clone, VmConfig *config)
       if (nic->guest_mac == NULL || !clone->how->instant)
         vm_config_set (&nic->guest_mac, clone->how->instant ? nic->mac : NULL);
       vm_config_set (&nic->mac, vm_config_add_nic (fresh, "nat")->mac);
+      /* The ports are the other machine's. */
+      for (guint j = 0; j < nic->forwards->len; j++)
+        g_array_index (nic->forwards, NetForward, j).host_port = 0;
     }
 }
 

@@ -117,6 +117,7 @@ const LocalSessionKeeper bonsai_vm_keeper = {
   .detached = keep_detached,
   .medium_changed = keep_medium,
   .link_changed = bonsai_vm_keep_link,
+  .forwards_changed = bonsai_vm_keep_forwards,
   .get_bundle = get_bundle,
   .description_changed = description_changed,
 };

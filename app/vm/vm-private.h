@@ -167,6 +167,7 @@ bool bonsai_vm_start_by_lender (BonsaiVm *vm, GPtrArray *argv, int status_fd, GE
 
 /* vm-network.c: of bonsai_vm_keeper. */
 bool bonsai_vm_keep_link (const char *nic, bool up, void *data, GError **error);
+bool bonsai_vm_keep_forwards (const char *nic, const GArray *forwards, void *data, GError **error);
 
 /* vm-unlock.c: gives the disks of a start their passphrases. */
 void bonsai_vm_put_secrets (BonsaiVm *vm, MachineSpec *spec);

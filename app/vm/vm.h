@@ -138,6 +138,12 @@ void bonsai_vm_set_link_async (BonsaiVm *vm, const char *nic, gboolean up, GCanc
                                GAsyncReadyCallback callback, gpointer data);
 gboolean bonsai_vm_set_link_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
 
+/* The ports of the host that lead to network card @nic (element-type NetForward): at once if the machine runs, and from
+ * then on. Refused if its terms don't allow it, or a port can't be had. */
+void bonsai_vm_set_forwards_async (BonsaiVm *vm, const char *nic, const GArray *forwards, GCancellable *cancellable,
+                                   GAsyncReadyCallback callback, gpointer data);
+gboolean bonsai_vm_set_forwards_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
+
 /* Shuts the guest down, as BONSAI_CONTROL_SHUTDOWN does, and starts it again where it ran. */
 void bonsai_vm_reboot_async (BonsaiVm *vm, GCancellable *cancellable, GAsyncReadyCallback callback,
                              gpointer data);

@@ -15,6 +15,7 @@ static const char *const day_names[] = { "mon", "tue", "wed", "thu", "fri", "sat
 static const char *const usb_names[] = { "audio",    "communications", "hid",        "image",
                                          "printer",  "mass-storage",   "smart-card", "video",
                                          "wireless", "vendor",         NULL };
+static const char *const forward_policy_names[] = { "any", "local", "none", NULL };
 #define MAX_NAME 80u
 
 void
@@ -102,13 +103,14 @@ permissions_read (const JsonSection *section, Permissions *permissions)
 {
   static const char *const known[] = { "networks",    "usb",          "clipboard", "shared-folders",
                                        "screenshots", "export",       "snapshots", "disk-encryption",
-                                       "hours",       "idle-suspend", NULL };
-  unsigned clipboard = CLIPBOARD_BOTH;
+                                       "hours",       "idle-suspend", "forwards", NULL };
+  unsigned clipboard = CLIPBOARD_BOTH, forwards = FORWARDS_ANY;
 
   permissions_init (permissions);
   if (!seal_refuse_unknown (section, known) || !read_networks (section, &permissions->networks)
       || !read_names (section, "usb", usb_names, &permissions->usb)
       || !json_read_choice (section, "clipboard", clipboard_policy_names, &clipboard)
+      || !json_read_choice (section, "forwards", forward_policy_names, &forwards)
       || !json_read_bool (section, "shared-folders", &permissions->shared_folders)
       || !json_read_bool (section, "screenshots", &permissions->screenshots)
       || !json_read_bool (section, "export", &permissions->export)
@@ -118,6 +120,7 @@ permissions_read (const JsonSection *section, Permissions *permissions)
       || !read_hours (section, permissions))
     return false;
   permissions->clipboard = clipboard;
+  permissions->forwards = forwards;
   return permissions->idle_suspend <= MAX_IDLE_MINUTES
          || json_section_fail (section, "idle-suspend", "must be 0 to %u minutes", MAX_IDLE_MINUTES);
 }
@@ -153,6 +156,9 @@ permissions_write (const Permissions *permissions)
   write_names (object, "networks", permissions->networks);
   write_names (object, "usb", permissions->usb);
   json_object_set_string_member (object, "clipboard", clipboard_policy_names[permissions->clipboard]);
+  /* Programs that don't know it refuse terms that have it, and so keep to them. */
+  if (permissions->forwards != FORWARDS_ANY)
+    json_object_set_string_member (object, "forwards", forward_policy_names[permissions->forwards]);
   json_object_set_boolean_member (object, "shared-folders", permissions->shared_folders);
   json_object_set_boolean_member (object, "screenshots", permissions->screenshots);
   json_object_set_boolean_member (object, "export", permissions->export);
@@ -180,14 +186,44 @@ clipboard_fits (ClipboardPolicy policy, ClipboardPolicy allowed)
   return policy == allowed || policy == CLIPBOARD_OFF || allowed == CLIPBOARD_BOTH;
 }
 
+static bool
+forward_fits (const NetForward *forward, ForwardPolicy allowed)
+{
+  return allowed == FORWARDS_ANY || (allowed == FORWARDS_LOCAL && forward->host >> 24 == NET_LOOPBACK >> 24);
+}
+
+static bool
+check_forwards (const Permissions *permissions, const VmConfig *config, const VmNic *nic, GError **error)
+{
+  for (guint i = 0; i < nic->forwards->len; i++)
+    {
+      const NetForward *forward = &g_array_index (nic->forwards, NetForward, i);
+      g_autofree char *text = net_forward_format (forward);
+
+      if (forward_fits (forward, permissions->forwards))
+        continue;
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+                   permissions->forwards == FORWARDS_LOCAL
+                     ? "The terms of “%s” allow only ports of this computer's own (127.0.0.1) to lead into it; “%s” (%s) "
+                       "is open to others: remove it in its settings (bonsai forward)"
+                     : "The terms of “%s” allow no port to lead into it; remove “%s” (%s) in its settings (bonsai "
+                       "forward)",
+                   config->name, text, nic->id);
+      return false;
+    }
+  return true;
+}
+
 bool
 permissions_check_config (const Permissions *permissions, const VmConfig *config, GError **error)
 {
-  for (guint i = 0; permissions->networks != NULL && i < config->nics->len; i++)
+  for (guint i = 0; i < config->nics->len; i++)
     {
       const VmNic *nic = g_ptr_array_index (config->nics, i);
 
-      if (g_strv_contains ((const char *const *)permissions->networks, nic->network))
+      if (!check_forwards (permissions, config, nic, error))
+        return false;
+      if (permissions->networks == NULL || g_strv_contains ((const char *const *)permissions->networks, nic->network))
         continue;
       g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
                    "The terms of “%s” don't allow the network “%s” (%s); choose another in its settings",
@@ -211,12 +247,16 @@ permissions_fit_config (const Permissions *permissions, VmConfig *config)
 
   if (!clipboard_fits (config->agents.clipboard, permissions->clipboard))
     config->agents.clipboard = permissions->clipboard;
-  for (guint i = 0; networks != NULL && networks[0] != NULL && i < config->nics->len; i++)
+  for (guint i = 0; i < config->nics->len; i++)
     {
       VmNic *nic = g_ptr_array_index (config->nics, i);
 
-      if (!g_strv_contains (networks, nic->network))
+      if (networks != NULL && networks[0] != NULL && !g_strv_contains (networks, nic->network))
         vm_config_set (&nic->network, networks[0]);
+      for (guint j = nic->forwards->len; j-- > 0;)
+        if (!g_str_equal (nic->network, "nat")
+            || !forward_fits (&g_array_index (nic->forwards, NetForward, j), permissions->forwards))
+          g_array_remove_index (nic->forwards, j);
     }
 }
 

@@ -5,6 +5,13 @@
 
 G_BEGIN_DECLS
 
+/* Which ports of the host may be forwarded to a machine. */
+typedef enum {
+  FORWARDS_ANY,
+  FORWARDS_LOCAL, /* those that only programs on this host reach: 127.0.0.0/8 */
+  FORWARDS_NONE,
+} ForwardPolicy;
+
 /*
  * What may be done with a workspace.
  *
@@ -12,6 +19,7 @@ G_BEGIN_DECLS
  */
 typedef struct {
   GStrv networks;            /* what its cards may be plugged into; (nullable): anything */
+  ForwardPolicy forwards;    /* which ports of the host may lead into it */
   GStrv usb;                 /* classes of the host's USB devices that it may get; (nullable): any */
   ClipboardPolicy clipboard; /* the most that it may be */
   bool shared_folders, screenshots, export, snapshots;

@@ -14,10 +14,11 @@ static const struct {
 } built_in[] = {
   { "corporate",
     "{ \"bonsai-profile\": 1, \"grace\": \"14d\", \"permissions\": { \"networks\": [ \"nat\", \"none\" ],"
-    " \"clipboard\": \"to-guest\", \"shared-folders\": false, \"export\": false, \"disk-encryption\": true,"
+    " \"forwards\": \"local\", \"clipboard\": \"to-guest\", \"shared-folders\": false, \"export\": false,"
+    " \"disk-encryption\": true,"
     " \"usb\": [ \"hid\", \"audio\", \"video\", \"smart-card\" ] } }" },
   { "secure", "{ \"bonsai-profile\": 1, \"grace\": \"1d\", \"afterwards\": \"destroy\", \"permissions\": {"
-              " \"networks\": [ \"none\" ],"
+              " \"networks\": [ \"none\" ], \"forwards\": \"none\","
               " \"clipboard\": \"off\", \"shared-folders\": false, \"usb\": [ \"hid\" ], \"export\": false,"
               " \"snapshots\": false, \"disk-encryption\": true } }" },
   { "entertainment",

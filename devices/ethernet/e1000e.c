@@ -406,6 +406,12 @@ static const BusOps io_ops = { .read = io_read, .write = io_write, .max_size = 4
 
 /* --- life --- */
 
+NetBackend *
+e1000e_get_backend (Device *device)
+{
+  return E1000E (device)->backend;
+}
+
 void
 e1000e_get_counters (Device *device, NetCounters *counters)
 {

@@ -22,6 +22,8 @@ extern const DeviceClass e1000e_class;
 void e1000e_set_link (Device *device, bool up);
 
 /* What the cable carried so far. Any thread. */
+/* What its cable leads to: the device's, as long as that lives. (nullable) */
+NetBackend *e1000e_get_backend (Device *device);
 void e1000e_get_counters (Device *device, NetCounters *counters);
 
 G_END_DECLS

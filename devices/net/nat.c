@@ -1,11 +1,17 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/net/nat-delivery.h"
+#include "devices/net/nat-forwards.h"
 #include "vmm/base/error.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <libslirp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 /* Sockets that one guest may hold on the host: a quarter of the process's descriptors, between these. */
 #define MIN_SOCKETS 64u
@@ -35,6 +41,8 @@ struct Nat {
   GSource *source;
   LoopTimer *timer;
   unsigned max_sockets;
+  unsigned n_sockets;    /* that libslirp has for connections and datagrams */
+  NatForwards *forwards; /* loop's thread */
 
   GArray *wanted; /* of struct pollfd: what libslirp waits for, by its index */
   GPtrArray
@@ -203,24 +211,34 @@ set_deadline (Nat *nat, uint32_t timeout)
     loop_timer_arm (nat->timer, deadline);
 }
 
+/* What libslirp waits for from now on. Returns: for how long at most, in ms. */
+static uint32_t
+ask_slirp (Nat *nat)
+{
+  uint32_t timeout = UINT32_MAX;
+
+  g_array_set_size (nat->wanted, 0);
+  slirp_pollfds_fill (nat->slirp, &timeout, nat_add_poll, nat);
+  /* Who connects from outside leaves the guest's own connections half of the room. */
+  nat_forwards_mask (nat->forwards, nat->wanted, nat->n_sockets >= nat->max_sockets / 2);
+  return timeout;
+}
+
 /* Lets libslirp work on what is ready, then learns what it waits for next. */
 static void
 turn_locked (Nat *nat)
 {
   struct pollfd *fds = (struct pollfd *)(void *)nat->wanted->data;
-  uint32_t timeout = UINT32_MAX;
 
   if (!is_held_up (nat) && nat->wanted->len > 0)
     poll (fds, nat->wanted->len, 0);
   else
     for (unsigned i = 0; i < nat->wanted->len; i++)
       fds[i].revents = 0;
+  nat_forwards_look (nat->forwards, nat->wanted);
   slirp_pollfds_poll (nat->slirp, 0, nat_get_revents, nat);
-
-  g_array_set_size (nat->wanted, 0);
-  slirp_pollfds_fill (nat->slirp, &timeout, nat_add_poll, nat);
+  set_deadline (nat, ask_slirp (nat));
   watch_wanted (nat);
-  set_deadline (nat, timeout);
   nat_delivery_done (&nat->delivery);
 }
 
@@ -293,6 +311,8 @@ input (Nat *nat, NetFrame *frame)
         nat->backend.card_ops->guest_error (nat->backend.card, "a frame isn't what its header says");
       return;
     }
+  if (nat_forwards_take (nat->forwards, frame->data, frame->size))
+    return;
   if (g_atomic_int_get (&nat->backend.card_abilities) & NET_CARD_TSO4)
     nat_flows_enlarge (nat->delivery.flows, frame->data, frame->size, NAT_LARGE_SEGMENT);
   slirp_input (nat->slirp, frame->data, (int)frame->size);
@@ -448,6 +468,7 @@ nat_timer_mod (void *data, int64_t expire_ms, void *opaque)
 static void
 nat_fd_opened (int fd, void *opaque)
 {
+  ((Nat *)opaque)->n_sockets++;
 }
 
 static void
@@ -455,6 +476,8 @@ nat_fd_closes (int fd, void *opaque)
 {
   Nat *nat = opaque;
 
+  if (fd >= 0 && nat->n_sockets > 0)
+    nat->n_sockets--;
   for (unsigned i = nat->watched->len; i-- > 0;)
     if (((GPollFD *)nat->watched->pdata[i])->fd == fd)
       unwatch (nat, i);
@@ -478,6 +501,103 @@ static const SlirpCb nat_callbacks = {
   .notify = nat_notify,
 };
 
+/* --- forwarded ports --- */
+
+static struct sockaddr_in
+to_sockaddr (uint32_t address, uint16_t port)
+{
+  return (struct sockaddr_in){ .sin_family = AF_INET,
+                               .sin_addr.s_addr = htonl (address),
+                               .sin_port = htons (port) };
+}
+
+static int
+find_bound (const Nat *nat, const struct sockaddr_in *address)
+{
+  for (unsigned i = 0; i < nat->wanted->len; i++)
+    {
+      int fd = g_array_index (nat->wanted, struct pollfd, i).fd;
+      struct sockaddr_in bound = { 0 };
+      socklen_t length = sizeof bound;
+
+      if (getsockname (fd, (struct sockaddr *)&bound, &length) == 0 && bound.sin_family == AF_INET
+          && bound.sin_addr.s_addr == address->sin_addr.s_addr)
+        return fd;
+    }
+  return -1;
+}
+
+/* libslirp opens sockets for ports itself and takes none that are open. Those that it opens here are bound where nobody
+ * looks, and ours put in their places: with a queue of a useful length, errors that say something, and who waits in one
+ * that another process had listened at before. */
+static int
+put_in_place (Nat *nat, const NetForward *forward, int fd)
+{
+  int flags = forward->protocol == NET_PROTOCOL_UDP ? SLIRP_HOSTFWD_UDP : 0;
+  struct sockaddr_in guest = to_sockaddr (forward->guest, forward->guest_port);
+  struct sockaddr_in nowhere = to_sockaddr (0x7f800000u | g_random_int_range (1, 0x7fffff), 0);
+  int own;
+
+  if (slirp_add_hostxfwd (nat->slirp, (struct sockaddr *)&nowhere, sizeof nowhere, (struct sockaddr *)&guest,
+                          sizeof guest, flags)
+      < 0)
+    return -1;
+  ask_slirp (nat);
+  own = find_bound (nat, &nowhere);
+  return own >= 0 && dup3 (fd, own, O_CLOEXEC) >= 0 ? own : -1;
+}
+
+static bool
+nat_add_forward (NetBackend *backend, const NetForward *forward, int fd, GError **error)
+{
+  Nat *nat = (Nat *)backend;
+  NetForward there = *forward;
+  int own;
+
+  g_mutex_lock (&slirp_lock);
+  own = put_in_place (nat, forward, fd);
+  there.host_port = net_socket_port (fd);
+  if (own >= 0)
+    {
+      nat->n_sockets++; /* libslirp tells of its end only */
+      nat_forwards_add (nat->forwards, &there, own);
+    }
+  turn_locked (nat);
+  g_mutex_unlock (&slirp_lock);
+  if (own < 0)
+    g_set_error (error, VMM_ERROR, VMM_ERROR_FAILED, "Port %u of the host can't be forwarded: %s", there.host_port,
+                 g_strerror (errno));
+  return own >= 0;
+}
+
+static void
+nat_remove_forward (NetBackend *backend, const NetForward *forward)
+{
+  Nat *nat = (Nat *)backend;
+  struct sockaddr_in host = to_sockaddr (forward->host, forward->host_port);
+
+  g_mutex_lock (&slirp_lock);
+  if (nat_forwards_remove (nat->forwards, forward))
+    {
+      slirp_remove_hostxfwd (nat->slirp, (struct sockaddr *)&host, sizeof host,
+                             forward->protocol == NET_PROTOCOL_UDP ? SLIRP_HOSTFWD_UDP : 0);
+      set_deadline (nat, ask_slirp (nat));
+      watch_wanted (nat);
+    }
+  g_mutex_unlock (&slirp_lock);
+}
+
+static void
+forwards_send (void *data, const uint8_t *frame, size_t size)
+{
+  Nat *nat = data;
+
+  nat_deliver (&nat->delivery, frame, size);
+  nat_delivery_done (&nat->delivery);
+}
+
+static const NatForwardsOps forwards_ops = { .send = forwards_send, .turn = nat_turn };
+
 /* --- life --- */
 
 static void
@@ -492,11 +612,14 @@ nat_free (NetBackend *backend)
   g_source_destroy (nat->source);
   g_clear_pointer (&nat->source, g_source_unref);
   g_clear_pointer (&nat->timer, loop_timer_free);
+  g_clear_pointer (&nat->forwards, nat_forwards_free);
   nat_unref (nat);
 }
 
 static const NetBackendOps nat_ops = { .send = nat_send,
                                        .receive_ready = nat_receive_ready,
+                                       .add_forward = nat_add_forward,
+                                       .remove_forward = nat_remove_forward,
                                        .free = nat_free };
 
 static unsigned
@@ -555,6 +678,7 @@ net_nat_new (EventLoop *loop, GError **error)
       return NULL;
     }
   nat->timer = loop_timer_new (loop, NULL, nat_turn, nat);
+  nat->forwards = nat_forwards_new (loop, &forwards_ops, nat);
   nat->source = g_source_new (&nat_source_funcs, sizeof (NatSource));
   ((NatSource *)nat->source)->nat = nat;
   g_source_set_can_recurse (nat->source, TRUE); /* else GLib wakes the loop twice for each dispatch */

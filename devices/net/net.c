@@ -2,6 +2,7 @@
 #include "devices/net/net.h"
 
 #include "vmm/base/counter.h"
+#include "vmm/base/error.h"
 #include "vmm/base/iov.h"
 
 void
@@ -58,6 +59,61 @@ void
 net_set_card_abilities (NetBackend *backend, int abilities)
 {
   g_atomic_int_set (&backend->card_abilities, abilities);
+}
+
+typedef struct {
+  NetBackend *backend;
+  const NetForward *forward;
+  int fd;
+  GError **error;
+  bool done;
+} ForwardCall;
+
+static void
+add_forward (void *data)
+{
+  ForwardCall *call = data;
+
+  call->done = call->backend->ops->add_forward (call->backend, call->forward, call->fd, call->error);
+}
+
+static void
+remove_forward (void *data)
+{
+  ForwardCall *call = data;
+
+  call->backend->ops->remove_forward (call->backend, call->forward);
+}
+
+static void
+call_on_loop (EventLoop *loop, LoopFunc func, ForwardCall *call)
+{
+  if (loop_is_current (loop))
+    func (call);
+  else
+    loop_call_sync (loop, func, call);
+}
+
+bool
+net_add_forward (NetBackend *backend, EventLoop *loop, const NetForward *forward, int fd, GError **error)
+{
+  ForwardCall call = { backend, forward, fd, error, false };
+
+  if (backend != NULL && backend->ops->add_forward != NULL)
+    call_on_loop (loop, add_forward, &call);
+  else
+    g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
+                 "Ports can be forwarded only to a card that is plugged into the network “nat”");
+  return call.done;
+}
+
+void
+net_remove_forward (NetBackend *backend, EventLoop *loop, const NetForward *forward)
+{
+  ForwardCall call = { backend, forward, -1, NULL, true };
+
+  if (backend != NULL && backend->ops->remove_forward != NULL)
+    call_on_loop (loop, remove_forward, &call);
 }
 
 void

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
+#include "devices/net/net-forward.h"
 #include "vmm/loop/loop.h"
 
 #include <glib.h>
@@ -83,6 +84,9 @@ typedef struct {
 typedef struct {
   bool (*send) (NetBackend *backend, const NetPacket *packet);
   void (*receive_ready) (NetBackend *backend);
+  /* Both NULL: it has no ports to forward. */
+  bool (*add_forward) (NetBackend *backend, const NetForward *forward, int fd, GError **error);
+  void (*remove_forward) (NetBackend *backend, const NetForward *forward);
   void (*free) (NetBackend *backend);
 } NetBackendOps;
 
@@ -99,13 +103,27 @@ struct NetBackend {
  * net_nat_new:
  *
  * A private network behind the host's: DHCP gives the guest 10.0.2.15, the gateway 10.0.2.2 is the host
- * itself, DNS at 10.0.2.3 is the host's. Outgoing TCP, UDP and ping; nothing from outside gets in. Returns:
- * (transfer full).
+ * itself, DNS at 10.0.2.3 is the host's. Outgoing TCP, UDP and ping; nothing from outside gets in but to ports
+ * that are forwarded. Returns: (transfer full).
  */
 NetBackend *net_nat_new (EventLoop *loop, GError **error);
 void net_free (NetBackend *backend);
 
 void net_attach (NetBackend *backend, const NetCardOps *ops, void *card);
+
+/**
+ * net_add_forward:
+ * @backend: (nullable): a cable that is out
+ * @fd: what net_forward_listen gave for @forward; stays the caller's, who may close it at once
+ *
+ * Who connects there reaches the guest from now on; while that starts it is waited for. Any thread but the loop's, or
+ * the loop's; no lock held. False with @error set: there is no NAT, or it can't.
+ */
+bool net_add_forward (NetBackend *backend, EventLoop *loop, const NetForward *forward, int fd, GError **error);
+
+/* The end of it: @forward as it was added, with the port at which the host really listens. Connections that there are
+ * go on. Threads: as net_add_forward. */
+void net_remove_forward (NetBackend *backend, EventLoop *loop, const NetForward *forward);
 
 /* @backend: (nullable): zeroes. Any thread. */
 void net_get_counters (const NetBackend *backend, NetCounters *counters);

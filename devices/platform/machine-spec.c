@@ -110,6 +110,7 @@ nic_spec_free (gpointer data)
   g_free (nic->id);
   g_free (nic->mac);
   g_free (nic->network);
+  g_array_unref (nic->forwards);
   g_free (nic);
 }
 
@@ -212,6 +213,7 @@ machine_spec_add_nic (MachineSpec *spec, const char *network, const char *mac)
   nic->id = free_id (spec->nics, "net");
   nic->mac = mac ? g_strdup (mac) : machine_spec_random_mac ();
   nic->network = g_strdup (network);
+  nic->forwards = net_forwards_new ();
   g_ptr_array_add (spec->nics, nic);
   return nic;
 }
@@ -331,6 +333,17 @@ check_disks (const MachineSpec *spec, GError **error)
 }
 
 static bool
+check_forwards (const NicSpec *nic, GError **error)
+{
+  if (nic->forwards->len > 0 && g_strcmp0 (nic->network, "nat") != 0)
+    return refuse (error, "The network card %s is to have ports forwarded: use the network \"nat\".", nic->id);
+  if (net_forwards_check (nic->forwards, NULL, error))
+    return true;
+  g_prefix_error (error, "Forwarded ports of the network card %s: ", nic->id);
+  return false;
+}
+
+static bool
 check_nics (const MachineSpec *spec, GError **error)
 {
   if (!ids_are_unique (spec->nics, "net", error))
@@ -349,6 +362,8 @@ check_nics (const MachineSpec *spec, GError **error)
       if (g_strcmp0 (nic->network, "nat") != 0 && g_strcmp0 (nic->network, "none") != 0)
         return refuse (error, "The network card %s wants the network \"%s\": use \"nat\" or \"none\".",
                        nic->id, nic->network ? nic->network : "");
+      if (!check_forwards (nic, error))
+        return false;
     }
   return true;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "devices/image/image.h"
+#include "devices/net/net-forward.h"
 #include "vmm/device/board.h"
 #include "vmm/kvm/cpu-topology.h"
 
@@ -84,6 +85,7 @@ typedef struct {
   char *network; /* "nat" or "none" */
   NicModel model;
   bool link_down; /* the cable is out at first */
+  GArray *forwards; /* of NetForward: for who runs it to add (pc_add_forward); never NULL */
 } NicSpec;
 
 typedef struct {

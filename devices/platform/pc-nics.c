@@ -80,20 +80,57 @@ pc_add_nics (Pc *pc, GError **error)
   return true;
 }
 
-bool
-pc_set_link (Pc *pc, const char *nic, bool up, GError **error)
+static Device *
+find_card (Pc *pc, const char *nic, GError **error)
 {
   Device *card = board_find (pc->board, nic);
 
-  if (card != NULL && card->klass == &virtio_net_class)
+  if (card != NULL && (card->klass == &virtio_net_class || card->klass == &e1000e_class))
+    return card;
+  g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID, "%s has no network card “%s”; see “bonsai show”", pc->spec->name,
+               nic);
+  return NULL;
+}
+
+bool
+pc_set_link (Pc *pc, const char *nic, bool up, GError **error)
+{
+  Device *card = find_card (pc, nic, error);
+
+  if (card == NULL)
+    return false;
+  if (card->klass == &virtio_net_class)
     virtio_net_set_link (card, up);
-  else if (card != NULL && card->klass == &e1000e_class)
-    e1000e_set_link (card, up);
   else
-    {
-      g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID, "%s has no network card “%s”; see “bonsai show”",
-                   pc->spec->name, nic);
-      return false;
-    }
+    e1000e_set_link (card, up);
   return true;
+}
+
+static NetBackend *
+backend_of (Device *card)
+{
+  return card->klass == &virtio_net_class ? virtio_net_get_backend (card) : e1000e_get_backend (card);
+}
+
+bool
+pc_add_forward (Pc *pc, const char *nic, const NetForward *forward, int fd, GError **error)
+{
+  Device *card = find_card (pc, nic, error);
+
+  if (card == NULL || !net_add_forward (backend_of (card), pc->board->loop, forward, fd, error))
+    return false;
+  TRACE (card, "forward", "%s port=%u guest-port=%u", net_protocol_names[forward->protocol], net_socket_port (fd),
+         forward->guest_port);
+  return true;
+}
+
+void
+pc_remove_forward (Pc *pc, const char *nic, const NetForward *forward)
+{
+  Device *card = find_card (pc, nic, NULL);
+
+  if (card == NULL)
+    return;
+  TRACE (card, "forward-removed", "%s port=%u", net_protocol_names[forward->protocol], forward->host_port);
+  net_remove_forward (backend_of (card), pc->board->loop, forward);
 }

@@ -97,6 +97,12 @@ bool pc_set_memory (Pc *pc, uint64_t size, GError **error);
  * card. */
 bool pc_set_link (Pc *pc, const char *nic, bool up, GError **error);
 
+/* Who connects to @fd (net_forward_listen; the caller's, who may close it at once) reaches the guest behind network card
+ * @nic. Any thread. False with VMM_ERROR_INVALID if there is no such card, or it has no NAT. */
+bool pc_add_forward (Pc *pc, const char *nic, const NetForward *forward, int fd, GError **error);
+/* The end of that: @forward with the port at which the host listens. */
+void pc_remove_forward (Pc *pc, const char *nic, const NetForward *forward);
+
 /**
  * pc_change_medium:
  * @drive: (nullable): a CD-ROM's id ("cd0"); NULL: the first one

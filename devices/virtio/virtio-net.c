@@ -111,6 +111,12 @@ virtio_net_set_link (Device *device, bool up)
   device_unlock (device);
 }
 
+NetBackend *
+virtio_net_get_backend (Device *device)
+{
+  return ((VirtioNet *)device)->backend;
+}
+
 void
 virtio_net_get_counters (Device *device, NetCounters *counters)
 {

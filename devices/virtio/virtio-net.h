@@ -23,6 +23,9 @@ extern const DeviceClass virtio_net_class;
 /* Plugs the cable in or pulls it out; the guest is told. Any thread, without the device's lock. */
 void virtio_net_set_link (Device *device, bool up);
 
+/* What its cable leads to: the device's, as long as that lives. (nullable) */
+NetBackend *virtio_net_get_backend (Device *device);
+
 /* What the cable carried so far. Any thread. */
 void virtio_net_get_counters (Device *device, NetCounters *counters);
 

@@ -366,6 +366,43 @@ test_profiles (void)
     }
 }
 
+/* Ports that lead into a machine: none, those that only its host reaches, or any. */
+static void
+test_forwards (void)
+{
+  static const struct {
+    const char *profile, *forward;
+    bool allowed;
+  } cases[] = {
+    { "secure", "8080:80", false },
+    { "corporate", "8080:80", true },
+    { "corporate", "0.0.0.0:8080:80", false },
+    { "test", "0.0.0.0:8080:80", true },
+  };
+
+  for (unsigned i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (GError) error = NULL;
+      g_autoptr (Profile) profile = profile_load ("/nowhere", cases[i].profile, &error);
+      g_autoptr (VmConfig) config = vm_config_new ("x");
+      VmNic *nic = config->nics->pdata[0];
+      NetForward forward;
+
+      g_assert_true (net_forward_parse (&forward, cases[i].forward, NULL));
+      g_array_append_val (nic->forwards, forward);
+      config->agents.desktop = false;
+      g_assert_cmpint (permissions_check_config (&profile->permissions, config, &error), ==, cases[i].allowed);
+      if (!cases[i].allowed)
+        {
+          g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED);
+          g_assert_nonnull (strstr (error->message, "lead into it"));
+          permissions_fit_config (&profile->permissions, config);
+          g_assert_cmpuint (nic->forwards->len, ==, 0);
+          g_assert_true (permissions_check_config (&profile->permissions, config, NULL));
+        }
+    }
+}
+
 static void
 test_machine (void)
 {
@@ -440,6 +477,7 @@ main (int argc, char **argv)
   g_test_add_func ("/terms/seal", test_seal);
   g_test_add_func ("/terms/profiles", test_profiles);
   g_test_add_func ("/terms/machine", test_machine);
+  g_test_add_func ("/terms/forwards", test_forwards);
   g_test_add_func ("/terms/hours", test_hours);
   return g_test_run ();
 }

@@ -505,6 +505,61 @@ test_chips (void)
                  && spec->watchdog_action == BOARD_ACTION_PAUSE);
 }
 
+#define WITH_FORWARDS(forwards)                                                                              \
+  "{ \"bonsai\": 1, \"uuid\": \"0b9f9a0e-6b0a-4c39-a8c7-6f3d1a5b7c11\", \"name\": \"x\", \"memory\": \"64M\", \"cpus\": 1,\n"         \
+  "  \"networks\": [ { \"id\": \"net0\", \"mac\": \"52:54:00:12:34:56\",\n    \"forwards\": " forwards " } ] }"
+
+/* Forwarded ports: what is left out, what is written, and where mistakes are. */
+static void
+test_forwards (void)
+{
+  static const struct {
+    const char *text, *complaint;
+  } wrong[] = {
+    { WITH_FORWARDS ("[ { } ]"), "vm.json:3:19: networks[0].forwards[0].guest-port" },
+    { WITH_FORWARDS ("[ { \"guest-port\": 0 } ]"), "networks[0].forwards[0].guest-port: must be 1 to 65535" },
+    { WITH_FORWARDS ("[ { \"guest-port\": 65536 } ]"), "must be 1 to 65535" },
+    { WITH_FORWARDS ("[ { \"guest-port\": 1, \"host-port\": 70000 } ]"), "host-port: must be 0 to 65535" },
+    { WITH_FORWARDS ("[ { \"guest-port\": 1, \"host\": \"here\" } ]"), "forwards[0].host: must be an IPv4 address" },
+    { WITH_FORWARDS ("[ { \"guest-port\": 1, \"guest\": \"10.0.2.3\" } ]"), "networks[0].forwards[0]: 10.0.2.3 can't" },
+    { WITH_FORWARDS ("[ { \"guest-port\": 1, \"protocol\": \"sctp\" } ]"), "“tcp” or “udp”" },
+    { WITH_FORWARDS ("[ { \"guest-port\": 1, \"to\": 1 } ]"), "forwards[0].to" },
+    { WITH_FORWARDS ("[ { \"guest-port\": 1, \"host-port\": 9 }, { \"guest-port\": 2, \"host-port\": 9 } ]"),
+      "networks[0].forwards[1]: port 9 (tcp) is there twice" },
+    { WITH_FORWARDS ("[ { \"guest-port\": 1 } ], \"network\": \"none\""), "networks[0].forwards: ports are" },
+  };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VmConfig) config =
+    parse (WITH_FORWARDS ("[ { \"guest-port\": 80 }, { \"protocol\": \"udp\", \"host\": \"0.0.0.0\", \"host-port\": 53,"
+                          " \"guest\": \"10.0.2.9\", \"guest-port\": 54 } ]"),
+           &error);
+  g_autoptr (VmConfig) copy = NULL, again = NULL;
+  g_autoptr (MachineSpec) spec = NULL;
+  g_autofree char *first = NULL, *second = NULL, *text = NULL;
+  const GArray *forwards;
+
+  g_assert_no_error (error);
+  copy = vm_config_copy (config);
+  text = vm_config_to_json (copy);
+  again = parse (text, &error);
+  g_assert_no_error (error);
+  spec = vm_config_to_spec (again, "/vms/x.bonsai");
+  forwards = ((NicSpec *)spec->nics->pdata[0])->forwards;
+  g_assert_cmpuint (forwards->len, ==, 2);
+  first = net_forward_format (&g_array_index (forwards, NetForward, 0));
+  second = net_forward_format (&g_array_index (forwards, NetForward, 1));
+  g_assert_cmpstr (first, ==, "tcp:127.0.0.1:0:80");
+  g_assert_cmpstr (second, ==, "udp:0.0.0.0:53:10.0.2.9:54");
+  for (unsigned i = 0; i < G_N_ELEMENTS (wrong); i++)
+    {
+      g_autoptr (GError) complaint = NULL;
+
+      g_assert_null (parse (wrong[i].text, &complaint));
+      if (strstr (complaint->message, wrong[i].complaint) == NULL)
+        g_error ("%s, not %s", complaint->message, wrong[i].complaint);
+    }
+}
+
 /* What an instant clone's description has, and what its guest is told of that. */
 static void
 test_clone (void)
@@ -643,6 +698,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vm-config/values", test_values);
   g_test_add_func ("/vm-config/round-trip", test_round_trip);
   g_test_add_func ("/vm-config/disk-options", test_disk_options);
+  g_test_add_func ("/vm-config/forwards", test_forwards);
   g_test_add_func ("/vm-config/firmware", test_firmware);
   g_test_add_func ("/vm-config/cpu", test_cpu);
   g_test_add_func ("/vm-config/unknown-members", test_unknown_members_follow_their_owner);

@@ -55,7 +55,9 @@ wire_free (NetBackend *backend)
   g_free (backend);
 }
 
-static const NetBackendOps wire_ops = { wire_send, wire_receive_ready, wire_free };
+static const NetBackendOps wire_ops = { .send = wire_send,
+                                        .receive_ready = wire_receive_ready,
+                                        .free = wire_free };
 
 static void
 add_card (Bench *bench, void *data)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The NAT as a guest sees it: frames in, frames out. */
 #include "devices/net/net-offload.h"
-#include "tests/devices/net-frames.h"
+#include "tests/devices/nat-card.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/iov.h"
 #include "vmm/loop/loop-private.h"
@@ -10,143 +10,13 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define WAIT_SECONDS      20
 #define DOWNLOAD_SIZE     (3u << 20)
 #define N_RANDOM          20000u
-#define SEGMENT_SIZE      1400u
+#define SEGMENT_SIZE      CARD_SEGMENT_SIZE
 #define SMALL_WINDOW      8000u
 #define SMALL_WINDOW_SIZE (512u << 10)
 #define UPLOAD_SIZE       (1u << 20)
 #define UPLOAD_PIECE      20000u
-
-typedef struct {
-  EventLoop *loop;
-  NetBackend *net;
-  size_t largest; /* segment that came whole */
-  GMutex lock;
-  GCond cond;
-  GQueue frames; /* of GBytes: what arrived and wasn't looked at */
-  bool blocked;  /* takes nothing */
-  unsigned n_refused, n_ready;
-} Card;
-
-static bool
-card_receive (void *data, const NetPacket *packet)
-{
-  Card *card = data;
-  size_t size = net_iov_size (packet->iov, packet->n_iov);
-  g_autofree uint8_t *frame = g_malloc (size);
-  bool taken;
-
-  iov_gather (packet->iov, packet->n_iov, 0, frame, size);
-
-  g_assert_true (loop_is_current (card->loop));
-  g_assert_cmpuint (size, >=, NET_HEADER);
-  g_mutex_lock (&card->lock);
-  taken = !card->blocked;
-  if (packet->offload.gso != NET_GSO_NONE)
-    {
-      /* The guest's part: to finish and, if it passes it on, to cut it. */
-      g_assert_true (packet->offload.checksum_needed);
-      g_assert_cmpuint (packet->offload.checksum_start, ==, 34);
-      g_assert_cmpuint (packet->offload.checksum_offset, ==, 16);
-      g_assert_cmpuint (packet->offload.segment_size, ==, SEGMENT_SIZE);
-      card->largest = MAX (card->largest, size);
-      g_assert_true (net_complete (
-        frame, size, &(NetOffload){ .checksum_needed = true, .checksum_start = 34, .checksum_offset = 16 }));
-    }
-  else
-    g_assert_cmpuint (size, <=, NET_HEADER + 1500);
-  if (taken)
-    g_queue_push_tail (&card->frames, g_bytes_new (frame, size));
-  else
-    card->n_refused++;
-  g_cond_broadcast (&card->cond);
-  g_mutex_unlock (&card->lock);
-  return taken;
-}
-
-static void
-card_send_ready (void *data)
-{
-  Card *card = data;
-
-  g_mutex_lock (&card->lock);
-  card->n_ready++;
-  g_cond_broadcast (&card->cond);
-  g_mutex_unlock (&card->lock);
-}
-
-static const NetCardOps card_ops = { .receive = card_receive, .send_ready = card_send_ready };
-
-static void
-card_send (Card *card, const uint8_t *frame, size_t size)
-{
-  struct iovec iov = { (void *)frame, size };
-
-  g_assert_true (net_send (card->net, &(NetPacket){ .iov = &iov, .n_iov = 1 }));
-}
-
-static Card *
-card_new (void)
-{
-  Card *card = g_new0 (Card, 1);
-  GError *error = NULL;
-  uint8_t frame[FRAME_MAX];
-
-  g_mutex_init (&card->lock);
-  g_cond_init (&card->cond);
-  card->loop = loop_new ("nat-test", &error);
-  g_assert_no_error (error);
-  card->net = net_nat_new (card->loop, &error);
-  g_assert_no_error (error);
-  net_attach (card->net, &card_ops, card);
-  card_send (card, frame, frame_arp_request (frame, GATEWAY_ADDRESS)); /* who we are */
-  return card;
-}
-
-static void
-free_net (void *data)
-{
-  net_free (data);
-}
-
-static void
-card_free (Card *card)
-{
-  loop_call_sync (card->loop, free_net, card->net);
-  loop_free (card->loop);
-  g_queue_clear_full (&card->frames, (GDestroyNotify)g_bytes_unref);
-  g_mutex_clear (&card->lock);
-  g_cond_clear (&card->cond);
-  g_free (card);
-}
-
-/* The next frame that arrives, after answering those that ask for our address. */
-static GBytes *
-next_frame (Card *card)
-{
-  gint64 end = g_get_monotonic_time () + WAIT_SECONDS * G_TIME_SPAN_SECOND;
-
-  for (;;)
-    {
-      uint8_t reply[FRAME_MAX];
-      GBytes *bytes;
-      size_t size, reply_size;
-      const uint8_t *frame;
-
-      g_mutex_lock (&card->lock);
-      while (!(bytes = g_queue_pop_head (&card->frames)))
-        g_assert_true (g_cond_wait_until (&card->cond, &card->lock, end));
-      g_mutex_unlock (&card->lock);
-      frame = g_bytes_get_data (bytes, &size);
-      reply_size = frame_arp_reply (reply, frame, size);
-      if (reply_size == 0)
-        return bytes;
-      card_send (card, reply, reply_size);
-      g_bytes_unref (bytes);
-    }
-}
 
 static void
 nothing (void *data)
@@ -157,7 +27,7 @@ static void
 test_arp (void)
 {
   Card *card = card_new ();
-  g_autoptr (GBytes) bytes = next_frame (card);
+  g_autoptr (GBytes) bytes = card_next_frame (card);
   const uint8_t *frame = g_bytes_get_data (bytes, NULL);
   NetCounters counters;
 
@@ -183,7 +53,7 @@ test_dhcp (void)
   card_send (card, frame, frame_dhcp_discover (frame));
   while (!offered)
     {
-      g_autoptr (GBytes) bytes = next_frame (card);
+      g_autoptr (GBytes) bytes = card_next_frame (card);
       size_t size;
       const uint8_t *reply = g_bytes_get_data (bytes, &size);
 
@@ -208,7 +78,7 @@ test_udp (void)
   card_send (card, frame, frame_udp (frame, GUEST_ADDRESS, GATEWAY_ADDRESS, 4000, port, "hello", 5));
   while (!echoed)
     {
-      g_autoptr (GBytes) bytes = next_frame (card);
+      g_autoptr (GBytes) bytes = card_next_frame (card);
       size_t size;
       const uint8_t *reply = g_bytes_get_data (bytes, &size);
 
@@ -244,7 +114,7 @@ send_segment (Card *card, const Connection *connection, uint8_t flags)
 static void
 take_segment (Card *card, Connection *connection)
 {
-  g_autoptr (GBytes) bytes = next_frame (card);
+  g_autoptr (GBytes) bytes = card_next_frame (card);
   TcpSegment segment;
   const uint8_t *payload;
   size_t size, payload_size;
@@ -382,7 +252,7 @@ test_small_window (void)
   Connection connection = { .port = 5002,
                             .peer_port = server_start (SMALL_WINDOW_SIZE, &server),
                             .sent = 1000 };
-  gint64 end = g_get_monotonic_time () + WAIT_SECONDS * G_TIME_SPAN_SECOND;
+  gint64 end = g_get_monotonic_time () + CARD_WAIT_SECONDS * G_TIME_SPAN_SECOND;
 
   net_set_card_abilities (card->net, NET_CARD_CHECKSUM | NET_CARD_TSO4);
   send_syn (card, &connection);
@@ -458,7 +328,7 @@ test_upload (void)
       /* One at a time: the next when this one is acknowledged. */
       while (connection.sent < segment.sequence + part)
         {
-          g_autoptr (GBytes) answer = next_frame (card);
+          g_autoptr (GBytes) answer = card_next_frame (card);
           const uint8_t *payload;
           size_t size, payload_size;
           const uint8_t *data = g_bytes_get_data (answer, &size);
@@ -506,7 +376,7 @@ test_large_datagram (void)
              frame_udp (frame, GUEST_ADDRESS, GATEWAY_ADDRESS, 4000, ntohs (address.sin_port), "?", 1));
   while (received < 5000 + 8)
     {
-      g_autoptr (GBytes) bytes = next_frame (card);
+      g_autoptr (GBytes) bytes = card_next_frame (card);
       size_t size;
       const uint8_t *piece = g_bytes_get_data (bytes, &size);
 
@@ -540,7 +410,7 @@ static void
 test_send_is_bounded (void)
 {
   Card *card = card_new ();
-  gint64 end = g_get_monotonic_time () + WAIT_SECONDS * G_TIME_SPAN_SECOND;
+  gint64 end = g_get_monotonic_time () + CARD_WAIT_SECONDS * G_TIME_SPAN_SECOND;
 
   loop_call_sync (card->loop, block_loop, card);
   g_mutex_lock (&card->lock);
@@ -636,7 +506,7 @@ test_idle (void)
   Card *card = card_new ();
   int n = 0;
 
-  g_bytes_unref (next_frame (card));
+  g_bytes_unref (card_next_frame (card));
   loop_call_sync (card->loop, nothing, NULL);
   loop_call_sync (card->loop, nothing, NULL);
   loop_set_iteration_hook (card->loop, count_iteration, &n);

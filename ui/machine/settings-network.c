@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ui/base/i18n.h"
-#include "ui/machine/settings-section.h"
+#include "ui/machine/settings-forwards.h"
 
 #define MAX_CARDS 8
 
@@ -111,7 +111,12 @@ shape (SettingsSection *section, const VmConfig *config)
   g_autoptr (GString) text = g_string_new (NULL);
 
   for (guint i = 0; i < config->nics->len; i++)
-    g_string_append_printf (text, "%s ", ((VmNic *)g_ptr_array_index (config->nics, i))->id);
+    {
+      const VmNic *nic = g_ptr_array_index (config->nics, i);
+      g_autofree char *forwards = settings_forwards_shape (nic);
+
+      g_string_append_printf (text, "%s %s ", nic->id, forwards);
+    }
   return g_strdup (text->str);
 }
 
@@ -129,6 +134,7 @@ fill (SettingsSection *section)
       for (guint j = 0; j < G_N_ELEMENTS (settings); j++)
         settings_section_add (section, row, &settings[j], nic->id);
       add_network (section, row, nic);
+      settings_add_forwards (section, row, nic);
       settings_section_add_button (section, row, _ ("Remove the Card"), alive ? _ ("At next start") : NULL,
                                    _ ("_Remove"), G_CALLBACK (on_remove), nic->id);
     }

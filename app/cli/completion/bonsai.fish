@@ -68,6 +68,7 @@ complete -c bonsai -n '__bonsai_at 1 launcher autostart' -a 'on off'
 complete -c bonsai -n 'contains -- (__bonsai_words) apply' -F
 complete -c bonsai -n '__bonsai_at 0 report' -a 'utilisation changes storage expiries'
 complete -c bonsai -n '__bonsai_at 1 link' -a 'up down'
+complete -c bonsai -n '__bonsai_at 1 forward' -a 'add remove'
 complete -c bonsai -n '__bonsai_at 1 cd' -a 'insert eject'
 complete -c bonsai -n '__bonsai_at 1 mouse' -a 'move position click wheel'
 complete -c bonsai -n '__bonsai_at 2 cd' -F

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "ui/machine/settings-forwards.h"
+
+#include "ui/base/i18n.h"
+#include "ui/base/rows.h"
+
+#include <string.h>
+
+/* --- changes --- */
+
+static void
+on_forwards_set (GObject *source, GAsyncResult *result, gpointer data)
+{
+  SettingsSection *section = settings_handle_release (data);
+  g_autoptr (GError) error = NULL;
+
+  if (bonsai_vm_set_forwards_finish (BONSAI_VM (source), result, &error) || !section)
+    return;
+  settings_section_show_error (section, _ ("Can’t Change the Ports"), error);
+  settings_section_update (section);
+}
+
+static void
+set_forwards (SettingsSection *section, const VmNic *nic)
+{
+  bonsai_vm_set_forwards_async (settings_section_get_vm (section), nic->id, nic->forwards, NULL,
+                                on_forwards_set, settings_section_hold (section));
+}
+
+/* The button's id is the forward as a text, behind the card's and a blank. */
+static void
+on_remove (GtkButton *button, SettingsSection *section)
+{
+  g_auto (GStrv) words = g_strsplit (settings_button_id (button), " ", 2);
+  g_autoptr (VmConfig) config = settings_section_copy (section);
+  VmNic *nic = config ? vm_config_find_nic (config, words[0]) : NULL;
+
+  for (guint i = nic ? nic->forwards->len : 0; i-- > 0;)
+    {
+      g_autofree char *text = net_forward_format (&g_array_index (nic->forwards, NetForward, i));
+
+      if (g_str_equal (text, words[1]))
+        g_array_remove_index (nic->forwards, i);
+    }
+  if (nic)
+    set_forwards (section, nic);
+}
+
+static void
+on_add (GtkWidget *entry, SettingsSection *section)
+{
+  const char *text = gtk_editable_get_text (GTK_EDITABLE (entry));
+  g_autoptr (VmConfig) config = settings_section_copy (section);
+  VmNic *nic = config ? vm_config_find_nic (config, settings_button_id (entry)) : NULL;
+  g_autoptr (GError) error = NULL;
+  NetForward forward;
+
+  if (!nic)
+    return;
+  if (!net_forward_parse (&forward, text, &error))
+    {
+      settings_section_show_error (section, _ ("Can’t Forward the Port"), error);
+      return;
+    }
+  g_array_append_val (nic->forwards, forward);
+  set_forwards (section, nic);
+}
+
+static void
+on_add_clicked (GtkButton *button, SettingsSection *section)
+{
+  on_add (g_object_get_data (G_OBJECT (button), "entry"), section);
+}
+
+/* --- rows --- */
+
+static void
+add_forward (SettingsSection *section, GtkWidget *parent, const VmNic *nic, const NetForward *forward)
+{
+  g_autofree char *text = net_forward_format (forward);
+  g_autofree char *id = g_strdup_printf ("%s %s", nic->id, text);
+  g_autofree char *host = net_address_format (forward->host), *guest = net_address_format (forward->guest);
+  const char *protocol = forward->protocol == NET_PROTOCOL_TCP ? "TCP" : "UDP";
+  g_autofree char *title =
+    forward->host_port != 0
+      ? g_strdup_printf (_ ("Port %u → %u (%s)"), forward->host_port, forward->guest_port, protocol)
+      : g_strdup_printf (_ ("Any free port → %u (%s)"), forward->guest_port, protocol);
+  g_autofree char *subtitle = g_strdup_printf ("%s → %s", host, guest);
+
+  settings_section_add_button (section, parent, title, subtitle, _ ("_Remove"), G_CALLBACK (on_remove), id);
+}
+
+static void
+add_new (SettingsSection *section, GtkWidget *parent, const VmNic *nic)
+{
+  GtkWidget *row = settings_section_add_button (section, parent, _ ("Forward a Port"),
+                                                _ ("This computer’s, and the guest’s that it leads to"),
+                                                _ ("_Forward"), G_CALLBACK (on_add_clicked), nic->id);
+  GtkWidget *entry = gtk_entry_new (), *button = adw_action_row_get_activatable_widget (ADW_ACTION_ROW (row));
+
+  gtk_entry_set_placeholder_text (GTK_ENTRY (entry), "8080:80");
+  gtk_editable_set_width_chars (GTK_EDITABLE (entry), 12);
+  gtk_widget_set_valign (entry, GTK_ALIGN_CENTER);
+  gtk_accessible_update_property (GTK_ACCESSIBLE (entry), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                  _ ("Port to Forward"), -1);
+  g_object_set_data_full (G_OBJECT (entry), "setting-id", g_strdup (nic->id), g_free);
+  g_object_set_data (G_OBJECT (button), "entry", entry);
+  g_signal_connect (entry, "activate", G_CALLBACK (on_add), section);
+  gtk_widget_insert_before (entry, gtk_widget_get_parent (button), button);
+}
+
+void
+settings_add_forwards (SettingsSection *section, GtkWidget *parent, const VmNic *nic)
+{
+  for (guint i = 0; i < nic->forwards->len; i++)
+    add_forward (section, parent, nic, &g_array_index (nic->forwards, NetForward, i));
+  if (g_strcmp0 (nic->network, "nat") == 0 && nic->forwards->len < NET_FORWARDS_MAX)
+    add_new (section, parent, nic);
+}
+
+char *
+settings_forwards_shape (const VmNic *nic)
+{
+  GString *text = g_string_new (nic->network);
+
+  for (guint i = 0; i < nic->forwards->len; i++)
+    {
+      g_autofree char *forward = net_forward_format (&g_array_index (nic->forwards, NetForward, i));
+
+      g_string_append_printf (text, " %s", forward);
+    }
+  return g_string_free (text, FALSE);
+}
