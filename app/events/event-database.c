@@ -114,6 +114,27 @@ take_row (sqlite3_stmt *statement)
   return event;
 }
 
+#define SELECT                                                                                               \
+  "SELECT id, time, machine, name, kind, result, detail, cause, who FROM events"                             \
+  " WHERE time >= ?1 AND time <= ?2 AND id > ?3 AND (?4 IS NULL OR machine = ?4 OR name = ?4)"               \
+  " AND (NOT ?5 OR result = 'failed' OR kind = 'crash')"
+
+static const char select_all[] = SELECT " ORDER BY id";
+static const char select_newest[] = SELECT " ORDER BY id DESC LIMIT ?6";
+
+static void
+bind_query (sqlite3_stmt *statement, const EventQuery *query)
+{
+  sqlite3_bind_int64 (statement, 1, query->since);
+  sqlite3_bind_int64 (statement, 2, query->until > 0 ? query->until : G_MAXINT64);
+  sqlite3_bind_int64 (statement, 3, query->after);
+  if (query->machine != NULL)
+    sqlite3_bind_text (statement, 4, query->machine, -1, SQLITE_STATIC);
+  sqlite3_bind_int (statement, 5, query->failures);
+  if (query->newest > 0)
+    sqlite3_bind_int64 (statement, 6, query->newest);
+}
+
 GPtrArray *
 event_database_query (sqlite3 *database, const EventQuery *query, GError **error)
 {
@@ -126,20 +147,11 @@ event_database_query (sqlite3 *database, const EventQuery *query, GError **error
   if (sqlite3_table_column_metadata (database, NULL, "events", NULL, NULL, NULL, NULL, NULL, NULL)
       == SQLITE_ERROR)
     return g_steal_pointer (&events);
-  code = sqlite3_prepare_v2 (
-    database,
-    "SELECT id, time, machine, name, kind, result, detail, cause, who FROM events"
-    " WHERE time >= ?1 AND time <= ?2 AND id > ?3 AND (?4 IS NULL OR machine = ?4 OR name = ?4)"
-    " ORDER BY id",
-    -1, &statement, NULL);
+  code = sqlite3_prepare_v2 (database, query->newest > 0 ? select_newest : select_all, -1, &statement, NULL);
 
   if (code == SQLITE_OK)
     {
-      sqlite3_bind_int64 (statement, 1, query->since);
-      sqlite3_bind_int64 (statement, 2, query->until > 0 ? query->until : G_MAXINT64);
-      sqlite3_bind_int64 (statement, 3, query->after);
-      if (query->machine != NULL)
-        sqlite3_bind_text (statement, 4, query->machine, -1, SQLITE_STATIC);
+      bind_query (statement, query);
       while ((code = sqlite3_step (statement)) == SQLITE_ROW)
         g_ptr_array_add (events, take_row (statement));
     }

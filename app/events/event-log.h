@@ -52,12 +52,14 @@ typedef struct {
   const char *machine; /* UUID or name; NULL: all */
   gint64 since, until; /* microseconds since 1970; until 0: now */
   gint64 after;        /* an id: only newer ones */
+  guint newest;        /* only so many, the newest first; 0: all */
+  bool failures;       /* only what failed, or crashed */
 } EventQuery;
 
 /* The usual path. (transfer full) */
 char *event_log_path (void);
 
-/* Oldest first. None if there is no log. Blocks. (transfer full): of Event; NULL with @error set. */
+/* Oldest first, unless only the newest are wanted. None if there is no log. Blocks. (transfer full): of Event; NULL with @error set. */
 GPtrArray *event_log_read (const char *path, const EventQuery *query, GError **error);
 
 /* For who reads along: nothing but others' events changes files beside @path while it is open, so that these

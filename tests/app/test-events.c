@@ -113,6 +113,28 @@ test_queries (Fixture *f, gconstpointer data)
   g_assert_cmpuint (count (f, (EventQuery){ .until = now - 3600 * (gint64)G_USEC_PER_SEC }), ==, 0);
 }
 
+static void
+test_newest (Fixture *f, gconstpointer data)
+{
+  g_autoptr (EventLog) log = event_log_new (f->path);
+  g_autoptr (GError) failure = g_error_new (G_IO_ERROR, G_IO_ERROR_FAILED, "No room");
+  g_autoptr (GPtrArray) last = NULL, failures = NULL;
+
+  event_log_add (log, "uuid-1", "Web", "start", NULL, NULL, failure);
+  event_log_add (log, "uuid-1", "Web", "start", NULL, NULL, NULL);
+  event_log_add (log, "uuid-1", "Web", "crash", NULL, NULL, NULL);
+  event_log_add (log, "uuid-1", "Web", "restart", NULL, NULL, NULL);
+  g_clear_pointer (&log, event_log_unref);
+  last = read_all (f, (EventQuery){ .newest = 2 });
+  g_assert_cmpuint (last->len, ==, 2);
+  g_assert_cmpstr (((Event *)g_ptr_array_index (last, 0))->kind, ==, "restart");
+  g_assert_cmpstr (((Event *)g_ptr_array_index (last, 1))->kind, ==, "crash");
+  failures = read_all (f, (EventQuery){ .newest = 9, .failures = true });
+  g_assert_cmpuint (failures->len, ==, 2);
+  g_assert_cmpstr (((Event *)g_ptr_array_index (failures, 1))->cause, ==, "No room");
+  g_assert_cmpuint (count (f, (EventQuery){ .failures = true }), ==, 2);
+}
+
 /* What a child does: it has no threads of its parent's. */
 static void
 write_many (const char *path)
@@ -247,6 +269,7 @@ main (int argc, char **argv)
   } tests[] = {
     { "/events/fields", test_fields },
     { "/events/queries", test_queries },
+    { "/events/newest", test_newest },
     { "/events/several-processes", test_several_processes },
     { "/events/damaged", test_damaged },
     { "/events/no-room", test_no_room },

@@ -125,6 +125,7 @@ def use(app, what):
 def work(log):
     """What keeps the main loop while somebody works with the library, by step."""
     app = App([program], os.path.dirname(log), {"BONSAI_STALLS": str(LIMIT)})
+    app.click_at("list item", "All Machines")  # the dashboard is what came first
     app.find("push button", "Start Machine 0")
     start_machines(app)
     xdotool("mousemove", 700, 450)

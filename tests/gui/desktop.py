@@ -102,7 +102,8 @@ LEAVES = {"scroll bar", "label", "image", "check box", "spin button", "menu item
 class App:
     """A running program and its accessible tree."""
 
-    def __init__(self, argv, artefacts, env=None):
+    def __init__(self, argv, artefacts, env=None, place="all"):
+        """The first start leads to a place; None: to the one that is usual."""
         self.artefacts = artefacts
         self.argv, self.env = argv, {**os.environ, "G_DEBUG": "fatal-criticals", **(env or {})}
         self.name = os.path.basename(argv[0])
@@ -112,6 +113,11 @@ class App:
             if name.endswith((".png", ".txt", ".log")):
                 os.remove(os.path.join(artefacts, name))
         self.log = open(os.path.join(artefacts, "app.log"), "w")
+        state = os.path.join(self.env.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state"), "bonsai", "desktop.ini")
+        if place and not os.path.exists(state):
+            os.makedirs(os.path.dirname(state), exist_ok=True)
+            with open(state, "w") as file:
+                file.write(f"[Window]\nplace={place}\n")
         self.launch()
 
     def launch(self):

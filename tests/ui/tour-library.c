@@ -91,6 +91,12 @@ tour_library (Tour *tour)
 void
 tour_places (Tour *tour)
 {
+  tour_go ("dashboard");
+  hand_find (GTK_TYPE_BUTTON, "Templates: 1");
+  hand_see ("Capacity");
+  hand_see ("Has never used more than 0.6 GiB of 2.0 GiB of memory");
+  hand_see ("What Happened Last");
+  eye_look (tour->eye, "dashboard");
   tour_go ("trash");
   hand_find (GTK_TYPE_BUTTON, "Restore Fallen");
   eye_look (tour->eye, "trash");

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/ui/world.h"
 
+#include "app/bundle/bundle.h"
+#include "app/history/history-file.h"
+#include "app/history/history-store.h"
+
 #include <glib/gstdio.h>
 
 static void
@@ -52,6 +56,28 @@ make_medium (void)
                            "-b", "boot.img", "-c", "boot.cat", "-no-emul-boot", root, NULL });
 }
 
+/* Of more than a day in which it used a part of its memory. */
+static void
+make_history (const char *slug)
+{
+  g_autofree char *bundle = g_build_filename (g_get_user_data_dir (), "bonsai", "vms", slug, NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VmConfig) config = bundle_load (bundle, &error);
+  g_autofree char *path = config ? history_store_path (config->uuid) : NULL;
+  gint64 now = g_get_real_time () / G_USEC_PER_SEC / HISTORY_STEP * HISTORY_STEP;
+  guint n = 26 * 3600 / HISTORY_STEP;
+  g_autofree HistoryRow *rows = g_new0 (HistoryRow, n);
+
+  g_assert_no_error (error);
+  for (guint i = 0; i < n; i++)
+    {
+      rows[i].time = now - (gint64)(n - 1 - i) * HISTORY_STEP;
+      rows[i].values[HISTORY_CPU] = 0.3;
+      rows[i].values[HISTORY_MEMORY] = rows[i].values[HISTORY_MEMORY_USED] = 600 << 20;
+    }
+  g_assert_true (history_file_append (path, rows, n, &error));
+}
+
 void
 world_make (const char *bonsai)
 {
@@ -69,7 +95,7 @@ world_make (const char *bonsai)
     { bonsai, "disk", "create", "--secret-file", secret, vault, "8M" },
     { bonsai, "create", "Vault", "--kernel", "/boot/invaders.exec", "--memory", "32M", "--existing-disk",
       vault },
-    { bonsai, "create", "Vanished", "--existing-disk", gone, "--memory", "32M" },
+    { bonsai, "create", "Vanished", "--existing-disk", gone, "--memory", "2G" },
   };
 
   make_medium ();
@@ -79,4 +105,5 @@ world_make (const char *bonsai)
   for (unsigned i = 0; i < G_N_ELEMENTS (commands); i++)
     spawn (commands[i]);
   g_assert_cmpint (g_unlink (gone), ==, 0);
+  make_history ("vanished.bonsai");
 }

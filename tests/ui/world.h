@@ -10,7 +10,8 @@ G_BEGIN_DECLS
 
 /*
  * Fills the user's folders (a new desktop's) by the program @bonsai: Elm with group, tags, a disk and
- * snapshots; the template Gold; Vault with an encrypted disk; Vanished, whose disk is gone; Fallen in the
+ * snapshots; the template Gold; Vault with an encrypted disk; Vanished, whose disk is gone, and
+ * which used a part of its memory only; Fallen in the
  * trash; an installation medium.
  */
 void world_make (const char *bonsai);

@@ -9,8 +9,8 @@
 G_BEGIN_DECLS
 
 /*
- * BonsaiLibrarySidebar: the places of a library: all machines, groups and machines as a tree, templates,
- * trash, host. A place is written "all", "group:Work/Web", "machine:UUID", "templates", "trash", "host".
+ * BonsaiLibrarySidebar: the places of a library: the dashboard, all machines, groups and machines as a tree, templates,
+ * trash, host. A place is written "dashboard", "all", "group:Work/Web", "machine:UUID", "templates", "trash", "host".
  *
  * Signals: "place-changed" (string): another one was chosen; "place-opened" (string): it was clicked on, or
  * entered: where only one half of the window shows, it is the place's turn. "expanded-changed".

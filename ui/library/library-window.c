@@ -381,7 +381,7 @@ bonsai_library_window_new (GtkApplication *application, BonsaiLibrary *library, 
   bonsai_library_sidebar_set_library (self->sidebar, library, bonsai_application_get_trash (app));
   undo_delete_add (GTK_APPLICATION_WINDOW (self), self->toasts, library, &delete_funcs, self);
   window_look_restore (self->state, GTK_WINDOW (self), self->sidebar, view_of (self));
-  go (self, place ? place : last ? last : "all");
+  go (self, place ? place : last ? last : g_list_model_get_n_items (G_LIST_MODEL (library)) > 0 ? "dashboard" : "all");
   self->remembers = is_last (self);
   if (self->remembers)
     window_look_follow (self->state, GTK_WINDOW (self), self->sidebar);

@@ -19,7 +19,8 @@ G_BEGIN_DECLS
 G_DECLARE_FINAL_TYPE (BonsaiLibraryWindow, bonsai_library_window, BONSAI, LIBRARY_WINDOW,
                       AdwApplicationWindow)
 
-/* @place: (nullable): NULL: as the last window was left. */
+/* @place: (nullable): NULL: as the last window was left; if there was none the dashboard, or, without machines,
+ * the way to the first one. */
 BonsaiLibraryWindow *bonsai_library_window_new (GtkApplication *application, BonsaiLibrary *library,
                                                 const char *place);
 

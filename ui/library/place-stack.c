@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ui/library/place-stack.h"
 
+#include "ui/dashboard/dashboard-page.h"
 #include "ui/host/host-page.h"
 #include "ui/library/trash-page.h"
 #include "ui/machine/machine-page.h"
@@ -32,6 +33,8 @@ need_page (BonsaiPlaceStack *self, const char *name)
     page = bonsai_machine_page_new (self->library);
   else if (g_str_equal (name, "trash"))
     page = bonsai_trash_page_new (self->library, self->trash);
+  else if (g_str_equal (name, "dashboard"))
+    page = bonsai_dashboard_page_new (self->library);
   else
     page = bonsai_host_page_new (self->library);
   gtk_stack_add_named (self->stack, page, name);
@@ -76,12 +79,14 @@ show_view (BonsaiPlaceStack *self, const char *place)
 bool
 bonsai_place_stack_show (BonsaiPlaceStack *self, const char *place)
 {
+  static const char *const pages[] = { "dashboard", "trash", "host", NULL };
+
   if (g_str_has_prefix (place, "machine:"))
     {
       if (!show_machine (self, place + strlen ("machine:")))
         return false;
     }
-  else if (g_str_equal (place, "trash") || g_str_equal (place, "host"))
+  else if (g_strv_contains (pages, place))
     gtk_stack_set_visible_child (self->stack, need_page (self, place));
   else
     show_view (self, place);

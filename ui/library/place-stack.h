@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 
 /*
  * BonsaiPlaceStack: what is at a place of the library (library-sidebar.h says how places are called): the
- * view of machines, a machine's page, the trash, the host. A page is made when it is first looked at. Main
+ * view of machines, a machine's page, the dashboard, the trash, the host. A page is made when it is first looked at. Main
  * thread.
  */
 #define BONSAI_TYPE_PLACE_STACK (bonsai_place_stack_get_type ())

@@ -14,7 +14,7 @@ struct _BonsaiSidebarModel {
   BonsaiLibrary *library;
   BonsaiTrash *trash;
   BonsaiLibraryTree *tree;
-  SidebarPlace *all, *templates, *trash_place, *host;
+  SidebarPlace *dashboard, *all, *templates, *trash_place, *host;
   GListStore *middle; /* of SidebarPlace: templates, if there are any */
   GtkTreeListModel *rows;
 };
@@ -156,6 +156,7 @@ make_roots (BonsaiSidebarModel *self)
   g_autoptr (GListStore) top = g_list_store_new (G_TYPE_OBJECT), bottom = g_list_store_new (G_TYPE_OBJECT);
   GListStore *parts = g_list_store_new (G_TYPE_LIST_MODEL);
 
+  g_list_store_append (top, self->dashboard);
   g_list_store_append (top, self->all);
   g_list_store_append (bottom, self->trash_place);
   g_list_store_append (bottom, self->host);
@@ -184,6 +185,7 @@ bonsai_sidebar_model_finalize (GObject *object)
   g_object_unref (self->tree);
   g_object_unref (self->trash);
   g_object_unref (self->library);
+  g_object_unref (self->dashboard);
   g_object_unref (self->all);
   g_object_unref (self->templates);
   g_object_unref (self->trash_place);
@@ -200,6 +202,7 @@ bonsai_sidebar_model_class_init (BonsaiSidebarModelClass *klass)
 static void
 bonsai_sidebar_model_init (BonsaiSidebarModel *self)
 {
+  self->dashboard = sidebar_place_new ("dashboard", _ ("Dashboard"), "go-home-symbolic");
   self->all = sidebar_place_new ("all", _ ("All Machines"), "computer-symbolic");
   self->templates = sidebar_place_new ("templates", _ ("Templates"), "edit-copy-symbolic");
   self->trash_place = sidebar_place_new ("trash", _ ("Trash"), "user-trash-symbolic");
