@@ -8,7 +8,8 @@ G_BEGIN_DECLS
 
 /* The verbs of “bonsai template”. */
 extern const Verb verb_template_clone, verb_template_list, verb_template_make, verb_template_move,
-  verb_template_new_version, verb_template_show, verb_template_undo;
+  verb_template_new_version, verb_template_publish, verb_template_published, verb_template_show,
+  verb_template_undo, verb_template_unpublish;
 
 /* A machine, which must be off, and its lock. */
 bool cli_open_template_to_change (const char *machine, CliSnapshots *snapshots, GError **error);

@@ -3,6 +3,7 @@
 #include "app/cli/template.h"
 
 #include "app/base/error.h"
+#include "app/published/published.h"
 #include "app/snapshot/clone.h"
 
 typedef struct {
@@ -15,6 +16,21 @@ typedef struct {
 
 /* --- clone --- */
 
+typedef struct {
+  const PublishedTemplate *template;
+  const char *folder, *name;
+  char *path;
+} Offered;
+
+static bool
+run_offered_task (const ImageJob *job, gpointer data, GError **error)
+{
+  Offered *offered = data;
+
+  offered->path = published_clone (offered->template, offered->folder, offered->name, job, error);
+  return offered->path != NULL;
+}
+
 static bool
 run_clone_task (const ImageJob *job, gpointer data, GError **error)
 {
@@ -26,22 +42,45 @@ run_clone_task (const ImageJob *job, gpointer data, GError **error)
 }
 
 static void
-print_clone (const Work *work, unsigned version, bool json)
+print_clone (const char *name, const char *path, unsigned version, const char *node, bool json)
 {
   g_autoptr (JsonBuilder) builder = json_builder_new ();
 
   if (!json)
     {
-      g_print ("“%s” is made of version %u: %s\n", work->clone.name, version, work->path);
+      g_print ("“%s” is made of version %u: %s\n", name, version, path);
       return;
     }
   json_builder_begin_object (builder);
-  json_add_string (builder, "name", work->clone.name);
-  json_add_string (builder, "path", work->path);
+  json_add_string (builder, "name", name);
+  json_add_string (builder, "path", path);
   json_add_int (builder, "version", version);
-  json_add_string (builder, "snapshot", work->clone.node);
+  json_add_string (builder, "snapshot", node);
   json_builder_end_object (builder);
   cli_print_json (builder);
+}
+
+/* What all users are offered, if the library has none of that name. */
+static int
+clone_offered (const char *template, const char *wanted, bool progress, bool json)
+{
+  GError *error = NULL;
+  g_autoptr (BonsaiLibrary) library = bonsai_library_new (NULL, &error);
+  g_autoptr (PublishedTemplate) published = library != NULL ? published_find (template, &error) : NULL;
+  g_autofree char *name = NULL;
+  Offered offered = { .template = published };
+
+  if (published == NULL)
+    return cli_fail (error);
+  name = bonsai_library_unused_name (library, wanted);
+  offered.folder = bonsai_library_get_folder (library);
+  offered.name = name;
+  if (!cli_run_task (run_offered_task, &offered, progress, &error))
+    return cli_fail (error);
+  cli_tell_desktop (library);
+  print_clone (name, offered.path, published->version, NULL, json);
+  g_free (offered.path);
+  return EXIT_STATUS_OK;
 }
 
 static int
@@ -66,8 +105,16 @@ run_clone (const Verb *verb, int argc, char **argv)
 
   if (!cli_parse (verb, entries, &argc, &argv, 2, 2, &status))
     return status;
-  if (!cli_parse_version (wanted, &version, &error) || !cli_open_snapshots (argv[1], &snapshots, &error)
-      || (node = template_find_version (snapshots.tree, version, &error)) == NULL)
+  if (!cli_parse_version (wanted, &version, &error))
+    return cli_fail (error);
+  if (!cli_open_snapshots (argv[1], &snapshots, &error))
+    {
+      if (version > 0 || !g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND))
+        return cli_fail (error);
+      g_clear_error (&error);
+      return clone_offered (argv[1], argv[2], progress, json);
+    }
+  if ((node = template_find_version (snapshots.tree, version, &error)) == NULL)
     return cli_fail (error);
   name = bonsai_library_unused_name (snapshots.machine.library, argv[2]);
   folder = g_strdup (bonsai_library_get_folder (snapshots.machine.library));
@@ -77,7 +124,7 @@ run_clone (const Verb *verb, int argc, char **argv)
     return cli_fail (error);
   path = work.path;
   cli_tell_desktop (snapshots.machine.library);
-  print_clone (&work, node->template_version, json);
+  print_clone (name, path, node->template_version, node->id, json);
   return EXIT_STATUS_OK;
 }
 

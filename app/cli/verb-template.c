@@ -6,6 +6,7 @@
 static const Verb *const verbs[] = {
   &verb_template_make,  &verb_template_list, &verb_template_show, &verb_template_new_version,
   &verb_template_clone, &verb_template_move, &verb_template_undo,
+  &verb_template_publish, &verb_template_unpublish, &verb_template_published,
 };
 
 bool

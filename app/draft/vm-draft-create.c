@@ -135,18 +135,30 @@ fill (const char *folder, void *data, GError **error)
                            creation->cancellable, error);
 }
 
+/* (transfer full) */
+static char *
+clone_template (const VmDraft *draft, const char *folder, const char *name, const ImageJob *job,
+                GError **error)
+{
+  g_autoptr (SnapshotTree) tree = snapshot_tree_read (draft->template_path, error);
+  const SnapshotNode *node = tree != NULL ? template_find_version (tree, 0, error) : NULL;
+
+  if (node == NULL)
+    return NULL;
+  return clone_make (draft->template_path, folder,
+                     &(CloneHow){ .name = name, .node = node->id, .linked = draft->linked, .job = job },
+                     error);
+}
+
 static bool
 make_from_template (Creation *creation, const ImageJob *job, GError **error)
 {
   const VmDraft *draft = creation->draft;
-  g_autoptr (SnapshotTree) tree = snapshot_tree_read (draft->template_path, error);
-  const SnapshotNode *node = tree != NULL ? template_find_version (tree, 0, error) : NULL;
   g_autofree char *name = g_strstrip (g_strdup (draft->name));
 
-  if (node != NULL)
-    creation->path =
-      clone_make (draft->template_path, creation->folder,
-                  &(CloneHow){ .name = name, .node = node->id, .linked = draft->linked, .job = job }, error);
+  creation->path = draft->published != NULL
+                     ? published_clone (draft->published, creation->folder, name, job, error)
+                     : clone_template (draft, creation->folder, name, job, error);
   return creation->path != NULL;
 }
 

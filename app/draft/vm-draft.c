@@ -30,9 +30,9 @@ vm_draft_copy (const VmDraft *draft)
   source_look_copy (&copy->look, &draft->look);
   copy->initrd = g_strdup (draft->initrd);
   copy->append = g_strdup (draft->append);
-  copy->template_uuid = g_strdup (draft->template_uuid);
   copy->template_path = g_strdup (draft->template_path);
   copy->template_name = g_strdup (draft->template_name);
+  copy->published = draft->published != NULL ? published_template_copy (draft->published) : NULL;
   copy->os = draft->os != NULL ? os_profile_ref (draft->os) : NULL;
   copy->name = g_strdup (draft->name);
   copy->answers = os_express_copy (draft->answers);
@@ -48,9 +48,9 @@ vm_draft_free (VmDraft *draft)
   source_look_clear (&draft->look);
   g_free (draft->initrd);
   g_free (draft->append);
-  g_free (draft->template_uuid);
   g_free (draft->template_path);
   g_free (draft->template_name);
+  g_clear_pointer (&draft->published, published_template_free);
   g_clear_pointer (&draft->os, os_profile_unref);
   g_free (draft->name);
   os_express_free (draft->answers);
@@ -88,9 +88,18 @@ vm_draft_set_path (VmDraft *draft, const char *path)
 void
 vm_draft_set_template (VmDraft *draft, BonsaiVm *vm)
 {
-  vm_config_set (&draft->template_uuid, vm != NULL ? bonsai_vm_get_uuid (vm) : NULL);
   vm_config_set (&draft->template_path, vm != NULL ? bonsai_vm_get_path (vm) : NULL);
   vm_config_set (&draft->template_name, vm != NULL ? bonsai_vm_get_name (vm) : NULL);
+  g_clear_pointer (&draft->published, published_template_free);
+}
+
+void
+vm_draft_set_published (VmDraft *draft, const PublishedTemplate *published)
+{
+  vm_draft_set_template (draft, NULL);
+  vm_config_set (&draft->template_path, published->path);
+  vm_config_set (&draft->template_name, published->name);
+  draft->published = published_template_copy (published);
 }
 
 void

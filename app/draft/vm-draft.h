@@ -8,6 +8,7 @@
 #include "app/guests/guests.h"
 #include "app/install/express.h"
 #include "app/library/library.h"
+#include "app/published/published.h"
 
 #include <glib.h>
 #include <stdbool.h>
@@ -25,10 +26,11 @@ typedef struct {
   char *path;              /* CDROM, DISK, KERNEL: the file */
   SourceLook look;         /* what that is; empty until vm_draft_take_look */
   char *initrd, *append;   /* KERNEL; (nullable) */
-  char *template_uuid;     /* TEMPLATE */
-  char *template_path;     /* ... its bundle */
+  char *template_path;     /* TEMPLATE: its bundle */
   char *template_name;
-  bool linked;   /* TEMPLATE: on its disks, instead of copies of them */
+  PublishedTemplate
+    *published;  /* ... (nullable): it is one that all users are offered; template_path is its */
+  bool linked;   /* TEMPLATE: on its disks, instead of copies of them; not of what is published */
   OsProfile *os; /* NULL: nobody knows. Set by vm_draft_set_os */
 
   char *name;
@@ -71,6 +73,7 @@ void vm_draft_set_source (VmDraft *draft, VmSource source, const ReadyGuest *gue
 void vm_draft_set_path (VmDraft *draft, const char *path);
 /* TEMPLATE. @vm: (nullable). */
 void vm_draft_set_template (VmDraft *draft, BonsaiVm *vm);
+void vm_draft_set_published (VmDraft *draft, const PublishedTemplate *published);
 /* What source_look said about the path; cleared. The system that it knows is the draft's. */
 void vm_draft_take_look (VmDraft *draft, SourceLook *look);
 /* (nullable) */

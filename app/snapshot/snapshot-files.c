@@ -93,8 +93,8 @@ snapshot_sync_file (const char *path, GError **error)
   return done;
 }
 
-static bool
-copy_bytes (int from, int to)
+bool
+snapshot_copy_content (int from, int to)
 {
   ssize_t n;
 
@@ -122,7 +122,7 @@ snapshot_copy_file (const char *from, const char *to, GError **error)
     return bonsai_set_errno_error (error, errno, "Can't read %s", from);
   target = open (to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
   if (target >= 0)
-    done = copy_bytes (source, target) && fsync (target) == 0;
+    done = snapshot_copy_content (source, target) && fsync (target) == 0;
   if (!done)
     bonsai_set_errno_error (error, errno, "Can't copy %s to %s", from, to);
   if (target >= 0)

@@ -25,6 +25,8 @@ char *snapshot_make_root (const char *bundle, GError **error);
  * Durable but for the folder's entry. */
 bool snapshot_copy_file (const char *from, const char *to, GError **error);
 bool snapshot_sync_file (const char *path, GError **error);
+/* From the beginning of both, as cheaply as their file systems can. False with errno set. */
+bool snapshot_copy_content (int from, int to);
 /* Hexadecimal. @length: (out): bytes. (transfer full), or NULL with @error set. */
 char *snapshot_sum_file (const char *path, uint64_t *length, const ImageJob *job, GError **error);
 /* The room that a file takes on the host; 0 if there is none. */

@@ -4,7 +4,7 @@
 #include "app/base/error.h"
 
 /* From the folder of the program that runs: installed; then from one folder of a build tree to another. */
-static const char *const places[] = { ".", "../app/cli", "../../app/cli", "../ui", "../../ui" };
+static const char *const places[] = { ".", "../libexec", "../app/cli", "../../app/cli", "../ui", "../../ui" };
 
 char *
 program_path (const char *name, GError **error)

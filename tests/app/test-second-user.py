@@ -8,51 +8,14 @@ import glob
 import json
 import os
 import shutil
-import stat
-import subprocess
 import sys
 import tempfile
+
+from users import CAN_BE_OTHERS, User, mode
 
 BONSAI = os.path.abspath(sys.argv[1])
 OWNER, OTHER = 54321, 54322
 scratch = tempfile.mkdtemp(prefix="bonsai-two-users-")
-
-
-class User:
-    """A user with a home that everybody may enter, as it was usual for long."""
-
-    def __init__(self, name, uid):
-        self.uid, self.home = uid, f"{scratch}/{name}"
-        self.environment = {"PATH": os.environ["PATH"], "HOME": self.home, "LC_ALL": "C.UTF-8"}
-        for variable, folder in (("BONSAI_LIBRARY", "library"), ("XDG_DATA_HOME", "data"), ("XDG_STATE_HOME", "state"),
-                                 ("XDG_CONFIG_HOME", "config"), ("XDG_RUNTIME_DIR", "run")):
-            self.environment[variable] = f"{self.home}/{folder}"
-        os.makedirs(self.home + "/run")
-        for folder in self.home, self.home + "/run":
-            os.chown(folder, uid, uid)
-        os.chmod(self.home, 0o755)
-        os.chmod(self.home + "/run", 0o700)
-
-    def run(self, *arguments, as_if=None):
-        """As this user, with the environment of @as_if."""
-        return subprocess.run(["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", *GROUPS, *arguments],
-                              env=(as_if or self).environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                              timeout=120, cwd="/", check=False)
-
-    def bonsai(self, *arguments, as_if=None, fails=False):
-        done = self.run(BONSAI, *arguments, as_if=as_if)
-        assert (done.returncode != 0) == fails, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
-        return done.stdout + done.stderr
-
-
-def kvm_groups():
-    """/dev/kvm may be a group's: both users belong to it."""
-    st = os.stat("/dev/kvm")
-    return ["--clear-groups"] if st.st_mode & 0o006 == 0o006 else [f"--groups={st.st_gid}"]
-
-
-def mode(path):
-    return stat.S_IMODE(os.stat(path).st_mode)
 
 
 def test_files():
@@ -154,10 +117,9 @@ def main():
     return 1 if failed else 0
 
 
-if os.geteuid() != 0 or shutil.which("setpriv") is None:
+if not CAN_BE_OTHERS:
     print("1..0 # SKIP only root, with setpriv, can be two users")
     sys.exit(0)
-GROUPS = kvm_groups()
 os.chmod(scratch, 0o755)
-owner, other = User("owner", OWNER), User("other", OTHER)
+owner, other = User(scratch, "owner", OWNER, BONSAI), User(scratch, "other", OTHER, BONSAI)
 sys.exit(main())

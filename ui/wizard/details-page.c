@@ -67,7 +67,7 @@ static void
 recommend (BonsaiDetailsPage *self, VmDraft *draft)
 {
   const char *what = draft->source == VM_SOURCE_READY      ? draft->guest->id
-                     : draft->source == VM_SOURCE_TEMPLATE ? draft->template_uuid
+                     : draft->source == VM_SOURCE_TEMPLATE ? draft->template_path
                                                            : draft->path;
   g_autofree char *source = g_strdup_printf ("%d %s %s", draft->source, what != NULL ? what : "",
                                              draft->os != NULL ? draft->os->id : "");
@@ -144,7 +144,7 @@ show_groups (BonsaiDetailsPage *self, const VmDraft *draft)
   bool is_template = draft->source == VM_SOURCE_TEMPLATE;
 
   gtk_widget_set_visible (GTK_WIDGET (self->os_row), !is_template && draft->source != VM_SOURCE_READY);
-  gtk_widget_set_visible (GTK_WIDGET (self->linked_row), is_template);
+  gtk_widget_set_visible (GTK_WIDGET (self->linked_row), is_template && draft->published == NULL);
   gtk_widget_set_visible (GTK_WIDGET (self->express_group), vm_draft_can_express (draft));
   gtk_widget_set_visible (GTK_WIDGET (self->size_group), vm_draft_has_hardware (draft));
   gtk_widget_set_visible (GTK_WIDGET (self->disk_group), vm_draft_can_have_disk (draft));

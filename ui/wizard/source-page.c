@@ -10,6 +10,7 @@ struct _BonsaiSourcePage {
   BonsaiWizardPage parent;
   GPtrArray *media;     /* of OsMedium: what was found */
   GPtrArray *templates; /* of BonsaiVm */
+  GPtrArray *published; /* of PublishedTemplate */
   GCancellable *scan, *look;
   bool hurries; /* Enter was pressed before it was known what the file is */
 
@@ -235,6 +236,18 @@ on_template_toggled (GtkCheckButton *button, gpointer data)
 }
 
 static void
+on_published_toggled (GtkCheckButton *button, gpointer data)
+{
+  BonsaiSourcePage *self = data;
+
+  if (!is_chosen (button, data))
+    return;
+  choose_known (self, VM_SOURCE_TEMPLATE, NULL);
+  vm_draft_set_published (draft_of (self), g_object_get_data (G_OBJECT (button), "published"));
+  bonsai_wizard_page_changed (data);
+}
+
+static void
 on_medium_toggled (GtkCheckButton *button, gpointer data)
 {
   BonsaiSourcePage *self = data;
@@ -308,6 +321,22 @@ add_templates (BonsaiSourcePage *self)
 }
 
 static void
+add_published (BonsaiSourcePage *self)
+{
+  self->published = published_list ();
+  for (guint i = 0; i < self->published->len; i++)
+    {
+      PublishedTemplate *published = g_ptr_array_index (self->published, i);
+      g_autofree char *subtitle = g_strdup_printf (_ ("Offered to all users by %s, version %u"),
+                                                   published->publisher, published->version);
+      GtkCheckButton *check = add_choice (self, self->templates_group, published->name, subtitle);
+
+      g_object_set_data (G_OBJECT (check), "published", published);
+      g_signal_connect (check, "toggled", G_CALLBACK (on_published_toggled), self);
+    }
+}
+
+static void
 add_medium (BonsaiSourcePage *self, OsMedium *medium)
 {
   g_autofree char *name = g_path_get_basename (medium->path);
@@ -346,6 +375,7 @@ bonsai_source_page_set_up (BonsaiWizardPage *page)
                          self->scan, scanned, g_object_ref (self));
   add_guests (self);
   add_templates (self);
+  add_published (self);
   if (self->first_check == NULL)
     self->first_check = self->cdrom_check;
   if (gtk_check_button_get_active (self->first_check))
@@ -453,6 +483,7 @@ bonsai_source_page_finalize (GObject *object)
 
   g_clear_pointer (&self->media, g_ptr_array_unref);
   g_clear_pointer (&self->templates, g_ptr_array_unref);
+  g_clear_pointer (&self->published, g_ptr_array_unref);
   G_OBJECT_CLASS (bonsai_source_page_parent_class)->finalize (object);
 }
 
