@@ -66,7 +66,7 @@ bundle_make_lock (const char *path, GError **error)
   bool done = fd >= 0 && write_holder (fd, 0);
 
   if (!done)
-    bonsai_set_errno_error (error, errno, "Can't write %s/lock", path);
+    bonsai_set_errno_error (error, errno, _ ("Can't write %s/lock"), path);
   if (fd >= 0)
     close (fd);
   return done;
@@ -81,7 +81,7 @@ bundle_lock (const char *path, GError **error)
 
   if (fd < 0)
     {
-      bonsai_set_errno_error (error, errno, "Can't open %s/lock", path);
+      bonsai_set_errno_error (error, errno, _ ("Can't open %s/lock"), path);
       return NULL;
     }
   if (fcntl (fd, F_OFD_SETLK, &range) < 0)
@@ -89,7 +89,7 @@ bundle_lock (const char *path, GError **error)
       if (errno == EAGAIN || errno == EACCES)
         set_busy_error (path, read_holder (fd), error);
       else
-        bonsai_set_errno_error (error, errno, "Can't lock %s/lock", path);
+        bonsai_set_errno_error (error, errno, _ ("Can't lock %s/lock"), path);
       close (fd);
       return NULL;
     }

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gi18n.h>
 #include <glib/gstdio.h>
 #include <string.h>
 #include <sys/file.h>
@@ -64,7 +65,7 @@ bundle_sync_folder (const char *path, GError **error)
   saved_errno = errno;
   if (fd >= 0)
     close (fd);
-  return bonsai_set_errno_error (error, saved_errno, "Can't flush the folder %s", path);
+  return bonsai_set_errno_error (error, saved_errno, _ ("Can't flush the folder %s"), path);
 }
 
 /* Fills the XXXXXX in @path, creates, writes, flushes. On failure nothing stays. */
@@ -75,13 +76,14 @@ write_new_file (char *path, const char *name, const char *content, gsize length,
   int saved_errno;
 
   if (fd < 0)
-    return bonsai_set_errno_error (error, errno, "Can't write a new %s", name);
+    return bonsai_set_errno_error (error, errno, _ ("Can't write a new %s"), name);
   if (write_all (fd, content, length) && fsync (fd) == 0)
     return g_close (fd, error);
   saved_errno = errno;
   close (fd);
   unlink (path);
-  return bonsai_set_errno_error (error, saved_errno, "Can't write a new %s (an old one is unharmed)", name);
+  return bonsai_set_errno_error (error, saved_errno, _ ("Can't write a new %s (an old one is unharmed)"),
+                                 name);
 }
 
 bool
@@ -97,7 +99,7 @@ bundle_replace_file (const char *path, const char *content, gsize length, GError
       int saved_errno = errno;
 
       unlink (temporary);
-      return bonsai_set_errno_error (error, saved_errno, "Can't replace %s", path);
+      return bonsai_set_errno_error (error, saved_errno, _ ("Can't replace %s"), path);
     }
   return bundle_sync_folder (folder, error);
 }
@@ -113,13 +115,13 @@ bundle_load (const char *path, GError **error)
   /* A FIFO would block, /dev/zero would never end. */
   if (stat (file, &st) < 0)
     {
-      bonsai_set_errno_error (error, errno, "Can't read %s", file);
+      bonsai_set_errno_error (error, errno, _ ("Can't read %s"), file);
       return NULL;
     }
   if (!S_ISREG (st.st_mode) || st.st_size > 1024 * 1024)
     {
       g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "%s: %s", file,
-                   S_ISREG (st.st_mode) ? "larger than 1 MiB" : "not a regular file");
+                   S_ISREG (st.st_mode) ? _ ("larger than 1 MiB") : _ ("not a regular file"));
       return NULL;
     }
   if (!g_file_get_contents (file, &text, &length, error))
@@ -166,7 +168,7 @@ make_folder (const char *parent, const char *name, GError **error)
   g_autofree char *path = g_build_filename (parent, name, NULL);
 
   if (g_mkdir_with_parents (path, 0755) < 0)
-    return bonsai_set_errno_error (error, errno, "Can't create the folder %s", path);
+    return bonsai_set_errno_error (error, errno, _ ("Can't create the folder %s"), path);
   return true;
 }
 
@@ -178,7 +180,7 @@ bundle_check_disk_size (const char *path, uint64_t size, GError **error)
   if (size < 1024 * 1024 || size % 512 != 0 || size > 64ull << 40)
     {
       g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
-                   "A disk of %s for %s is not possible; it can have 1M to 64T", text, path);
+                   _ ("A disk of %s for %s is not possible; it can have 1M to 64T"), text, path);
       return false;
     }
   return true;
@@ -205,7 +207,7 @@ make_disks (const char *folder, const VmConfig *config, GError **error)
       if (g_path_is_absolute (disk->path))
         {
           g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
-                       "%s: a new disk image is made inside the machine's folder; give a relative path",
+                       _ ("%s: a new disk image is made inside the machine's folder; give a relative path"),
                        disk->path);
           return false;
         }
@@ -279,11 +281,11 @@ bundle_move_in (const char *from, const char *parent, const char *slug, GError *
         }
       if (errno == EEXIST)
         continue;
-      bonsai_set_errno_error (error, errno, "Can't move %s to %s", from, to);
+      bonsai_set_errno_error (error, errno, _ ("Can't move %s to %s"), from, to);
       return NULL;
     }
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_EXISTS, "%s holds too many machines named like “%s”", parent,
-               slug);
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_EXISTS, _ ("%s holds too many machines named like “%s”"),
+               parent, slug);
   return NULL;
 }
 
@@ -314,7 +316,7 @@ bundle_make_temporary (const char *parent, int *fd, GError **error)
         return g_steal_pointer (&path);
       rmdir (path); /* taken for a left-over in between */
     }
-  bonsai_set_errno_error (error, errno, "Can't create a folder in %s", parent);
+  bonsai_set_errno_error (error, errno, _ ("Can't create a folder in %s"), parent);
   return NULL;
 }
 
@@ -382,14 +384,15 @@ bundle_make_private (const char *path, GError **error)
   if (closed)
     return true;
   if (!known)
-    return bonsai_set_errno_error (error, saved_errno, "Can't look at %s", path);
+    return bonsai_set_errno_error (error, saved_errno, _ ("Can't look at %s"), path);
   if (st.st_uid != geteuid ())
     g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
-                 "%s belongs to another user, and only its owner uses a machine; clone it", path);
+                 _ ("%s belongs to another user, and only its owner uses a machine; clone it"), path);
   else
-    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
-                 "%s is open to other users of this computer, and its file system can't close it; move it to one "
-                 "that knows permissions",
-                 path);
+    g_set_error (
+      error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+      _ ("%s is open to other users of this computer, and its file system can't close it; move it to one "
+         "that knows permissions"),
+      path);
   return false;
 }

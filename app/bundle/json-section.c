@@ -78,7 +78,11 @@ json_read_unsigned (const JsonSection *section, const char *name, unsigned *valu
     return json_section_fail (section, name, _ ("must be a whole number"));
   number = json_node_get_int (node);
   if (number < 0 || number > G_MAXINT)
-    return json_section_fail (section, name, "%" G_GINT64_FORMAT " is out of range", number);
+    {
+      g_autofree char *text = g_strdup_printf ("%" G_GINT64_FORMAT, number);
+
+      return json_section_fail (section, name, _ ("%s is out of range"), text);
+    }
   *value = (unsigned)number;
   return true;
 }

@@ -164,7 +164,7 @@ read_cpu (const JsonSection *section, VmConfig *config)
       || !json_read_unsigned (&cpu, "threads", &topology->threads))
     return false;
   return topology->sockets != 0 || json_section_member (&cpu, "sockets") == NULL
-         || json_section_fail (&cpu, "sockets", "must be 1 to 255");
+         || json_section_fail (&cpu, "sockets", _ ("must be 1 to 255"));
 }
 
 /* "sound" : { "card", "record", "microphone" } */

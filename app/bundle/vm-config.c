@@ -6,6 +6,7 @@
 #include "app/bundle/vm-labels.h"
 #include "vmm/kvm/cpu-model.h"
 
+#include <glib/gi18n.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -407,10 +408,10 @@ check_cpus (const VmConfig *config, VmComplaint *complaint)
   g_autoptr (GError) error = NULL;
 
   if (config->cpus < 1 || config->cpus > MAX_CPUS)
-    return complain (complaint, g_strdup ("/cpus"), "must be 1 to %d", MAX_CPUS);
+    return complain (complaint, g_strdup ("/cpus"), _ ("must be 1 to %d"), MAX_CPUS);
   if (!cpu_model_exists (config->cpu_model))
     return complain (complaint, g_strdup ("/cpu/model"),
-                     "there is no “%s”; “bonsai host --cpus” lists models", config->cpu_model);
+                     _ ("there is no “%s”; “bonsai host --cpus” lists models"), config->cpu_model);
   if (config->topology.sockets != 0 && !cpu_topology_check (&config->topology, config->cpus, &error))
     return complain (complaint, g_strdup ("/cpu"), "%s", error->message);
   return true;
@@ -420,14 +421,14 @@ static bool
 check_name (const char *name, VmComplaint *complaint)
 {
   if (name == NULL || name[0] == '\0')
-    return complain (complaint, g_strdup ("/name"), "a machine needs a name");
+    return complain (complaint, g_strdup ("/name"), _ ("a machine needs a name"));
   if (strlen (name) > MAX_NAME)
-    return complain (complaint, g_strdup ("/name"), "longer than %d bytes", MAX_NAME);
+    return complain (complaint, g_strdup ("/name"), _ ("longer than %d bytes"), MAX_NAME);
   if (!g_utf8_validate (name, -1, NULL))
-    return complain (complaint, g_strdup ("/name"), "not text in UTF-8");
+    return complain (complaint, g_strdup ("/name"), _ ("not text in UTF-8"));
   for (const char *at = name; *at != '\0'; at = g_utf8_next_char (at))
     if (g_unichar_iscntrl (g_utf8_get_char (at)))
-      return complain (complaint, g_strdup ("/name"), "contains a control character");
+      return complain (complaint, g_strdup ("/name"), _ ("contains a control character"));
   return true;
 }
 
@@ -435,15 +436,15 @@ static bool
 check_size (const VmConfig *config, VmComplaint *complaint)
 {
   if (config->memory < MIB || config->memory > MAX_MEMORY || config->memory % MIB != 0)
-    return complain (complaint, g_strdup ("/memory"), "must be whole MiB, from 1M to 16T");
+    return complain (complaint, g_strdup ("/memory"), _ ("must be whole MiB, from 1M to 16T"));
   if (!check_cpus (config, complaint))
     return false;
   if (config->video_memory < 1 || config->video_memory > 256
       || (config->video_memory & (config->video_memory - 1)) != 0)
-    return complain (complaint, g_strdup ("/display/video-memory"), "must be 1, 2, 4, … or 256 (MiB)");
+    return complain (complaint, g_strdup ("/display/video-memory"), _ ("must be 1, 2, 4, … or 256 (MiB)"));
   if (config->heads < 1 || config->heads > (config->graphics == GRAPHICS_VIRTIO ? MAX_HEADS : 1))
     return complain (complaint, g_strdup ("/display/heads"),
-                     "must be 1, or up to %d where display.graphics is \"virtio\"", MAX_HEADS);
+                     _ ("must be 1, or up to %d where display.graphics is \"virtio\""), MAX_HEADS);
   return true;
 }
 
@@ -466,7 +467,7 @@ check_path (const char *path, const char *pointer, VmComplaint *complaint)
   parts = g_strsplit (path, "/", -1);
   if (g_strv_contains ((const char *const *)parts, ".."))
     return complain (complaint, g_strdup (pointer),
-                     "“%s” leaves the machine's folder; give the absolute path instead", path);
+                     _ ("“%s” leaves the machine's folder; give the absolute path instead"), path);
   return true;
 }
 
@@ -476,7 +477,7 @@ check_id (const char *id, const char *kind, unsigned index, VmComplaint *complai
   if (id == NULL || id[0] == '\0' || strlen (id) > 32
       || strspn (id, "abcdefghijklmnopqrstuvwxyz0123456789-") != strlen (id))
     return complain (complaint, g_strdup_printf ("/%s/%u/id", kind, index),
-                     "must be 1 to 32 of a-z, 0-9 and “-”");
+                     _ ("must be 1 to 32 of a-z, 0-9 and “-”"));
   return true;
 }
 
@@ -489,23 +490,23 @@ check_disk_use (const VmDisk *disk, unsigned index, VmComplaint *complaint)
 
   if (disk->kind == DISK_KIND_CDROM && (disk->bus == DISK_BUS_VIRTIO || disk->bus == DISK_BUS_NVME))
     return complain (complaint, g_strdup_printf ("/disks/%u/bus", index),
-                     "a CD-ROM drive needs “ahci” or “scsi”");
+                     _ ("a CD-ROM drive needs “ahci” or “scsi”"));
   if (disk->kind == DISK_KIND_SCSI_HOST && disk->bus != DISK_BUS_SCSI)
     return complain (complaint, g_strdup_printf ("/disks/%u/bus", index),
-                     "the host's SCSI device needs “scsi”");
+                     _ ("the host's SCSI device needs “scsi”"));
   if (disk->kind == DISK_KIND_SCSI_HOST && (disk->path == NULL || !g_path_is_absolute (disk->path)))
     return complain (complaint, g_strdup_printf ("/disks/%u/path", index),
-                     "must be a device such as /dev/sg0");
+                     _ ("must be a device such as /dev/sg0"));
   if (disk->kind == DISK_KIND_SCSI_HOST && disk->read_only)
     return complain (complaint, g_strdup_printf ("/disks/%u/read-only", index),
-                     "the host's SCSI device is passed through as it is");
+                     _ ("the host's SCSI device is passed through as it is"));
   if (options->format != NULL && !g_strv_contains (formats, options->format))
-    return complain (complaint, g_strdup_printf ("/disks/%u/format", index), "“%s” is unknown",
+    return complain (complaint, g_strdup_printf ("/disks/%u/format", index), _ ("“%s” is unknown"),
                      options->format);
   if (options->serial != NULL
       && (options->serial[0] == '\0' || strlen (options->serial) > 20 || !g_str_is_ascii (options->serial)))
     return complain (complaint, g_strdup_printf ("/disks/%u/serial", index),
-                     "must be 1 to 20 ASCII characters");
+                     _ ("must be 1 to 20 ASCII characters"));
   return true;
 }
 
@@ -513,7 +514,7 @@ static bool
 check_disks (const VmConfig *config, VmComplaint *complaint)
 {
   if (config->disks->len > MAX_DISKS)
-    return complain (complaint, g_strdup ("/disks"), "more than %d", MAX_DISKS);
+    return complain (complaint, g_strdup ("/disks"), _ ("more than %d"), MAX_DISKS);
   for (unsigned i = 0; i < config->disks->len; i++)
     {
       const VmDisk *disk = g_ptr_array_index (config->disks, i);
@@ -524,9 +525,10 @@ check_disks (const VmConfig *config, VmComplaint *complaint)
           || !check_path (disk->options.secret_file, secret, complaint))
         return false;
       if (vm_config_find_disk (config, disk->id) != disk)
-        return complain (complaint, g_strdup_printf ("/disks/%u/id", i), "“%s” is there twice", disk->id);
+        return complain (complaint, g_strdup_printf ("/disks/%u/id", i), _ ("“%s” is there twice"), disk->id);
       if (disk->kind != DISK_KIND_CDROM && disk->path == NULL)
-        return complain (complaint, g_steal_pointer (&pointer), "missing; only a CD-ROM drive can be empty");
+        return complain (complaint, g_steal_pointer (&pointer),
+                         _ ("missing; only a CD-ROM drive can be empty"));
       if (!check_disk_use (disk, i, complaint))
         return false;
     }
@@ -551,9 +553,10 @@ check_forwards (const VmNic *nic, unsigned place, VmComplaint *complaint)
 
   if (nic->forwards->len > 0 && g_strcmp0 (nic->network, "nat") != 0)
     return complain (complaint, g_strdup_printf ("/networks/%u/forwards", place),
-                     "ports are forwarded to a card on the network “nat” only");
+                     _ ("ports are forwarded to a card on the network “nat” only"));
   return net_forwards_check (nic->forwards, &at, &error)
-         || complain (complaint, g_strdup_printf ("/networks/%u/forwards/%u", place, at), "%s", error->message);
+         || complain (complaint, g_strdup_printf ("/networks/%u/forwards/%u", place, at), "%s",
+                      error->message);
 }
 
 /* Two cards can't have the same port of the host either. */
@@ -573,7 +576,7 @@ check_all_forwards (const VmConfig *config, VmComplaint *complaint)
           for (unsigned k = 0; k < all->len; k++)
             if (net_forward_collides (forward, &g_array_index (all, NetForward, k)))
               return complain (complaint, g_strdup_printf ("/networks/%u/forwards/%u", i, j),
-                               "port %u (%s) is another card's already", forward->host_port,
+                               _ ("port %u (%s) is another card's already"), forward->host_port,
                                net_protocol_names[forward->protocol]);
         }
       g_array_append_vals (all, forwards->data, forwards->len);
@@ -585,7 +588,7 @@ static bool
 check_nics (const VmConfig *config, VmComplaint *complaint)
 {
   if (config->nics->len > MAX_NICS)
-    return complain (complaint, g_strdup ("/networks"), "more than %d", MAX_NICS);
+    return complain (complaint, g_strdup ("/networks"), _ ("more than %d"), MAX_NICS);
   for (unsigned i = 0; i < config->nics->len; i++)
     {
       const VmNic *nic = g_ptr_array_index (config->nics, i);
@@ -594,15 +597,17 @@ check_nics (const VmConfig *config, VmComplaint *complaint)
         return false;
       for (unsigned j = 0; j < i; j++)
         if (strcmp (((VmNic *)g_ptr_array_index (config->nics, j))->id, nic->id) == 0)
-          return complain (complaint, g_strdup_printf ("/networks/%u/id", i), "“%s” is there twice", nic->id);
+          return complain (complaint, g_strdup_printf ("/networks/%u/id", i), _ ("“%s” is there twice"),
+                           nic->id);
       if (g_strcmp0 (nic->network, "nat") != 0 && g_strcmp0 (nic->network, "none") != 0)
-        return complain (complaint, g_strdup_printf ("/networks/%u/network", i), "must be “nat” or “none”");
+        return complain (complaint, g_strdup_printf ("/networks/%u/network", i),
+                         _ ("must be “nat” or “none”"));
       if (nic->mac == NULL || !mac_is_valid (nic->mac))
         return complain (complaint, g_strdup_printf ("/networks/%u/mac", i),
-                         "must be the address of one card, such as 52:54:00:12:34:56");
+                         _ ("must be the address of one card, such as 52:54:00:12:34:56"));
       if (nic->guest_mac != NULL && !mac_is_valid (nic->guest_mac))
         return complain (complaint, g_strdup_printf ("/networks/%u/guest-mac", i),
-                         "must be the address of one card, such as 52:54:00:12:34:56");
+                         _ ("must be the address of one card, such as 52:54:00:12:34:56"));
       if (!check_forwards (nic, i, complaint))
         return false;
     }
@@ -613,7 +618,7 @@ static bool
 check_serials (const VmConfig *config, VmComplaint *complaint)
 {
   if (config->serials->len > MAX_SERIALS)
-    return complain (complaint, g_strdup ("/serial"), "more than %d", MAX_SERIALS);
+    return complain (complaint, g_strdup ("/serial"), _ ("more than %d"), MAX_SERIALS);
   for (unsigned i = 0; i < config->serials->len; i++)
     {
       const VmSerial *serial = g_ptr_array_index (config->serials, i);
@@ -622,9 +627,9 @@ check_serials (const VmConfig *config, VmComplaint *complaint)
       if (!check_path (serial->path, pointer, complaint))
         return false;
       if (serial->kind == SERIAL_FILE && serial->path == NULL)
-        return complain (complaint, g_steal_pointer (&pointer), "missing; it names the file");
+        return complain (complaint, g_steal_pointer (&pointer), _ ("missing; it names the file"));
       if ((serial->kind == SERIAL_NONE || serial->kind == SERIAL_CONSOLE) && serial->path != NULL)
-        return complain (complaint, g_steal_pointer (&pointer), "a port of kind “%s” has no path",
+        return complain (complaint, g_steal_pointer (&pointer), _ ("a port of kind “%s” has no path"),
                          serial_kind_names[serial->kind]);
     }
   return true;
@@ -653,23 +658,23 @@ check_snapshot_members (const VmConfig *config, VmComplaint *complaint)
   const char *resume = config->resume;
 
   if (config->generation != NULL && !g_uuid_string_is_valid (config->generation))
-    return complain (complaint, g_strdup ("/generation"), "must be a UUID");
+    return complain (complaint, g_strdup ("/generation"), _ ("must be a UUID"));
   if (config->snapshot != NULL && !vm_snapshot_id_is_valid (config->snapshot))
-    return complain (complaint, g_strdup ("/snapshot"), "“%s” is no snapshot's id", config->snapshot);
+    return complain (complaint, g_strdup ("/snapshot"), _ ("“%s” is no snapshot's id"), config->snapshot);
   if (config->disposable != NULL && !vm_snapshot_id_is_valid (config->disposable))
-    return complain (complaint, g_strdup ("/disposable"), "“%s” is no snapshot's id", config->disposable);
+    return complain (complaint, g_strdup ("/disposable"), _ ("“%s” is no snapshot's id"), config->disposable);
   if (resume != NULL && !g_str_equal (resume, "suspended") && !is_snapshot_folder (resume))
     return complain (complaint, g_strdup ("/resume"),
-                     "must be “suspended”, “snapshots/ID”, or a path that ends so");
+                     _ ("must be “suspended”, “snapshots/ID”, or a path that ends so"));
   if (config->completes != NULL && !vm_snapshot_id_is_valid (config->completes))
-    return complain (complaint, g_strdup ("/completes"), "“%s” is no snapshot's id", config->completes);
+    return complain (complaint, g_strdup ("/completes"), _ ("“%s” is no snapshot's id"), config->completes);
   if (config->clone_of != NULL && !g_uuid_string_is_valid (config->clone_of))
-    return complain (complaint, g_strdup ("/clone-of"), "must be a machine's UUID");
+    return complain (complaint, g_strdup ("/clone-of"), _ ("must be a machine's UUID"));
   if (config->clone_snapshot != NULL && !vm_snapshot_id_is_valid (config->clone_snapshot))
-    return complain (complaint, g_strdup ("/clone-snapshot"), "“%s” is no snapshot's id",
+    return complain (complaint, g_strdup ("/clone-snapshot"), _ ("“%s” is no snapshot's id"),
                      config->clone_snapshot);
   if (config->nvram != NULL && (g_path_is_absolute (config->nvram) || vm_path_is_uri (config->nvram)))
-    return complain (complaint, g_strdup ("/nvram"), "must lie in the machine's folder");
+    return complain (complaint, g_strdup ("/nvram"), _ ("must lie in the machine's folder"));
   return check_path (config->nvram, "/nvram", complaint);
 }
 
@@ -688,16 +693,17 @@ bool
 vm_config_check_at (const VmConfig *config, VmComplaint *complaint)
 {
   if (config->uuid == NULL || !g_uuid_string_is_valid (config->uuid))
-    return complain (complaint, g_strdup ("/uuid"), "must be a UUID, such as the command uuidgen prints");
+    return complain (complaint, g_strdup ("/uuid"), _ ("must be a UUID, such as the command uuidgen prints"));
   if (!check_name (config->name, complaint) || !check_labels (config, complaint)
       || !check_size (config, complaint) || !check_path (config->kernel, "/boot/kernel", complaint)
       || !check_path (config->initrd, "/boot/initrd", complaint) || !check_disks (config, complaint)
       || !check_nics (config, complaint))
     return false;
   if (config->kernel == NULL && (config->initrd != NULL || config->append != NULL))
-    return complain (complaint, g_strdup ("/boot/kernel"), "missing; “initrd” and “append” go with a kernel");
+    return complain (complaint, g_strdup ("/boot/kernel"),
+                     _ ("missing; “initrd” and “append” go with a kernel"));
   if (config->autostart_order > MAX_AUTOSTART_ORDER)
-    return complain (complaint, g_strdup ("/autostart-order"), "must be 0 to %d", MAX_AUTOSTART_ORDER);
+    return complain (complaint, g_strdup ("/autostart-order"), _ ("must be 0 to %d"), MAX_AUTOSTART_ORDER);
   return check_serials (config, complaint) && check_snapshot_members (config, complaint);
 }
 

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/bundle/vm-install.h"
 
+#include <glib/gi18n.h>
+
 void
 vm_install_copy (VmInstall *to, const VmInstall *from)
 {
@@ -28,7 +30,7 @@ vm_install_read (const JsonSection *section, VmInstall *install)
       || !json_read_unsigned (&inner, "restarts", &install->restarts))
     return false;
   return (install->restarts >= 1 && install->restarts <= VM_INSTALL_MAX_RESTARTS)
-         || json_section_fail (&inner, "restarts", "must be 1 to %d", VM_INSTALL_MAX_RESTARTS);
+         || json_section_fail (&inner, "restarts", _ ("must be 1 to %d"), VM_INSTALL_MAX_RESTARTS);
 }
 
 void

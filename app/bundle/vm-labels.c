@@ -3,6 +3,7 @@
 
 #include "app/base/error.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 /* --- words --- */
@@ -13,20 +14,20 @@ word_is_valid (const char *word, gsize max, const char *separators, char **why)
   if (word[0] == '\0')
     *why = g_strdup ("empty");
   else if (strlen (word) > max)
-    *why = g_strdup_printf ("“%.20s…” is longer than %" G_GSIZE_FORMAT " bytes", word, max);
+    *why = g_strdup_printf (_ ("“%.20s…” is longer than %zu bytes"), word, max);
   else if (!g_utf8_validate (word, -1, NULL))
-    *why = g_strdup ("not text in UTF-8");
+    *why = g_strdup (_ ("not text in UTF-8"));
   else if (strpbrk (word, separators) != NULL)
-    *why = g_strdup_printf ("“%s” contains “%s”", word, separators);
+    *why = g_strdup_printf (_ ("“%s” contains “%s”"), word, separators);
   else if (g_unichar_isspace (g_utf8_get_char (word))
            || g_unichar_isspace (g_utf8_get_char (g_utf8_prev_char (word + strlen (word)))))
-    *why = g_strdup_printf ("“%s” begins or ends with a blank", word);
+    *why = g_strdup_printf (_ ("“%s” begins or ends with a blank"), word);
   else
     {
       for (const char *at = word; *at != '\0'; at = g_utf8_next_char (at))
         if (g_unichar_iscntrl (g_utf8_get_char (at)))
           {
-            *why = g_strdup ("contains a control character");
+            *why = g_strdup (_ ("contains a control character"));
             return false;
           }
       return true;
@@ -57,7 +58,7 @@ vm_group_is_valid (const char *group, char **why)
 
   if (g_strv_length (names) > VM_GROUP_MAX_DEPTH)
     {
-      *why = g_strdup_printf ("more than %d groups in each other", VM_GROUP_MAX_DEPTH);
+      *why = g_strdup_printf (_ ("more than %d groups in each other"), VM_GROUP_MAX_DEPTH);
       return false;
     }
   if (names[0] == NULL)
@@ -84,7 +85,7 @@ vm_group_parse (const char *text, char **group, GError **error)
   if (vm_group_is_valid (*group, &why))
     return true;
   g_clear_pointer (group, g_free);
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "The group can't be called that: %s", why);
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, _ ("The group can't be called that: %s"), why);
   return false;
 }
 
@@ -131,14 +132,14 @@ vm_tags_are_valid (const char *const *tags, char **why)
     {
       if (n == VM_TAGS_MAX)
         {
-          *why = g_strdup_printf ("more than %d", VM_TAGS_MAX);
+          *why = g_strdup_printf (_ ("more than %d"), VM_TAGS_MAX);
           return false;
         }
       if (!word_is_valid (tags[n], VM_TAG_MAX, ",", why))
         return false;
       if (vm_tags_contain (tags + n + 1, tags[n]))
         {
-          *why = g_strdup_printf ("“%s” is there twice", tags[n]);
+          *why = g_strdup_printf (_ ("“%s” is there twice"), tags[n]);
           return false;
         }
     }
@@ -173,7 +174,7 @@ vm_tags_parse (const char *text, GError **error)
     return NULL;
   if (vm_tags_are_valid ((const char *const *)tags, &why))
     return g_steal_pointer (&tags);
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "These can't be tags: %s", why);
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, _ ("These can't be tags: %s"), why);
   return NULL;
 }
 

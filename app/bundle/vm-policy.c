@@ -74,7 +74,7 @@ read_restart (const JsonSection *section, VmRestart *restart)
       || !json_read_unsigned (&inner, "tries", &restart->tries))
     return false;
   return restart->first <= restart->longest
-         || json_section_fail (&inner, "longest", "must be no less than “first”");
+         || json_section_fail (&inner, "longest", _ ("must be no less than “first”"));
 }
 
 /* "idle-suspend" is a rule that needn't be written out. */
@@ -118,7 +118,7 @@ read_rule (const JsonSection *section, void *data)
     if (g_str_equal (((const VmRule *)g_ptr_array_index (policy->rules, i))->name, rule->name))
       {
         vm_rule_free (rule);
-        return json_section_fail (section, "name", "another rule has that name");
+        return json_section_fail (section, "name", _ ("another rule has that name"));
       }
   g_ptr_array_add (policy->rules, rule);
   return true;
@@ -136,7 +136,7 @@ read_policy (const JsonSection *section, VmPolicy *policy)
   json_object_unref (policy->source);
   policy->source = json_object_ref (section->object);
   return policy->rules->len <= VM_POLICY_MAX_RULES
-         || json_section_fail (section, "rules", "more than %d", VM_POLICY_MAX_RULES);
+         || json_section_fail (section, "rules", _ ("more than %d"), VM_POLICY_MAX_RULES);
 }
 
 VmPolicy *

@@ -4,6 +4,7 @@
 #include "app/bundle/vm-config.h"
 #include "vmm/base/number.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 #define MAX_NAME    80
@@ -99,8 +100,9 @@ vm_rule_read_time (const JsonSection *section, const char *name, unsigned max, u
         *value = (unsigned)number * units[i].seconds;
         return true;
       }
-  return json_section_fail (section, name, "“%s” is no time from 1s to %s; write it like 30s, 10m, 2h or 1d",
-                            text, max % 86400 == 0 ? (max == 86400 ? "1d" : "30d") : "1h");
+  return json_section_fail (section, name,
+                            _ ("“%s” is no time from 1s to %s; write it like 30s, 10m, 2h or 1d"), text,
+                            max % 86400 == 0 ? (max == 86400 ? "1d" : "30d") : "1h");
 }
 
 static bool
@@ -132,7 +134,8 @@ vm_rule_read_value (const JsonSection *section, const char *name, VmMetric metri
   if (!json_read_string (section, name, &text))
     return false;
   return text == NULL || parse_share (text, value)
-         || json_section_fail (section, name, "“%s” is no share from 0%% to 100%%, such as \"90%%\"", text);
+         || json_section_fail (section, name, _ ("“%s” is no share from 0%% to 100%%, such as \"90%%\""),
+                               text);
 }
 
 bool
@@ -143,7 +146,8 @@ vm_rule_read_cap (const JsonSection *section, const char *name, double *value)
   if (!vm_rule_read_value (section, name, VM_METRIC_CPU, &share))
     return false;
   if (json_section_member (section, name) != NULL && share < 0.01)
-    return json_section_fail (section, name, "must be 1%% at least; a machine that is to stand is suspended");
+    return json_section_fail (section, name,
+                              _ ("must be 1%% at least; a machine that is to stand is suspended"));
   *value = share;
   return true;
 }
@@ -156,10 +160,10 @@ read_text (const JsonSection *section, const char *name, gsize max, char **value
   if (*value == NULL)
     return true;
   if ((*value)[0] == '\0' || strlen (*value) > max)
-    return json_section_fail (section, name, "must be 1 to %u bytes", (unsigned)max);
+    return json_section_fail (section, name, _ ("must be 1 to %u bytes"), (unsigned)max);
   for (const char *at = *value; *at != '\0'; at = g_utf8_next_char (at))
     if (g_unichar_iscntrl (g_utf8_get_char (at)))
-      return json_section_fail (section, name, "contains a control character");
+      return json_section_fail (section, name, _ ("contains a control character"));
   return true;
 }
 
@@ -178,17 +182,18 @@ read_condition (const JsonSection *section, void *data)
     return false;
   condition.what = what;
   if (condition.over && json_section_member (section, "under") != NULL)
-    return json_section_fail (section, "under", "goes not with “over”; write two conditions");
+    return json_section_fail (section, "under", _ ("goes not with “over”; write two conditions"));
   if (json_section_member (section, limit) == NULL)
-    return json_section_fail (section, "over", "missing; say “over” or “under”");
+    return json_section_fail (section, "over", _ ("missing; say “over” or “under”"));
   if (!vm_rule_read_value (section, limit, condition.what, &condition.at))
     return false;
   condition.back = condition.at;
   if (!vm_rule_read_value (section, "back", condition.what, &condition.back))
     return false;
   if (condition.over ? condition.back > condition.at : condition.back < condition.at)
-    return json_section_fail (section, "back", "must be %s than “%s”",
-                              condition.over ? "no higher" : "no lower", limit);
+    return json_section_fail (
+      section, "back", condition.over ? _ ("must be no higher than “%s”") : _ ("must be no lower than “%s”"),
+      limit);
   vm_rule_add_condition (data, &condition);
   return true;
 }
@@ -211,11 +216,11 @@ read_command (const JsonSection *section, VmAction *action)
     return false;
   n = action->command != NULL ? g_strv_length (action->command) : 0;
   if (n < 1 || n > MAX_COMMAND)
-    return json_section_fail (section, "command", "must be the program and its arguments, at most %d strings",
-                              MAX_COMMAND);
+    return json_section_fail (section, "command",
+                              _ ("must be the program and its arguments, at most %d strings"), MAX_COMMAND);
   return is_program_name (action->command[0])
          || json_section_fail (section, "command",
-                               "“%s” must be the name of a program in your folder bonsai/programs",
+                               _ ("“%s” must be the name of a program in your folder bonsai/programs"),
                                action->command[0]);
 }
 
@@ -261,7 +266,7 @@ read_action (const JsonSection *section, void *data)
 static bool
 check_number (const JsonSection *section, const char *name, guint n, guint max)
 {
-  return (n >= 1 && n <= max) || json_section_fail (section, name, "must have 1 to %u entries", max);
+  return (n >= 1 && n <= max) || json_section_fail (section, name, _ ("must have 1 to %u entries"), max);
 }
 
 static bool

@@ -4,6 +4,7 @@
 #include "app/base/error.h"
 #include "vmm/base/number.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 const char *const vm_keep_names[] = { "last", "hourly", "daily", "weekly", "monthly", NULL };
@@ -37,7 +38,7 @@ vm_schedule_parse_every (const char *text, GError **error)
         && number_parse (digits, 10, 1, VM_SCHEDULE_MAX_S / units[i].seconds, &number))
       return (unsigned)number * units[i].seconds;
   g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
-               "“%s” is no time from 1m to 366d; write it like 15m, 1h, 2d or 1w", text);
+               _ ("“%s” is no time from 1m to 366d; write it like 15m, 1h, 2d or 1w"), text);
   return 0;
 }
 
@@ -87,15 +88,16 @@ vm_schedule_parse_keep (const char *text, VmSchedule *schedule, GError **error)
   for (unsigned i = 0; rules[i] != NULL; i++)
     if (!parse_rule (rules[i], schedule))
       {
-        g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
-                     "“%s” doesn't say which snapshots stay; write it like hourly=24,daily=7 (last, hourly, "
-                     "daily, weekly, monthly; up to %u)",
-                     rules[i], VM_SCHEDULE_MAX_KEEP);
+        g_set_error (
+          error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
+          _ ("“%s” doesn't say which snapshots stay; write it like hourly=24,daily=7 (last, hourly, "
+             "daily, weekly, monthly; up to %u)"),
+          rules[i], VM_SCHEDULE_MAX_KEEP);
         return false;
       }
   if (!keeps_any (schedule))
     g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
-                 "No snapshot would stay; write it like hourly=24,daily=7");
+                 _ ("No snapshot would stay; write it like hourly=24,daily=7"));
   return keeps_any (schedule);
 }
 
@@ -127,10 +129,11 @@ read_keep (const JsonSection *section, VmSchedule *schedule)
       if (!json_read_unsigned (&keep, vm_keep_names[i], &schedule->keep[i]))
         return false;
       if (schedule->keep[i] > VM_SCHEDULE_MAX_KEEP)
-        return json_section_fail (&keep, vm_keep_names[i], "must be 0 to %u", VM_SCHEDULE_MAX_KEEP);
+        return json_section_fail (&keep, vm_keep_names[i], _ ("must be 0 to %u"), VM_SCHEDULE_MAX_KEEP);
     }
   return keeps_any (schedule)
-         || json_section_fail (section, "keep", "no snapshot would stay; name “hourly”, “daily” or another");
+         || json_section_fail (section, "keep",
+                               _ ("no snapshot would stay; name “hourly”, “daily” or another"));
 }
 
 bool

@@ -3,6 +3,7 @@
 
 #include "app/base/error.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 /* Each is 1024 of the one before. */
@@ -34,8 +35,8 @@ vm_parse_size (const char *text, GError **error)
 
   if (shift < 0 || number == 0 || number > (guint64)G_MAXINT64 >> shift)
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "“%s” is not a size; write it like 512M or 2G",
-                   text);
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID,
+                   _ ("“%s” is not a size; write it like 512M or 2G"), text);
       return 0;
     }
   return number << shift;

@@ -5,6 +5,7 @@
 #include "app/snapshot/clone.h"
 #include "vmm/loan/loan-client.h"
 
+#include <glib/gi18n.h>
 #include <unistd.h>
 
 typedef struct {
@@ -96,14 +97,12 @@ static void
 make_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
   Clones *clones = data;
-  const CloneHow how = {
-    .name = clones->next,
-    .node = clones->node,
-    .linked = true,
-    .instant = true,
-    .borrows = clones->lender >= 0,
-    .hook = clones->hook
-  };
+  const CloneHow how = { .name = clones->next,
+                         .node = clones->node,
+                         .linked = true,
+                         .instant = true,
+                         .borrows = clones->lender >= 0,
+                         .hook = clones->hook };
   GError *error = NULL;
   char *path = clone_make (clones->bundle, clones->folder, &how, &error);
 
@@ -125,7 +124,7 @@ find (BonsaiLibrary *library, const char *path, GError **error)
   bonsai_library_refresh (library);
   vm = bonsai_library_find (library, folder);
   if (vm == NULL)
-    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "%s has gone as soon as it was made", path);
+    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, _ ("%s has gone as soon as it was made"), path);
   return vm;
 }
 

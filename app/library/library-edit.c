@@ -149,10 +149,11 @@ move_exactly (const char *from, const char *parent, const char *slug, GError **e
 
   if (!g_file_test (to, G_FILE_TEST_EXISTS))
     return bundle_move_in (from, parent, slug, error);
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_EXISTS,
-               _ ("There is another machine in %s, where this one must go for its linked clones; move that one away "
-                  "first, or delete it for good"),
-               to);
+  g_set_error (
+    error, BONSAI_ERROR, BONSAI_ERROR_EXISTS,
+    _ ("There is another machine in %s, where this one must go for its linked clones; move that one away "
+       "first, or delete it for good"),
+    to);
   return NULL;
 }
 
@@ -168,10 +169,11 @@ bonsai_library_delete (BonsaiLibrary *self, BonsaiVm *vm, GError **error)
     return NULL;
   if (g_mkdir_with_parents (trash, 0700) < 0)
     {
-      bonsai_set_errno_error (error, errno, "Can't create the trash folder %s", trash);
+      bonsai_set_errno_error (error, errno, _ ("Can't create the trash folder %s"), trash);
       return NULL;
     }
-  path = has_clones ? move_exactly (vm->path, trash, slug, error) : bundle_move_in (vm->path, trash, slug, error);
+  path =
+    has_clones ? move_exactly (vm->path, trash, slug, error) : bundle_move_in (vm->path, trash, slug, error);
   if (path == NULL)
     return NULL;
   bonsai_vm_note (vm, "delete", NULL, NULL, NULL);

@@ -187,10 +187,11 @@ copy_entry (Import *import, const char *from, const char *to, const struct stat 
   bool copied;
 
   if (S_ISDIR (st->st_mode))
-    return mkdir (to, st->st_mode & 0777) == 0 || bonsai_set_errno_error (error, errno, "Can't make %s", to);
+    return mkdir (to, st->st_mode & 0777) == 0
+           || bonsai_set_errno_error (error, errno, _ ("Can't make %s"), to);
   source = open (from, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
   if (source < 0)
-    return bonsai_set_errno_error (error, errno, "Can't read %s", from);
+    return bonsai_set_errno_error (error, errno, _ ("Can't read %s"), from);
   target = open (to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, st->st_mode & 0777);
   copied = target >= 0 && copy_content (import, source, target, st->st_size);
   saved = errno;
@@ -199,7 +200,7 @@ copy_entry (Import *import, const char *from, const char *to, const struct stat 
     close (target);
   if (copied || g_cancellable_set_error_if_cancelled (import->cancellable, error))
     return copied;
-  return bonsai_set_errno_error (error, saved, "Can't copy %s to %s", from, to);
+  return bonsai_set_errno_error (error, saved, _ ("Can't copy %s to %s"), from, to);
 }
 
 /* --- a machine of its own --- */

@@ -12,6 +12,7 @@
 #include "app/snapshot/snapshot-guard.h"
 #include "app/vm/vm-private.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -113,7 +114,7 @@ library_find_in_trash (const char *folder, const char *key, GError **error)
           || (config != NULL && (g_str_equal (config->name, key) || g_str_equal (config->uuid, key))))
         return g_strdup (items[i]);
     }
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "No deleted machine is named “%s”", key);
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, _ ("No deleted machine is named “%s”"), key);
   return NULL;
 }
 
@@ -140,7 +141,7 @@ remove_bundle (const char *path, GError **error)
   bundle_remove_tree (path);
   if (!g_file_test (path, G_FILE_TEST_EXISTS))
     return true;
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_FAILED, "Can't remove all of %s; are its files yours?",
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_FAILED, _ ("Can't remove all of %s; are its files yours?"),
                path);
   return false;
 }

@@ -8,6 +8,7 @@
 #include "app/vm/vm-settings.h"
 
 #include <errno.h>
+#include <glib/gi18n.h>
 #include <string.h>
 
 /* Changes come in bursts: a moment's rest, then one look. */
@@ -169,7 +170,7 @@ find_conflicts (BonsaiLibrary *self)
 
       if (owner != NULL)
         text = g_strdup_printf (
-          "It has the same UUID as “%s” (%s); give it another in %s/vm.json: uuidgen makes one",
+          _ ("It has the same UUID as “%s” (%s); give it another in %s/vm.json: uuidgen makes one"),
           bonsai_vm_get_name (owner), bonsai_vm_get_path (owner), bonsai_vm_get_path (vm));
       else if (uuid != NULL)
         g_hash_table_insert (owners, (gpointer)uuid, vm);
@@ -310,7 +311,7 @@ bonsai_library_new (const char *folder, GError **error)
 
   if (g_mkdir_with_parents (path, 0700) < 0)
     {
-      bonsai_set_errno_error (error, errno, "Can't create the folder for machines, %s", path);
+      bonsai_set_errno_error (error, errno, _ ("Can't create the folder for machines, %s"), path);
       return NULL;
     }
   self = g_object_new (BONSAI_TYPE_LIBRARY, NULL);

@@ -3,6 +3,8 @@
 
 #include "app/base/error.h"
 
+#include <glib/gi18n.h>
+
 /* From the folder of the program that runs: installed; then from one folder of a build tree to another. */
 static const char *const places[] = { ".", "../libexec", "../app/cli", "../../app/cli", "../ui", "../../ui" };
 
@@ -23,6 +25,6 @@ program_path (const char *name, GError **error)
   found = g_find_program_in_path (name);
   if (found == NULL)
     g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND,
-                 "The program %s is neither beside this one nor in PATH; install it", name);
+                 _ ("The program %s is neither beside this one nor in PATH; install it"), name);
   return found;
 }

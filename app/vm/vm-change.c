@@ -5,6 +5,7 @@
 
 #include "app/base/error.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 static void
@@ -54,7 +55,7 @@ note (BonsaiVm *vm, const Change *change, const GError *error)
   static const struct {
     const char *operation, *kind;
   } kinds[] = {
-    { "take", "snapshot-take" },     { "restore", "snapshot-restore" },     { "delete", "snapshot-delete" },
+    { "take", "snapshot-take" },     { "restore", "snapshot-restore" },      { "delete", "snapshot-delete" },
     { "rename", "snapshot-rename" }, { "set-disposable", "set-disposable" }, { "clone", "clone" },
   };
   bool by_name = change->node == NULL || g_strcmp0 (change->operation, "clone") == 0;
@@ -111,11 +112,11 @@ bonsai_vm_check_idle (BonsaiVm *self, GError **error)
 {
   if (self->changing != NULL)
     g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
-                 "“%s” is busy: %s; wait until that is done, or cancel it", bonsai_vm_get_name (self),
-                 self->changing);
+                 _ ("“%s” is busy: %s; wait until that is done, or cancel it"), bonsai_vm_get_name (self),
+                 _ (self->changing));
   else if (self->starting || self->lock != NULL)
-    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY, "“%s” is starting or ending; try again in a moment",
-                 bonsai_vm_get_name (self));
+    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY,
+                 _ ("“%s” is starting or ending; try again in a moment"), bonsai_vm_get_name (self));
   else
     return true;
   return false;

@@ -6,6 +6,7 @@
 #include "app/snapshot/snapshot-edit.h"
 #include "app/vm/vm-private.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 /* --- the description --- */
@@ -147,14 +148,14 @@ check_unused (BonsaiVm *self, const VmConfig *config, const DiskSpec *disk, GErr
 
       if (g_strcmp0 (other->path, path) != 0 || (other->read_only && disk->read_only))
         continue;
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_EXISTS, "%s is %s of “%s” already", disk->path,
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_EXISTS, _ ("%s is %s of “%s” already"), disk->path,
                    other->id, bonsai_vm_get_name (self));
       return false;
     }
   if (disk->id == NULL || vm_config_find_disk (config, disk->id) == NULL)
     return true;
   g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_EXISTS,
-               "“%s” has a drive “%s” already: give the new one another id", bonsai_vm_get_name (self),
+               _ ("“%s” has a drive “%s” already: give the new one another id"), bonsai_vm_get_name (self),
                disk->id);
   return false;
 }
@@ -199,8 +200,8 @@ detach_stopped (BonsaiVm *self, const char *id, GError **error)
     return false;
   if (disk == NULL)
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "“%s” has no drive “%s”; see “bonsai show”",
-                   bonsai_vm_get_name (self), id);
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND,
+                   _ ("“%s” has no drive “%s”; see “bonsai show”"), bonsai_vm_get_name (self), id);
       return false;
     }
   g_ptr_array_remove (config->disks, disk);
@@ -230,10 +231,10 @@ change_medium_stopped (BonsaiVm *self, const char *id, const char *path, GError 
   if (config == NULL)
     return false;
   if (drive == NULL)
-    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "“%s” has no CD-ROM drive%s%s",
+    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, _ ("“%s” has no CD-ROM drive%s%s"),
                  bonsai_vm_get_name (self), id != NULL ? " " : "", id != NULL ? id : "");
   else if (path != NULL && !g_file_test (path, G_FILE_TEST_EXISTS))
-    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "There is no file %s", path);
+    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, _ ("There is no file %s"), path);
   else
     return set_medium (self, config, drive, path, error);
   return false;

@@ -4,6 +4,8 @@
 #include "app/vm/vm-private.h"
 #include "app/workspace/workspace.h"
 
+#include <glib/gi18n.h>
+
 static bool
 set_link (BonsaiVm *self, VmConfig *config, VmNic *nic, bool up, GError **error)
 {
@@ -35,8 +37,8 @@ set_link_stopped (BonsaiVm *self, const char *id, bool up, GError **error)
     return false;
   if (nic != NULL)
     return set_link (self, config, nic, up, error);
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "%s has no network card “%s”; see “bonsai show”",
-               bonsai_vm_get_name (self), id);
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND,
+               _ ("%s has no network card “%s”; see “bonsai show”"), bonsai_vm_get_name (self), id);
   return false;
 }
 
@@ -89,8 +91,8 @@ set_forwards (BonsaiVm *self, VmConfig *config, VmNic *nic, const GArray *forwar
 static bool
 no_such_card (BonsaiVm *self, const char *id, GError **error)
 {
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "%s has no network card “%s”; see “bonsai show”",
-               bonsai_vm_get_name (self), id);
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND,
+               _ ("%s has no network card “%s”; see “bonsai show”"), bonsai_vm_get_name (self), id);
   return false;
 }
 
@@ -131,8 +133,8 @@ forwards_set (GObject *source, GAsyncResult *result, gpointer data)
 }
 
 void
-bonsai_vm_set_forwards_async (BonsaiVm *self, const char *nic, const GArray *forwards, GCancellable *cancellable,
-                              GAsyncReadyCallback callback, gpointer data)
+bonsai_vm_set_forwards_async (BonsaiVm *self, const char *nic, const GArray *forwards,
+                              GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data)
 {
   g_autoptr (GTask) task = g_task_new (self, cancellable, callback, data);
   BonsaiSession *session = bonsai_vm_get_session (self);
@@ -140,7 +142,8 @@ bonsai_vm_set_forwards_async (BonsaiVm *self, const char *nic, const GArray *for
 
   g_task_set_source_tag (task, bonsai_vm_set_forwards_async);
   if (session != NULL)
-    bonsai_session_set_forwards_async (session, nic, forwards, cancellable, forwards_set, g_steal_pointer (&task));
+    bonsai_session_set_forwards_async (session, nic, forwards, cancellable, forwards_set,
+                                       g_steal_pointer (&task));
   else if (set_forwards_stopped (self, nic, forwards, &error))
     g_task_return_boolean (task, TRUE);
   else

@@ -9,6 +9,7 @@
 #include "app/snapshot/template.h"
 #include "app/vm/vm-private.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 
 /* One change; the data of its task. */
@@ -237,9 +238,10 @@ parse_own (BonsaiVm *self, const char *text, GError **error)
 
   if (config == NULL || self->config == NULL || g_strcmp0 (config->uuid, self->config->uuid) == 0)
     return g_steal_pointer (&config);
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
-               "vm.json: uuid: it says who the machine is, and stays %s; a copy is made by “bonsai clone”",
-               self->config->uuid);
+  g_set_error (
+    error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+    _ ("vm.json: uuid: it says who the machine is, and stays %s; a copy is made by “bonsai clone”"),
+    self->config->uuid);
   return NULL;
 }
 

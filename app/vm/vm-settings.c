@@ -7,6 +7,7 @@
 #include "app/vm/vm-change.h"
 #include "vmm/loop/loop.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -78,7 +79,7 @@ locate (BonsaiVm *self, DiskChange *change, GError **error)
 
   if (disk == NULL || disk->path == NULL)
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "“%s” has no disk “%s”",
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, _ ("“%s” has no disk “%s”"),
                    bonsai_vm_get_name (self), change->disk);
       return false;
     }
@@ -181,9 +182,10 @@ grow (DiskChange *change, GError **error)
     return false;
   if (change->size >= image_size (image))
     return change->size == image_size (image) || image_resize (image, change->size, error);
-  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
-               "The disk has more than that already, and what lies beyond would be lost; “bonsai disk resize "
-               "--shrink” does it");
+  g_set_error (
+    error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+    _ ("The disk has more than that already, and what lies beyond would be lost; “bonsai disk resize "
+       "--shrink” does it"));
   return false;
 }
 
@@ -260,8 +262,8 @@ kept_limits (GObject *source, GAsyncResult *result, gpointer data)
   if (!bonsai_vm_save_finish (self, result, &error))
     fail (task, error);
   else if (session != NULL)
-    bonsai_session_change_disk_async (session, change->disk, 0, &change->limits, g_task_get_cancellable (task),
-                                      changed, task);
+    bonsai_session_change_disk_async (session, change->disk, 0, &change->limits,
+                                      g_task_get_cancellable (task), changed, task);
   else
     {
       g_task_return_boolean (task, TRUE);
@@ -282,7 +284,7 @@ bonsai_vm_limit_disk_async (BonsaiVm *self, const char *disk, const ImageLimits 
   change->limits = *limits;
   if (limited == NULL)
     {
-      fail (task, g_error_new (BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "“%s” has no disk “%s”",
+      fail (task, g_error_new (BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, _ ("“%s” has no disk “%s”"),
                                bonsai_vm_get_name (self), disk));
       return;
     }

@@ -9,6 +9,8 @@
 #include "app/snapshot/template.h"
 #include "app/vm/vm-change.h"
 
+#include <glib/gi18n.h>
+
 /* --- read --- */
 
 static bool
@@ -70,7 +72,7 @@ bonsai_vm_take_snapshot_async (BonsaiVm *self, const char *name, const char *not
   change->note = g_strdup (note);
   change->progress = progress;
   change->progress_data = progress_data;
-  vm_change_ask_or_run (task, "A snapshot of it is being taken");
+  vm_change_ask_or_run (task, N_ ("A snapshot of it is being taken"));
 }
 
 char *
@@ -111,7 +113,7 @@ bonsai_vm_restore_snapshot_async (BonsaiVm *self, const BonsaiRestore *how, Disk
   change->discard_suspended = how->discard_suspended;
   change->progress = progress;
   change->progress_data = progress_data;
-  vm_change_ask_or_run (task, "It is going back to a snapshot");
+  vm_change_ask_or_run (task, N_ ("It is going back to a snapshot"));
 }
 
 gboolean
@@ -154,7 +156,7 @@ bonsai_vm_delete_snapshot_async (BonsaiVm *self, const char *node, SnapshotDelet
   change->how = how;
   change->progress = progress;
   change->progress_data = progress_data;
-  vm_change_ask_or_run (task, "A snapshot of it is being deleted");
+  vm_change_ask_or_run (task, N_ ("A snapshot of it is being deleted"));
 }
 
 gboolean
@@ -187,7 +189,7 @@ bonsai_vm_rename_snapshot_async (BonsaiVm *self, const char *node, const char *n
   change->node = g_strdup (node);
   change->name = g_strdup (name);
   change->note = g_strdup (note);
-  vm_change_ask_or_run (task, "A snapshot of it is being changed");
+  vm_change_ask_or_run (task, N_ ("A snapshot of it is being changed"));
 }
 
 static bool
@@ -207,7 +209,7 @@ bonsai_vm_set_disposable_async (BonsaiVm *self, const char *node, GAsyncReadyCal
   change->operation = "set-disposable";
   change->run = set_disposable;
   change->node = g_strdup (node != NULL ? node : "");
-  vm_change_ask_or_run (task, "A snapshot of it is being changed");
+  vm_change_ask_or_run (task, N_ ("A snapshot of it is being changed"));
 }
 
 gboolean
@@ -233,7 +235,7 @@ bonsai_vm_suspend_async (BonsaiVm *self, DiskProgressFunc progress, gpointer pro
       vm_change_ask (task);
       return;
     }
-  g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "“%s” is not running",
+  g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, _ ("“%s” is not running"),
                            bonsai_vm_get_name (self));
   g_object_unref (task);
 }
@@ -311,7 +313,7 @@ bonsai_vm_clone_async (BonsaiVm *self, const char *name, const char *node, gbool
   else if (linked || bonsai_vm_get_session (self) != NULL)
     bonsai_vm_take_snapshot_async (self, base, NULL, progress, progress_data, cancellable, base_taken, task);
   else
-    vm_change_run_locked (task, "It is being cloned");
+    vm_change_run_locked (task, N_ ("It is being cloned"));
 }
 
 char *
@@ -389,7 +391,7 @@ bonsai_vm_examine_async (BonsaiVm *self, gboolean repair, DiskProgressFunc progr
   change->progress = progress;
   change->progress_data = progress_data;
   if (repair)
-    vm_change_run_locked (task, "It is being repaired");
+    vm_change_run_locked (task, N_ ("It is being repaired"));
   else
     vm_change_run (task);
 }

@@ -62,7 +62,8 @@ tidy_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cance
                          (GDestroyNotify)surface_unref);
 }
 
-static void record_failed_start (BonsaiVm *self, const char *message, RunRecordedFunc recorded, gpointer data);
+static void record_failed_start (BonsaiVm *self, const char *message, RunRecordedFunc recorded,
+                                 gpointer data);
 
 static void
 started_again (GObject *source, GAsyncResult *result, gpointer data)
@@ -187,7 +188,8 @@ failure_recorded (BonsaiVm *self, gpointer data)
   fail_start (self, task, failed->error);
 }
 
-/* It was on the way when it failed: that is recorded before others can start it. @task, @error: (transfer full) */
+/* It was on the way when it failed: that is recorded before others can start it. @task, @error: (transfer
+ * full) */
 static void
 fail_run (BonsaiVm *self, GTask *task, GError *error)
 {
@@ -368,8 +370,8 @@ check_settled (BonsaiVm *self, GError **error)
 {
   if (self->config == NULL)
     {
-      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "“%s” can't start: %s", bonsai_vm_get_name (self),
-                   self->trouble);
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, _ ("“%s” can't start: %s"),
+                   bonsai_vm_get_name (self), self->trouble);
       return false;
     }
   return snapshot_guard_config (self->path, self->config, error)
@@ -460,7 +462,7 @@ status_read (GObject *source, GAsyncResult *result, gpointer data)
     }
   else
     g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_FAILED,
-                             "The machine's process ended before it said why; see %s/log/host.log",
+                             _ ("The machine's process ended before it said why; see %s/log/host.log"),
                              self->path);
 }
 
@@ -590,14 +592,14 @@ begin_start (BonsaiVm *self, GTask *task)
   if (!self->starting && self->lock == NULL)
     bonsai_vm_reload (self); /* it may have been edited a moment ago */
   if (self->state == BONSAI_STATE_BROKEN)
-    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_INVALID, "“%s” can't start: %s",
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_INVALID, _ ("“%s” can't start: %s"),
                              bonsai_vm_get_name (self), self->state_text);
   else if (self->starting || bonsai_vm_get_session (self) != NULL)
-    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_BUSY, "“%s” is already running",
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_BUSY, _ ("“%s” is already running"),
                              bonsai_vm_get_name (self));
   else if (self->changing != NULL)
-    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_BUSY, "“%s” can't start yet: %s",
-                             bonsai_vm_get_name (self), self->changing);
+    g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_BUSY, _ ("“%s” can't start yet: %s"),
+                             bonsai_vm_get_name (self), _ (self->changing));
   else
     {
       bonsai_vm_drop_session (self);

@@ -320,7 +320,7 @@ require_session (BonsaiVm *self, GTask *task)
 {
   if (bonsai_vm_get_session (self) != NULL)
     return true;
-  g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, "“%s” is not running",
+  g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING, _ ("“%s” is not running"),
                            bonsai_vm_get_name (self));
   g_object_unref (task);
   return false;

@@ -9,7 +9,8 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
-from desktop import App, run  # noqa: E402
+from desktop import App, press, run  # noqa: E402
+from machine_page import show_tab  # noqa: E402
 
 program, artefacts, bonsai = (os.path.abspath(argument) for argument in sys.argv[1:4])
 PO = os.path.join(os.path.dirname(program), "..", "po")  # of the build tree
@@ -37,8 +38,17 @@ def speaks(language):
         app.click("push button", said("Create a Machine"))
         app.find("label", said("What Shall It Run?"))
         app.screenshot(f"{language}-wizard")
+        press("Escape")
+        app.gone("label", said("What Shall It Run?"))
+        app.click_at("list item", "Alpha")
+        show_tab(app, said("Settings"))
+        app.set_value(said("Video Memory (MiB)"), 17)
+        app.find("label", said("must be 1, 2, 4, … or 256 (MiB)"))
+        app.screenshot(f"{language}-refused")
+        press("alt+1")  # where the next one begins
+        app.find("push button", said("Create a Machine"))
 
-    step.__doc__ = f"In {language} the library and the wizard have their words"
+    step.__doc__ = f"In {language} the library, the wizard, and what is refused have their words"
     return step
 
 
