@@ -15,6 +15,7 @@ static const GDBusErrorEntry names[] = {
   { BONSAI_ERROR_NOT_RUNNING, "org.bonsaivm.Error.NotRunning" },
   { BONSAI_ERROR_TIMED_OUT, "org.bonsaivm.Error.TimedOut" },
   { BONSAI_ERROR_REFUSED, "org.bonsaivm.Error.Refused" },
+  { BONSAI_ERROR_NO_ROOM, "org.bonsaivm.Error.NoRoom" },
 };
 
 GQuark

@@ -17,6 +17,7 @@ typedef enum {
   BONSAI_ERROR_NOT_RUNNING, /* it needs a running machine */
   BONSAI_ERROR_TIMED_OUT,   /* the guest did not answer in time */
   BONSAI_ERROR_REFUSED,     /* another user's process, or a host that can't do this */
+  BONSAI_ERROR_NO_ROOM,     /* the host has no memory for it; it can be done all the same */
 } BonsaiError;
 
 GQuark bonsai_error_quark (void);

@@ -56,9 +56,9 @@ refuse_size (const char *name, uint64_t size, uint64_t left, GError **error)
   g_autofree char *wanted = format (size), *there = format (left);
 
   g_set_error (
-    error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+    error, BONSAI_ERROR, BONSAI_ERROR_NO_ROOM,
     _ ("“%s” may use %s of memory, and this host has %s left. Close programs or shut machines down, give it "
-       "less memory, or start it all the same (bonsai start --overcommit)"),
+       "less memory, or start it all the same"),
     name, wanted, there);
   return false;
 }
@@ -70,11 +70,10 @@ refuse_claims (const char *name, uint64_t size, uint64_t left, const Neighbour *
   g_autofree char *wanted = format (size), *there = format (left), *promised = format (claims);
 
   g_set_error (
-    error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+    error, BONSAI_ERROR, BONSAI_ERROR_NO_ROOM,
     _ (
       "“%s” may use %s of memory; this host has %s left, of which machines that run may still claim %s. Shut "
-      "one down (“%s” is the largest), give it less memory, or start it all the same (bonsai start "
-      "--overcommit)"),
+      "one down (“%s” is the largest), give it less memory, or start it all the same"),
     name, wanted, there, promised, largest->name);
   return false;
 }

@@ -34,7 +34,7 @@ typedef struct {
 
 Promises promises_sum_up (const GArray *neighbours);
 
-/* Refuses (BONSAI_ERROR_REFUSED) the start of @name with @size bytes; the message says what is in the way,
+/* Refuses (BONSAI_ERROR_NO_ROOM) the start of @name with @size bytes; the message says what is in the way,
  * and what helps. @neighbours: of Neighbour. */
 bool admission_check (const HostMemory *host, const GArray *neighbours, const char *name, uint64_t size,
                       GError **error);

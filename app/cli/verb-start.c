@@ -82,6 +82,17 @@ on_state_text (BonsaiVm *vm)
                 bonsai_vm_get_state_text (vm));
 }
 
+/* What helps, in this program's words. */
+static void
+say_how (GError *error)
+{
+  g_autofree char *message = error->message;
+
+  error->message = g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_NO_ROOM)
+                     ? g_strconcat (message, " (bonsai start --overcommit)", NULL)
+                     : g_steal_pointer (&message);
+}
+
 static int
 run_in_foreground (BonsaiLibrary *library, BonsaiVm *vm, BonsaiStartFlags flags, int status_fd)
 {
@@ -99,6 +110,7 @@ run_in_foreground (BonsaiLibrary *library, BonsaiVm *vm, BonsaiStartFlags flags,
   bonsai_vm_start_async (vm, flags, NULL, cli_wait_ready, &wait);
   if (!bonsai_vm_start_finish (vm, cli_wait (&wait), &error))
     {
+      say_how (error);
       tell_status (status_fd, error->message);
       return cli_fail (error);
     }

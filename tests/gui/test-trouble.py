@@ -26,6 +26,12 @@ def bundle(name):
     return os.path.join(library, f"{name.lower()}.bonsai")
 
 
+def all_memory():
+    """What the host has, MiB: more than there is left."""
+    with open("/proc/meminfo") as file:
+        return int(file.readline().split()[1]) // 1024
+
+
 def prepare():
     """Machines with a flaw each, and one without."""
     kernel, disk = os.path.join(os.environ["HOME"], "fault.elf"), os.path.join(os.environ["HOME"], "gone.img")
@@ -37,6 +43,7 @@ def prepare():
     cli("create", "--kernel", kernel, "--memory", "32M", "Faulty")
     for name in ("Edited", "Locked", "Game"):
         cli("create", "--kernel", "/boot/invaders.exec", "--memory", "32M", name)
+    cli("create", "--kernel", "/boot/invaders.exec", "--memory", f"{all_memory()}M", "Huge")
     path = os.path.join(bundle("Edited"), "vm.json")
     with open(path) as file:
         text = file.read()
@@ -90,6 +97,24 @@ def vanished_disk():
     app.click("push button", "Start Vanished")
     dialog_says("Can’t Start “Vanished”", "gone.img", "does not exist", "put it back")
     app.find("list item", "Vanished, Off")
+
+
+def no_room():
+    """A machine that the host has no memory for: the dialog says what is in the way, and it starts if its owner insists."""
+    app.click("push button", "Start Huge")
+    app.find("label", "Not Enough Memory for “Huge”")
+    text = " ".join(app.title(node) for node in app.all("label"))
+    assert "this host has" in text and "left" in text and "--overcommit" not in text, text
+    app.screenshot("no-room")
+    app.click("push button", "Cancel")
+    app.gone("label", "Not Enough Memory for “Huge”")
+    app.find("list item", "Huge, Off")
+    app.click("push button", "Start Huge")
+    app.click("push button", "Start Anyway")
+    app.find("list item", "Huge, Running")
+    app.click("push button", "More Actions for Huge")
+    app.click("menu item", "Power Off")
+    app.find("list item", "Huge, Off")
 
 
 def locked_elsewhere():
@@ -157,5 +182,5 @@ def all_off():
     app.has_quit()
 
 
-run(app, [library_lists_all, slip_in_vm_json, slip_mended, vanished_disk, locked_elsewhere, crash_beside_another,
+run(app, [library_lists_all, slip_in_vm_json, slip_mended, vanished_disk, no_room, locked_elsewhere, crash_beside_another,
           console_closed, library_closed, all_off])

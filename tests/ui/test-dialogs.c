@@ -43,7 +43,7 @@ main (int argc, char **argv)
     TourFunc lead;
   } tours[] = {
     { "/dialogs/library", tour_library },   { "/dialogs/places", tour_places },
-    { "/dialogs/app", tour_app },           { "/dialogs/machine", tour_machine },
+    { "/dialogs/app", tour_app },           { "/dialogs/machine", tour_machine },   { "/dialogs/advice", tour_advice },
     { "/dialogs/settings", tour_settings }, { "/dialogs/snapshots", tour_snapshots },
     { "/dialogs/wizard", tour_wizard },     { "/dialogs/trouble", tour_trouble },
   };

@@ -32,6 +32,24 @@ tour_machine (Tour *tour)
   tour_go ("all");
 }
 
+/* What history advises is done at once, and undone. */
+void
+tour_advice (Tour *tour)
+{
+  BonsaiVm *vm = bonsai_library_find (bonsai_application_get_library (tour->application), "Vanished");
+
+  tour_show (tour, "Vanished");
+  hand_see ("Could do with 0.8 GiB of memory");
+  eye_look (tour->eye, "advice");
+  hand_press ("Apply");
+  hand_see ("From its next start: 0.8 GiB of memory");
+  g_assert_cmpuint (bonsai_vm_get_config (vm)->memory, ==, 768 << 20);
+  hand_press ("Undo");
+  hand_see ("Could do with 0.8 GiB of memory");
+  g_assert_cmpuint (bonsai_vm_get_config (vm)->memory, ==, UINT64_C (2) << 30);
+  tour_go ("all");
+}
+
 /* What isn't a description. */
 static void
 spoil_description (void)

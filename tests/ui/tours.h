@@ -21,6 +21,7 @@ void tour_library (Tour *tour);
 void tour_places (Tour *tour);
 void tour_app (Tour *tour);
 void tour_machine (Tour *tour);
+void tour_advice (Tour *tour);
 void tour_settings (Tour *tour);
 void tour_snapshots (Tour *tour);
 void tour_wizard (Tour *tour);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ui/machine/machine-actions.h"
 
+#include "app/base/error.h"
 #include "app/vm/vm-snapshots.h"
 #include "ui/application.h"
 #include "ui/base/error-dialog.h"
 #include "ui/base/i18n.h"
 #include "ui/library/organise-dialog.h"
+#include "ui/machine/start-anyway.h"
 #include "ui/machine/unlock-dialog.h"
 #include "ui/machine/vm-files.h"
 
@@ -16,6 +18,7 @@ typedef struct {
   BonsaiVm *vm; /* unowned */
   GSimpleActionGroup *group;
   bool preparing; /* a start: its disks are looked at, or their passphrases asked for */
+  bool anyway;    /* the next start is one though the host has no room for it */
 } MachineActions;
 
 static MachineActions *actions_of (BonsaiVm *vm);
@@ -50,24 +53,36 @@ set_preparing (BonsaiVm *vm, bool preparing)
   update (vm);
 }
 
+static void start_anyway (BonsaiVm *vm);
+
 static void
 on_started (GObject *source, GAsyncResult *result, gpointer data)
 {
+  BonsaiVm *vm = BONSAI_VM (source);
   g_autoptr (GError) error = NULL;
 
-  if (!bonsai_vm_start_finish (BONSAI_VM (source), result, &error))
-    show_error (g_strdup_printf (_ ("Can’t Start “%s”"), bonsai_vm_get_name (BONSAI_VM (source))), error);
+  if (bonsai_vm_start_finish (vm, result, &error))
+    return;
+  if (g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_NO_ROOM))
+    start_anyway_ask (active_window (), vm, error, start_anyway);
+  else
+    show_error (g_strdup_printf (_ ("Can’t Start “%s”"), bonsai_vm_get_name (vm)), error);
 }
 
 static void
 start (BonsaiVm *vm)
 {
-  bonsai_vm_start_async (vm, BONSAI_START_DEFAULT, NULL, on_started, NULL);
+  MachineActions *self = actions_of (vm);
+  BonsaiStartFlags flags = self->anyway ? BONSAI_START_OVERCOMMIT : BONSAI_START_DEFAULT;
+
+  self->anyway = false;
+  bonsai_vm_start_async (vm, flags, NULL, on_started, NULL);
 }
 
 static void
 on_dialog_gone (BonsaiVm *vm)
 {
+  actions_of (vm)->anyway = false;
   set_preparing (vm, false);
 }
 
@@ -99,6 +114,13 @@ on_start (GSimpleAction *action, GVariant *parameter, gpointer vm)
 {
   set_preparing (vm, true);
   bonsai_vm_find_locked_async (vm, NULL, on_locked_found, NULL);
+}
+
+static void
+start_anyway (BonsaiVm *vm)
+{
+  actions_of (vm)->anyway = true;
+  on_start (NULL, NULL, vm);
 }
 
 /* --- while it runs --- */

@@ -4,6 +4,7 @@
 #include "ui/base/i18n.h"
 #include "ui/base/resource.h"
 #include "ui/base/rows.h"
+#include "ui/machine/advice-group.h"
 #include "ui/machine/guest-facts.h"
 #include "ui/machine/health-group.h"
 #include "ui/machine/machine-actions.h"
@@ -26,6 +27,7 @@ struct _BonsaiOverviewPage {
   GtkWidget *shutdown_button;
   GtkWidget *suspend_button;
   GtkWidget *snapshot_button;
+  BonsaiAdviceGroup *advice;
   BonsaiGuestFacts *guest_facts;
   AdwActionRow *processor_row;
   AdwActionRow *disks_row;
@@ -222,6 +224,7 @@ bonsai_overview_page_set_vm (BonsaiOverviewPage *self, BonsaiVm *vm)
     g_signal_handlers_disconnect_by_data (self->vm, self);
   g_set_object (&self->vm, vm);
   bonsai_vm_screen_set_vm (BONSAI_VM_SCREEN (self->screen), vm);
+  bonsai_advice_group_set_vm (self->advice, vm);
   bonsai_guest_facts_set_vm (self->guest_facts, vm);
   bonsai_health_group_set_vm (self->health, vm);
   bonsai_notes_view_set_vm (self->notes, vm);
@@ -247,6 +250,7 @@ bonsai_overview_page_class_init (BonsaiOverviewPageClass *klass)
   GtkWidgetClass *widget_class = GTK_WIDGET_CLASS (klass);
 
   G_OBJECT_CLASS (klass)->dispose = bonsai_overview_page_dispose;
+  g_type_ensure (BONSAI_TYPE_ADVICE_GROUP);
   g_type_ensure (BONSAI_TYPE_GUEST_FACTS);
   g_type_ensure (BONSAI_TYPE_HEALTH_GROUP);
   g_type_ensure (BONSAI_TYPE_NOTES_VIEW);
@@ -264,6 +268,7 @@ bonsai_overview_page_class_init (BonsaiOverviewPageClass *klass)
   gtk_widget_class_bind_template_child (widget_class, BonsaiOverviewPage, shutdown_button);
   gtk_widget_class_bind_template_child (widget_class, BonsaiOverviewPage, suspend_button);
   gtk_widget_class_bind_template_child (widget_class, BonsaiOverviewPage, snapshot_button);
+  gtk_widget_class_bind_template_child (widget_class, BonsaiOverviewPage, advice);
   gtk_widget_class_bind_template_child (widget_class, BonsaiOverviewPage, guest_facts);
   gtk_widget_class_bind_template_child (widget_class, BonsaiOverviewPage, processor_row);
   gtk_widget_class_bind_template_child (widget_class, BonsaiOverviewPage, disks_row);
