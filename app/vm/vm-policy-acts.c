@@ -4,6 +4,7 @@
 #include "app/base/error.h"
 #include "app/policy/notice.h"
 #include "app/session/remote-session.h"
+#include "app/session/runtime-dir.h"
 #include "app/vm/vm-snapshots.h"
 
 #include <glib/gi18n.h>
@@ -15,11 +16,14 @@ struct PolicyActs {
   GHashTable *curbs; /* VmAction → Curb: caps on other machines that are in force */
 };
 
-/* The cap holds for as long as the session is there. */
+/* The cap holds for as long as the session is there. A machine that starts later, or again, is met when its socket
+ * appears. */
 typedef struct {
   BonsaiVm *vm;
+  char *uuid;
   double share;
-  GCancellable *meeting;
+  GFileMonitor *socket;
+  GCancellable *meeting;  /* (nullable) */
   RemoteSession *session; /* NULL: it is still being met, or doesn't run */
 } Curb;
 
@@ -50,8 +54,10 @@ curb_free (gpointer data)
   Curb *curb = data;
 
   g_cancellable_cancel (curb->meeting);
-  g_object_unref (curb->meeting);
+  g_clear_object (&curb->meeting);
   g_clear_object (&curb->session);
+  g_clear_object (&curb->socket);
+  g_free (curb->uuid);
   g_free (curb);
 }
 
@@ -66,11 +72,29 @@ met (GObject *source, GAsyncResult *result, gpointer data)
     return; /* and @data is gone */
   if (session == NULL)
     {
-      bonsai_vm_note (curb->vm, "rule", "cpu-cap", NULL, error);
+      if (!g_error_matches (error, BONSAI_ERROR, BONSAI_ERROR_NOT_RUNNING))
+        bonsai_vm_note (curb->vm, "rule", "cpu-cap", NULL, error);
       return;
     }
   curb->session = session;
   bonsai_session_set_cap (BONSAI_SESSION (session), curb->share);
+}
+
+static void
+meet (Curb *curb)
+{
+  g_cancellable_cancel (curb->meeting);
+  g_clear_object (&curb->meeting);
+  g_clear_object (&curb->session);
+  curb->meeting = g_cancellable_new ();
+  remote_session_connect_async (curb->uuid, curb->meeting, met, curb);
+}
+
+static void
+on_socket (GFileMonitor *monitor, GFile *file, GFile *other, GFileMonitorEvent event, gpointer curb)
+{
+  if (event == G_FILE_MONITOR_EVENT_CREATED)
+    meet (curb);
 }
 
 /* UUID of the machine @key of the same library. (transfer full); NULL: there is none */
@@ -95,7 +119,8 @@ find_sibling (PolicyActs *acts, const char *key)
 static void
 curb_other (PolicyActs *acts, const VmRule *rule, const VmAction *action)
 {
-  g_autofree char *uuid = find_sibling (acts, action->machine);
+  g_autofree char *uuid = find_sibling (acts, action->machine), *path = NULL;
+  g_autoptr (GFile) file = NULL;
   g_autoptr (GError) error = NULL;
   Curb *curb;
 
@@ -105,12 +130,17 @@ curb_other (PolicyActs *acts, const VmRule *rule, const VmAction *action)
       note (acts->vm, rule->name, "cpu-cap", error);
       return;
     }
+  path = runtime_dir_socket (uuid);
+  file = g_file_new_for_path (path);
   curb = g_new0 (Curb, 1);
   curb->vm = acts->vm;
+  curb->uuid = g_steal_pointer (&uuid);
   curb->share = action->share;
-  curb->meeting = g_cancellable_new ();
+  curb->socket = g_file_monitor_file (file, G_FILE_MONITOR_NONE, NULL, NULL);
+  if (curb->socket != NULL)
+    g_signal_connect (curb->socket, "changed", G_CALLBACK (on_socket), curb);
   g_hash_table_insert (acts->curbs, (gpointer)action, curb);
-  remote_session_connect_async (uuid, curb->meeting, met, curb);
+  meet (curb);
 }
 
 static void

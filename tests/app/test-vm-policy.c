@@ -149,6 +149,39 @@ test_rule (LibraryFixture *fixture, gconstpointer data)
   stop (other);
 }
 
+/* A machine that starts while another's rule caps it is capped, each time. */
+static void
+test_late (LibraryFixture *fixture, gconstpointer data)
+{
+  BonsaiVm *vm = tiny_guest_create (fixture, "busy", busy_code, sizeof busy_code);
+  BonsaiVm *other = tiny_guest_create (fixture, "other", busy_code, sizeof busy_code);
+  g_autofree char *said = g_build_filename (fixture->scratch, "said", NULL), *text = NULL;
+  g_autofree char *policy =
+    g_strdup_printf ("{ \"rules\" : [ { \"name\" : \"much\", \"when\" : [ { \"what\" : \"cpu\", \"over\" : "
+                     "\"2%%\" } ], \"for\" : \"5s\", "
+                     "\"then\" : [ { \"do\" : \"cpu-cap\", \"machine\" : \"other\", \"to\" : \"1%%\" }, "
+                     "{ \"do\" : \"run\", \"command\" : [ \"tell\", \"%s\" ] } ] } ] }",
+                     said);
+  g_autofree char *programs = g_build_filename (g_get_user_config_dir (), "bonsai", "programs", NULL);
+  g_autofree char *program = g_build_filename (programs, "tell", NULL);
+
+  g_assert_cmpint (g_mkdir_with_parents (programs, 0700), ==, 0);
+  g_assert_true (g_file_set_contents_full (program, TELL, -1, G_FILE_SET_CONTENTS_NONE, 0700, NULL));
+  give_policy (vm, policy);
+  start (vm);
+  wait_for_long (g_file_get_contents (said, &text, NULL, NULL) && text[0] != '\0');
+  for (unsigned i = 0; i < 2; i++)
+    {
+      start (other);
+      wait_for_long (measure (other) < 0.025);
+      stop (other);
+    }
+  stop (vm);
+  start (other);
+  wait_for_long (measure (other) > 0.025);
+  stop (other);
+}
+
 static void
 test_idle (LibraryFixture *fixture, gconstpointer data)
 {
@@ -173,6 +206,7 @@ main (int argc, char **argv)
   } tests[] = {
     { "/vm-policy/cap", test_cap },
     { "/vm-policy/rule", test_rule },
+    { "/vm-policy/late", test_late },
     { "/vm-policy/idle", test_idle },
   };
   g_autoptr (Scratch) scratch = scratch_new ();
