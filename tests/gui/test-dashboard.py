@@ -4,6 +4,7 @@
 Usage: test-dashboard.py BONSAI-DESKTOP ARTEFACTS BONSAI
 """
 import datetime
+import glob
 import os
 import shutil
 import subprocess
@@ -21,8 +22,7 @@ def command(*words, check=True):
 
 command("create", "Game", "--kernel", "/boot/invaders.exec", "--memory", "64M")
 command("create", "Lab", "--disk", "8M", "--cdrom", "")
-os.makedirs(os.environ["XDG_DATA_HOME"], exist_ok=True)
-os.chdir(os.environ["XDG_DATA_HOME"])
+os.chdir(os.environ["HOME"])
 shutil.copy("/boot/invaders.exec", "kernel-that-goes")
 command("create", "Odd", "--kernel", os.path.abspath("kernel-that-goes"))
 os.remove("kernel-that-goes")
@@ -100,6 +100,34 @@ def is_narrow():
     xdotool("windowsize", app.window("Bonsai"), 1000, 700)
 
 
+def save(ending):
+    """Where the app proposes it. What the report says."""
+    app.click("push button", "Save…")
+    wait("the dialog", lambda: any(app.title(node) == "Save" for node in app.all("push button", "Save")))
+    app.click("push button", "Save")
+    path = wait(f"the report {ending}", lambda: glob.glob(os.path.join(os.environ["HOME"], "*" + ending)))[0]
+    with open(path, newline="") as file:
+        return wait("its content", file.read)
+
+
+def saves_reports():
+    """The menu leads to reports, which are saved as what is chosen."""
+    app.click_at("push button", "Main Menu")
+    app.click("menu item", "Reports…")
+    app.find("label", "What machines used of what they have")
+    app.screenshot("reports", moving=True)
+    assert "<td>Game</td>" in save(".html")
+    app.gone("label", "What machines used of what they have")
+    app.click_at("push button", "Main Menu")
+    app.click("menu item", "Reports…")
+    for choice, rank in (("Report", 3), ("Format", 1)):
+        app.click_at("combo box", choice)
+        press(*["Down"] * rank, "Return")
+    app.find("label", "Which workspaces end, and when")
+    report = save(".csv")
+    assert "\nLab,not-started," in report or "\nLab,active," in report, report
+
+
 def is_dark_and_last():
     """It is where the app was left, and dark in a dark desktop."""
     app.quit()
@@ -112,4 +140,4 @@ def is_dark_and_last():
     command("stop", "Game")
 
 
-run(app, [comes_first, tells_all, follows, leads_there, is_narrow, is_dark_and_last])
+run(app, [comes_first, tells_all, follows, leads_there, saves_reports, is_narrow, is_dark_and_last])

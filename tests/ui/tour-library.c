@@ -97,6 +97,10 @@ tour_places (Tour *tour)
   hand_see ("Has never used more than 0.6 GiB of 2.0 GiB of memory");
   hand_see ("What Happened Last");
   eye_look (tour->eye, "dashboard");
+  hand_act (BONSAI_TYPE_LIBRARY_WINDOW, "win.reports", NULL);
+  hand_see ("What machines used of what they have");
+  eye_look (tour->eye, "reports");
+  hand_close ();
   tour_go ("trash");
   hand_find (GTK_TYPE_BUTTON, "Restore Fallen");
   eye_look (tour->eye, "trash");

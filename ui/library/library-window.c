@@ -6,6 +6,7 @@
 #include "ui/base/i18n.h"
 #include "ui/base/resource.h"
 #include "ui/base/stall-watch.h"
+#include "ui/dashboard/report-dialog.h"
 #include "ui/library/file-drop.h"
 #include "ui/library/library-sidebar.h"
 #include "ui/library/new-machine.h"
@@ -145,6 +146,12 @@ on_organise (GSimpleAction *action, GVariant *parameter, gpointer data)
     gtk_widget_activate_action (page, "vm.organise", NULL);
   else
     gtk_widget_activate_action (GTK_WIDGET (view_of (self)), "bulk.organise", NULL);
+}
+
+static void
+on_reports (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  report_dialog_show (data, BONSAI_LIBRARY_WINDOW (data)->library);
 }
 
 /* --- creating --- */
@@ -356,6 +363,7 @@ bonsai_library_window_init (BonsaiLibraryWindow *self)
     { .name = "back", .activate = on_back },
     { .name = "toggle-mode", .activate = on_toggle_mode },
     { .name = "organise", .activate = on_organise },
+    { .name = "reports", .activate = on_reports },
   };
 
   g_action_map_add_action_entries (G_ACTION_MAP (self), actions, G_N_ELEMENTS (actions), self);

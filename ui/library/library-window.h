@@ -13,7 +13,7 @@ G_BEGIN_DECLS
  *
  * Actions, all in group "win": "create"; "open-file" (string): an installation medium, a disk image or a
  * bundle, by its path; "go" (string): a place as library-sidebar.h has it; "show-vm" (string): a machine's
- * page, by UUID or name; "delete" (string: UUID), "undo-delete"; "search"; "back"; "toggle-mode"; "organise".
+ * page, by UUID or name; "delete" (string: UUID), "undo-delete"; "search"; "back"; "toggle-mode"; "organise"; "reports".
  */
 #define BONSAI_TYPE_LIBRARY_WINDOW (bonsai_library_window_get_type ())
 G_DECLARE_FINAL_TYPE (BonsaiLibraryWindow, bonsai_library_window, BONSAI, LIBRARY_WINDOW,
