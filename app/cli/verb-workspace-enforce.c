@@ -4,6 +4,7 @@
 
 #include "app/base/error.h"
 #include "app/workspace/lease-notice.h"
+#include "app/workspace/lease-timer.h"
 
 /* What runs is followed by the process that hosts it. */
 static bool
@@ -53,6 +54,8 @@ enforce (BonsaiVm *vm, JsonBuilder *builder)
     return;
   if (error == NULL && (step.actions & LEASE_WARN) != 0)
     lease_notice_send (config->uuid, true);
+  if (error == NULL)
+    lease_timer_plan (step.again);
   tell (builder, config->name, &step, error);
 }
 

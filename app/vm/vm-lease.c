@@ -3,6 +3,7 @@
 #include "app/vm/vm-private.h"
 #include "app/vm/vm-snapshots.h"
 #include "app/workspace/lease-notice.h"
+#include "app/workspace/lease-timer.h"
 
 #include <glib/gi18n.h>
 
@@ -32,6 +33,15 @@ bonsai_vm_begin_lease (BonsaiVm *self, GError **error)
   return true;
 }
 
+/* From now on nobody follows it. */
+static void
+look_over (const char *uuid, const LeaseStep *step)
+{
+  if ((step->actions & LEASE_WARN) != 0)
+    lease_notice_send (uuid, false);
+  lease_timer_plan (step->again);
+}
+
 void
 bonsai_vm_end_lease (BonsaiVm *self)
 {
@@ -41,7 +51,11 @@ bonsai_vm_end_lease (BonsaiVm *self)
   LeaseStep step;
 
   g_clear_handle_id (&self->lease_timer, g_source_remove);
-  if (uuid != NULL && !workspace_look (&place, false, &step, &error))
+  if (uuid == NULL)
+    return;
+  if (workspace_look (&place, false, &step, &error))
+    look_over (uuid, &step);
+  else
     g_warning ("%s", error->message);
 }
 
@@ -71,7 +85,8 @@ static void
 warn (BonsaiVm *self, const LeaseStep *step)
 {
   g_autofree char *span = lease_format_span (step->remaining);
-  g_autofree char *text = g_strdup_printf (_ ("This workspace expires in %s. Its issuer can renew it."), span);
+  g_autofree char *text =
+    g_strdup_printf (_ ("This workspace expires in %s. Its issuer can renew it."), span);
 
   if (self->session != NULL)
     local_session_tell (LOCAL_SESSION (self->session), text);
@@ -92,7 +107,8 @@ looked (GObject *source, GAsyncResult *result, gpointer data)
       const LeasePlace place = workspace_place (look->bundle, look->uuid);
       LeaseStep step;
 
-      workspace_look (&place, false, &step, NULL);
+      if (workspace_look (&place, false, &step, NULL))
+        look_over (look->uuid, &step);
       return;
     }
   if ((look->step.actions & LEASE_WARN) != 0)

@@ -150,6 +150,27 @@ def test_life():
         assert word in log, log
 
 
+def test_warned_in_time():
+    """Of what is off, systemd is asked for a look when a warning is due, as the regular one would come too late"""
+    asked = scratch + "/asked"
+    os.mkdir(scratch + "/bin")
+    with open(scratch + "/bin/systemd-run", "w") as file:
+        file.write(f'#!/bin/sh\necho "$@" >> {asked}\n')
+    os.chmod(scratch + "/bin/systemd-run", 0o755)
+    create("Soon")
+    bonsai("workspace", "issue", "Soon", "--expires", after(900))
+    path = os.environ["PATH"]
+    os.environ["PATH"] = scratch + "/bin:" + path
+    bonsai("workspace", "enforce")
+    os.environ["PATH"] = path
+    wait_for("asked", lambda: os.path.exists(asked) and "enforce" in open(asked).read())
+    with open(asked) as file:
+        words = file.read().split()
+    after_s = next(int(word[len("--on-active="):-1]) for word in words if word.startswith("--on-active="))
+    assert 500 < after_s <= 600 and words[-2:] == ["workspace", "enforce"] and "--user" in words, words
+    bonsai("delete", "Soon")
+
+
 class Elsewhere:
     """Another person's machine: a library, keys and state of their own."""
 
@@ -246,7 +267,7 @@ def test_locked():
 
 
 def main():
-    tests = [test_terms, test_own_profile, test_ways_out, test_life, test_offers, test_locked]
+    tests = [test_terms, test_own_profile, test_ways_out, test_life, test_warned_in_time, test_offers, test_locked]
     failed = False
     print(f"1..{len(tests)}")
     for number, test in enumerate(tests, 1):
