@@ -127,9 +127,10 @@ read_rule (const JsonSection *section, void *data)
 static bool
 read_policy (const JsonSection *section, VmPolicy *policy)
 {
-  static const char *const members[] = { "restart", "cpu-cap", "idle-suspend", "rules", NULL };
+  static const char *const members[] = { "restart", "start-on-demand", "cpu-cap", "idle-suspend", "rules", NULL };
 
   if (!json_section_refuse_others (section, members) || !read_restart (section, &policy->restart)
+      || !json_read_bool (section, "start-on-demand", &policy->on_demand)
       || !vm_rule_read_cap (section, "cpu-cap", &policy->cpu_cap) || !read_idle (section, &policy->idle)
       || !json_read_objects (section, "rules", read_rule, policy))
     return false;

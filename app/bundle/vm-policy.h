@@ -73,6 +73,7 @@ typedef struct {
 
 typedef struct {
   VmRestart restart;
+  bool on_demand;     /* who connects to one of its forwarded ports starts it */
   double cpu_cap;     /* over 0 to 1: of the time of its processors; 1: no cap */
   VmRule *idle;       /* (nullable): what "idle-suspend" means, as a rule */
   GPtrArray *rules;   /* of VmRule, without @idle */

@@ -20,7 +20,7 @@ struct Verb {
 };
 
 extern const Verb verb_apply, verb_autostart, verb_cd, verb_clone, verb_console, verb_create, verb_delete,
-  verb_disk, verb_doctor, verb_events, verb_forward, verb_guest, verb_host, verb_key, verb_label, verb_launcher, verb_link,
+  verb_demand, verb_disk, verb_doctor, verb_events, verb_forward, verb_guest, verb_host, verb_key, verb_label, verb_launcher, verb_link,
   verb_list, verb_memory, verb_mouse, verb_pause, verb_policy, verb_purge, verb_report, verb_reset,
   verb_resume, verb_run, verb_screenshot, verb_service, verb_show, verb_shutdown, verb_snapshot, verb_start, verb_stats,
   verb_stop, verb_suspend, verb_template, verb_type, verb_undelete, verb_workspace;

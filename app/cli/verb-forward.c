@@ -242,12 +242,13 @@ change (const Target *target, bool add, const char *text)
 {
   const VmConfig *config = target->machine.vm != NULL ? bonsai_vm_get_config (target->machine.vm) : NULL;
   g_autoptr (GArray) asked = net_forwards_new (), what = net_forwards_new ();
-  Present present = { target->nic, asked, what };
+  g_autofree char *nic =
+    g_strdup (target->nic != NULL                       ? target->nic
+              : config != NULL && config->nics->len > 0 ? ((const VmNic *)config->nics->pdata[0])->id
+                                                        : "net0");
+  Present present = { nic, asked, what };
   GError *error = NULL;
 
-  if (present.nic == NULL)
-    present.nic =
-      config != NULL && config->nics->len > 0 ? ((const VmNic *)config->nics->pdata[0])->id : "net0";
   read_present (target, &present);
   if (!(add ? put_in (&present, text, &error) : take_out (target, &present, text, &error))
       || !apply (target, &present, &error))

@@ -5,7 +5,7 @@
 #include "app/base/error.h"
 
 typedef struct {
-  char *restart, *idle, *cap;
+  char *restart, *idle, *cap, *on_demand;
   gboolean clear;
 } Options;
 
@@ -15,6 +15,7 @@ options_clear (Options *options)
   g_free (options->restart);
   g_free (options->idle);
   g_free (options->cap);
+  g_free (options->on_demand);
 }
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC (Options, options_clear)
@@ -79,11 +80,25 @@ set_cap (VmPolicy **policy, const char *text, GError **error)
 }
 
 static bool
+set_on_demand (VmPolicy **policy, const char *text, GError **error)
+{
+  gboolean on;
+
+  if (!cli_parse_switch (text, &on))
+    {
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID, "--on-demand: say “on” or “off”");
+      return false;
+    }
+  return replace (policy, "start-on-demand", on ? json_node_init_boolean (json_node_alloc (), TRUE) : NULL, error);
+}
+
+static bool
 apply (const Options *options, VmPolicy **policy, GError **error)
 {
   return (options->restart == NULL || set_restart (policy, options->restart, error))
          && (options->idle == NULL || set_idle (policy, options->idle, error))
-         && (options->cap == NULL || set_cap (policy, options->cap, error));
+         && (options->cap == NULL || set_cap (policy, options->cap, error))
+         && (options->on_demand == NULL || set_on_demand (policy, options->on_demand, error));
 }
 
 /* --- set --- */
@@ -128,6 +143,8 @@ run_set (const Verb *verb, int argc, char **argv)
       "Suspend it once it has had nothing to do for so long (30m)", "TIME|off" },
     { "cpu-cap", 0, 0, G_OPTION_ARG_STRING, &options.cap, "How much of its processors' time it gets (50%)",
       "SHARE|off" },
+    { "on-demand", 0, 0, G_OPTION_ARG_STRING, &options.on_demand,
+      "Whether it starts when somebody connects to one of its forwarded ports", "on|off" },
     { "clear", 0, 0, G_OPTION_ARG_NONE, &options.clear, "Forget what there was before", NULL },
     G_OPTION_ENTRY_NULL,
   };
@@ -135,7 +152,8 @@ run_set (const Verb *verb, int argc, char **argv)
 
   if (!cli_parse (verb, entries, &argc, &argv, 1, 2, &status))
     return status;
-  if (argc == 2 && options.restart == NULL && options.idle == NULL && options.cap == NULL && !options.clear)
+  if (argc == 2 && options.restart == NULL && options.idle == NULL && options.cap == NULL && options.on_demand == NULL
+      && !options.clear)
     return cli_usage (verb, "give a file with the policy, or an option");
   return set (argv[1], argc > 2 ? argv[2] : NULL, &options);
 }

@@ -24,6 +24,7 @@ list_as_json (const VmConfig *config, JsonBuilder *builder)
   json_builder_begin_object (builder);
   json_add_string (builder, "name", config->name);
   json_add_bool (builder, "restart", policy->restart.enabled);
+  json_add_bool (builder, "start-on-demand", policy->on_demand);
   json_builder_set_member_name (builder, "cpu-cap");
   json_builder_add_double_value (builder, policy->cpu_cap);
   json_builder_set_member_name (builder, "idle-suspend");
@@ -61,6 +62,8 @@ list_one (BonsaiVm *vm, JsonBuilder *builder)
     }
   if (config->policy->restart.enabled)
     g_print ("%-20s %-16s a crash or a hang → restart\n", config->name, "restart");
+  if (config->policy->on_demand)
+    g_print ("%-20s %-16s a connection to a forwarded port → start\n", config->name, "start-on-demand");
   if (config->policy->cpu_cap < 1)
     g_print ("%-20s %-16s always %g%% of its processors\n", config->name, "cpu-cap",
              config->policy->cpu_cap * 100);

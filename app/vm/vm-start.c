@@ -6,6 +6,7 @@
 #include "app/base/error.h"
 #include "app/bundle/vm-limits.h"
 #include "app/capacity/host-room.h"
+#include "app/demand/demand-peer.h"
 #include "app/install/install-end.h"
 #include "app/session/local-session.h"
 #include "app/session/remote-session.h"
@@ -317,12 +318,33 @@ prepare (BonsaiVm *self, BonsaiStartFlags flags, GError **error)
   return self->lock != NULL;
 }
 
+typedef struct {
+  char *path, *uuid;
+  GPtrArray *ports; /* of DemandPort: at which another process has listened */
+  GSocket *run;     /* tells it of the run's end */
+} Settling;
+
+static void
+settling_free (gpointer data)
+{
+  Settling *settling = data;
+
+  g_free (settling->path);
+  g_free (settling->uuid);
+  g_clear_pointer (&settling->ports, g_ptr_array_unref);
+  g_clear_object (&settling->run);
+  g_free (settling);
+}
+
 /* What was left undone in the bundle is done, and it is whole: which takes as long as the disk does. */
 static void
 settle_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  const char *path = data;
+  Settling *settling = data;
+  const char *path = settling->path;
   GError *error = NULL;
+
+  settling->ports = demand_peer_ask (settling->uuid, &settling->run);
 
   if (bundle_make_private (path, &error) && template_check_change (path, NULL, &error)
       && install_mend (path, &error) && snapshot_settle (path, &error))
@@ -331,8 +353,28 @@ settle_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *can
     g_task_return_error (task, error);
 }
 
+/* Who waits at them already is served. */
 static void
-build (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
+adopt_ports (BonsaiVm *self, LocalSession *session, Settling *settling)
+{
+  for (guint i = 0; i < settling->ports->len; i++)
+    {
+      DemandPort *port = g_ptr_array_index (settling->ports, i);
+      const VmNic *nic = vm_config_find_nic (self->config, port->nic);
+
+      for (guint j = 0; nic != NULL && j < nic->forwards->len && port->fd >= 0; j++)
+        if (net_forward_equal (&g_array_index (nic->forwards, NetForward, j), &port->forward))
+          {
+            local_session_adopt_forward (session, port->nic, &port->forward, port->fd);
+            port->fd = -1;
+          }
+    }
+  if (settling->run != NULL)
+    g_object_set_data_full (G_OBJECT (session), "demand-run", g_steal_pointer (&settling->run), g_object_unref);
+}
+
+static void
+build (BonsaiVm *self, BonsaiStartFlags flags, Settling *settling, GTask *task)
 {
   g_autoptr (MachineSpec) spec = NULL;
   g_autoptr (LocalSession) session = NULL;
@@ -354,6 +396,7 @@ build (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
   local_session_set_schedule (session, &self->config->schedule);
   if (!workspace_check_use (self->path, WORKSPACE_SCREENSHOTS, NULL))
     local_session_forbid_pictures (session);
+  adopt_ports (self, session, settling);
   local_session_set_borrowed (session, self->borrowed);
   self->borrowed = -1;
   if (!prepare_resume (self, session, flags, &error))
@@ -386,7 +429,8 @@ bundle_settled (GObject *source, GAsyncResult *result, gpointer data)
   GError *error = NULL;
 
   if (g_task_propagate_boolean (G_TASK (result), &error) && check_settled (self, &error))
-    build (self, GPOINTER_TO_UINT (g_task_get_task_data (task)), g_object_ref (task));
+    build (self, GPOINTER_TO_UINT (g_task_get_task_data (task)), g_task_get_task_data (G_TASK (result)),
+           g_object_ref (task));
   else
     fail_start (self, task, error);
   bonsai_vm_forget_secrets (self);
@@ -396,6 +440,7 @@ static void
 start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
 {
   g_autoptr (GTask) work = NULL;
+  Settling *settling;
   GError *error = NULL;
 
   if (!prepare (self, flags, &error))
@@ -406,7 +451,10 @@ start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
       return;
     }
   work = g_task_new (self, NULL, bundle_settled, task);
-  g_task_set_task_data (work, g_strdup (self->path), g_free);
+  settling = g_new0 (Settling, 1);
+  settling->path = g_strdup (self->path);
+  settling->uuid = g_strdup (self->config->uuid);
+  g_task_set_task_data (work, settling, settling_free);
   g_task_run_in_thread (work, settle_in_thread);
 }
 

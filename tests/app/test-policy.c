@@ -121,6 +121,10 @@ test_parts (void)
   again = vm_policy_with (capped, "cpu-cap", NULL, &error);
   g_assert_no_error (error);
   g_assert_true (vm_policy_is_empty (again));
+  g_clear_pointer (&again, vm_policy_unref);
+  again = vm_policy_with (capped, "start-on-demand", json_node_init_boolean (json_node_alloc (), TRUE), &error);
+  g_assert_no_error (error);
+  g_assert_true (again->on_demand && !capped->on_demand);
   g_assert_null (vm_policy_with (capped, "cpu-cap", json_node_init_string (json_node_alloc (), "x"), &error));
   g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_INVALID);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "ui/desktop/presence.h"
 
+#include "app/demand/demand.h"
 #include "ui/base/i18n.h"
 #include "ui/desktop/notices.h"
 
@@ -18,6 +19,7 @@ struct _Presence {
   guint cookie;     /* of the inhibitor; 0: none */
   guint background; /* machines here that no window shows */
   guint look_id;
+  Demand *demand; /* or NULL */
 };
 
 G_DEFINE_FINAL_TYPE (Presence, presence, G_TYPE_OBJECT)
@@ -128,6 +130,7 @@ presence_dispose (GObject *object)
   Presence *self = PRESENCE_PRESENCE (object);
 
   g_clear_handle_id (&self->look_id, g_source_remove);
+  g_clear_pointer (&self->demand, demand_free);
   g_clear_object (&self->library);
   G_OBJECT_CLASS (presence_parent_class)->dispose (object);
 }
@@ -156,4 +159,5 @@ presence_follow (GtkApplication *application, BonsaiLibrary *library)
   g_signal_connect_object (application, "window-added", G_CALLBACK (schedule), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (library, "items-changed", G_CALLBACK (on_machines), self, G_CONNECT_SWAPPED);
   on_machines (self, 0, 0, g_list_model_get_n_items (self->library));
+  self->demand = demand_new (library, NULL); /* unless a service does so */
 }
