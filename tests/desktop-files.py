@@ -76,8 +76,30 @@ def test_icons():
             assert colours <= {"#2e3436"}, f"{path} has colours of its own: {colours}"
 
 
+# The libraries of the GNOME runtime; all others that the build asks for are modules of the manifest, by these names.
+RUNTIME = {"epoxy", "gio-unix-2.0", "glib-2.0", "gobject-2.0", "gtk4", "hogweed", "json-glib-1.0", "libadwaita-1", "libarchive",
+           "libpng", "libsecret-1", "libzstd", "nettle", "pangocairo", "sdl2", "sqlite3", "threads", "x11", "xcb", "xcb-xfixes",
+           "zlib"}
+MODULES = {"libnbd": "libnbd", "libosinfo-1.0": "libosinfo", "librrd": "rrdtool", "liburing": "liburing",
+           "libxxhash": "xxhash", "slirp": "libslirp", "vte-2.91-gtk4": "vte", "yaml-0.1": "libyaml"}
+
+
+def test_flatpak():
+    """Whatever the build needs is in the Flatpak: of its runtime, or a module before Bonsai"""
+    tree = folder.parent
+    manifest = (tree / "packaging" / "flatpak" / f"{NAME}.yml").read_text()
+    modules = re.findall(r"^  - name: (\S+)$", manifest, re.M)
+    builds = [tree / "meson.build"] + [path for room in ("vmm", "display", "devices", "app", "ui")
+                                       for path in (tree / room).rglob("meson.build")]
+    needed = {name for path in builds for name in re.findall(r"dependency\('([^']+)'", path.read_text())}
+    assert needed > {"glib-2.0", "gtk4"}, needed
+    missing = {name for name in needed - RUNTIME if MODULES.get(name) not in modules}
+    assert not missing, f"the manifest has no module for {missing}"
+    assert modules[-1] == "bonsai" and f"id: {NAME}\n" in manifest, modules
+
+
 def main():
-    tests = [test_names, test_types, test_icons]
+    tests = [test_names, test_types, test_icons, test_flatpak]
     failed = False
     print(f"1..{len(tests)}")
     for number, test in enumerate(tests, 1):
