@@ -244,7 +244,8 @@ read_snapshot_members (const JsonSection *section, VmConfig *config)
 
   if (!json_read_choice (section, "template", vm_template_names, &state)
       || !json_read_choice (section, "at-host-shutdown", vm_at_shutdown_names, &end)
-      || !vm_schedule_read (section, &config->schedule) || !vm_policy_read (section, &config->policy))
+      || !vm_schedule_read (section, &config->schedule) || !vm_policy_read (section, &config->policy)
+      || !vm_sharing_read (section, &config->sharing))
     return false;
   config->template_state = state;
   config->at_host_shutdown = end;

@@ -330,6 +330,7 @@ vm_config_to_json (const VmConfig *config)
                                                            : NULL);
   vm_schedule_write (root, &config->schedule);
   vm_policy_write (root, config->policy);
+  vm_sharing_write (root, config->sharing);
   write_string (root, "at-host-shutdown",
                 config->at_host_shutdown != VM_AT_SHUTDOWN_SUSPEND
                   ? vm_at_shutdown_names[config->at_host_shutdown]

@@ -81,6 +81,7 @@ vm_config_new_empty (void)
   config->sound = true;
   config->launcher = true;
   config->policy = vm_policy_new ();
+  config->sharing = vm_sharing_new ();
   return config;
 }
 
@@ -159,6 +160,15 @@ vm_config_set_policy (VmConfig *config, VmPolicy *policy)
   vm_policy_unref (before);
 }
 
+void
+vm_config_set_sharing (VmConfig *config, VmSharing *sharing)
+{
+  VmSharing *before = config->sharing;
+
+  config->sharing = vm_sharing_ref (sharing);
+  vm_sharing_unref (before);
+}
+
 VmConfig *
 vm_config_copy (const VmConfig *config)
 {
@@ -204,6 +214,7 @@ vm_config_copy (const VmConfig *config)
   copy->template_state = config->template_state;
   copy->schedule = config->schedule;
   vm_config_set_policy (copy, config->policy);
+  vm_config_set_sharing (copy, config->sharing);
   copy->os = g_strdup (config->os);
   vm_install_copy (&copy->install, &config->install);
   copy->at_host_shutdown = config->at_host_shutdown;
@@ -229,6 +240,7 @@ vm_config_free (VmConfig *config)
   g_free (config->notes);
   g_free (config->group);
   vm_policy_unref (config->policy);
+  vm_sharing_unref (config->sharing);
   g_strfreev (config->tags);
   g_free (config->cpu_model);
   g_free (config->sound_record);

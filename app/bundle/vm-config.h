@@ -4,6 +4,7 @@
 #include "app/bundle/vm-install.h"
 #include "app/bundle/vm-policy.h"
 #include "app/bundle/vm-schedule.h"
+#include "app/bundle/vm-sharing.h"
 #include "devices/platform/machine-spec.h"
 
 #include <glib-object.h>
@@ -107,6 +108,7 @@ struct VmConfig {
   VmTemplate template_state;
   VmSchedule schedule;
   VmPolicy *policy; /* never NULL; shared: replace it (vm_config_set_policy) */
+  VmSharing *sharing; /* never NULL; as @policy (vm_config_set_sharing) */
   char
     *os; /* (nullable): id of its operating system (app/os), as far as its owner said or it was recognised */
   VmInstall install;
@@ -151,6 +153,7 @@ void vm_config_copy_labels (VmConfig *config, const VmConfig *from);
 void vm_config_set (char **member, const char *value);
 
 void vm_config_set_policy (VmConfig *config, VmPolicy *policy);
+void vm_config_set_sharing (VmConfig *config, VmSharing *sharing);
 
 /* Whether @id has the form of a snapshot's id: 10 of a-z and 2-7. */
 bool vm_snapshot_id_is_valid (const char *id);

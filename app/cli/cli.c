@@ -7,6 +7,7 @@
 #include "app/library/library-private.h"
 #include "app/session/runtime-dir.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -278,10 +279,54 @@ cli_list_strays (BonsaiLibrary *library)
 }
 
 BonsaiSession *
+cli_connect_shared (const SharedSocket *shared, GError **error)
+{
+  g_auto (CliWait) wait = { 0 };
+  RemoteSession *session;
+
+  remote_session_connect_shared_async (shared, NULL, cli_wait_ready, &wait);
+  session = remote_session_connect_finish (cli_wait (&wait), error);
+  return session != NULL ? BONSAI_SESSION (session) : NULL;
+}
+
+static BonsaiSession *
+find_shared (uid_t owner, const char *name)
+{
+  g_autoptr (GPtrArray) list = shared_dir_list ();
+
+  for (guint i = 0; i < list->len; i++)
+    {
+      const SharedSocket *shared = g_ptr_array_index (list, i);
+      g_autoptr (BonsaiSession) session = shared->owner == owner ? cli_connect_shared (shared, NULL) : NULL;
+
+      if (session != NULL && g_str_equal (bonsai_session_get_name (session), name))
+        return g_steal_pointer (&session);
+    }
+  return NULL;
+}
+
+/* "OWNER/NAME"; else NULL without an error. */
+static BonsaiSession *
+find_shared_session (const char *key, GError **error)
+{
+  const char *slash = strchr (key, '/');
+  g_autofree char *user = slash != NULL ? g_strndup (key, (gsize)(slash - key)) : NULL;
+  const struct passwd *owner = user != NULL ? getpwnam (user) : NULL;
+  BonsaiSession *session = owner != NULL ? find_shared (owner->pw_uid, slash + 1) : NULL;
+
+  if (owner != NULL && session == NULL)
+    g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND,
+                 "%s shares no machine “%s” with you that runs; see “bonsai shared”", user, slash + 1);
+  return session;
+}
+
+BonsaiSession *
 cli_find_session_of (const char *key, char **path, GError **error)
 {
   g_autoptr (BonsaiLibrary) library = cli_open_library (error);
   g_autoptr (GPtrArray) strays = NULL;
+  BonsaiSession *shared;
+  GError *trouble = NULL;
   BonsaiVm *vm;
 
   *path = NULL;
@@ -292,6 +337,13 @@ cli_find_session_of (const char *key, char **path, GError **error)
     *path = g_strdup (bonsai_vm_get_path (vm));
   if (vm != NULL && bonsai_vm_get_session (vm) != NULL)
     return g_object_ref (bonsai_vm_get_session (vm));
+  if (vm == NULL && (shared = find_shared_session (key, &trouble)) != NULL)
+    return shared;
+  if (trouble != NULL)
+    {
+      g_propagate_error (error, trouble);
+      return NULL;
+    }
 
   strays = cli_list_strays (library);
   for (unsigned i = 0; i < strays->len; i++)

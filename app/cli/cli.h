@@ -20,10 +20,11 @@ struct Verb {
 };
 
 extern const Verb verb_apply, verb_autostart, verb_cd, verb_clone, verb_console, verb_create, verb_delete,
-  verb_demand, verb_disk, verb_doctor, verb_events, verb_forward, verb_guest, verb_host, verb_key, verb_label, verb_launcher, verb_link,
-  verb_list, verb_memory, verb_mouse, verb_pause, verb_policy, verb_purge, verb_report, verb_reset,
-  verb_resume, verb_run, verb_screenshot, verb_service, verb_show, verb_shutdown, verb_snapshot, verb_start, verb_stats,
-  verb_stop, verb_suspend, verb_template, verb_type, verb_undelete, verb_workspace;
+  verb_demand, verb_disk, verb_doctor, verb_events, verb_forward, verb_guest, verb_host, verb_key, verb_label,
+  verb_launcher, verb_link, verb_list, verb_memory, verb_mouse, verb_pause, verb_policy, verb_purge,
+  verb_report, verb_reset, verb_resume, verb_run, verb_screenshot, verb_service, verb_share, verb_shared,
+  verb_show, verb_shutdown, verb_snapshot, verb_start, verb_stats, verb_stop, verb_suspend, verb_template,
+  verb_type, verb_undelete, verb_workspace;
 
 /**
  * cli_parse:
@@ -82,7 +83,12 @@ VmConfig *cli_copy_config (BonsaiVm *vm, GError **error);
 /* "on" and "off". Returns: whether @text is one of them. */
 bool cli_parse_switch (const char *text, gboolean *on);
 
-/* The machine @key that runs: of the library, or one without a bundle (bonsai run). */
+/* One that another user shares; NULL with @error set: nobody is there, or lets this user in. (transfer full)
+ */
+BonsaiSession *cli_connect_shared (const SharedSocket *shared, GError **error);
+
+/* The machine @key that runs: of the library, or one without a bundle (bonsai run), or
+ * “OWNER/NAME”, which another user shares. */
 BonsaiSession *cli_find_session (const char *key, GError **error);
 /* @path: (out) (nullable) (transfer full): of its bundle, if it has one */
 BonsaiSession *cli_find_session_of (const char *key, char **path, GError **error);

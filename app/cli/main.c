@@ -10,13 +10,14 @@
 #include <unistd.h>
 
 static const Verb *const verbs[] = {
-  &verb_create,   &verb_list,      &verb_show,    &verb_start,     &verb_shutdown, &verb_stop,
-  &verb_reset,    &verb_pause,     &verb_suspend, &verb_resume,    &verb_key,      &verb_type,
-  &verb_mouse,    &verb_memory,    &verb_console, &verb_cd,        &verb_link,     &verb_forward, &verb_screenshot,
-  &verb_delete,   &verb_undelete,  &verb_purge,   &verb_snapshot,  &verb_clone,    &verb_template,
-  &verb_launcher, &verb_autostart, &verb_disk,    &verb_guest,     &verb_run,      &verb_host,
-  &verb_doctor,   &verb_label,     &verb_stats,   &verb_workspace, &verb_events,   &verb_report,
-  &verb_policy,   &verb_apply,     &verb_service,  &verb_demand,
+  &verb_create,     &verb_list,     &verb_show,      &verb_start,   &verb_shutdown,  &verb_stop,
+  &verb_reset,      &verb_pause,    &verb_suspend,   &verb_resume,  &verb_key,       &verb_type,
+  &verb_mouse,      &verb_memory,   &verb_console,   &verb_cd,      &verb_link,      &verb_forward,
+  &verb_screenshot, &verb_delete,   &verb_undelete,  &verb_purge,   &verb_snapshot,  &verb_clone,
+  &verb_template,   &verb_launcher, &verb_autostart, &verb_disk,    &verb_guest,     &verb_run,
+  &verb_host,       &verb_doctor,   &verb_label,     &verb_stats,   &verb_workspace, &verb_events,
+  &verb_report,     &verb_policy,   &verb_apply,     &verb_service, &verb_share,     &verb_shared,
+  &verb_demand,
 };
 
 static void

@@ -52,45 +52,60 @@ connect_to (const char *path, GError **error)
   return -1;
 }
 
-/* A socket in a folder of ours, but whoever sits behind it must be ours, too. */
+/* A socket in a folder of its owner's, but whoever sits behind it must be his, too. */
 static bool
-check_peer (GSocket *socket, GError **error)
+check_peer (GSocket *socket, uid_t owner, GError **error)
 {
   g_autoptr (GCredentials) credentials = g_socket_get_credentials (socket, error);
 
   if (credentials == NULL)
     return false;
-  if (g_credentials_get_unix_user (credentials, NULL) == geteuid ())
+  if (g_credentials_get_unix_user (credentials, NULL) == owner)
     return true;
   g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
-               "The process that runs this machine is another user's");
+               "The process that runs this machine isn't its owner's");
   return false;
+}
+
+typedef struct {
+  char *path;
+  uid_t owner;
+} Peer;
+
+static void
+peer_free (gpointer data)
+{
+  g_free (((Peer *)data)->path);
+  g_free (data);
 }
 
 static void
 connect_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
+  const Peer *peer = data;
   GError *error = NULL;
-  int fd = connect_to (data, &error);
+  int fd = connect_to (peer->path, &error);
   g_autoptr (GSocket) socket = fd >= 0 ? g_socket_new_from_fd (fd, &error) : NULL;
 
   if (fd >= 0 && socket == NULL)
     close (fd);
-  if (socket == NULL || !check_peer (socket, &error))
+  if (socket == NULL || !check_peer (socket, peer->owner, &error))
     g_task_return_error (task, error);
   else
     g_task_return_pointer (task, g_socket_connection_factory_create_connection (socket), g_object_unref);
 }
 
 void
-peer_socket_connect_async (const char *path, GCancellable *cancellable, GAsyncReadyCallback callback,
-                           gpointer data)
+peer_socket_connect_async (const char *path, uid_t owner, GCancellable *cancellable,
+                           GAsyncReadyCallback callback, gpointer data)
 {
   g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, data);
+  Peer *peer = g_new (Peer, 1);
 
+  *peer = (Peer){ g_strdup (path), owner };
   g_task_set_source_tag (task, peer_socket_connect_async);
   g_task_set_return_on_cancel (task, TRUE);
-  g_task_set_task_data (task, g_strdup (path), g_free);
+  g_task_set_task_data (task, peer, peer_free);
   g_task_run_in_thread (task, connect_in_thread);
 }
 

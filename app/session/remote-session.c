@@ -163,18 +163,35 @@ socket_ready (GObject *source, GAsyncResult *result, gpointer data)
                          g_task_get_cancellable (task), bus_ready, g_object_ref (task));
 }
 
+static void
+connect_to (const char *uuid, const char *path, uid_t owner, GTask *task)
+{
+  RemoteSession *self = g_object_new (REMOTE_TYPE_SESSION, NULL);
+
+  self->uuid = g_strdup (uuid);
+  g_task_set_task_data (task, self, g_object_unref);
+  peer_socket_connect_async (path, owner, g_task_get_cancellable (task), socket_ready, g_object_ref (task));
+}
+
 void
 remote_session_connect_async (const char *uuid, GCancellable *cancellable, GAsyncReadyCallback callback,
                               gpointer data)
 {
   g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, data);
   g_autofree char *path = runtime_dir_socket (uuid);
-  RemoteSession *self = g_object_new (REMOTE_TYPE_SESSION, NULL);
 
-  self->uuid = g_strdup (uuid);
   g_task_set_source_tag (task, remote_session_connect_async);
-  g_task_set_task_data (task, self, g_object_unref);
-  peer_socket_connect_async (path, cancellable, socket_ready, g_object_ref (task));
+  connect_to (uuid, path, geteuid (), task);
+}
+
+void
+remote_session_connect_shared_async (const SharedSocket *shared, GCancellable *cancellable,
+                                     GAsyncReadyCallback callback, gpointer data)
+{
+  g_autoptr (GTask) task = g_task_new (NULL, cancellable, callback, data);
+
+  g_task_set_source_tag (task, remote_session_connect_shared_async);
+  connect_to (shared->uuid, shared->path, shared->owner, task);
 }
 
 RemoteSession *
@@ -267,11 +284,13 @@ remote_session_input (BonsaiSession *session, const BonsaiInput *input)
 gboolean
 remote_session_sync (RemoteSession *self, GError **error)
 {
-  /* Answered in the order of the calls before it. */
-  g_autoptr (GVariant) reply = g_dbus_proxy_call_sync (self->proxy, "org.freedesktop.DBus.Properties.Get",
-                                                       g_variant_new ("(ss)", SESSION_INTERFACE, "State"),
+  /* Input that is none, answered in the order of what came before it: whoever may not work with the machine
+   * is told. */
+  g_autoptr (GVariant) reply = g_dbus_proxy_call_sync (self->proxy, "Wheel", g_variant_new ("(ii)", 0, 0),
                                                        G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, NULL, error);
 
+  if (error != NULL && *error != NULL)
+    g_dbus_error_strip_remote_error (*error);
   return reply != NULL;
 }
 
@@ -341,9 +360,9 @@ remote_session_grab (BonsaiSession *session, unsigned head, int max_width, int m
 {
   RemoteSession *self = REMOTE_SESSION (session);
 
-  g_dbus_proxy_call_with_unix_fd_list (self->proxy, "Grab", g_variant_new ("(uii)", head, max_width, max_height),
-                                       G_DBUS_CALL_FLAGS_NONE, CALL_TIMEOUT_MS, NULL,
-                                       g_task_get_cancellable (task), grab_done, task);
+  g_dbus_proxy_call_with_unix_fd_list (
+    self->proxy, "Grab", g_variant_new ("(uii)", head, max_width, max_height), G_DBUS_CALL_FLAGS_NONE,
+    CALL_TIMEOUT_MS, NULL, g_task_get_cancellable (task), grab_done, task);
 }
 
 static void

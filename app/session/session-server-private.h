@@ -6,6 +6,7 @@
  * session-server-SUBJECT.c has the methods of one subject and a table that connects them.
  */
 #include "app/session/session-bus.h"
+#include "app/session/session-door.h"
 #include "app/session/session-server.h"
 
 struct SessionServer {
@@ -13,6 +14,7 @@ struct SessionServer {
   BonsaiBusSession1 *skeleton;
   GDBusServer *server;
   char *socket;
+  SessionDoor *door; /* (nullable): for other users */
   GHashTable *connections; /* GDBusConnection → how often it watches (unsigned) */
   GHashTable *caps;        /* GDBusConnection → share that it lets the machine have (thousandths) */
 };

@@ -2,6 +2,7 @@
 #include "app/session/session-server-private.h"
 
 #include "app/session/runtime-dir.h"
+#include "app/session/shared-dir.h"
 
 #include <glib/gstdio.h>
 #include <unistd.h>
@@ -81,23 +82,48 @@ on_connection_closed (GDBusConnection *connection, gboolean by_peer, GError *err
   g_hash_table_remove (server->connections, connection);
 }
 
-static gboolean
-on_new_connection (GDBusServer *bus, GDBusConnection *connection, gpointer data)
+static bool
+admit (SessionServer *server, GDBusConnection *connection)
 {
-  SessionServer *server = data;
   g_autoptr (GError) error = NULL;
 
-  if (g_hash_table_size (server->connections) >= MAX_CONNECTIONS)
-    return FALSE;
   if (!g_dbus_interface_skeleton_export (G_DBUS_INTERFACE_SKELETON (server->skeleton), connection,
                                          SESSION_PATH, &error))
     {
       g_warning ("%s", error->message);
-      return FALSE;
+      return false;
     }
   g_hash_table_insert (server->connections, g_object_ref (connection), GUINT_TO_POINTER (0));
   g_signal_connect (connection, "closed", G_CALLBACK (on_connection_closed), server);
-  return TRUE;
+  return true;
+}
+
+static gboolean
+on_new_connection (GDBusServer *bus, GDBusConnection *connection, gpointer data)
+{
+  SessionServer *server = data;
+
+  return g_hash_table_size (server->connections) < MAX_CONNECTIONS && admit (server, connection);
+}
+
+/* What he may do the door sees to. */
+static void
+on_entered (GDBusConnection *connection, gpointer data)
+{
+  admit (data, connection);
+}
+
+bool
+session_server_share (SessionServer *server, VmSharing *sharing, GError **error)
+{
+  g_autofree char *path = shared_dir_socket (bonsai_session_get_uuid (server->session));
+
+  g_clear_pointer (&server->door, session_door_free);
+  if (vm_sharing_is_empty (sharing))
+    return true;
+  if (shared_dir_ensure (error))
+    server->door = session_door_new (path, sharing, on_entered, server, error);
+  return server->door != NULL;
 }
 
 /* The kernel vouches for the peer's user; nothing else is asked. */
@@ -171,6 +197,7 @@ session_server_free (SessionServer *server)
   GDBusConnection *connection;
 
   g_signal_handlers_disconnect_by_data (server->session, server);
+  g_clear_pointer (&server->door, session_door_free);
   g_dbus_interface_skeleton_flush (G_DBUS_INTERFACE_SKELETON (server->skeleton));
   g_dbus_server_stop (server->server);
   g_unlink (server->socket);

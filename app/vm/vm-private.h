@@ -44,6 +44,7 @@ struct _BonsaiVm {
   bool session_ended;
   bool concluding;       /* it has ended here, and its folder is being tidied */
   SessionServer *server; /* hosted here */
+  VmSharing *shared; /* (nullable): as whom it lets in now */
   BundleLock *lock;      /* hosted here */
   GCancellable *meeting; /* connecting to another host */
   bool meet_again;       /* there was news meanwhile */
@@ -137,6 +138,8 @@ void bonsai_vm_end_lease (BonsaiVm *vm);
 
 /* vm-policy.c: lets its policy's rules watch over it, if it runs here: from now on, or as they are by now. */
 void bonsai_vm_follow_policy (BonsaiVm *vm);
+/* vm-sharing.c: other users reach the machine that runs here as its description says. */
+void bonsai_vm_follow_sharing (BonsaiVm *vm);
 void bonsai_vm_leave_policy (BonsaiVm *vm);
 
 /* vm-restart.c: restarts after crashes, if its policy says so. It starts, here. */

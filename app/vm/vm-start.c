@@ -84,6 +84,7 @@ release (BonsaiVm *self, gpointer data)
   bool had_window = self->session != NULL && local_session_had_window (LOCAL_SESSION (self->session));
 
   g_clear_pointer (&self->server, session_server_free);
+  g_clear_pointer (&self->shared, vm_sharing_unref);
   bonsai_vm_end_lease (self);
   g_clear_pointer (&self->lock, bundle_unlock);
   self->concluding = false;
@@ -254,6 +255,7 @@ started_here (GObject *source, GAsyncResult *result, gpointer data)
   bonsai_vm_set_session (self, g_object_ref (BONSAI_SESSION (session)));
   bonsai_vm_follow_lease (self);
   bonsai_vm_follow_policy (self);
+  bonsai_vm_follow_sharing (self);
   if ((flags & BONSAI_START_HEADLESS) == 0 && bonsai_vm_get_session (self) != NULL)
     bonsai_session_show_console_async (self->session, true, NULL, console_shown, g_steal_pointer (&task));
   else

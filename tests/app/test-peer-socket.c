@@ -48,7 +48,7 @@ test_queue (void)
   unsigned n_left = N;
 
   for (unsigned i = 0; i < N; i++)
-    peer_socket_connect_async (path, NULL, connected, &n_left);
+    peer_socket_connect_async (path, geteuid (), NULL, connected, &n_left);
   for (unsigned i = 0; i < N; i++)
     {
       accepted[i] = accept (listener, NULL, NULL);
@@ -79,12 +79,12 @@ test_nobody (void)
   g_autofree char *path = g_build_filename (scratch, "socket", NULL);
   bool done = false;
 
-  peer_socket_connect_async (path, NULL, refused, &done);
+  peer_socket_connect_async (path, geteuid (), NULL, refused, &done);
   while (!done)
     g_main_context_iteration (NULL, TRUE);
   close (listen_at (path, 1)); /* who left it has gone */
   done = false;
-  peer_socket_connect_async (path, NULL, refused, &done);
+  peer_socket_connect_async (path, geteuid (), NULL, refused, &done);
   while (!done)
     g_main_context_iteration (NULL, TRUE);
   g_unlink (path);

@@ -29,11 +29,18 @@ class User:
         os.chmod(self.home, 0o755)
         os.chmod(self.home + "/run", 0o700)
 
+    def command(self, arguments):
+        return ["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", *kvm_groups(), *arguments]
+
+    def start(self, *arguments):
+        """As this user, with pipes."""
+        return subprocess.Popen(self.command(arguments), env=self.environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT, text=True, cwd="/")
+
     def run(self, *arguments, as_if=None):
         """As this user, with the environment of @as_if."""
-        return subprocess.run(["setpriv", f"--reuid={self.uid}", f"--regid={self.uid}", *kvm_groups(), *arguments],
-                              env=(as_if or self).environment, capture_output=True, text=True, stdin=subprocess.DEVNULL,
-                              timeout=120, cwd="/", check=False)
+        return subprocess.run(self.command(arguments), env=(as_if or self).environment, capture_output=True, text=True,
+                              stdin=subprocess.DEVNULL, timeout=120, cwd="/", check=False)
 
     def bonsai(self, *arguments, as_if=None, fails=False):
         done = self.run(self.program, *arguments, as_if=as_if)

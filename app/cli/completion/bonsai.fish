@@ -52,7 +52,7 @@ end
 
 function __bonsai_has_machine
     set -l verb (__bonsai_words)
-    not contains -- "$verb[1]" apply create list host run service events report undelete purge disk; and __bonsai_at 0
+    not contains -- "$verb[1]" apply create list host run service shared events report undelete purge disk; and __bonsai_at 0
     or contains -- "$verb" 'disk attach'; and __bonsai_at 0
 end
 
