@@ -135,6 +135,29 @@ def order():
     wait("the row to follow", lambda: app.find("spin button", "Processors").get_value_iface().get_current_value() == 1)
 
 
+def forwards_are(what, count):
+    return becomes(what, lambda c: len(c["networks"][0].get("forwards", [])) == count)
+
+
+def forward():
+    """A port that leads to the guest is added and removed; one that makes no sense is told, and not saved."""
+    app.scroll_to(app.find("label", "net0"))
+    app.click_at("label", "net0")
+    app.type_into("Port to Forward", "0:80")
+    app.click("push button", "Forward")
+    forwards_are("a port", 1)
+    app.find("label", "Any free port → 80 (TCP)")
+    app.type_into("Port to Forward", "http")
+    app.click("push button", "Forward")
+    app.find("label", "Can’t Forward the Port")
+    app.screenshot("forward-refused", moving=True)
+    app.click("push button", "Close")
+    app.gone("label", "Can’t Forward the Port")
+    app.scroll_to(app.find("text", "Port to Forward"))
+    app.screenshot("forward")
+    forwards_are("the port alone", 1)
+
+
 def live():
     """While it runs, what can't be changed at once says so; cables and limits can."""
     command("start", MACHINE, "--headless")
@@ -185,4 +208,4 @@ def narrow():
     app.screenshot("narrow")
 
 
-run(app, [begin, numbers, arranged, schedule, policy, refused, disks, order, live, expert, notes, narrow])
+run(app, [begin, numbers, arranged, schedule, policy, refused, disks, order, forward, live, expert, notes, narrow])

@@ -6,6 +6,8 @@
 
 #include <string.h>
 
+#define OPEN_CARD "bonsai-open-card"
+
 /* --- changes --- */
 
 static void
@@ -20,9 +22,12 @@ on_forwards_set (GObject *source, GAsyncResult *result, gpointer data)
   settings_section_update (section);
 }
 
+/* The rows are made anew: this card's stay in sight. */
 static void
 set_forwards (SettingsSection *section, const VmNic *nic)
 {
+  g_object_set_data_full (G_OBJECT (settings_section_get_group (section)), OPEN_CARD, g_strdup (nic->id),
+                          g_free);
   bonsai_vm_set_forwards_async (settings_section_get_vm (section), nic->id, nic->forwards, NULL,
                                 on_forwards_set, settings_section_hold (section));
 }
@@ -112,6 +117,9 @@ add_new (SettingsSection *section, GtkWidget *parent, const VmNic *nic)
 void
 settings_add_forwards (SettingsSection *section, GtkWidget *parent, const VmNic *nic)
 {
+  const char *open = g_object_get_data (G_OBJECT (settings_section_get_group (section)), OPEN_CARD);
+
+  adw_expander_row_set_expanded (ADW_EXPANDER_ROW (parent), g_strcmp0 (open, nic->id) == 0);
   for (guint i = 0; i < nic->forwards->len; i++)
     add_forward (section, parent, nic, &g_array_index (nic->forwards, NetForward, i));
   if (g_strcmp0 (nic->network, "nat") == 0 && nic->forwards->len < NET_FORWARDS_MAX)
