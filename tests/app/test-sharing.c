@@ -53,7 +53,8 @@ static VmConfig *
 parse (const char *sharing, GError **error)
 {
   g_autofree char *text =
-    g_strdup_printf ("{ \"bonsai\": 1, \"uuid\": \"2f0f5f8e-6a5c-4b8e-9d63-0b9f3f1c7a11\", \"name\": \"x\",\n"
+    g_strdup_printf ("{ \"bonsai\": 1, \"uuid\": \"2f0f5f8e-6a5c-4b8e-9d63-0b9f3f1c7a11\", \"name\": \"x\", "
+                     "\"memory\": \"64M\", \"cpus\": 1,\n"
                      "\"sharing\": %s }",
                      sharing);
 
@@ -65,21 +66,24 @@ test_description (void)
 {
   static const char *const wrong[] = { "[]", "{ \"owners\": [] }", "{ \"viewers\": \"anna\" }",
                                        "{ \"viewers\": [ \"a b\" ] }", "{ \"operators\": [ 1 ] }" };
-  g_autoptr (VmConfig) config = parse ("{ \"operators\": [ \"anna\" ], \"viewers\": [ \"@staff\" ] }", NULL);
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VmConfig) config =
+    parse ("{ \"operators\": [ \"anna\" ], \"viewers\": [ \"@staff\" ] }", &error);
   g_autoptr (VmConfig) again = NULL;
-  g_autofree char *text = vm_config_to_json (config);
+  g_autofree char *text = NULL;
 
+  g_assert_no_error (error);
+  text = vm_config_to_json (config);
   again = vm_config_parse (text, strlen (text), "vm.json", NULL);
   g_assert_nonnull (again);
   g_assert_true (vm_sharing_equal (config->sharing, again->sharing));
   g_assert_cmpstr (again->sharing->users[VM_ROLE_OPERATOR][0], ==, "anna");
   for (guint i = 0; i < G_N_ELEMENTS (wrong); i++)
     {
-      g_autoptr (GError) error = NULL;
-
       g_assert_null (parse (wrong[i], &error));
       g_assert_true (g_str_has_prefix (error->message, "vm.json:2:"));
       g_assert_nonnull (strstr (error->message, "sharing"));
+      g_clear_error (&error);
     }
 }
 
