@@ -16,18 +16,25 @@ G_BEGIN_DECLS
  * Immutable. Threading: any thread.
  */
 typedef enum {
-  VM_METRIC_CPU,         /* 1: all its processors are busy */
-  VM_METRIC_MEMORY,      /* 1: all its memory is in use, by its guest's account, else by the host's */
-  VM_METRIC_DISK,        /* bytes per second, read and written */
-  VM_METRIC_NETWORK,     /* bytes per second, received and sent */
-  VM_METRIC_HOST_CPU,    /* 1: all the host's processors are busy */
-  VM_METRIC_HOST_MEMORY, /* 1: all the host's memory is in use */
+  VM_METRIC_CPU,              /* 1: all its processors are busy */
+  VM_METRIC_MEMORY,           /* 1: all its memory is in use, by its guest's account, else by the host's */
+  VM_METRIC_DISK,             /* bytes per second, read and written */
+  VM_METRIC_NETWORK,          /* bytes per second, received and sent */
+  VM_METRIC_HOST_CPU,         /* 1: all the host's processors are busy */
+  VM_METRIC_HOST_MEMORY,      /* 1: all the host's memory is in use */
+  VM_METRIC_HOST_BATTERY,     /* 1: the host's batteries are full */
+  VM_METRIC_HOST_ON_BATTERY,  /* 1: it runs on them; else 0 */
+  VM_METRIC_HOST_TEMPERATURE, /* °C, of its hottest part */
   VM_N_METRICS,
 } VmMetric;
 extern const char *const vm_metric_names[]; /* "cpu", "memory", …; NULL ends */
 
-/* Whether the metric is a share, written "90%", instead of bytes per second, written "50M". */
+/* How its values are written: shares as "90%", temperatures as "85C", the others, bytes per second, as "50M".
+ */
 bool vm_metric_is_share (VmMetric metric);
+bool vm_metric_is_temperature (VmMetric metric);
+/* Whether histories know it, so that a dry run can tell. */
+bool vm_metric_has_history (VmMetric metric);
 
 typedef struct {
   VmMetric what;

@@ -7,11 +7,21 @@
 #include <glib/gi18n.h>
 #include <string.h>
 
-#define MAX_NAME    80
-#define MAX_TEXT    500
-#define MAX_COMMAND 32
+#define MAX_NAME        80
+#define MAX_TEXT        500
+#define MAX_COMMAND     32
+#define MAX_TEMPERATURE 150
 
-const char *const vm_metric_names[] = { "cpu", "memory", "disk", "network", "host-cpu", "host-memory", NULL };
+const char *const vm_metric_names[] = { "cpu",
+                                        "memory",
+                                        "disk",
+                                        "network",
+                                        "host-cpu",
+                                        "host-memory",
+                                        "host-battery",
+                                        "host-on-battery",
+                                        "host-temperature",
+                                        NULL };
 G_STATIC_ASSERT (G_N_ELEMENTS (vm_metric_names) == VM_N_METRICS + 1);
 
 const char *const vm_action_names[] = { "notify", "cpu-cap", "snapshot", "suspend", "run", NULL };
@@ -19,7 +29,19 @@ const char *const vm_action_names[] = { "notify", "cpu-cap", "snapshot", "suspen
 bool
 vm_metric_is_share (VmMetric metric)
 {
-  return metric != VM_METRIC_DISK && metric != VM_METRIC_NETWORK;
+  return metric != VM_METRIC_DISK && metric != VM_METRIC_NETWORK && !vm_metric_is_temperature (metric);
+}
+
+bool
+vm_metric_is_temperature (VmMetric metric)
+{
+  return metric == VM_METRIC_HOST_TEMPERATURE;
+}
+
+bool
+vm_metric_has_history (VmMetric metric)
+{
+  return metric < VM_METRIC_HOST_BATTERY;
 }
 
 /* --- life --- */
@@ -117,13 +139,25 @@ parse_share (const char *text, double *value)
   return true;
 }
 
+static bool
+parse_temperature (const char *text, double *value)
+{
+  char *end;
+  double number = g_ascii_strtod (text, &end);
+
+  if (!g_ascii_isdigit (text[0]) || end == text || !g_str_equal (end, "C") || !(number <= MAX_TEMPERATURE))
+    return false;
+  *value = number;
+  return true;
+}
+
 bool
 vm_rule_read_value (const JsonSection *section, const char *name, VmMetric metric, double *value)
 {
   g_autofree char *text = NULL;
   uint64_t bytes = 0;
 
-  if (!vm_metric_is_share (metric))
+  if (!vm_metric_is_share (metric) && !vm_metric_is_temperature (metric))
     {
       if (!json_read_size (section, name, &bytes))
         return false;
@@ -133,6 +167,10 @@ vm_rule_read_value (const JsonSection *section, const char *name, VmMetric metri
     }
   if (!json_read_string (section, name, &text))
     return false;
+  if (vm_metric_is_temperature (metric))
+    return text == NULL || parse_temperature (text, value)
+           || json_section_fail (section, name, _ ("“%s” is no temperature from 0C to %dC, such as \"85C\""),
+                                 text, MAX_TEMPERATURE);
   return text == NULL || parse_share (text, value)
          || json_section_fail (section, name, _ ("“%s” is no share from 0%% to 100%%, such as \"90%%\""),
                                text);

@@ -27,7 +27,7 @@ VmRule *vm_rule_read (const JsonSection *section);
 /* Each leaves @value alone if the member is absent. False with the error set if it is not right. */
 /* "30s", "10m", "2h", "1d": 1 second to @max. */
 bool vm_rule_read_time (const JsonSection *section, const char *name, unsigned max, unsigned *value);
-/* "90%" to 0.9, or "50M" to bytes, as @metric is told. */
+/* "90%" to 0.9, "85C" to 85, or "50M" to bytes, as @metric is told. */
 bool vm_rule_read_value (const JsonSection *section, const char *name, VmMetric metric, double *value);
 /* "50%": 1 % to 100 %. */
 bool vm_rule_read_cap (const JsonSection *section, const char *name, double *value);

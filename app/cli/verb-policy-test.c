@@ -32,6 +32,25 @@ print_text (const GArray *found)
     }
 }
 
+/* Rules of which nobody can say what they would have done. */
+static void
+tell_unknown (const VmPolicy *policy)
+{
+  for (guint i = 0; i < policy->rules->len; i++)
+    {
+      const VmRule *rule = g_ptr_array_index (policy->rules, i);
+
+      for (guint j = 0; j < rule->conditions->len; j++)
+        {
+          VmMetric what = g_array_index (rule->conditions, VmCondition, j).what;
+
+          if (!vm_metric_has_history (what))
+            g_printerr ("bonsai: there is no history of %s: “%s” can't be tried out\n", vm_metric_names[what],
+                        rule->name);
+        }
+    }
+}
+
 /* --- the verb --- */
 
 static bool
@@ -79,6 +98,7 @@ run_test (const Verb *verb, int argc, char **argv)
   policy = argc > 2 ? cli_read_policy (argv[2], &error) : vm_policy_ref (config->policy);
   if (policy == NULL || (found = policy_try_out (policy, config, from, to, &error)) == NULL)
     return cli_fail (error);
+  tell_unknown (policy);
   if (json)
     g_print ("%s\n", text = would_fire_to_json (found));
   else

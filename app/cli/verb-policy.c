@@ -69,6 +69,8 @@ describe_value (VmMetric metric, double value)
 
   if (vm_metric_is_share (metric))
     return g_strdup_printf ("%g%%", value * 100);
+  if (vm_metric_is_temperature (metric))
+    return g_strdup_printf ("%g °C", value);
   size = g_format_size_full ((guint64)value, G_FORMAT_SIZE_IEC_UNITS);
   return g_strconcat (size, "/s", NULL);
 }

@@ -25,6 +25,9 @@ policy_sample (const HistoryRow *machine, const HistoryRow *host, guint step, co
                 [VM_METRIC_HOST_CPU] =
                   host != NULL ? share (host->values[HISTORY_CPU], size->host_cpus) : NAN,
                 [VM_METRIC_HOST_MEMORY] =
-                  host != NULL ? share (host->values[HISTORY_MEMORY], size->host_memory) : NAN },
+                  host != NULL ? share (host->values[HISTORY_MEMORY], size->host_memory) : NAN,
+                [VM_METRIC_HOST_BATTERY] = NAN,
+                [VM_METRIC_HOST_ON_BATTERY] = NAN,
+                [VM_METRIC_HOST_TEMPERATURE] = NAN },
   };
 }

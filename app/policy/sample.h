@@ -13,7 +13,7 @@ typedef struct {
 } PolicySize;
 
 /* A row of a machine's history, and the host's of the same time (nullable), as the evaluator has it. @step:
- * seconds. */
+ * seconds. What history doesn't know (vm_metric_has_history) is unknown. */
 PolicySample policy_sample (const HistoryRow *machine, const HistoryRow *host, guint step,
                             const PolicySize *size);
 

@@ -3,6 +3,7 @@
 #include "app/vm/vm-policy.h"
 
 #include "app/history/host-counters.h"
+#include "app/history/host-power.h"
 #include "app/policy/sample.h"
 
 #include <math.h>
@@ -10,6 +11,12 @@
 #include <unistd.h>
 
 typedef struct Warden Warden;
+
+/* What was read of the host's power last. Whoever reads outlives the warden. */
+typedef struct {
+  HostPower last;
+  bool busy;
+} Power;
 
 struct Warden {
   BonsaiVm *vm;
@@ -19,6 +26,7 @@ struct Warden {
   PolicySize size;
   bool has_host; /* @host is there to compare with */
   Counters host;
+  Power *power; /* shared with the thread that reads */
 };
 
 static gint64
@@ -54,6 +62,46 @@ look_at_host (Warden *warden, HistoryRow *row)
 }
 
 static void
+read_power_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  HostPower power = host_power_read (NULL);
+
+  g_task_return_pointer (task, g_memdup2 (&power, sizeof power), g_free);
+}
+
+static void
+power_read (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Power *power = data;
+  g_autofree HostPower *read = g_task_propagate_pointer (G_TASK (result), NULL);
+
+  power->last = *read;
+  power->busy = false;
+  g_rc_box_release (power);
+}
+
+/* As it was a sample ago: a battery's firmware may take its time, for which nothing waits. */
+static void
+look_at_power (Warden *warden, PolicySample *sample)
+{
+  const HostPower *last = &warden->power->last;
+  g_autoptr (GTask) task = NULL;
+
+  if (!evaluator_needs (warden->evaluator, VM_METRIC_HOST_BATTERY)
+      && !evaluator_needs (warden->evaluator, VM_METRIC_HOST_ON_BATTERY)
+      && !evaluator_needs (warden->evaluator, VM_METRIC_HOST_TEMPERATURE))
+    return;
+  sample->values[VM_METRIC_HOST_BATTERY] = last->charge;
+  sample->values[VM_METRIC_HOST_ON_BATTERY] = last->on_battery;
+  sample->values[VM_METRIC_HOST_TEMPERATURE] = last->temperature;
+  if (warden->power->busy)
+    return;
+  warden->power->busy = true;
+  task = g_task_new (NULL, NULL, power_read, g_rc_box_acquire (warden->power));
+  g_task_run_in_thread (task, read_power_in_thread);
+}
+
+static void
 on_firing (const PolicyFiring *firing, void *data)
 {
   policy_acts_do (((Warden *)data)->acts, firing);
@@ -71,6 +119,7 @@ on_row (const HistoryRow *row, void *data)
     return;
   sample = policy_sample (row, has_host ? &host : NULL, HISTORY_STEP, &warden->size);
   sample.time = boot_time ();
+  look_at_power (warden, &sample);
   sample.watched = bonsai_vm_get_console_open (warden->vm);
   evaluator_feed (warden->evaluator, &sample, on_firing, warden);
 }
@@ -83,6 +132,7 @@ warden_free (Warden *warden)
   policy_acts_free (warden->acts);
   evaluator_free (warden->evaluator);
   vm_policy_unref (warden->policy);
+  g_rc_box_release (warden->power);
   g_free (warden);
 }
 
@@ -92,6 +142,8 @@ warden_new (BonsaiVm *vm)
   Warden *warden = g_new0 (Warden, 1);
 
   warden->vm = vm;
+  warden->power = g_rc_box_new0 (Power);
+  warden->power->last = (HostPower){ NAN, NAN, NAN };
   warden->policy = vm_policy_ref (vm->config->policy);
   warden->evaluator = evaluator_new (warden->policy);
   warden->acts = policy_acts_new (vm, warden->policy);

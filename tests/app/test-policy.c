@@ -5,6 +5,8 @@
 #include "app/bundle/vm-config.h"
 #include "app/policy/back-off.h"
 #include "app/policy/evaluator.h"
+#include "app/history/host-power.h"
+#include "tests/app/scratch.h"
 
 #include <math.h>
 #include <string.h>
@@ -46,6 +48,9 @@ test_errors (void)
       "rules[0].when[0].over: “190%” is no share" },
     { "{ \"rules\" : [ { \"name\" : \"a\", \"when\" : [ { \"what\" : \"cpu\", \"over\" : \"nan%\" } ] } ] }",
       "rules[0].when[0].over: “nan%” is no share" },
+    { "{ \"rules\" : [ { \"name\" : \"a\", \"when\" : [ { \"what\" : \"host-temperature\", \"over\" : \"85\" "
+      "} ] } ] }",
+      "rules[0].when[0].over: “85” is no temperature" },
     { "{ \"rules\" : [ { \"name\" : \"a\", \"when\" : [ { \"what\" : \"cpu\", \"over\" : \"50%\", \"back\" : "
       "\"60%\" } ] } ] }",
       "rules[0].when[0].back: must be no higher than “over”" },
@@ -328,6 +333,91 @@ test_defeat (void)
   g_assert_cmpint (back_off_delay (&policy->restart, back_off_count (&policy->restart, failures, 5)), ==, -1);
 }
 
+static void
+put (const char *sysfs, const char *file, const char *text)
+{
+  g_autofree char *path = g_build_filename (sysfs, "class", file, NULL), *folder = g_path_get_dirname (path);
+
+  g_assert_cmpint (g_mkdir_with_parents (folder, 0755), ==, 0);
+  g_assert_true (g_file_set_contents (path, text, -1, NULL));
+}
+
+/* A laptop with two batteries, and a mouse with its own; then one that is plugged in; a desktop; nothing. */
+static void
+test_power (void)
+{
+  g_autoptr (Scratch) laptop = scratch_new (), desktop = scratch_new ();
+  HostPower power;
+
+  put (laptop, "power_supply/BAT0/type", "Battery\n");
+  put (laptop, "power_supply/BAT0/capacity", "40\n");
+  put (laptop, "power_supply/BAT0/status", "Discharging\n");
+  put (laptop, "power_supply/BAT1/type", "Battery\n");
+  put (laptop, "power_supply/BAT1/capacity", "20\n");
+  put (laptop, "power_supply/BAT1/status", "Not charging\n");
+  put (laptop, "power_supply/AC/type", "Mains\n");
+  put (laptop, "power_supply/AC/online", "0\n");
+  put (laptop, "power_supply/hid-mouse/type", "Battery\n");
+  put (laptop, "power_supply/hid-mouse/scope", "Device\n");
+  put (laptop, "power_supply/hid-mouse/capacity", "90\n");
+  put (laptop, "power_supply/hid-mouse/status", "Discharging\n");
+  put (laptop, "thermal/thermal_zone0/temp", "45000\n");
+  put (laptop, "thermal/thermal_zone1/temp", "81500\n");
+  put (laptop, "thermal/thermal_zone2/temp", "-273200\n"); /* no sensor */
+  put (laptop, "thermal/cooling_device0/temp", "99000\n");
+  power = host_power_read (laptop);
+  g_assert_cmpfloat_with_epsilon (power.charge, 0.3, 1e-9);
+  g_assert_cmpfloat (power.on_battery, ==, 1);
+  g_assert_cmpfloat (power.temperature, ==, 81.5);
+  put (laptop, "power_supply/AC/online", "1\n");
+  g_assert_cmpfloat (host_power_read (laptop).on_battery, ==, 0);
+  put (desktop, "power_supply/AC/type", "Mains\n");
+  power = host_power_read (desktop);
+  g_assert_cmpfloat (power.on_battery, ==, 0);
+  g_assert_true (isnan (power.charge) && isnan (power.temperature));
+  g_assert_true (isnan (host_power_read ("/nowhere").on_battery));
+}
+
+static void
+say_name (const PolicyFiring *firing, void *data)
+{
+  g_string_append_printf (data, "%c%s", firing->back ? '-' : '+', firing->rule->name);
+}
+
+/* Unplugged and nearly empty for a minute: it fires; plugged in again: it is over. */
+static void
+test_battery (void)
+{
+  g_auto (Walk) walk = walk_new (
+    "{ \"rules\" : [ { \"name\" : \"empty\", \"when\" : [ { \"what\" : \"host-on-battery\", \"over\" : "
+    "\"50%\" },"
+    " { \"what\" : \"host-battery\", \"under\" : \"10%\", \"back\" : \"15%\" } ], \"for\" : \"1m\","
+    " \"then\" : [ { \"do\" : \"suspend\" } ] }, { \"name\" : \"hot\", \"when\" : [ { \"what\" :"
+    " \"host-temperature\", \"over\" : \"85C\", \"back\" : \"70C\" } ], \"then\" : [ { \"do\" : \"cpu-cap\","
+    " \"to\" : \"25%\" } ] } ] }");
+  const struct {
+    double charge, on_battery, temperature;
+    const char *said;
+  } steps[] = { { NAN, NAN, NAN, "" }, { 0.08, 0, 60, "" },           { 0.08, 1, 60, "+empty" },
+                { 0.12, 1, 60, "" },   { 0.12, 0, 90, "-empty+hot" }, { 0.5, 0, 80, "" },
+                { 0.5, 0, 69, "-hot" } };
+
+  for (guint i = 0; i < G_N_ELEMENTS (steps); i++)
+    {
+      g_string_truncate (walk.said, 0);
+      for (gint64 end = walk.sample.time + 120; walk.sample.time < end;)
+        {
+          walk.sample.time += STEP;
+          walk.sample.values[VM_METRIC_HOST_BATTERY] = steps[i].charge;
+          walk.sample.values[VM_METRIC_HOST_ON_BATTERY] = steps[i].on_battery;
+          walk.sample.values[VM_METRIC_HOST_TEMPERATURE] = steps[i].temperature;
+          evaluator_feed (walk.evaluator, &walk.sample, say_name, walk.said);
+        }
+      g_test_message ("%u: %s", i, walk.said->str);
+      g_assert_cmpstr (walk.said->str, ==, steps[i].said);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -342,5 +432,7 @@ main (int argc, char **argv)
   g_test_add_func ("/policy/all-conditions", test_all_conditions);
   g_test_add_func ("/policy/back-off", test_back_off);
   g_test_add_func ("/policy/defeat", test_defeat);
+  g_test_add_func ("/policy/power", test_power);
+  g_test_add_func ("/policy/battery", test_battery);
   return g_test_run ();
 }
