@@ -274,13 +274,20 @@ bonsai_application_startup (GApplication *application)
   static const struct {
     const char *action, *accel, *other;
   } accels[] = {
-    { "app.quit", "<Control>q", NULL },       { "app.new-window", "<Control><Shift>n", NULL },
-    { "win.create", "<Control>n", NULL },     { "win.undo-delete", "<Control>z", NULL },
-    { "win.search", "<Control>f", NULL },     { "win.back", "<Alt>Left", "Back" },
+    { "app.quit", "<Control>q", NULL },
+    { "app.new-window", "<Control><Shift>n", NULL },
+    { "win.create", "<Control>n", NULL },
+    { "win.undo-delete", "<Control>z", NULL },
+    { "win.search", "<Control>f", NULL },
+    { "win.back", "<Alt>Left", "Back" },
     { "win.go::dashboard", "<Alt>0", "<Alt>Home" },
-    { "win.go::all", "<Alt>1", NULL },        { "win.go::trash", "<Alt>2", NULL },
-    { "win.go::host", "<Alt>3", NULL },       { "win.toggle-mode", "<Control>1", NULL },
-    { "win.organise", "<Control>g", NULL },   { "window.close", "<Control>w", NULL },
+    { "win.go::all", "<Alt>1", NULL },
+    { "win.go::trash", "<Alt>2", NULL },
+    { "win.go::host", "<Alt>3", NULL },
+    { "win.toggle-mode", "<Control>1", NULL },
+    { "win.other-half", "F6", "<Shift>F6" },
+    { "win.organise", "<Control>g", NULL },
+    { "window.close", "<Control>w", NULL },
     { "app.shortcuts", "<Control>question", NULL },
   };
 

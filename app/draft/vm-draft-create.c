@@ -57,6 +57,7 @@ static void
 set_devices (const VmDraft *draft, VmConfig *config)
 {
   config->graphics = draft->graphics;
+  config->usb = draft->usb;
   config->sound = draft->sound;
   for (unsigned i = 0; i < config->nics->len; i++)
     {

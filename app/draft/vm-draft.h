@@ -42,6 +42,7 @@ typedef struct {
   NicModel nic;
   GraphicsKind graphics;
   bool network; /* a network card that leads somewhere */
+  bool usb; /* a USB controller, with a keyboard and a tablet */
   bool sound;
 
   bool express;       /* the system installs itself, if vm_draft_can_express */

@@ -78,6 +78,22 @@ def escape_leaves_the_wizard():
     app.gone("label", "What Shall It Run?")
 
 
+def halves_by_keys():
+    """F6 leads to the sidebar from anywhere, and back to where the focus was; Tab leads round."""
+    press("alt+3")
+    app.find("label", "UEFI Firmware")
+    press("Tab", "Tab")
+    wait("the focus to be on the page", focused)
+    before = focused()
+    press("F6")
+    wait("the focus to be on the sidebar", lambda: focused() == "This Computer")
+    app.screenshot("focus-on-sidebar")
+    press("F6")
+    wait("the focus to be back", lambda: focused() == before)
+    go_to("Main Menu", "shift+Tab")
+    press("alt+1")
+
+
 def create_by_keys():
     """Control+N, Tab and Enter lead through the wizard."""
     press("ctrl+n")
@@ -236,5 +252,5 @@ def trash_by_keys():
     app.screenshot("trash-emptied-by-keys")
 
 
-run(app, [everything_has_a_name, escape_leaves_the_wizard, create_by_keys, type_by_keys, snapshot_by_keys, control_by_keys,
-          delete_by_keys, focus_stays, trash_by_keys, narrow_window])
+run(app, [everything_has_a_name, escape_leaves_the_wizard, halves_by_keys, create_by_keys, type_by_keys, snapshot_by_keys,
+          control_by_keys, delete_by_keys, focus_stays, trash_by_keys, narrow_window])

@@ -124,6 +124,14 @@ def disks():
     app.screenshot("disks")
 
 
+def usb():
+    """A USB controller is added with one switch."""
+    app.click_at("check box", "USB Controller")
+    becomes("a USB controller", lambda c: c.get("usb") is True)
+    app.scroll_to(app.find("label", "USB Controller"))
+    app.screenshot("usb", moving=True)
+
+
 def order():
     """What is changed elsewhere is shown here."""
     assert config()["cpus"] == 2
@@ -208,4 +216,4 @@ def narrow():
     app.screenshot("narrow")
 
 
-run(app, [begin, numbers, arranged, schedule, policy, refused, disks, order, forward, live, expert, notes, narrow])
+run(app, [begin, numbers, arranged, schedule, policy, refused, disks, usb, order, forward, live, expert, notes, narrow])

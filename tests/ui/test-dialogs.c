@@ -11,7 +11,6 @@
 
 typedef struct {
   Tour tour;
-  const char *bonsai;
   TourFunc lead;
 } Visit;
 
@@ -23,7 +22,7 @@ look_at_nothing (gconstpointer data)
   g_application_activate (G_APPLICATION (visit->tour.application));
   hand_see ("No Machines Yet");
   eye_look (visit->tour.eye, "empty");
-  world_make (visit->bonsai);
+  world_make (visit->tour.bonsai);
   hand_find (GTK_TYPE_BUTTON, "Start Vanished");
 }
 
@@ -42,10 +41,17 @@ main (int argc, char **argv)
     const char *path;
     TourFunc lead;
   } tours[] = {
-    { "/dialogs/library", tour_library },   { "/dialogs/places", tour_places },
-    { "/dialogs/app", tour_app },           { "/dialogs/machine", tour_machine },   { "/dialogs/advice", tour_advice },
-    { "/dialogs/settings", tour_settings }, { "/dialogs/snapshots", tour_snapshots },
-    { "/dialogs/wizard", tour_wizard },     { "/dialogs/trouble", tour_trouble },
+    { "/dialogs/library", tour_library },
+    { "/dialogs/places", tour_places },
+    { "/dialogs/app", tour_app },
+    { "/dialogs/machine", tour_machine },
+    { "/dialogs/running", tour_running },
+    { "/dialogs/history", tour_history },
+    { "/dialogs/advice", tour_advice },
+    { "/dialogs/settings", tour_settings },
+    { "/dialogs/snapshots", tour_snapshots },
+    { "/dialogs/wizard", tour_wizard },
+    { "/dialogs/trouble", tour_trouble },
   };
   Visit visits[G_N_ELEMENTS (tours) + 1];
 
@@ -57,11 +63,11 @@ main (int argc, char **argv)
   g_autoptr (Eye) eye = eye_new (argv[1]);
   g_assert_true (g_application_register (G_APPLICATION (application), NULL, NULL));
   g_object_set (gtk_settings_get_default (), "gtk-enable-animations", FALSE, NULL);
-  visits[0] = (Visit){ { application, eye }, argv[2], NULL };
+  visits[0] = (Visit){ { application, eye, argv[2] }, NULL };
   g_test_add_data_func ("/dialogs/empty", &visits[0], look_at_nothing);
   for (unsigned i = 0; i < G_N_ELEMENTS (tours); i++)
     {
-      visits[i + 1] = (Visit){ { application, eye }, argv[2], tours[i].lead };
+      visits[i + 1] = (Visit){ { application, eye, argv[2] }, tours[i].lead };
       g_test_add_data_func (tours[i].path, &visits[i + 1], run_tour);
     }
   return g_test_run ();

@@ -50,6 +50,35 @@ tour_advice (Tour *tour)
   tour_go ("all");
 }
 
+/* As another process runs it. */
+void
+tour_running (Tour *tour)
+{
+  world_run (tour->bonsai, "start", "Elm");
+  tour_show (tour, "Elm");
+  hand_see ("Running");
+  hand_find (GTK_TYPE_BUTTON, "Show Console");
+  eye_look (tour->eye, "overview-running");
+  show_tab (tour, "settings");
+  hand_see ("At next start");
+  eye_look (tour->eye, "settings-running");
+  show_tab (tour, "overview");
+  world_run (tour->bonsai, "stop", "Elm");
+  hand_find (GTK_TYPE_BUTTON, "Start");
+  tour_go ("all");
+}
+
+void
+tour_history (Tour *tour)
+{
+  tour_show (tour, "Vanished");
+  hand_act (BONSAI_TYPE_MACHINE_PAGE, "page.history", NULL);
+  hand_press ("Day");
+  eye_look (tour->eye, "history");
+  hand_close ();
+  tour_go ("all");
+}
+
 /* What isn't a description. */
 static void
 spoil_description (void)

@@ -13,6 +13,7 @@ G_BEGIN_DECLS
 typedef struct {
   BonsaiApplication *application;
   Eye *eye;
+  const char *bonsai; /* the program */
 } Tour;
 
 typedef void (*TourFunc) (Tour *tour);
@@ -22,6 +23,8 @@ void tour_places (Tour *tour);
 void tour_app (Tour *tour);
 void tour_machine (Tour *tour);
 void tour_advice (Tour *tour);
+void tour_running (Tour *tour);
+void tour_history (Tour *tour);
 void tour_settings (Tour *tour);
 void tour_snapshots (Tour *tour);
 void tour_wizard (Tour *tour);

@@ -107,3 +107,11 @@ world_make (const char *bonsai)
   g_assert_cmpint (g_unlink (gone), ==, 0);
   make_history ("vanished.bonsai");
 }
+
+void
+world_run (const char *bonsai, const char *verb, const char *machine)
+{
+  bool starts = g_str_equal (verb, "start");
+
+  spawn ((const char *[]){ bonsai, verb, machine, starts ? "--headless" : NULL, NULL });
+}

@@ -16,4 +16,7 @@ G_BEGIN_DECLS
  */
 void world_make (const char *bonsai);
 
+/* "start": without a window, in a process of its own; "stop". */
+void world_run (const char *bonsai, const char *verb, const char *machine);
+
 G_END_DECLS

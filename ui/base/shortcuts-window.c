@@ -20,6 +20,7 @@ static const Shortcut library_keys[] = {
   { N_ ("Undo Delete"), "win.undo-delete", NULL },
   { N_ ("Grid or List"), "win.toggle-mode", NULL },
   { N_ ("Back"), "win.back", NULL },
+  { N_ ("Sidebar, and Back From It"), "win.other-half", NULL },
   { N_ ("Dashboard"), "win.go::dashboard", NULL },
   { N_ ("All Machines"), "win.go::all", NULL },
   { N_ ("Trash"), "win.go::trash", NULL },

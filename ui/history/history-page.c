@@ -350,8 +350,12 @@ heading_of (GraphKind kind)
 {
   const GraphDescription *what = &graph_descriptions[kind];
   GtkWidget *box = gtk_box_new (GTK_ORIENTATION_HORIZONTAL, 12), *title = gtk_label_new (_ (what->title));
+  GtkWidget *lines = gtk_flow_box_new ();
 
+  gtk_flow_box_set_selection_mode (GTK_FLOW_BOX (lines), GTK_SELECTION_NONE);
+  gtk_flow_box_set_max_children_per_line (GTK_FLOW_BOX (lines), GRAPH_LINES);
   gtk_widget_add_css_class (title, "heading");
+  gtk_label_set_wrap (GTK_LABEL (title), true);
   gtk_widget_set_hexpand (title, true);
   gtk_label_set_xalign (GTK_LABEL (title), 0);
   gtk_box_append (GTK_BOX (box), title);
@@ -365,9 +369,13 @@ heading_of (GraphKind kind)
       GtkWidget *label = gtk_label_new (NULL);
 
       gtk_label_set_markup (GTK_LABEL (label), markup);
+      gtk_label_set_wrap (GTK_LABEL (label), true);
+      gtk_label_set_xalign (GTK_LABEL (label), 0);
       gtk_widget_add_css_class (label, "caption");
-      gtk_box_append (GTK_BOX (box), label);
+      gtk_flow_box_insert (GTK_FLOW_BOX (lines), label, -1);
+      gtk_widget_set_focusable (gtk_widget_get_parent (label), false);
     }
+  gtk_box_append (GTK_BOX (box), lines);
   return box;
 }
 

@@ -133,6 +133,17 @@ on_activate (BonsaiLibrarySidebar *self, guint position)
 
 /* --- expanding --- */
 
+void
+bonsai_library_sidebar_focus (BonsaiLibrarySidebar *self)
+{
+  GtkWidget *row = gtk_widget_get_first_child (GTK_WIDGET (self->list));
+
+  while (row && !(gtk_widget_get_state_flags (row) & GTK_STATE_FLAG_SELECTED))
+    row = gtk_widget_get_next_sibling (row);
+  if (!row || !gtk_widget_grab_focus (row))
+    gtk_widget_child_focus (GTK_WIDGET (self->list), GTK_DIR_TAB_FORWARD);
+}
+
 GStrv
 bonsai_library_sidebar_get_expanded (BonsaiLibrarySidebar *self)
 {

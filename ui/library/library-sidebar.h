@@ -25,6 +25,9 @@ void bonsai_library_sidebar_set_library (BonsaiLibrarySidebar *self, BonsaiLibra
 /* Chooses it, without a signal; groups that it lies in are expanded. Returns: whether it is there. */
 bool bonsai_library_sidebar_set_place (BonsaiLibrarySidebar *self, const char *place);
 
+/* Gives the focus to the place that is chosen. */
+void bonsai_library_sidebar_focus (BonsaiLibrarySidebar *self);
+
 /* The groups that are expanded. (transfer full) */
 GStrv bonsai_library_sidebar_get_expanded (BonsaiLibrarySidebar *self);
 void bonsai_library_sidebar_set_expanded (BonsaiLibrarySidebar *self, const char *const *groups);

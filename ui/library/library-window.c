@@ -26,6 +26,7 @@ struct _BonsaiLibraryWindow {
   UiState *state;           /* the application's */
   bool remembers;           /* where it is: the first window does */
   guint focus_id, focus_at; /* it is to be on the machine at that place */
+  GtkWidget *left;          /* had it in the place that is shown; or NULL */
 
   AdwToastOverlay *toasts;
   AdwLeaflet *leaflet;
@@ -118,6 +119,27 @@ on_back (GSimpleAction *action, GVariant *parameter, gpointer data)
     go (self, "all");
   else if (adw_leaflet_get_folded (self->leaflet))
     adw_leaflet_set_visible_child (self->leaflet, GTK_WIDGET (self->sidebar));
+}
+
+/* To the sidebar, and back to what had the focus: by Tab there may be many a widget between. */
+static void
+on_other_half (GSimpleAction *action, GVariant *parameter, gpointer data)
+{
+  BonsaiLibraryWindow *self = data;
+  GtkWidget *focus = gtk_window_get_focus (GTK_WINDOW (self));
+
+  gtk_window_set_focus_visible (GTK_WINDOW (self), TRUE);
+  if (!focus || !gtk_widget_is_ancestor (focus, GTK_WIDGET (self->sidebar)))
+    {
+      g_set_weak_pointer (&self->left, focus);
+      adw_leaflet_set_visible_child (self->leaflet, GTK_WIDGET (self->sidebar));
+      bonsai_library_sidebar_focus (self->sidebar);
+      return;
+    }
+  adw_leaflet_set_visible_child (self->leaflet, GTK_WIDGET (self->places));
+  if (!self->left || !gtk_widget_is_ancestor (self->left, GTK_WIDGET (self->places))
+      || !gtk_widget_get_mapped (self->left) || !gtk_widget_grab_focus (self->left))
+    gtk_widget_child_focus (GTK_WIDGET (self->places), GTK_DIR_TAB_FORWARD);
 }
 
 static void
@@ -316,6 +338,7 @@ bonsai_library_window_dispose (GObject *object)
   BonsaiLibraryWindow *self = BONSAI_LIBRARY_WINDOW (object);
 
   g_clear_handle_id (&self->focus_id, g_source_remove);
+  g_clear_weak_pointer (&self->left);
   g_signal_handlers_disconnect_by_data (self, self->state);
   g_clear_object (&self->library);
   G_OBJECT_CLASS (bonsai_library_window_parent_class)->dispose (object);
@@ -361,6 +384,7 @@ bonsai_library_window_init (BonsaiLibraryWindow *self)
     { .name = "show-vm", .activate = on_show_vm, .parameter_type = "s" },
     { .name = "search", .activate = on_search },
     { .name = "back", .activate = on_back },
+    { .name = "other-half", .activate = on_other_half },
     { .name = "toggle-mode", .activate = on_toggle_mode },
     { .name = "organise", .activate = on_organise },
     { .name = "reports", .activate = on_reports },
@@ -389,7 +413,10 @@ bonsai_library_window_new (GtkApplication *application, BonsaiLibrary *library, 
   bonsai_library_sidebar_set_library (self->sidebar, library, bonsai_application_get_trash (app));
   undo_delete_add (GTK_APPLICATION_WINDOW (self), self->toasts, library, &delete_funcs, self);
   window_look_restore (self->state, GTK_WINDOW (self), self->sidebar, view_of (self));
-  go (self, place ? place : last ? last : g_list_model_get_n_items (G_LIST_MODEL (library)) > 0 ? "dashboard" : "all");
+  go (self, place                                                   ? place
+            : last                                                  ? last
+            : g_list_model_get_n_items (G_LIST_MODEL (library)) > 0 ? "dashboard"
+                                                                    : "all");
   self->remembers = is_last (self);
   if (self->remembers)
     window_look_follow (self->state, GTK_WINDOW (self), self->sidebar);

@@ -17,10 +17,11 @@ struct SettingBinding {
   GtkWidget *row;
   GtkWidget *control;
   GtkEventController *focus; /* of a number's control; or NULL */
-  guint pending; /* a source, or 0: a change that isn't saved yet */
-  char *trouble; /* why the last one was refused; or NULL */
-  guint saving;  /* how many changes are on their way to the file */
-  bool filling;  /* a value is shown: it isn't a person who changes it */
+  GtkWidget *later;          /* in a text's row: it takes effect at the next start; or NULL */
+  guint pending;             /* a source, or 0: a change that isn't saved yet */
+  char *trouble;             /* why the last one was refused; or NULL */
+  guint saving;              /* how many changes are on their way to the file */
+  bool filling;              /* a value is shown: it isn't a person who changes it */
 };
 
 /* --- members --- */
@@ -129,12 +130,12 @@ show_state (const SettingBinding *binding)
     row_set_subtitle (ADW_ACTION_ROW (binding->row), text->str);
   else
     {
-      g_autofree char *title = later || binding->trouble
-                                 ? g_strdup_printf ("%s – %s", _ (setting->title),
-                                                    binding->trouble ? binding->trouble : _ ("At next start"))
+      g_autofree char *title = binding->trouble
+                                 ? g_strdup_printf ("%s – %s", _ (setting->title), binding->trouble)
                                  : g_strdup (_ (setting->title));
       adw_preferences_row_set_title (ADW_PREFERENCES_ROW (binding->row), title);
       gtk_widget_set_tooltip_text (binding->row, _ (setting->subtitle));
+      gtk_widget_set_visible (binding->later, later);
     }
   if (binding->trouble)
     gtk_widget_add_css_class (binding->row, "error");
@@ -322,6 +323,12 @@ make_row (SettingBinding *binding)
     case SETTING_TEXT:
       binding->row = binding->control = adw_entry_row_new ();
       adw_entry_row_set_show_apply_button (ADW_ENTRY_ROW (binding->row), TRUE);
+      binding->later = gtk_image_new_from_icon_name ("document-open-recent-symbolic");
+      gtk_widget_set_tooltip_text (binding->later, _ ("At next start"));
+      gtk_accessible_update_property (GTK_ACCESSIBLE (binding->later), GTK_ACCESSIBLE_PROPERTY_LABEL,
+                                      _ ("At next start"), -1);
+      gtk_widget_add_css_class (binding->later, "dim-label");
+      adw_entry_row_add_suffix (ADW_ENTRY_ROW (binding->row), binding->later);
       g_signal_connect_swapped (binding->row, "apply", G_CALLBACK (on_chosen), binding);
       break;
     }

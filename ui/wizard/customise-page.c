@@ -9,6 +9,7 @@ struct _BonsaiCustomisePage {
   BonsaiWizardPage parent;
   BonsaiChoiceRow *bus_row;
   BonsaiChoiceRow *graphics_row;
+  GtkSwitch *usb_switch;
   GtkSwitch *sound_switch;
   GtkSwitch *network_switch;
   BonsaiChoiceRow *nic_row;
@@ -36,6 +37,7 @@ bonsai_customise_page_load (BonsaiWizardPage *page)
   bonsai_choice_row_set_id (self->bus_row, disk_bus_names[draft->bus]);
   bonsai_choice_row_set_id (self->graphics_row, graphics_names[draft->graphics]);
   bonsai_choice_row_set_id (self->nic_row, nic_model_names[draft->nic]);
+  gtk_switch_set_active (self->usb_switch, draft->usb);
   gtk_switch_set_active (self->sound_switch, draft->sound);
   gtk_switch_set_active (self->network_switch, draft->network);
 }
@@ -51,6 +53,7 @@ change (BonsaiCustomisePage *self)
   draft->bus = number_of (disk_bus_names, bonsai_choice_row_get_id (self->bus_row));
   draft->graphics = number_of (graphics_names, bonsai_choice_row_get_id (self->graphics_row));
   draft->nic = number_of (nic_model_names, bonsai_choice_row_get_id (self->nic_row));
+  draft->usb = gtk_switch_get_active (self->usb_switch);
   draft->sound = gtk_switch_get_active (self->sound_switch);
   draft->network = gtk_switch_get_active (self->network_switch);
   bonsai_wizard_page_changed (PAGE (self));
@@ -116,6 +119,7 @@ bonsai_customise_page_class_init (BonsaiCustomisePageClass *klass)
   gtk_widget_class_set_template_from_resource (widget_class, UI_RESOURCE "wizard/customise-page.ui");
   BIND (bus_row);
   BIND (graphics_row);
+  BIND (usb_switch);
   BIND (sound_switch);
   BIND (network_switch);
   BIND (nic_row);
