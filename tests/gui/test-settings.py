@@ -147,21 +147,30 @@ def forwards_are(what, count):
     return becomes(what, lambda c: len(c["networks"][0].get("forwards", [])) == count)
 
 
+FORWARD = "Port to Forward, and the Guest’s (8080:80)"
+
+
+def add_forward(text):
+    app.scroll_to(app.find("text", FORWARD))
+    app.click_at("text", FORWARD)
+    press("ctrl+a")
+    type_text(text)
+    press("Return")
+
+
 def forward():
     """A port that leads to the guest is added and removed; one that makes no sense is told, and not saved."""
     app.scroll_to(app.find("label", "net0"))
     app.click_at("label", "net0")
-    app.type_into("Port to Forward", "0:80")
-    app.click("push button", "Forward")
+    add_forward("0:80")
     forwards_are("a port", 1)
     app.find("label", "Any free port → 80 (TCP)")
-    app.type_into("Port to Forward", "http")
-    app.click("push button", "Forward")
+    add_forward("http")
     app.find("label", "Can’t Forward the Port")
     app.screenshot("forward-refused", moving=True)
     app.click("push button", "Close")
     app.gone("label", "Can’t Forward the Port")
-    app.scroll_to(app.find("text", "Port to Forward"))
+    app.scroll_to(app.find("text", FORWARD))
     app.screenshot("forward")
     forwards_are("the port alone", 1)
 

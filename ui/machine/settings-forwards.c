@@ -71,12 +71,6 @@ on_add (GtkWidget *entry, SettingsSection *section)
   set_forwards (section, nic);
 }
 
-static void
-on_add_clicked (GtkButton *button, SettingsSection *section)
-{
-  on_add (g_object_get_data (G_OBJECT (button), "entry"), section);
-}
-
 /* --- rows --- */
 
 static void
@@ -98,20 +92,13 @@ add_forward (SettingsSection *section, GtkWidget *parent, const VmNic *nic, cons
 static void
 add_new (SettingsSection *section, GtkWidget *parent, const VmNic *nic)
 {
-  GtkWidget *row = settings_section_add_button (section, parent, _ ("Forward a Port"),
-                                                _ ("This computer’s, and the guest’s that it leads to"),
-                                                _ ("_Forward"), G_CALLBACK (on_add_clicked), nic->id);
-  GtkWidget *entry = gtk_entry_new (), *button = adw_action_row_get_activatable_widget (ADW_ACTION_ROW (row));
+  GtkWidget *row = adw_entry_row_new ();
 
-  gtk_entry_set_placeholder_text (GTK_ENTRY (entry), "8080:80");
-  gtk_editable_set_width_chars (GTK_EDITABLE (entry), 12);
-  gtk_widget_set_valign (entry, GTK_ALIGN_CENTER);
-  gtk_accessible_update_property (GTK_ACCESSIBLE (entry), GTK_ACCESSIBLE_PROPERTY_LABEL,
-                                  _ ("Port to Forward"), -1);
-  g_object_set_data_full (G_OBJECT (entry), "setting-id", g_strdup (nic->id), g_free);
-  g_object_set_data (G_OBJECT (button), "entry", entry);
-  g_signal_connect (entry, "activate", G_CALLBACK (on_add), section);
-  gtk_widget_insert_before (entry, gtk_widget_get_parent (button), button);
+  adw_preferences_row_set_title (ADW_PREFERENCES_ROW (row), _ ("Port to Forward, and the Guest’s (8080:80)"));
+  adw_entry_row_set_show_apply_button (ADW_ENTRY_ROW (row), TRUE);
+  g_object_set_data_full (G_OBJECT (row), "setting-id", g_strdup (nic->id), g_free);
+  g_signal_connect (row, "apply", G_CALLBACK (on_add), section);
+  adw_expander_row_add_row (ADW_EXPANDER_ROW (parent), row);
 }
 
 void
