@@ -19,8 +19,9 @@ typedef struct {
   char *text;     /* that of @terms */
 } Offer;
 
-/* The ending of files' names. */
-#define OFFER_SUFFIX ".bonsai-offer"
+/* The endings of files' names: of offers, and of renewals. */
+#define OFFER_SUFFIX   ".bonsai-offer"
+#define RENEWAL_SUFFIX ".bonsai-renewal"
 
 /* The signed text of an offer whose text is that of terms signed by @secret. (transfer full), or NULL with
  * @error set. */

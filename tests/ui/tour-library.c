@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "tests/ui/hand.h"
 #include "tests/ui/tours.h"
+#include "tests/ui/world.h"
 
 #include "ui/library/library-window.h"
 
@@ -88,6 +89,17 @@ tour_library (Tour *tour)
   hand_close ();
 }
 
+static void
+look_at_offer (Tour *tour)
+{
+  g_autofree char *path = g_build_filename (g_get_home_dir (), WORLD_OFFER, NULL);
+
+  hand_act (BONSAI_TYPE_LIBRARY_WINDOW, "win.open-file", path);
+  hand_see ("For anna");
+  eye_look (tour->eye, "offer");
+  hand_close ();
+}
+
 void
 tour_places (Tour *tour)
 {
@@ -101,6 +113,7 @@ tour_places (Tour *tour)
   hand_see ("What machines used of what they have");
   eye_look (tour->eye, "reports");
   hand_close ();
+  look_at_offer (tour);
   tour_go ("trash");
   hand_find (GTK_TYPE_BUTTON, "Restore Fallen");
   eye_look (tour->eye, "trash");

@@ -82,6 +82,7 @@ void
 world_make (const char *bonsai)
 {
   g_autofree char *secret = at_home ("secret"), *vault = at_home ("vault.qcow2");
+  g_autofree char *offer = at_home (WORLD_OFFER);
   g_autofree char *gone = at_home ("a disk of some name that is gone.img");
   const char *const commands[][12] = {
     { bonsai, "create", "Elm", "--ready", "invaders", "--memory", "64M", "--disk", "64M", "--cdrom", "" },
@@ -90,6 +91,8 @@ world_make (const char *bonsai)
     { bonsai, "snapshot", "take", "Elm", "Before the great change of everything" },
     { bonsai, "create", "Gold", "--memory=64M", "--disk=64M", "--notes", "What every machine begins as" },
     { bonsai, "template", "make", "Gold" },
+    { bonsai, "workspace", "offer", "Gold", "--for=anna", "--profile=secure", "--after-start=30d", "--out",
+      offer },
     { bonsai, "create", "Fallen", "--memory=64M" },
     { bonsai, "delete", "Fallen" },
     { bonsai, "disk", "create", "--secret-file", secret, vault, "8M" },

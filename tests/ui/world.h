@@ -8,6 +8,9 @@ G_BEGIN_DECLS
 /* The passphrase of Vault's disk. */
 #define WORLD_PASSPHRASE "correct horse"
 
+/* In the home: an offer of a workspace, which is made of Gold. */
+#define WORLD_OFFER "gold.bonsai-offer"
+
 /*
  * Fills the user's folders (a new desktop's) by the program @bonsai: Elm with group, tags, a disk and
  * snapshots; the template Gold; Vault with an encrypted disk; Vanished, whose disk is gone, and

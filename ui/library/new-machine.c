@@ -4,6 +4,7 @@
 #include "ui/base/i18n.h"
 #include "ui/library/file-drop.h"
 #include "ui/machine/machine-actions.h"
+#include "ui/workspace/offer-open.h"
 
 static void
 on_created (BonsaiCreateWizard *wizard, BonsaiVm *vm, gboolean start, gpointer window)
@@ -48,7 +49,9 @@ new_machine_from_file (BonsaiLibraryWindow *window, BonsaiLibrary *library, cons
   BonsaiVm *vm = bundle && !g_str_equal (bundle, path) ? machine_at (library, bundle) : NULL;
   g_autofree char *key = vm ? bonsai_machine_actions_key (vm) : NULL;
 
-  if (vm)
+  if (offer_open_is_one (path))
+    offer_open (GTK_WINDOW (window), library, path);
+  else if (vm)
     gtk_widget_activate_action (GTK_WIDGET (window), "win.show-vm", "s", key);
   else if (bundle)
     file_drop_import (GTK_WINDOW (window), library, bundle);

@@ -15,7 +15,8 @@ BonsaiCreateWizard *new_machine_show_wizard (BonsaiLibraryWindow *window, Bonsai
                                              const HostReport *host);
 
 /* From a medium, a disk image, or a bundle, whose folder is copied, whoever's it is; a description (file
- * managers can't be told what opens a folder) shows the machine that is here already. */
+ * managers can't be told what opens a folder) shows the machine that is here already. An offer of a workspace is shown, a
+ * renewal taken. */
 void new_machine_from_file (BonsaiLibraryWindow *window, BonsaiLibrary *library, const HostReport *host,
                             const char *path);
 
