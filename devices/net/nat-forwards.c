@@ -63,19 +63,22 @@ static void
 knock (NatForwards *forwards, Forward *forward)
 {
   uint8_t frame[NAT_KNOCK_MAX];
-  size_t size;
 
   if (!forwards->knows_mac || forwards->guest != forward->what.guest)
-    size = nat_knock_ask (frame, forward->what.guest);
-  else
     {
-      forward->knock = (NatKnock){ .guest = forward->what.guest,
-                                   .guest_port = forward->what.guest_port,
-                                   .port = (uint16_t)(FIRST_KNOCK + (unsigned)(forward - at (forwards, 0))),
-                                   .sequence = g_random_int () };
-      size = nat_knock_open (frame, forwards->mac, &forward->knock);
+      forwards->ops->send (forwards->data, frame, nat_knock_ask (frame, forward->what.guest));
+      return;
     }
-  forwards->ops->send (forwards->data, frame, size);
+  if (forward->what.protocol == NET_PROTOCOL_UDP)
+    {
+      open_forward (forwards, forward); /* whether anybody takes datagrams can't be asked */
+      return;
+    }
+  forward->knock = (NatKnock){ .guest = forward->what.guest,
+                               .guest_port = forward->what.guest_port,
+                               .port = (uint16_t)(FIRST_KNOCK + (unsigned)(forward - at (forwards, 0))),
+                               .sequence = g_random_int () };
+  forwards->ops->send (forwards->data, frame, nat_knock_open (frame, forwards->mac, &forward->knock));
 }
 
 /* There is no event for "the guest's server has begun to listen". */
@@ -116,11 +119,7 @@ guest_is_here (NatForwards *forwards, uint32_t guest, const uint8_t *mac)
     {
       Forward *forward = at (forwards, i);
 
-      if (forward->state != FORWARD_ASKING || forward->what.guest != guest)
-        continue;
-      if (forward->what.protocol == NET_PROTOCOL_UDP)
-        open_forward (forwards, forward); /* whether anybody takes datagrams can't be asked */
-      else
+      if (forward->state == FORWARD_ASKING && forward->what.guest == guest)
         knock (forwards, forward);
     }
 }

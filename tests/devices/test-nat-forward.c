@@ -206,6 +206,31 @@ test_datagrams (Fixture *fixture, gconstpointer text)
   close (client);
 }
 
+/* A guest that is known by then is asked nothing more for datagrams: what a TCP server says doesn't matter.
+ */
+static void
+test_datagrams_later (Fixture *fixture, gconstpointer text)
+{
+  g_autoptr (GError) error = NULL;
+  NetForward datagrams;
+  int fd, client;
+
+  client = connect_to (&fixture->forward);
+  accept_one (fixture->card);
+  close (client);
+  g_assert_true (net_forward_parse (&datagrams, "udp:0:80", &error));
+  fd = net_forward_listen (&datagrams, &error);
+  g_assert_no_error (error);
+  g_assert_true (net_add_forward (fixture->card->net, fixture->card->loop, &datagrams, fd, &error));
+  datagrams.host_port = net_socket_port (fd);
+  close (fd);
+  client = connect_to (&datagrams);
+  g_assert_cmpint (write (client, "ping", 4), ==, 4);
+  answer_datagram (fixture->card);
+  expect (client, "pong");
+  close (client);
+}
+
 /* What is removed can't be connected to; what goes on there goes on, and the port is free. */
 static void
 test_remove (Fixture *fixture, gconstpointer text)
@@ -378,6 +403,7 @@ main (int argc, char **argv)
   g_test_add ("/nat-forward/waits-for-guest", Fixture, "0:80", set_up, test_waits_for_guest, tear_down);
   g_test_add ("/nat-forward/false-answers", Fixture, "0:80", set_up, test_false_answers, tear_down);
   g_test_add ("/nat-forward/datagrams", Fixture, "udp:0:80", set_up, test_datagrams, tear_down);
+  g_test_add ("/nat-forward/datagrams-later", Fixture, "0:80", set_up, test_datagrams_later, tear_down);
   g_test_add ("/nat-forward/all-addresses", Fixture, "0.0.0.0:0:80", set_up, test_remove, tear_down);
   g_test_add ("/nat-forward/remove", Fixture, "0:80", set_up, test_remove, tear_down);
   g_test_add ("/nat-forward/crowd", Fixture, "0:80", set_up, test_crowd, tear_down);
