@@ -7,7 +7,6 @@
 #include "app/snapshot/clone.h"
 #include "app/vm/program-path.h"
 
-#include <errno.h>
 #include <unistd.h>
 
 /* --- the administrator's program --- */
@@ -69,14 +68,16 @@ copy_and_publish (Publish *work, bool progress, GError **error)
 {
   g_autofree char *version = g_strdup_printf ("%u", work->node->template_version);
   bool done;
+  int fd;
 
   work->folder =
-    g_build_filename (bonsai_library_get_folder (work->snapshots->machine.library), ".publish-XXXXXX", NULL);
-  if (g_mkdtemp (work->folder) == NULL)
-    return bonsai_set_errno_error (error, errno, "Can't create a folder for the copy");
+    bundle_make_temporary (bonsai_library_get_folder (work->snapshots->machine.library), &fd, error);
+  if (work->folder == NULL)
+    return false;
   done = cli_run_task (copy, work, progress, error)
          && publish ((const char *const[]){ "add", work->copy, version, NULL }, error);
   bundle_remove_tree (work->folder);
+  close (fd);
   g_free (work->folder);
   g_free (work->copy);
   return done;

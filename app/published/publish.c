@@ -205,6 +205,13 @@ place_of (const char *name)
   return g_strconcat (folder, "/", slug, BUNDLE_SUFFIX, NULL);
 }
 
+/* Of who was killed amid this. */
+static void
+remove_leftover (const char *path, void *data)
+{
+  bundle_remove_tree (path);
+}
+
 /* What was there is complete until the new one is in its place, and gone when this returns. */
 static bool
 move_in (const char *folder, const char *place, GError **error)
@@ -228,19 +235,22 @@ publish_add (const char *source, uid_t reader, const char *publisher, unsigned v
   g_autoptr (VmConfig) config = read_config (source, reader, error);
   Publishing publishing = { source, NULL, reader, config };
   bool done;
+  int fd;
 
   if (config == NULL || !publish_check (config, error))
     return false;
   if (g_mkdir_with_parents (parent, 0755) < 0)
     return bonsai_set_errno_error (error, errno, "Can't create the folder %s", parent);
-  folder = g_build_filename (parent, ".coming-XXXXXX", NULL);
-  if (g_mkdtemp_full (folder, 0700) == NULL)
-    return bonsai_set_errno_error (error, errno, "Can't create a folder in %s", parent);
+  bundle_for_leftovers (parent, remove_leftover, NULL);
+  folder = bundle_make_temporary (parent, &fd, error);
+  if (folder == NULL)
+    return false;
   publishing.folder = folder;
   place = place_of (config->name);
   done = fill (&publishing, publisher, version, error) && move_in (folder, place, error);
   if (!done)
     bundle_remove_tree (folder);
+  close (fd);
   return done;
 }
 
@@ -249,12 +259,18 @@ publish_remove (const char *name, GError **error)
 {
   g_autoptr (PublishedTemplate) published = published_find (name, error);
   g_autofree char *parent = published_folder (), *away = NULL;
+  bool done;
+  int fd;
 
   if (published == NULL)
     return false;
-  away = g_build_filename (parent, ".going-XXXXXX", NULL);
-  if (g_mkdtemp_full (away, 0700) == NULL || rename (published->path, away) < 0)
-    return bonsai_set_errno_error (error, errno, "Can't remove %s", published->path);
+  bundle_for_leftovers (parent, remove_leftover, NULL);
+  away = bundle_make_temporary (parent, &fd, error);
+  if (away == NULL)
+    return false;
+  done = rename (published->path, away) == 0
+         || bonsai_set_errno_error (error, errno, "Can't remove %s", published->path);
   bundle_remove_tree (away);
-  return bundle_sync_folder (parent, error);
+  close (fd);
+  return done && bundle_sync_folder (parent, error);
 }
