@@ -35,7 +35,11 @@ def wait(what, predicate, limit=None):
 # --- the X display ---
 
 def xdotool(*args):
-    return subprocess.run(["xdotool", *map(str, args)], capture_output=True, text=True).stdout.split()
+    for _ in range(100):
+        done = subprocess.run(["xdotool", *map(str, args)], capture_output=True, text=True)
+        if args[0] != "search" or "BadWindow" not in done.stderr:
+            break  # else a window went while it looked
+    return done.stdout.split()
 
 
 def xprop(window, name):
@@ -113,12 +117,18 @@ class App:
             if name.endswith((".png", ".txt", ".log")):
                 os.remove(os.path.join(artefacts, name))
         self.log = open(os.path.join(artefacts, "app.log"), "w")
-        state = os.path.join(self.env.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state"), "bonsai", "desktop.ini")
-        if place and not os.path.exists(state):
-            os.makedirs(os.path.dirname(state), exist_ok=True)
-            with open(state, "w") as file:
-                file.write(f"[Window]\nplace={place}\n")
+        if place and not os.path.exists(self.state_file()):
+            self.begin_at(place)
         self.launch()
+
+    def state_file(self):
+        return os.path.join(self.env.get("XDG_STATE_HOME") or os.path.expanduser("~/.local/state"), "bonsai", "desktop.ini")
+
+    def begin_at(self, place):
+        """The next start leads there, in a window as a first start's."""
+        os.makedirs(os.path.dirname(self.state_file()), exist_ok=True)
+        with open(self.state_file(), "w") as file:
+            file.write(f"[Window]\nplace={place}\n")
 
     def launch(self):
         self.process = subprocess.Popen(self.argv, stdout=self.log, stderr=self.log, env=self.env)

@@ -167,7 +167,7 @@ def library_closed():
     close_window(app.window("Bonsai"))
     app.click("push button", "Keep Running")
     wait("the library to go", lambda: "Bonsai" not in app.windows().values())
-    assert app.console("Game")
+    wait("the game's window", lambda: app.console("Game"))
     subprocess.run([program], check=True, timeout=60)
     app.find("list item", "Game, Running")
 
