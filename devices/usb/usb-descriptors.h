@@ -17,6 +17,7 @@ typedef struct {
   const uint8_t *bos;        /* (nullable): of USB 2.1 and later */
   size_t bos_size;
   const char *const *strings; /* from number 1; NULL at the end */
+  unsigned n_alternates;      /* of interface 0, beyond its first setting */
 } UsbDescriptors;
 
 enum {
@@ -30,15 +31,23 @@ enum {
   USB_SET_CONFIGURATION = 9,
   USB_GET_INTERFACE = 10,
   USB_SET_INTERFACE = 11,
+  USB_SET_SEL = 48,
+  USB_SET_ISOCH_DELAY = 49,
 
   USB_DESCRIPTOR_DEVICE = 1,
   USB_DESCRIPTOR_CONFIGURATION = 2,
   USB_DESCRIPTOR_STRING = 3,
   USB_DESCRIPTOR_QUALIFIER = 6,
+  USB_DESCRIPTOR_INTERFACE = 4,
+  USB_DESCRIPTOR_ENDPOINT = 5,
   USB_DESCRIPTOR_BOS = 15,
+  USB_DESCRIPTOR_COMPANION = 48,
 
   USB_FEATURE_HALT = 0,
   USB_FEATURE_REMOTE_WAKEUP = 1,
+  USB_FEATURE_FUNCTION_SUSPEND = 0, /* of interfaces */
+  USB_FEATURE_U1 = 48,
+  USB_FEATURE_U2 = 49,
 
   USB_TYPE_CLASS = 0x20,
   USB_TO_INTERFACE = 0x01,

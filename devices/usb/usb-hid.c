@@ -261,7 +261,7 @@ reset (Device *device)
 {
   UsbHid *hid = (UsbHid *)device;
 
-  hid->usb.configuration = 0;
+  hid->usb.configuration = hid->usb.alternate = 0;
   hid->usb.remote_wakeup = hid->usb.suspended = false;
   hid->leds = 0;
   bus_reset (&hid->usb);

@@ -144,6 +144,13 @@ answer_number (UsbTransfer *transfer, unsigned value, unsigned size)
 }
 
 static void
+tell_configured (UsbDevice *usb)
+{
+  if (usb_class (usb)->configured != NULL)
+    usb_class (usb)->configured (usb);
+}
+
+static void
 set_configuration (UsbDevice *usb, UsbTransfer *transfer, const UsbDescriptors *descriptors)
 {
   unsigned wanted = transfer->setup.value & 0xff;
@@ -156,17 +163,60 @@ set_configuration (UsbDevice *usb, UsbTransfer *transfer, const UsbDescriptors *
     }
   TRACE (usb, "set-configuration", "value=%u", wanted);
   usb->configuration = (uint8_t)wanted;
+  usb->alternate = 0;
+  tell_configured (usb);
+  usb_transfer_done (transfer, USB_OK, 0);
+}
+
+static void
+set_interface (UsbDevice *usb, UsbTransfer *transfer, const UsbDescriptors *descriptors)
+{
+  unsigned wanted = transfer->setup.value;
+
+  if (transfer->setup.index != 0 || wanted > descriptors->n_alternates || usb->configuration == 0)
+    {
+      usb_transfer_done (transfer, USB_STALL, 0);
+      return;
+    }
+  TRACE (usb, "set-interface", "setting=%u", wanted);
+  usb->alternate = (uint8_t)wanted;
+  tell_configured (usb);
   usb_transfer_done (transfer, USB_OK, 0);
 }
 
 static void
 set_feature (UsbDevice *usb, UsbTransfer *transfer, bool on)
 {
-  bool known = transfer->setup.value == USB_FEATURE_REMOTE_WAKEUP;
+  unsigned feature = transfer->setup.value;
+  bool known = feature == USB_FEATURE_REMOTE_WAKEUP
+               || (usb->speed >= USB_SUPER_SPEED && (feature == USB_FEATURE_U1 || feature == USB_FEATURE_U2));
 
-  if (known)
+  if (feature == USB_FEATURE_REMOTE_WAKEUP)
     usb->remote_wakeup = on;
   usb_transfer_done (transfer, known ? USB_OK : USB_STALL, 0);
+}
+
+/* What USB 3.2 has more (section 9.4): links that sleep are none of ours, and nothing is to be tuned. */
+static bool
+super_speed_request (UsbDevice *usb, UsbTransfer *transfer)
+{
+  const UsbSetup *setup = &transfer->setup;
+
+  if (usb->speed < USB_SUPER_SPEED)
+    return false;
+  switch (USB_REQUEST (setup->type, setup->request))
+    {
+    case USB_REQUEST (0, USB_SET_SEL):
+    case USB_REQUEST (0, USB_SET_ISOCH_DELAY):
+      usb_transfer_done (transfer, USB_OK, transfer->length);
+      return true;
+    case USB_REQUEST (USB_TO_INTERFACE, USB_SET_FEATURE):
+    case USB_REQUEST (USB_TO_INTERFACE, USB_CLEAR_FEATURE):
+      usb_transfer_done (transfer, setup->value == USB_FEATURE_FUNCTION_SUSPEND ? USB_OK : USB_STALL, 0);
+      return true;
+    default:
+      return false;
+    }
 }
 
 bool
@@ -196,13 +246,13 @@ usb_standard_request (UsbDevice *usb, UsbTransfer *transfer, const UsbDescriptor
       set_feature (usb, transfer, setup->request == USB_SET_FEATURE);
       return true;
     case USB_REQUEST (USB_IN | USB_TO_INTERFACE, USB_GET_INTERFACE):
-      answer_number (transfer, 0, 1);
+      answer_number (transfer, usb->alternate, 1);
       return true;
     case USB_REQUEST (USB_TO_INTERFACE, USB_SET_INTERFACE):
-      usb_transfer_done (transfer, setup->value == 0 ? USB_OK : USB_STALL, 0);
+      set_interface (usb, transfer, descriptors);
       return true;
     default:
-      return false;
+      return super_speed_request (usb, transfer);
     }
 }
 
@@ -210,6 +260,7 @@ usb_standard_request (UsbDevice *usb, UsbTransfer *transfer, const UsbDescriptor
 
 static const StateField fields[] = {
   STATE_U8 (UsbDevice, configuration, 1),
+  STATE_U8 (UsbDevice, alternate, 2),
   STATE_BOOL (UsbDevice, remote_wakeup, 1),
   STATE_BOOL (UsbDevice, suspended, 1),
   STATE_END,
@@ -217,7 +268,7 @@ static const StateField fields[] = {
 
 const StateTable usb_device_state = {
   .name = "usb-device",
-  .version = 1,
+  .version = 2,
   .fields = fields,
   .object_size = sizeof (UsbDevice),
 };

@@ -86,6 +86,9 @@ struct UsbDeviceClass {
   /* Bus reset: unconfigured, address 0. Nothing is pending. May be NULL. */
   void (*bus_reset) (UsbDevice *usb);
   void (*submit) (UsbDevice *usb, UsbTransfer *transfer);
+  /* Another configuration, or another setting of its interface, was chosen: its endpoints are as new. May be
+   * NULL. */
+  void (*configured) (UsbDevice *usb);
   /* Takes back a transfer that was submitted and isn't done: it is done with USB_CANCELLED before this
    * returns. */
   void (*cancel) (UsbDevice *usb, UsbTransfer *transfer);
@@ -97,6 +100,7 @@ struct UsbDevice {
   unsigned port;
   UsbSpeed speed;
   uint8_t configuration; /* 0: not configured */
+  uint8_t alternate;     /* which setting of interface 0 */
   bool remote_wakeup;    /* the host allows it */
   bool suspended;
 };

@@ -67,7 +67,7 @@ run_for_slot (Xhci *xhci, const XhciTrb *command, unsigned slot)
     case XHCI_TRB_STOP_ENDPOINT:
       return xhci_stop_endpoint (xhci, slot, endpoint);
     case XHCI_TRB_SET_DEQUEUE:
-      return xhci_set_dequeue (xhci, slot, endpoint, command->parameter);
+      return xhci_set_dequeue (xhci, slot, endpoint, command->status >> 16, command->parameter);
     case XHCI_TRB_RESET_DEVICE:
       return xhci_reset_device (xhci, slot);
     default:

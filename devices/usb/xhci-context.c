@@ -16,6 +16,9 @@ enum {
   EP_STATE = 0, /* of an endpoint context */
   EP_TYPE = 1,
   EP_DEQUEUE = 2,
+
+  EP_STREAMS_SHIFT = 10, /* MaxPStreams */
+  EP_LINEAR = 1 << 15,   /* LSA */
 };
 
 typedef struct {
@@ -104,7 +107,8 @@ xhci_write_endpoint (XhciEndpoint *endpoint)
 {
   Xhci *xhci = endpoint->xhci;
   uint64_t address = xhci->slots[endpoint->slot].context;
-  uint64_t dequeue = endpoint->ring.dequeue | endpoint->ring.cycle;
+  uint64_t dequeue = endpoint->stream_bits > 0 ? endpoint->contexts
+                                               : endpoint->queue.ring.dequeue | endpoint->queue.ring.cycle;
   Context context;
 
   if (!read_context (xhci, address, endpoint->index, &context))
@@ -115,14 +119,25 @@ xhci_write_endpoint (XhciEndpoint *endpoint)
   write_context (xhci, address, endpoint->index, &context);
 }
 
+/* Streams: bulk endpoints may have some, in one array (section 4.12.2.1). */
+static bool
+streams_are_sound (const Context *context)
+{
+  unsigned type = context->words[EP_TYPE] >> 3 & 7,
+           bits = context->words[EP_STATE] >> EP_STREAMS_SHIFT & 0x1f;
+
+  return bits == 0
+         || (bits <= XHCI_MAX_STREAMS && (type & 3) == XHCI_EP_TYPE_BULK_OUT
+             && (context->words[EP_STATE] & EP_LINEAR));
+}
+
 /* Section 4.8.2: types 1..3 and 5..7 are isochronous, bulk and interrupt, OUT and IN; 4 is control. */
 static bool
 endpoint_is_sound (unsigned index, const Context *context)
 {
   unsigned type = context->words[EP_TYPE] >> 3 & 7, packet = context->words[EP_TYPE] >> 16;
-  unsigned streams = context->words[EP_STATE] >> 10 & 0x1f;
 
-  if (type == 0 || packet == 0 || packet > 1024 || streams != 0)
+  if (type == 0 || packet == 0 || packet > 1024 || !streams_are_sound (context))
     return false;
   return index == 1 ? type == XHCI_EP_TYPE_CONTROL
                     : type == XHCI_EP_TYPE_CONTROL || !!(type & XHCI_EP_TYPE_IN) == !!(index & 1);
@@ -136,8 +151,7 @@ open_endpoint (XhciEndpoint *endpoint, Context *context)
   xhci_endpoint_disable (endpoint);
   endpoint->type = context->words[EP_TYPE] >> 3 & 7;
   endpoint->max_packet = (uint16_t)(context->words[EP_TYPE] >> 16);
-  endpoint->ring = endpoint->fetch = (XhciRing){ dequeue & ~(uint64_t)15, dequeue & 1 };
-  endpoint->state = XHCI_EP_RUNNING;
+  xhci_endpoint_enable (endpoint, context->words[EP_STATE] >> EP_STREAMS_SHIFT & 0x1f, dequeue);
   context->words[EP_STATE] = (context->words[EP_STATE] & ~UINT32_C (7)) | XHCI_EP_RUNNING;
 }
 

@@ -11,7 +11,7 @@ xhci_endpoint_init (Xhci *xhci, unsigned slot, unsigned index)
   endpoint->xhci = xhci;
   endpoint->slot = (uint8_t)slot;
   endpoint->index = (uint8_t)index;
-  g_queue_init (&endpoint->transfers);
+  xhci_queue_init (&endpoint->queue, endpoint, 0);
 }
 
 void
@@ -21,7 +21,24 @@ xhci_endpoint_disable (XhciEndpoint *endpoint)
   endpoint->state = XHCI_EP_DISABLED;
   endpoint->type = 0;
   endpoint->max_packet = 0;
-  endpoint->ring = endpoint->fetch = (XhciRing){ 0 };
+  endpoint->stream_bits = 0;
+  endpoint->contexts = 0;
+  xhci_streams_close (endpoint);
+  xhci_queue_set_ring (&endpoint->queue, 0);
+}
+
+void
+xhci_endpoint_enable (XhciEndpoint *endpoint, unsigned stream_bits, uint64_t dequeue)
+{
+  endpoint->state = XHCI_EP_RUNNING;
+  endpoint->stream_bits = (uint8_t)stream_bits;
+  if (stream_bits > 0)
+    {
+      endpoint->contexts = dequeue & ~(uint64_t)15;
+      xhci_streams_open (endpoint);
+    }
+  else
+    xhci_queue_set_ring (&endpoint->queue, dequeue);
 }
 
 void
@@ -50,12 +67,12 @@ find_device (const XhciEndpoint *endpoint)
 }
 
 static bool
-may_work (const XhciEndpoint *endpoint)
+may_work (const XhciQueue *queue)
 {
-  const Xhci *xhci = endpoint->xhci;
+  const Xhci *xhci = queue->endpoint->xhci;
 
-  return endpoint->state == XHCI_EP_RUNNING && !xhci->halted && xhci_is_running (xhci)
-         && !xhci_events_are_late (xhci) && endpoint->transfers.length < XHCI_MAX_PENDING;
+  return queue->endpoint->state == XHCI_EP_RUNNING && !xhci->halted && xhci_is_running (xhci)
+         && !xhci_events_are_late (xhci) && queue->transfers.length < XHCI_MAX_PENDING;
 }
 
 static void
@@ -66,25 +83,36 @@ kick_later (Device *device)
 
 /* A transfer that is done at once calls back here: the outermost goes on. */
 void
-xhci_endpoint_kick (XhciEndpoint *endpoint)
+xhci_queue_kick (XhciQueue *queue)
 {
+  XhciEndpoint *endpoint = queue->endpoint;
   XhciFetch fetched = XHCI_FETCHED;
 
-  if (endpoint->kicking)
+  if (queue->kicking)
     return;
-  endpoint->kicking = true;
-  for (unsigned n = 0; n < XHCI_MAX_AT_ONCE && fetched == XHCI_FETCHED && may_work (endpoint); n++)
-    fetched = xhci_transfer_begin (endpoint, find_device (endpoint));
-  endpoint->kicking = false;
+  queue->kicking = true;
+  for (unsigned n = 0; n < XHCI_MAX_AT_ONCE && fetched == XHCI_FETCHED && may_work (queue); n++)
+    fetched = xhci_transfer_begin (queue, find_device (endpoint));
+  queue->kicking = false;
   if (fetched == XHCI_FETCH_BAD)
     {
-      GUEST_ERROR (endpoint->xhci, "slot %u, endpoint %u: a ring that makes no sense", endpoint->slot,
-                   endpoint->index);
+      GUEST_ERROR (endpoint->xhci, "slot %u, endpoint %u, stream %u: a ring that makes no sense",
+                   endpoint->slot, endpoint->index, queue->stream);
       xhci_transfers_cancel (endpoint, false);
       xhci_endpoint_set_state (endpoint, XHCI_EP_ERROR);
     }
-  else if (fetched == XHCI_FETCHED && may_work (endpoint))
+  else if (fetched == XHCI_FETCHED && may_work (queue))
     device_call (&endpoint->xhci->pci.device, kick_later);
+}
+
+void
+xhci_endpoint_kick (XhciEndpoint *endpoint)
+{
+  XhciQueue *queue;
+
+  for (unsigned i = 0; (queue = xhci_queue_nth (endpoint, i)) != NULL; i++)
+    if (queue->live)
+      xhci_queue_kick (queue);
 }
 
 void
@@ -99,8 +127,9 @@ xhci_kick_all (Xhci *xhci)
 void
 xhci_doorbell (Xhci *xhci, unsigned slot, uint32_t value)
 {
-  unsigned index = value & 0xff;
+  unsigned index = value & 0xff, stream = value >> 16;
   XhciEndpoint *endpoint;
+  XhciQueue *queue;
 
   if (!xhci_is_running (xhci) || slot > XHCI_N_SLOTS)
     return;
@@ -117,9 +146,20 @@ xhci_doorbell (Xhci *xhci, unsigned slot, uint32_t value)
       return;
     }
   endpoint = &xhci->slots[slot].endpoints[index];
+  if (endpoint->state == XHCI_EP_DISABLED)
+    return;
+  queue = xhci_queue_find (endpoint, stream);
+  if (queue == NULL)
+    {
+      GUEST_ERROR (xhci, "slot %u, endpoint %u: no stream %u", slot, index, stream);
+      return;
+    }
   if (endpoint->state == XHCI_EP_STOPPED)
-    xhci_endpoint_set_state (endpoint, XHCI_EP_RUNNING);
-  xhci_endpoint_kick (endpoint);
+    {
+      xhci_endpoint_set_state (endpoint, XHCI_EP_RUNNING);
+      xhci_endpoint_kick (endpoint);
+    }
+  xhci_queue_kick (queue);
 }
 
 /* --- commands --- */
@@ -143,7 +183,8 @@ xhci_stop_endpoint (Xhci *xhci, unsigned slot, unsigned index)
     return XHCI_ENDPOINT_NOT_ENABLED;
   if (endpoint->state != XHCI_EP_RUNNING)
     return XHCI_CONTEXT_STATE_ERROR;
-  xhci_transfers_cancel (endpoint, true);
+  /* Of a stream nothing has moved yet: its context says where it goes on (section 4.12.1). */
+  xhci_transfers_cancel (endpoint, endpoint->stream_bits == 0);
   xhci_endpoint_set_state (endpoint, XHCI_EP_STOPPED);
   return XHCI_SUCCESS;
 }
@@ -164,15 +205,21 @@ xhci_reset_endpoint (Xhci *xhci, unsigned slot, unsigned index)
 
 /* Section 4.6.10. */
 unsigned
-xhci_set_dequeue (Xhci *xhci, unsigned slot, unsigned index, uint64_t dequeue)
+xhci_set_dequeue (Xhci *xhci, unsigned slot, unsigned index, unsigned stream, uint64_t dequeue)
 {
   XhciEndpoint *endpoint = find_endpoint (xhci, slot, index);
+  XhciRing ring = { dequeue & ~(uint64_t)15, dequeue & 1 };
+  XhciQueue *queue;
 
   if (endpoint == NULL)
     return XHCI_ENDPOINT_NOT_ENABLED;
   if (endpoint->state != XHCI_EP_STOPPED && endpoint->state != XHCI_EP_ERROR)
     return XHCI_CONTEXT_STATE_ERROR;
-  endpoint->ring = endpoint->fetch = (XhciRing){ dequeue & ~(uint64_t)15, dequeue & 1 };
+  queue = xhci_queue_find (endpoint, stream);
+  if (queue == NULL)
+    return XHCI_INVALID_STREAM;
+  queue->fetch = ring;
+  xhci_queue_step (queue, ring);
   xhci_endpoint_set_state (endpoint, XHCI_EP_STOPPED);
   return XHCI_SUCCESS;
 }

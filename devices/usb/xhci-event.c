@@ -222,17 +222,18 @@ static void
 write_dequeue (Xhci *xhci, unsigned index, uint32_t value)
 {
   XhciInterrupter *interrupter = &xhci->interrupters[index];
-  bool busy = (interrupter->dequeue & ERDP_BUSY) && !(value & ERDP_BUSY);
+  bool busy = (interrupter->dequeue & ERDP_BUSY) && !(value & ERDP_BUSY), was_late;
 
   interrupter->dequeue =
     (interrupter->dequeue & ~(uint64_t)UINT32_MAX) | (value & ~(uint32_t)ERDP_BUSY) | (busy ? ERDP_BUSY : 0);
   if (interrupter->n_segments == 0)
     return;
+  was_late = xhci_events_are_late (xhci);
   write_late_events (xhci, index);
   /* What came since the guest looked. */
   if (!busy && enqueue_address (interrupter) != (interrupter->dequeue & ERDP_ADDRESS))
     announce (xhci, index);
-  if (!xhci_events_are_late (xhci))
+  if (was_late && !xhci_events_are_late (xhci))
     {
       xhci_serve_commands (xhci);
       xhci_kick_all (xhci);

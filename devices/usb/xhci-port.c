@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/usb/xhci-private.h"
 
-/* Ports (sections 4.19 and 5.4.8). Each socket is two: one for devices up to high speed, one for the faster.
- */
+/* Ports (sections 4.19 and 5.4.8). Each socket is two: one for the faster devices, one for those up to high
+ * speed. The faster ports come first: UEFI counts ports and the firmwares' boot order counts sockets, and
+ * what is booted from is fast. */
 
 static Xhci *
 of_bus (UsbBus *bus)
@@ -13,7 +14,7 @@ of_bus (UsbBus *bus)
 static bool
 is_fast (unsigned port)
 {
-  return port >= XHCI_N_SOCKETS;
+  return port < XHCI_N_SOCKETS;
 }
 
 static void
@@ -114,7 +115,7 @@ xhci_port_device (Xhci *xhci, unsigned port)
 static unsigned
 port_of (unsigned socket, const UsbDevice *device)
 {
-  return socket - 1 + (device->speed >= USB_SUPER_SPEED ? XHCI_N_SOCKETS : 0);
+  return socket - 1 + (device->speed >= USB_SUPER_SPEED ? 0 : XHCI_N_SOCKETS);
 }
 
 void
@@ -172,7 +173,7 @@ reset_port (Xhci *xhci, unsigned index, bool warm)
   if (port->device == NULL)
     return;
   TRACE (xhci, "port-reset", "port=%u", index + 1);
-  port->device->configuration = 0;
+  port->device->configuration = port->device->alternate = 0;
   port->device->remote_wakeup = port->device->suspended = false;
   if (usb_class (port->device)->bus_reset != NULL)
     usb_class (port->device)->bus_reset (port->device);

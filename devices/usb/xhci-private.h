@@ -16,11 +16,11 @@ G_BEGIN_DECLS
  *   xhci-ring.c      transfer and command rings, read
  *   xhci-port.c      what is plugged in where
  *   xhci-command.c   commands      xhci-context.c: slots and endpoints as the guest describes them
- *   xhci-endpoint.c  endpoints' states, doorbells
+ *   xhci-endpoint.c  endpoints' states, doorbells    xhci-stream.c: their rings
  *   xhci-transfer.c  from TRBs to transfers and back to events
  *   xhci-state.c     what is saved
  */
-#define XHCI_N_PORTS        (2 * XHCI_N_SOCKETS) /* those of USB 2, then those of USB 3 */
+#define XHCI_N_PORTS        (2 * XHCI_N_SOCKETS) /* those of USB 3, then those of USB 2 */
 #define XHCI_N_SLOTS        XHCI_N_PORTS
 #define XHCI_N_ENDPOINTS    32u /* by device context index; 0 is none */
 #define XHCI_N_INTERRUPTERS 8u
@@ -32,6 +32,7 @@ G_BEGIN_DECLS
 #define XHCI_TRB_SIZE       16u
 #define XHCI_CONTEXT_SIZE   32u
 #define XHCI_MAX_LINKS      8u /* in a row */
+#define XHCI_MAX_STREAMS    5u /* as MaxPSASize and MaxPStreams have it: arrays of 2^(n + 1), 0 unused */
 
 /* Section 5.4. */
 enum {
@@ -140,6 +141,7 @@ enum {
   XHCI_COMMAND_RING_STOPPED = 24,
   XHCI_STOPPED = 26,
   XHCI_STOPPED_NO_LENGTH = 27,
+  XHCI_INVALID_STREAM = 34,
 };
 
 /* Section 6.2.3: endpoint states and types. */
@@ -150,6 +152,7 @@ enum {
   XHCI_EP_STOPPED = 3,
   XHCI_EP_ERROR = 4,
 
+  XHCI_EP_TYPE_BULK_OUT = 2,
   XHCI_EP_TYPE_CONTROL = 4,
   XHCI_EP_TYPE_IN = 4, /* of all but the control endpoint, the bit that says IN */
 };
@@ -180,17 +183,30 @@ typedef struct {
   bool cycle;
 } XhciRing;
 
+/* Transfers of an endpoint, or of one of its streams, in order. What is at the device isn't saved: it is
+ * submitted again. */
+typedef struct {
+  XhciEndpoint *endpoint;
+  uint16_t stream;
+  bool live; /* of a stream: its context was read */
+  bool kicking;
+  XhciRing ring;    /* the first transfer that isn't done */
+  XhciRing fetch;   /* the first transfer that wasn't submitted */
+  GQueue transfers; /* of XhciTransfer */
+} XhciQueue;
+
 struct XhciEndpoint {
   uint8_t state, type;
   uint16_t max_packet;
-  XhciRing ring; /* the first transfer that isn't done */
+  uint8_t stream_bits; /* MaxPStreams; 0: it has none */
+  uint64_t contexts;   /* its streams': they are as the guest's memory says */
+  XhciQueue queue;     /* without streams; of what is in it, the ring is saved */
 
-  /* Not saved: what is at the device is submitted again. */
+  /* Not saved. */
   Xhci *xhci;
   uint8_t slot, index;
-  XhciRing fetch;   /* the first transfer that wasn't submitted */
-  GQueue transfers; /* of XhciTransfer, in order */
-  bool kicking;
+  XhciQueue *streams; /* by stream ID; or NULL */
+  unsigned n_streams;
 };
 
 typedef struct {
@@ -301,16 +317,34 @@ void xhci_write_endpoint (XhciEndpoint *endpoint);
 
 void xhci_endpoint_init (Xhci *xhci, unsigned slot, unsigned index);
 void xhci_endpoint_disable (XhciEndpoint *endpoint);
+/* Which is disabled, becomes running. @dequeue: as its context has it. */
+void xhci_endpoint_enable (XhciEndpoint *endpoint, unsigned stream_bits, uint64_t dequeue);
 void xhci_endpoint_set_state (XhciEndpoint *endpoint, unsigned state);
 /* Its device has gone: nothing is there to answer. */
 void xhci_endpoint_lose (XhciEndpoint *endpoint);
 /* Submits what it may. */
 void xhci_endpoint_kick (XhciEndpoint *endpoint);
+void xhci_queue_kick (XhciQueue *queue);
 void xhci_kick_all (Xhci *xhci);
 void xhci_doorbell (Xhci *xhci, unsigned slot, uint32_t value);
 unsigned xhci_stop_endpoint (Xhci *xhci, unsigned slot, unsigned index);
 unsigned xhci_reset_endpoint (Xhci *xhci, unsigned slot, unsigned index);
-unsigned xhci_set_dequeue (Xhci *xhci, unsigned slot, unsigned index, uint64_t dequeue);
+unsigned xhci_set_dequeue (Xhci *xhci, unsigned slot, unsigned index, unsigned stream, uint64_t dequeue);
+
+/* --- xhci-stream.c --- */
+
+void xhci_queue_init (XhciQueue *queue, XhciEndpoint *endpoint, unsigned stream);
+void xhci_queue_set_ring (XhciQueue *queue, uint64_t dequeue);
+/* Where transfers go: @stream is 0 for endpoints without. Returns: (nullable): there is none. */
+XhciQueue *xhci_queue_find (XhciEndpoint *endpoint, unsigned stream);
+/* All that there are, from @i 0; NULL ends. */
+XhciQueue *xhci_queue_nth (XhciEndpoint *endpoint, unsigned i);
+/* A transfer is done: the guest's stream context says so. */
+void xhci_queue_step (XhciQueue *queue, XhciRing next);
+void xhci_streams_open (XhciEndpoint *endpoint);
+/* Before the machine goes on: all that the guest described and that aren't live yet, as after a load. */
+void xhci_streams_read (XhciEndpoint *endpoint);
+void xhci_streams_close (XhciEndpoint *endpoint);
 
 /* --- xhci-transfer.c --- */
 
@@ -320,8 +354,8 @@ typedef enum {
   XHCI_FETCH_BAD,
 } XhciFetch;
 
-/* Reads the next transfer of @endpoint, and submits it to @device. */
-XhciFetch xhci_transfer_begin (XhciEndpoint *endpoint, UsbDevice *device);
+/* Reads the next transfer of @queue, and submits it to @device. */
+XhciFetch xhci_transfer_begin (XhciQueue *queue, UsbDevice *device);
 /* Takes all back from the device. @tell: the first one has an event that says where it stopped. */
 void xhci_transfers_cancel (XhciEndpoint *endpoint, bool tell);
 /* The device has gone in the middle of them. */

@@ -24,14 +24,14 @@ enum {
 #define STATUS_CLEARABLE (XHCI_STS_EVENT | XHCI_STS_PORT | XHCI_STS_SAVE_ERROR)
 #define MICROFRAME_NS    125000u
 
-/* Section 5.3: 64-bit addresses, no streams, contexts of 32 bytes; what a driver must keep for us: nothing.
- */
+/* Section 5.3: 64-bit addresses, streams in one array, contexts of 32 bytes; what a driver must keep for us:
+ * nothing. */
 static const uint32_t capabilities[] = {
   OPERATIONAL | 0x0110 << 16,
   XHCI_N_SLOTS | XHCI_N_INTERRUPTERS << 8 | XHCI_N_PORTS << 24,
   3 << 4, /* ERST Max: 2^3 segments */
   0,
-  1 | (EXTENDED / 4) << 16,
+  1 | 1 << 7 /* NSS */ | XHCI_MAX_STREAMS << 12 | (EXTENDED / 4) << 16,
   DOORBELLS,
   RUNTIME,
   0,
@@ -41,11 +41,11 @@ static const uint32_t capabilities[] = {
 static const uint32_t protocols[] = {
   2 | 4 << 8 | 0x0200 << 16,
   0x20425355 /* "USB " */,
-  1 | XHCI_N_SOCKETS << 8,
+  (1 + XHCI_N_SOCKETS) | XHCI_N_SOCKETS << 8,
   0,
   2 | 0 << 8 | 0x0300 << 16,
   0x20425355,
-  (1 + XHCI_N_SOCKETS) | XHCI_N_SOCKETS << 8,
+  1 | XHCI_N_SOCKETS << 8,
   0,
 };
 

@@ -22,13 +22,15 @@ static const StateField endpoint_fields[] = {
   STATE_U8 (XhciEndpoint, state, 1),
   STATE_U8 (XhciEndpoint, type, 1),
   STATE_U16 (XhciEndpoint, max_packet, 1),
-  STATE_STRUCT (XhciEndpoint, ring, &ring_state, 1),
+  STATE_STRUCT (XhciEndpoint, queue.ring, &ring_state, 1),
+  STATE_U8 (XhciEndpoint, stream_bits, 2),
+  STATE_U64 (XhciEndpoint, contexts, 2),
   STATE_END,
 };
 
 static const StateTable endpoint_state = {
   .name = "xhci-endpoint",
-  .version = 1,
+  .version = 2,
   .fields = endpoint_fields,
   .object_size = sizeof (XhciEndpoint),
 };
@@ -126,6 +128,7 @@ slot_is_sound (const XhciSlot *slot)
 
   for (unsigned i = 1; sound && i < XHCI_N_ENDPOINTS; i++)
     sound = slot->endpoints[i].state <= XHCI_EP_ERROR && slot->endpoints[i].type < 8
+            && slot->endpoints[i].stream_bits <= XHCI_MAX_STREAMS
             && (slot->enabled || slot->endpoints[i].state == XHCI_EP_DISABLED);
   return sound;
 }
@@ -146,6 +149,15 @@ check (const void *object, const void *incoming, GError **error)
   return sound;
 }
 
+static void
+load_endpoint (XhciEndpoint *endpoint)
+{
+  xhci_transfers_cancel (endpoint, false);
+  xhci_streams_close (endpoint);
+  if (endpoint->stream_bits > 0)
+    xhci_streams_open (endpoint);
+}
+
 /* What is plugged in now decides; the guest is told of differences. */
 static void
 after_load (void *object)
@@ -154,7 +166,7 @@ after_load (void *object)
 
   for (unsigned slot = 1; slot <= XHCI_N_SLOTS; slot++)
     for (unsigned i = 1; i < XHCI_N_ENDPOINTS; i++)
-      xhci_transfers_cancel (&xhci->slots[slot].endpoints[i], false);
+      load_endpoint (&xhci->slots[slot].endpoints[i]);
   xhci_ports_compare (xhci);
   xhci_update_intx (xhci);
 }

@@ -8,7 +8,7 @@
 
 struct XhciTransfer {
   UsbTransfer usb; /* first: what is done is ours */
-  XhciEndpoint *endpoint;
+  XhciQueue *queue;
   UsbDevice *device;
   XhciTrb *trbs;
   unsigned n_trbs;
@@ -17,6 +17,12 @@ struct XhciTransfer {
   struct iovec *iov;
   bool in, submitting, done;
 };
+
+static inline XhciEndpoint *
+endpoint_of (const XhciTransfer *transfer)
+{
+  return transfer->queue->endpoint;
+}
 
 static void
 transfer_free (XhciTransfer *transfer)
@@ -57,12 +63,12 @@ ends_here (const XhciEndpoint *endpoint, const XhciTrb *trb, bool *status_seen)
 static XhciFetch
 read_trbs (XhciTransfer *transfer)
 {
-  XhciEndpoint *endpoint = transfer->endpoint;
+  XhciEndpoint *endpoint = endpoint_of (transfer);
   g_autoptr (GArray) trbs = g_array_new (FALSE, FALSE, sizeof (XhciTrb));
   bool status_seen = false;
   XhciTrb trb;
 
-  transfer->start = transfer->next = endpoint->fetch;
+  transfer->start = transfer->next = transfer->queue->fetch;
   do
     switch (xhci_ring_next (endpoint->xhci, &transfer->next, &trb))
       {
@@ -123,7 +129,7 @@ control_is_sound (const XhciTransfer *transfer)
 static bool
 map_piece (XhciTransfer *transfer, const XhciTrb *trb, bool in, unsigned *n, size_t *n_immediate)
 {
-  GuestMemory *memory = transfer->endpoint->xhci->pci.device.board->memory;
+  GuestMemory *memory = endpoint_of (transfer)->xhci->pci.device.board->memory;
   unsigned length = trb_length (trb), n_pieces = PIECES_PER_TRB;
 
   if (length == 0)
@@ -171,7 +177,7 @@ map_data (UsbTransfer *usb)
 static unsigned
 prepare (XhciTransfer *transfer)
 {
-  const XhciEndpoint *endpoint = transfer->endpoint;
+  const XhciEndpoint *endpoint = endpoint_of (transfer);
 
   transfer->in = endpoint->index & 1;
   if (endpoint->type == XHCI_EP_TYPE_CONTROL)
@@ -181,6 +187,7 @@ prepare (XhciTransfer *transfer)
       read_setup (transfer);
       transfer->in = transfer->usb.setup.type & USB_IN;
     }
+  transfer->usb.stream = transfer->queue->stream;
   transfer->usb.endpoint = endpoint->type == XHCI_EP_TYPE_CONTROL
                              ? (uint8_t)(endpoint->index / 2)
                              : (uint8_t)(endpoint->index / 2 | (transfer->in ? USB_IN : 0));
@@ -195,7 +202,7 @@ prepare (XhciTransfer *transfer)
 static void
 tell (const XhciTransfer *transfer, const XhciTrb *trb, unsigned code, unsigned length)
 {
-  const XhciEndpoint *endpoint = transfer->endpoint;
+  const XhciEndpoint *endpoint = endpoint_of (transfer);
   bool is_data = xhci_trb_type (trb) == XHCI_TRB_EVENT_DATA;
   const XhciTrb event = {
     .parameter = is_data ? trb->parameter : trb->address,
@@ -292,20 +299,17 @@ tell_all (const XhciTransfer *transfer, unsigned code)
 static void
 finish (XhciTransfer *transfer, unsigned code)
 {
-  XhciEndpoint *endpoint = transfer->endpoint;
+  XhciEndpoint *endpoint = endpoint_of (transfer);
+  XhciQueue *queue = transfer->queue;
 
-  g_queue_remove (&endpoint->transfers, transfer);
-  TRACE (endpoint->xhci, "transfer", "slot=%u index=%u length=%zu actual=%zu code=%u", endpoint->slot,
-         endpoint->index, transfer->usb.length, transfer->usb.actual, code);
-  if (code == XHCI_SUCCESS)
-    endpoint->ring = transfer->next;
-  else
-    endpoint->ring = transfer->start;
+  g_queue_remove (&queue->transfers, transfer);
+  TRACE (endpoint->xhci, "transfer", "slot=%u index=%u stream=%u length=%zu actual=%zu code=%u",
+         endpoint->slot, endpoint->index, queue->stream, transfer->usb.length, transfer->usb.actual, code);
+  xhci_queue_step (queue, code == XHCI_SUCCESS ? transfer->next : transfer->start);
   tell_all (transfer, code);
   if (code != XHCI_SUCCESS)
     {
       xhci_transfers_cancel (endpoint, false);
-      endpoint->fetch = endpoint->ring;
       xhci_endpoint_set_state (endpoint, code == XHCI_TRB_ERROR ? XHCI_EP_ERROR : XHCI_EP_HALTED);
     }
   transfer_free (transfer);
@@ -315,23 +319,23 @@ static void
 on_done (UsbTransfer *usb)
 {
   XhciTransfer *transfer = (XhciTransfer *)usb;
-  XhciEndpoint *endpoint = transfer->endpoint;
+  XhciQueue *queue = transfer->queue;
 
   transfer->done = true;
   if (usb->status == USB_CANCELLED || transfer->submitting)
     return; /* who cancels or submits goes on with it */
   finish (transfer, code_of (usb->status));
-  xhci_endpoint_kick (endpoint);
+  xhci_queue_kick (queue);
 }
 
 XhciFetch
-xhci_transfer_begin (XhciEndpoint *endpoint, UsbDevice *device)
+xhci_transfer_begin (XhciQueue *queue, UsbDevice *device)
 {
   XhciTransfer *transfer = g_new0 (XhciTransfer, 1);
   XhciFetch fetched;
   unsigned code;
 
-  transfer->endpoint = endpoint;
+  transfer->queue = queue;
   transfer->device = device;
   transfer->usb.map = map_data;
   transfer->usb.done = on_done;
@@ -341,8 +345,8 @@ xhci_transfer_begin (XhciEndpoint *endpoint, UsbDevice *device)
       transfer_free (transfer);
       return fetched;
     }
-  endpoint->fetch = transfer->next;
-  g_queue_push_tail (&endpoint->transfers, transfer);
+  queue->fetch = transfer->next;
+  g_queue_push_tail (&queue->transfers, transfer);
   if (xhci_trb_type (&transfer->trbs[0]) == XHCI_TRB_NO_OP)
     {
       finish (transfer, XHCI_SUCCESS);
@@ -363,37 +367,43 @@ xhci_transfer_begin (XhciEndpoint *endpoint, UsbDevice *device)
 }
 
 /* Takes the last ones first, so that what is done stays in order. */
-void
-xhci_transfers_cancel (XhciEndpoint *endpoint, bool say_so)
+static void
+cancel_queue (XhciQueue *queue, bool say_so)
 {
   XhciTransfer *transfer;
 
-  while ((transfer = g_queue_pop_tail (&endpoint->transfers)) != NULL)
+  while ((transfer = g_queue_pop_tail (&queue->transfers)) != NULL)
     {
       if (!transfer->done)
         usb_class (transfer->device)->cancel (transfer->device, &transfer->usb);
-      if (say_so && g_queue_is_empty (&endpoint->transfers))
+      if (say_so && g_queue_is_empty (&queue->transfers))
         tell (transfer, &transfer->trbs[0], XHCI_STOPPED,
               has_data (&transfer->trbs[0]) ? trb_length (&transfer->trbs[0]) : 0);
       transfer_free (transfer);
     }
-  endpoint->fetch = endpoint->ring;
+  queue->fetch = queue->ring;
+}
+
+void
+xhci_transfers_cancel (XhciEndpoint *endpoint, bool say_so)
+{
+  XhciQueue *queue;
+
+  for (unsigned i = 0; (queue = xhci_queue_nth (endpoint, i)) != NULL; i++)
+    cancel_queue (queue, say_so);
 }
 
 void
 xhci_transfers_fail (XhciEndpoint *endpoint)
 {
-  XhciTransfer *first = g_queue_peek_head (&endpoint->transfers);
+  XhciTransfer *first = NULL;
+  XhciQueue *queue;
 
+  for (unsigned i = 0; first == NULL && (queue = xhci_queue_nth (endpoint, i)) != NULL; i++)
+    first = g_queue_pop_head (&queue->transfers);
   if (first == NULL)
     return;
-  while (g_queue_peek_tail (&endpoint->transfers) != first)
-    {
-      XhciTransfer *transfer = g_queue_pop_tail (&endpoint->transfers);
-
-      usb_class (transfer->device)->cancel (transfer->device, &transfer->usb);
-      transfer_free (transfer);
-    }
   usb_class (first->device)->cancel (first->device, &first->usb);
+  xhci_transfers_cancel (endpoint, false);
   finish (first, XHCI_TRANSACTION_ERROR);
 }

@@ -143,6 +143,9 @@ started (Device *device)
   Xhci *xhci = (Xhci *)device;
 
   xhci->halted = false;
+  for (unsigned slot = 1; slot <= XHCI_N_SLOTS; slot++)
+    for (unsigned i = 1; i < XHCI_N_ENDPOINTS; i++)
+      xhci_streams_read (&xhci->slots[slot].endpoints[i]);
   xhci_serve_commands (xhci);
   xhci_kick_all (xhci);
 }

@@ -9,8 +9,8 @@
 enum { SUCCESS = 1, TRB_ERROR = 5, STALL = 6, SHORT_PACKET = 13, STOPPED = 26 };
 enum { NORMAL = 1, STOP_ENDPOINT = 15, NO_OP = 23 };
 
-#define TABLET_PORT   1u
-#define KEYBOARD_PORT 2u
+enum { TABLET_SOCKET = 1, KEYBOARD_SOCKET = 2 };
+enum { TABLET_PORT = XHCI_N_SOCKETS + TABLET_SOCKET, KEYBOARD_PORT = XHCI_N_SOCKETS + KEYBOARD_SOCKET };
 #define INTERRUPT_IN  3u /* context index of endpoint 0x81 */
 
 typedef struct {
@@ -29,9 +29,9 @@ furnish (Bench *bench, void *data)
 
   xhci = bench_add (bench, &xhci_class, NULL, &config);
   tablet =
-    (UsbHidConfig){ .place = { xhci_bus (xhci), TABLET_PORT }, .model = USB_HID_TABLET, .hub = f->hub };
+    (UsbHidConfig){ .place = { xhci_bus (xhci), TABLET_SOCKET }, .model = USB_HID_TABLET, .hub = f->hub };
   keyboard =
-    (UsbHidConfig){ .place = { xhci_bus (xhci), KEYBOARD_PORT }, .model = USB_HID_KEYBOARD, .hub = f->hub };
+    (UsbHidConfig){ .place = { xhci_bus (xhci), KEYBOARD_SOCKET }, .model = USB_HID_KEYBOARD, .hub = f->hub };
   bench_add (bench, &usb_hid_class.device, "usb-tablet", &tablet);
   bench_add (bench, &usb_hid_class.device, "usb-keyboard", &keyboard);
   bench_choose (bench, xhci);
