@@ -24,7 +24,7 @@ extern const Verb verb_apply, verb_autostart, verb_cd, verb_clone, verb_console,
   verb_launcher, verb_link, verb_list, verb_memory, verb_mouse, verb_pause, verb_policy, verb_purge,
   verb_report, verb_reset, verb_resume, verb_run, verb_screenshot, verb_service, verb_share, verb_shared,
   verb_show, verb_shutdown, verb_snapshot, verb_start, verb_stats, verb_stop, verb_suspend, verb_template,
-  verb_type, verb_undelete, verb_workspace;
+  verb_type, verb_undelete, verb_usb, verb_workspace;
 
 /**
  * cli_parse:

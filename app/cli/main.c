@@ -17,7 +17,7 @@ static const Verb *const verbs[] = {
   &verb_template,   &verb_launcher, &verb_autostart, &verb_disk,    &verb_guest,     &verb_run,
   &verb_host,       &verb_doctor,   &verb_label,     &verb_stats,   &verb_workspace, &verb_events,
   &verb_report,     &verb_policy,   &verb_apply,     &verb_service, &verb_share,     &verb_shared,
-  &verb_demand,
+  &verb_demand,     &verb_usb,
 };
 
 static void

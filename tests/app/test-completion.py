@@ -12,7 +12,7 @@ import sys
 import tempfile
 
 BONSAI, FOLDER, MAN = os.path.abspath(sys.argv[1]), os.path.abspath(sys.argv[2]), os.path.abspath(sys.argv[3])
-NESTED = ("disk", "guest", "policy", "snapshot", "template", "workspace")
+NESTED = ("disk", "guest", "policy", "snapshot", "template", "usb", "workspace")
 
 scratch = tempfile.mkdtemp(prefix="bonsai-completion-")
 os.symlink(BONSAI, scratch + "/bonsai")

@@ -24,7 +24,7 @@ end
 function __bonsai_words
     set -l words (commandline -opc)
     set -e words[1]
-    if contains -- "$words[1]" disk snapshot template guest workspace policy
+    if contains -- "$words[1]" disk snapshot template guest workspace policy usb
         string join \n -- $words[1..2]
     else
         string join \n -- $words[1]
@@ -52,13 +52,13 @@ end
 
 function __bonsai_has_machine
     set -l verb (__bonsai_words)
-    not contains -- "$verb[1]" apply create list host run service shared events report undelete purge disk; and __bonsai_at 0
+    not contains -- "$verb[1]" apply create list host run service shared events report undelete purge disk usb; and __bonsai_at 0
     or contains -- "$verb" 'disk attach'; and __bonsai_at 0
 end
 
 complete -c bonsai -f
 complete -c bonsai -n __fish_use_subcommand -a '(__bonsai_verbs)'
-for verb in disk snapshot template guest workspace policy
+for verb in disk snapshot template guest workspace policy usb
     complete -c bonsai -n "test (count (commandline -opc)) -eq 2; and __fish_seen_subcommand_from $verb" -a "(__bonsai_verbs $verb)"
 end
 complete -c bonsai -n 'string match -q -- "-*" (commandline -ct); and not __fish_use_subcommand' -a '(__bonsai_options)'

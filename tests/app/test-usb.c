@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+/* The host's USB devices, in trees made like /sys. */
+#include "app/base/error.h"
+#include "app/usb/usb-claim.h"
+#include "app/usb/usb-private.h"
+#include "scratch.h"
+#include "usb-tree.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+static const uint8_t storage[][3] = { { 0x08, 0x06, 0x50 }, { 0 } },
+                     keys[][3] = { { 3, 1, 1 }, { 3, 0, 0 }, { 0 } }, mouse[][3] = { { 3, 1, 2 }, { 0 } },
+                     camera[][3] = { { 0x0e, 1, 0 }, { 0x0e, 2, 0 }, { 1, 1, 0 }, { 0 } };
+
+static const UsbTreeDevice stick = { "2-1.4",      2, 7,       "0951:1666",   "Kingston", "DataTraveler 3.0",
+                                     "60A44C4251", 0, storage, "usb-storage", NULL },
+                           keyboard = { "1-2", 1, 3,    "046d:c31c", "Logitech", "Logitech USB Keyboard",
+                                        NULL,  0, keys, "usbhid",    "keyboard" },
+                           pointer = { "1-10", 1, 9,     "046d:c077", "Logitech", "USB Optical Mouse",
+                                       NULL,   0, mouse, "usbhid",    "mouse" },
+                           webcam = { "1-9",      1,    8,      "046d:082d", NULL, "HD Pro Webcam C920",
+                                      "A1B2C3D4", 0xef, camera, NULL,        NULL },
+                           hub = { "2-1", 2,    2,     "05e3:0610", "GenesysLogic", "USB2.0 Hub", NULL,
+                                   9,     NULL, "hub", NULL };
+
+static const HostUsb *
+at (GPtrArray *devices, guint i)
+{
+  g_assert_cmpuint (i, <, devices->len);
+  return g_ptr_array_index (devices, i);
+}
+
+static void
+test_list (void)
+{
+  g_autoptr (Scratch) root = scratch_new ();
+  g_autoptr (GPtrArray) devices = NULL;
+  g_autofree char *label = NULL, *same = NULL, *id = NULL;
+
+  devices = host_usb_list (root);
+  g_assert_cmpuint (devices->len, ==, 0); /* not even /sys */
+  g_ptr_array_unref (devices);
+  usb_tree_plug (root, &hub);
+  usb_tree_plug (root, &stick);
+  usb_tree_plug (root, &keyboard);
+  usb_tree_plug (root, &pointer);
+  usb_tree_plug (root, &webcam);
+  devices = host_usb_list (root);
+  g_assert_cmpuint (devices->len, ==, 4);
+  g_assert_cmpstr (at (devices, 0)->port, ==, "1-2");
+  g_assert_cmpstr (at (devices, 1)->port, ==, "1-9");
+  g_assert_cmpstr (at (devices, 2)->port, ==, "1-10");
+  g_assert_cmpstr (at (devices, 3)->port, ==, "2-1.4");
+  g_assert_cmpuint (at (devices, 3)->vendor, ==, 0x0951);
+  g_assert_cmpuint (at (devices, 3)->number, ==, 7);
+  g_assert_cmpstr (at (devices, 3)->serial, ==, "60A44C4251");
+  g_assert_cmpfloat (at (devices, 3)->speed, ==, 480);
+  g_assert_true (at (devices, 3)->accessible);
+  g_assert_cmpstr (at (devices, 3)->drivers[0], ==, "usb-storage");
+  g_assert_null (at (devices, 3)->drivers[1]);
+  label = host_usb_label (at (devices, 3));
+  g_assert_cmpstr (label, ==, "Kingston DataTraveler 3.0");
+  same = host_usb_label (at (devices, 0));
+  g_assert_cmpstr (same, ==, "Logitech USB Keyboard");
+  id = host_usb_id (at (devices, 3));
+  g_assert_cmpstr (id, ==, "0951:1666");
+}
+
+static void
+test_kinds (void)
+{
+  static const struct {
+    const UsbTreeDevice *device;
+    const char *kind, *icon;
+  } cases[] = { { &stick, "mass-storage", "drive-removable-media-symbolic" },
+                { &keyboard, "hid", "input-keyboard-symbolic" },
+                { &pointer, "hid", "input-mouse-symbolic" },
+                { &webcam, "video", "camera-web-symbolic" } };
+  g_autoptr (Scratch) root = scratch_new ();
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autoptr (HostUsb) usb = NULL;
+
+      usb_tree_plug (root, cases[i].device);
+      usb = host_usb_read (root, cases[i].device->port);
+      g_assert_cmpstr (host_usb_kind (usb), ==, cases[i].kind);
+      g_assert_cmpstr (host_usb_icon (usb), ==, cases[i].icon);
+    }
+}
+
+/* A vendor that says nothing is found in the hardware database, if there is one; else it is its number. */
+static void
+test_names (void)
+{
+  g_autoptr (Scratch) root = scratch_new ();
+  g_autoptr (HostUsb) usb = NULL;
+
+  usb_tree_plug (root, &webcam);
+  usb = host_usb_read (root, "1-9");
+  g_assert_true (g_str_has_prefix (usb->vendor_name, "Logitech") || g_str_equal (usb->vendor_name, "046d"));
+  g_assert_cmpstr (usb->product_name, ==, "HD Pro Webcam C920");
+}
+
+static void
+test_hostile_texts (void)
+{
+  static const struct {
+    const char *bytes, *text;
+  } cases[] = { { "  two\n\twords \r\n", "two words" },
+                { "a\033[2Jb\007", "a[2Jb" },
+                { "right\342\200\256left", "rightleft" },
+                { "\377\376x", "\357\277\275\357\277\275x" },
+                { "\n\033\n", NULL },
+                { "", NULL } };
+  g_autofree char *long_text = g_strnfill (5000, 'x');
+  g_autofree char *cut = usb_clean_text (long_text, 5000);
+
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_autofree char *text = usb_clean_text (cases[i].bytes, strlen (cases[i].bytes));
+
+      g_assert_cmpstr (text, ==, cases[i].text);
+    }
+  g_assert_cmpuint (strlen (cut), ==, USB_TEXT_MAX);
+}
+
+/* Descriptors that are cut off, or lie about their length, are read as far as they go. */
+static void
+test_hostile_descriptors (void)
+{
+  uint8_t bytes[256];
+  g_autoptr (GRand) rand = g_rand_new_with_seed (8);
+
+  for (guint i = 0; i < 20000; i++)
+    {
+      g_autoptr (GArray) classes = g_array_new (FALSE, FALSE, sizeof (UsbClass));
+      gsize length = (gsize)g_rand_int_range (rand, 0, sizeof bytes);
+      g_autofree uint8_t *exact = NULL;
+
+      for (gsize j = 0; j < length; j++)
+        bytes[j] = (uint8_t)g_rand_int_range (rand, 0, g_rand_boolean (rand) ? 12 : 256);
+      exact = g_memdup2 (bytes, length);
+      usb_read_classes (exact, length, classes);
+      g_assert_cmpuint (classes->len, <=, 64);
+    }
+}
+
+static void
+test_forms (void)
+{
+  static const char *const ports[] = { "1-2", "1-2.3", "12-1.2.3.4.5.6", NULL };
+  static const char *const others[] = { "",        "1",       "1-",     "1-2.",   "usb1",
+                                        "1-2:1.0", "1-0:1.0", "1-2.3 ", "../1-2", "1-1.2.3.4.5.6.7",
+                                        "1234-1",  NULL };
+  uint16_t vendor, product;
+
+  for (guint i = 0; ports[i] != NULL; i++)
+    g_assert_true (host_usb_is_port (ports[i]));
+  for (guint i = 0; others[i] != NULL; i++)
+    g_assert_false (host_usb_is_port (others[i]));
+  g_assert_true (host_usb_parse_id ("046D:c52b", &vendor, &product));
+  g_assert_cmpuint (vendor, ==, 0x046d);
+  g_assert_cmpuint (product, ==, 0xc52b);
+  g_assert_false (host_usb_parse_id ("46d:c52b", &vendor, &product));
+  g_assert_false (host_usb_parse_id ("046d-c52b", &vendor, &product));
+  g_assert_false (host_usb_parse_id ("046d:c52bx", &vendor, &product));
+}
+
+/* The only keyboard is told, until there is another, whatever that is plugged into. */
+static void
+test_sole (void)
+{
+  g_autoptr (Scratch) root = scratch_new ();
+  g_autoptr (HostUsb) only = NULL, second = NULL, only_mouse = NULL;
+
+  usb_tree_plug (root, &keyboard);
+  usb_tree_plug (root, &pointer);
+  usb_tree_add_input (root, "sys/devices/virtual", "keyboard"); /* a program's */
+  only = host_usb_read (root, "1-2");
+  g_assert_cmpint (only->sole, ==, USB_SOLE_KEYBOARD);
+  only_mouse = host_usb_read (root, "1-10");
+  g_assert_cmpint (only_mouse->sole, ==, USB_SOLE_MOUSE);
+  usb_tree_add_input (root, "sys/devices/platform/i8042/serio0", "keyboard");
+  second = host_usb_read (root, "1-2");
+  g_assert_cmpint (second->sole, ==, USB_SOLE_NONE);
+}
+
+static void
+test_node (void)
+{
+  g_autoptr (Scratch) root = scratch_new ();
+  g_autoptr (HostUsb) usb = NULL, other = NULL;
+  int fd;
+
+  usb_tree_plug (root, &stick);
+  usb_tree_plug (root, &webcam);
+  usb = host_usb_read (root, "2-1.4");
+  other = host_usb_read (root, "1-9");
+  fd = open (usb->node, O_RDWR | O_CLOEXEC);
+  g_assert_cmpint (fd, >=, 0);
+  g_assert_true (host_usb_is_open_as (usb, fd));
+  g_assert_false (host_usb_is_open_as (other, fd));
+  close (fd);
+}
+
+static void
+test_claims (void)
+{
+  g_autoptr (Scratch) root = scratch_new ();
+  g_autoptr (HostUsb) usb = NULL;
+  g_autoptr (UsbClaim) second = NULL;
+  g_autoptr (GError) error = NULL;
+  g_autofree char *holder = NULL, *uuid = NULL, *nobody = NULL;
+  UsbClaim *first;
+
+  usb_tree_plug (root, &stick);
+  usb = host_usb_read (root, "2-1.4");
+  g_assert_null (usb_claim_holder (usb->port, NULL));
+  first = usb_claim_take (usb, "2f0f5f8e-6a5c-4b8e-9d63-0b9f3f1c7a11", "Web server", &error);
+  g_assert_no_error (error);
+  holder = usb_claim_holder (usb->port, &uuid);
+  g_assert_cmpstr (holder, ==, "Web server");
+  g_assert_cmpstr (uuid, ==, "2f0f5f8e-6a5c-4b8e-9d63-0b9f3f1c7a11");
+  g_assert_null (usb_claim_take (usb, "8e5a2c5e-0000-4b8e-9d63-0b9f3f1c7a11", "Other", &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY);
+  g_assert_nonnull (strstr (error->message, "Kingston DataTraveler 3.0"));
+  g_assert_nonnull (strstr (error->message, "Web server"));
+  g_clear_error (&error);
+  usb_claim_release (first);
+  nobody = usb_claim_holder (usb->port, NULL);
+  g_assert_null (nobody);
+  second = usb_claim_take (usb, "8e5a2c5e-0000-4b8e-9d63-0b9f3f1c7a11", "Other", &error);
+  g_assert_no_error (error);
+}
+
+int
+main (int argc, char **argv)
+{
+  char *run = scratch_new ();
+  int status;
+
+  scratch_env (run, "XDG_RUNTIME_DIR");
+  g_test_init (&argc, &argv, NULL);
+  g_test_add_func ("/usb/list", test_list);
+  g_test_add_func ("/usb/kinds", test_kinds);
+  g_test_add_func ("/usb/names", test_names);
+  g_test_add_func ("/usb/hostile-texts", test_hostile_texts);
+  g_test_add_func ("/usb/hostile-descriptors", test_hostile_descriptors);
+  g_test_add_func ("/usb/forms", test_forms);
+  g_test_add_func ("/usb/sole", test_sole);
+  g_test_add_func ("/usb/node", test_node);
+  g_test_add_func ("/usb/claims", test_claims);
+  status = g_test_run ();
+  scratch_free (run);
+  return status;
+}
