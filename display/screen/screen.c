@@ -409,7 +409,7 @@ screen_set_place (Screen *screen, Rect place, int width, int height)
 static unsigned
 map_along (unsigned at, unsigned max, int start, int length, int whole)
 {
-  return whole > 0 ? (unsigned) MIN (((int64_t) start * max + (int64_t) at * length) / whole, max) : at;
+  return whole > 0 ? (unsigned) MIN (((int64_t) start * ((int64_t) max + 1) + (int64_t) at * length) / whole, max) : at;
 }
 
 void

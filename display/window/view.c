@@ -39,13 +39,12 @@ view_place (ConsoleScale scale, int width, int height, int window_width, int win
   return place;
 }
 
+/* A pixel's middle: where guests divide the range among their pixels, whichever way they round, that is in the pixel. */
 static unsigned
 position_along (int at, int length)
 {
-  if (length <= 1)
-    return 0;
   at = CLAMP (at, 0, length - 1);
-  return (unsigned) ((int64_t) at * POINTER_POSITION_MAX / (length - 1));
+  return (unsigned) ((2 * (int64_t) at + 1) * (POINTER_POSITION_MAX + 1) / (2 * (int64_t) length));
 }
 
 void

@@ -437,7 +437,7 @@ test_places (void)
   g_assert_cmpuint (x, ==, 16384);
   g_assert_cmphex (ask (&gpu, SET_SCANOUT, 0, 0, 16, 4, 1, 1), ==, OK);
   screen_map_position (gpu.screens[1], 32767, &x, &y);
-  g_assert_cmpuint (x, ==, 16383 + 8192);
+  g_assert_cmpuint (x, ==, 16384 + 8192);
   g_assert_cmpuint (y, ==, 16383);
   x = 32767;
   screen_map_position (gpu.screens[0], 32767, &x, &y);
