@@ -58,6 +58,7 @@ struct _LocalSession {
   bool suspended;          /* to disk: it is about to end */
   int unmoved; /* atomic: it stands where it went back to, and vm.json's "resume" says so, until it moves */
   double own_cap, others_cap; /* shares of its processors' time that it may have, by its policy and by other machines' */
+  GPtrArray *usb_given; /* of UsbGift: what the machine is to begin with (local-session-usb.c); (nullable) */
   GPtrArray *listeners; /* of forwarded ports (local-session-forwards.c); (nullable) */
   bool restarted;          /* it ends as its guest reset it */
   bool had_window;         /* ... when it ended */
@@ -126,6 +127,15 @@ void local_session_renew_forwards (LocalSession *self, Pc *before);
 void local_session_close_forwards (LocalSession *self);
 void local_session_set_forwards (BonsaiSession *session, const char *nic, const GArray *forwards, GTask *task);
 void local_session_get_forwards (BonsaiSession *session, GTask *task);
+
+/* local-session-usb.c */
+/* A worker thread before the first run: plugs in what it is to begin with. What can't be is told, and missing. */
+void local_session_plug_usb (LocalSession *self, Pc *pc);
+/* There is a Pc, or another one: who listens is told what it lacks. */
+void local_session_tell_usb (LocalSession *self);
+void local_session_attach_usb (BonsaiSession *session, int fd, const char *key, const char *name, GTask *task);
+void local_session_detach_usb (BonsaiSession *session, const char *key, GTask *task);
+void local_session_list_usb (BonsaiSession *session, GTask *task);
 
 /* local-session-memory.c */
 void local_session_get_memory (BonsaiSession *session, GTask *task);

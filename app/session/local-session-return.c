@@ -108,6 +108,7 @@ exchange_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *c
       work->pc = before;
       work->spec = spec;
       pc_take_over (self->pc, before);
+      local_session_plug_usb (self, self->pc);
     }
   snapshot_work_end_step (task, error);
 }
@@ -179,6 +180,7 @@ exchanged (SnapshotWork *work, GError *error)
   show_new_machine (self);
   local_session_apply_cap (self);
   local_session_renew_forwards (self, work->pc);
+  local_session_tell_usb (self);
   if (work->paused)
     {
       local_session_set_state (self, BONSAI_STATE_PAUSED, BONSAI_REASON_USER, NULL);

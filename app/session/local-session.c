@@ -381,6 +381,7 @@ build_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *canc
       g_task_return_error (task, error);
       return;
     }
+  local_session_plug_usb (self, pc);
   g_rw_lock_writer_lock (&self->pc_lock);
   self->pc = pc;
   g_rw_lock_writer_unlock (&self->pc_lock);
@@ -409,6 +410,7 @@ built (GObject *source, GAsyncResult *result, gpointer data)
   snapshot_clock_set_last (self->clock, self->last_scheduled);
   local_session_open_agent (self);
   local_session_apply_cap (self);
+  local_session_tell_usb (self);
   machine_run (pc_machine (self->pc));
   local_session_resume_disk_work (self);
 }
@@ -525,6 +527,9 @@ local_session_iface_init (BonsaiSessionInterface *iface)
   iface->set_memory = local_session_set_memory;
   iface->change_snapshots = local_session_change_snapshots;
   iface->cancel_snapshot = local_session_cancel_snapshot;
+  iface->attach_usb = local_session_attach_usb;
+  iface->detach_usb = local_session_detach_usb;
+  iface->list_usb = local_session_list_usb;
 }
 
 LocalSession *
@@ -611,6 +616,7 @@ local_session_finalize (GObject *object)
   g_clear_pointer (&self->consoles, consoles_unref);
   g_clear_pointer (&self->spec, machine_spec_unref);
   g_clear_pointer (&self->last_picture, surface_unref);
+  g_clear_pointer (&self->usb_given, g_ptr_array_unref);
   g_hash_table_unref (self->disk_work);
   g_free (self->name);
   g_free (self->uuid);

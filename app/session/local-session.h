@@ -26,6 +26,10 @@ void local_session_set_borrowed (LocalSession *session, int contents);
 /* Before the start: who listens at @forward of card @nic already, with who waits there, is @fd (transfer full). */
 void local_session_adopt_forward (LocalSession *session, const char *nic, const NetForward *forward, int fd);
 
+/* Before the start: the guest has this USB device of the host's from the beginning, as by bonsai_session_attach_usb_async;
+ * @fd (transfer full). If it can't be had it is missing, and the machine starts without it. */
+void local_session_give_usb (LocalSession *session, int fd, const char *key, const char *name);
+
 /* Before the start: pictures of its screen are no larger than thumbnails, whoever asks; its windows show it as ever. */
 void local_session_forbid_pictures (LocalSession *session);
 

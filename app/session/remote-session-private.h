@@ -61,4 +61,10 @@ void remote_session_change_snapshots (BonsaiSession *session, const char *operat
                                       GTask *task);
 void remote_session_cancel_snapshot (BonsaiSession *session);
 
+/* --- USB: of the interface --- */
+
+void remote_session_attach_usb (BonsaiSession *session, int fd, const char *key, const char *name, GTask *task);
+void remote_session_detach_usb (BonsaiSession *session, const char *key, GTask *task);
+void remote_session_list_usb (BonsaiSession *session, GTask *task);
+
 G_END_DECLS

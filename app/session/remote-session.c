@@ -74,7 +74,7 @@ on_properties_changed (RemoteSession *self)
 static void
 on_signal (RemoteSession *self, const char *sender, const char *signal, GVariant *parameters)
 {
-  const char *what;
+  const char *what, *name, *state;
   guint64 done, total;
 
   if (g_str_equal (signal, "ThumbnailChanged"))
@@ -85,6 +85,11 @@ on_signal (RemoteSession *self, const char *sender, const char *signal, GVariant
       g_variant_get (parameters, "(&stt)", &what, &done, &total);
       g_signal_emit_by_name (self, signal[0] == 'D' ? "disk-progress" : "snapshot-progress", what, done,
                              total);
+    }
+  else if (g_str_equal (signal, "UsbChanged") && g_variant_is_of_type (parameters, G_VARIANT_TYPE ("(sss)")))
+    {
+      g_variant_get (parameters, "(&s&s&s)", &what, &name, &state);
+      g_signal_emit_by_name (self, "usb-changed", what, name, state);
     }
 }
 
@@ -510,6 +515,9 @@ remote_session_iface_init (BonsaiSessionInterface *iface)
   iface->set_memory = remote_session_set_memory;
   iface->change_snapshots = remote_session_change_snapshots;
   iface->cancel_snapshot = remote_session_cancel_snapshot;
+  iface->attach_usb = remote_session_attach_usb;
+  iface->detach_usb = remote_session_detach_usb;
+  iface->list_usb = remote_session_list_usb;
 }
 
 static void

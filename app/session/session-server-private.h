@@ -45,6 +45,7 @@ void session_server_connect_disks (SessionServer *server);
 void session_server_connect_machine (SessionServer *server);
 void session_server_connect_screen (SessionServer *server);
 void session_server_connect_snapshots (SessionServer *server);
+void session_server_connect_usb (SessionServer *server);
 
 /* session-server-cap.c: whoever said what the machine gets has gone. */
 void session_server_drop_cap (SessionServer *server, GDBusConnection *connection);

@@ -184,6 +184,7 @@ session_server_new (BonsaiSession *session, GError **error)
   session_server_connect_disks (server);
   session_server_connect_screen (server);
   session_server_connect_snapshots (server);
+  session_server_connect_usb (server);
   g_signal_connect_swapped (session, "changed", G_CALLBACK (update_properties), server);
   g_signal_connect (server->server, "new-connection", G_CALLBACK (on_new_connection), server);
   g_dbus_server_start (server->server);

@@ -13,6 +13,8 @@ bonsai_session_default_init (BonsaiSessionInterface *iface)
                 G_TYPE_STRING, G_TYPE_UINT64, G_TYPE_UINT64);
   g_signal_new ("snapshot-progress", BONSAI_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
                 3, G_TYPE_STRING, G_TYPE_UINT64, G_TYPE_UINT64);
+  g_signal_new ("usb-changed", BONSAI_TYPE_SESSION, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 3,
+                G_TYPE_STRING, G_TYPE_STRING, G_TYPE_STRING);
 }
 
 const char *

@@ -19,7 +19,8 @@ G_BEGIN_DECLS
  *
  * Signals: "changed" (state, reason or message), "thumbnail-changed", "disk-progress" (string: disk, guint64:
  * bytes of it that were dealt with, guint64: all), "snapshot-progress" (string: operation, guint64: bytes of
- * memory that were dealt with, guint64: all). Threading: the main context that was thread-default when the
+ * memory that were dealt with, guint64: all), "usb-changed" (string: key, string: name, string: state, see
+ * bonsai_session_list_usb_async; "detached" and "lost" of one that isn't there any more). Threading: the main context that was thread-default when the
  * session was made.
  */
 #define BONSAI_TYPE_SESSION (bonsai_session_get_type ())
@@ -94,6 +95,9 @@ struct _BonsaiSessionInterface {
   void (*set_memory) (BonsaiSession *session, uint64_t size, GTask *task);
   void (*change_snapshots) (BonsaiSession *session, const char *operation, GVariant *arguments, GTask *task);
   void (*cancel_snapshot) (BonsaiSession *session);
+  void (*attach_usb) (BonsaiSession *session, int fd, const char *key, const char *name, GTask *task);
+  void (*detach_usb) (BonsaiSession *session, const char *key, GTask *task);
+  void (*list_usb) (BonsaiSession *session, GTask *task);
 };
 
 const char *bonsai_session_get_uuid (BonsaiSession *session);
@@ -232,5 +236,26 @@ GVariant *bonsai_session_change_snapshots_finish (BonsaiSession *session, GAsync
 
 /* Gives up what is under way; whoever waits for it gets G_IO_ERROR_CANCELLED. */
 void bonsai_session_cancel_snapshot (BonsaiSession *session);
+
+/* Gives a USB device of the host's to the guest: @fd, the caller's, is its node in /dev/bus/usb, opened for reading and
+ * writing. @key: where it is plugged in at the host, as the kernel says it ("1-2.3"), by which it is known from then on;
+ * @name: for people. The host's drivers let go of it until it is detached, the machine ends, or its process does.
+ * BONSAI_ERROR_BUSY if all of the guest's ports are taken, or another program has the device; VMM_ERROR_UNSUPPORTED if
+ * the machine has no USB. */
+void bonsai_session_attach_usb_async (BonsaiSession *session, int fd, const char *key, const char *name,
+                                      GCancellable *cancellable, GAsyncReadyCallback callback, gpointer data);
+gboolean bonsai_session_attach_usb_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
+
+/* Pulls it out and gives it back to the host; or, of one that is missing, doesn't wait for it any more. Done when the
+ * host has it. */
+void bonsai_session_detach_usb_async (BonsaiSession *session, const char *key, GCancellable *cancellable,
+                                      GAsyncReadyCallback callback, gpointer data);
+gboolean bonsai_session_detach_usb_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
+
+/* finish returns: (transfer full): a(sss): key, name, state: "attached", or "missing": it was attached when the state was
+ * saved from which the machine went on, and isn't here: to the guest it was pulled out, until it is attached again. */
+void bonsai_session_list_usb_async (BonsaiSession *session, GCancellable *cancellable, GAsyncReadyCallback callback,
+                                    gpointer data);
+GVariant *bonsai_session_list_usb_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 
 G_END_DECLS

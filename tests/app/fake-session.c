@@ -3,6 +3,7 @@
 
 #include "app/base/error.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 static void fake_session_iface_init (BonsaiSessionInterface *iface);
@@ -131,6 +132,34 @@ set_link (BonsaiSession *session, const char *nic, bool up, GTask *task)
   g_object_unref (task);
 }
 
+/* What comes is to be the descriptor that was sent: its file's number is told. */
+static void
+attach_usb (BonsaiSession *session, int fd, const char *key, const char *name, GTask *task)
+{
+  struct stat info;
+
+  g_assert_cmpint (fstat (fd, &info), ==, 0);
+  g_string_append_printf (FAKE_SESSION (session)->log, "attach %lu %s %s\n", (unsigned long)info.st_ino, key, name);
+  g_signal_emit_by_name (session, "usb-changed", key, name, "attached");
+  g_task_return_boolean (task, TRUE);
+  g_object_unref (task);
+}
+
+static void
+detach_usb (BonsaiSession *session, const char *key, GTask *task)
+{
+  g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND, "There is no %s", key);
+  g_object_unref (task);
+}
+
+static void
+list_usb (BonsaiSession *session, GTask *task)
+{
+  g_task_return_pointer (task, g_variant_ref_sink (g_variant_new_parsed ("[('1-2', 'Stick', 'missing')]")),
+                         (GDestroyNotify)g_variant_unref);
+  g_object_unref (task);
+}
+
 static void
 change_disk (BonsaiSession *session, const char *disk, uint64_t size, const ImageLimits *limits, GTask *task)
 {
@@ -243,6 +272,9 @@ fake_session_iface_init (BonsaiSessionInterface *iface)
   iface->detach_disk = detach_disk;
   iface->ask_guest = ask_guest;
   iface->show_console = show_console;
+  iface->attach_usb = attach_usb;
+  iface->detach_usb = detach_usb;
+  iface->list_usb = list_usb;
 }
 
 static void

@@ -342,6 +342,47 @@ test_attach_refused (void)
 
 /* The end is told before the connection goes. */
 static void
+keep_change (GString *told, const char *key, const char *name, const char *state)
+{
+  g_string_append_printf (told, "%s %s %s", key, name, state);
+}
+
+/* A descriptor arrives, what becomes of it comes back. */
+static void
+test_usb (Fixture *fixture, gconstpointer data)
+{
+  g_autoptr (GAsyncResult) attached = NULL, detached = NULL, listed = NULL;
+  g_autoptr (GVariant) devices = NULL;
+  g_autoptr (GString) told = g_string_new (NULL);
+  g_autoptr (GError) error = NULL;
+  g_autofree char *expected = NULL, *text = NULL;
+  struct stat info;
+
+  g_signal_connect_swapped (fixture->remote, "usb-changed", G_CALLBACK (keep_change), told);
+  bonsai_session_attach_usb_async (fixture->remote, STDIN_FILENO, "1-2.3", "A “stick”", NULL, keep_result, &attached);
+  wait_until (attached != NULL);
+  g_assert_true (bonsai_session_attach_usb_finish (fixture->remote, attached, &error));
+  g_assert_cmpint (fstat (STDIN_FILENO, &info), ==, 0);
+  expected = g_strdup_printf ("attach %lu 1-2.3 A “stick”\n", (unsigned long)info.st_ino);
+  g_assert_cmpstr (fixture->fake->log->str, ==, expected);
+  wait_until (told->len > 0);
+  g_assert_cmpstr (told->str, ==, "1-2.3 A “stick” attached");
+
+  bonsai_session_list_usb_async (fixture->remote, NULL, keep_result, &listed);
+  wait_until (listed != NULL);
+  devices = bonsai_session_list_usb_finish (fixture->remote, listed, &error);
+  g_assert_no_error (error);
+  text = g_variant_print (devices, FALSE);
+  g_assert_cmpstr (text, ==, "[('1-2', 'Stick', 'missing')]");
+
+  bonsai_session_detach_usb_async (fixture->remote, "3-1", NULL, keep_result, &detached);
+  wait_until (detached != NULL);
+  g_assert_false (bonsai_session_detach_usb_finish (fixture->remote, detached, &error));
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND);
+  g_assert_cmpstr (error->message, ==, "There is no 3-1");
+}
+
+static void
 test_end (Fixture *fixture, gconstpointer data)
 {
   fixture->fake->exit_status = 33;
@@ -508,6 +549,7 @@ main (int argc, char **argv)
     { "/session/disk", test_disk },
     { "/session/counters", test_counters },
     { "/session/attach", test_attach },
+    { "/session/usb", test_usb },
     { "/session/guest", test_guest },
     { "/session/end", test_end },
     { "/session/host-lost", test_host_lost },
