@@ -39,7 +39,7 @@ is_live (const char *member)
   static const char *const folders[] = { "notes",     "group",           "tags",
                                          "policy",    "schedule",        "launcher",
                                          "autostart", "autostart-order", "at-host-shutdown",
-                                         "os" };
+                                         "os",        "usb-rules" };
   g_auto (GStrv) parts = g_strsplit (member, ".", -1);
   guint n = g_strv_length (parts);
 

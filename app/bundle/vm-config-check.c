@@ -327,6 +327,15 @@ check_labels (const VmConfig *config, VmComplaint *complaint)
          || complain (complaint, g_strdup ("/tags"), "%s", why);
 }
 
+static bool
+check_usb (const VmConfig *config, VmComplaint *complaint)
+{
+  if (!vm_usb_rules_check (config->usb_rules, &complaint->pointer, &complaint->message))
+    return false;
+  return config->usb || config->usb_rules->len == 0
+         || complain (complaint, g_strdup ("/usb"), _ ("must be true: “usb-rules” need a USB controller"));
+}
+
 bool
 vm_config_check_at (const VmConfig *config, VmComplaint *complaint)
 {
@@ -342,7 +351,8 @@ vm_config_check_at (const VmConfig *config, VmComplaint *complaint)
                      _ ("missing; “initrd” and “append” go with a kernel"));
   if (config->autostart_order > MAX_AUTOSTART_ORDER)
     return complain (complaint, g_strdup ("/autostart-order"), _ ("must be 0 to %d"), MAX_AUTOSTART_ORDER);
-  return check_serials (config, complaint) && check_snapshot_members (config, complaint);
+  return check_serials (config, complaint) && check_usb (config, complaint)
+         && check_snapshot_members (config, complaint);
 }
 
 bool

@@ -60,6 +60,7 @@ vm_config_new_empty (void)
   config->disks = g_ptr_array_new_with_free_func ((GDestroyNotify)vm_disk_free);
   config->nics = g_ptr_array_new_with_free_func ((GDestroyNotify)vm_nic_free);
   config->serials = g_ptr_array_new_with_free_func ((GDestroyNotify)vm_serial_free);
+  config->usb_rules = vm_usb_rules_new ();
   config->video_memory = DEFAULT_VIDEO_MEMORY;
   config->heads = 1;
   config->hpet = true;
@@ -214,6 +215,8 @@ vm_config_copy (const VmConfig *config)
   copy->cpu_extra = ref_extra (config->cpu_extra);
   copy->boot_extra = ref_extra (config->boot_extra);
   copy->display_extra = ref_extra (config->display_extra);
+  g_ptr_array_unref (copy->usb_rules);
+  copy->usb_rules = vm_usb_rules_copy (config->usb_rules);
   copy_devices (copy, config);
   return copy;
 }
@@ -252,6 +255,7 @@ vm_config_free (VmConfig *config)
   g_ptr_array_unref (config->disks);
   g_ptr_array_unref (config->nics);
   g_ptr_array_unref (config->serials);
+  g_ptr_array_unref (config->usb_rules);
   g_clear_pointer (&config->extra, json_object_unref);
   g_clear_pointer (&config->boot_extra, json_object_unref);
   g_clear_pointer (&config->agents_extra, json_object_unref);

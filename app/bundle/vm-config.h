@@ -5,6 +5,7 @@
 #include "app/bundle/vm-policy.h"
 #include "app/bundle/vm-schedule.h"
 #include "app/bundle/vm-sharing.h"
+#include "app/bundle/vm-usb-rules.h"
 #include "devices/platform/machine-spec.h"
 
 #include <glib-object.h>
@@ -83,6 +84,7 @@ struct VmConfig {
   GPtrArray *disks;               /* of VmDisk, in boot order; CD-ROM drives are disks, too */
   GPtrArray *nics;                /* of VmNic */
   GPtrArray *serials;             /* of VmSerial, at most 4; the others are consoles */
+  GPtrArray *usb_rules;           /* of VmUsbRule */
   BoardAction on_panic;
   bool watchdog;
   BoardAction watchdog_action;

@@ -9,6 +9,7 @@
 
 static const Verb *const verbs[] = {
   &verb_usb_list,
+  &verb_usb_rule,
 };
 
 /* --- which is meant --- */

@@ -4,6 +4,7 @@
 #include "app/base/error.h"
 #include "app/workspace/seal.h"
 
+#include <glib/gi18n.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -14,7 +15,8 @@ static const char *const day_names[] = { "mon", "tue", "wed", "thu", "fri", "sat
 /* USB class codes (usb.org) that people have devices of. */
 static const char *const usb_names[] = { "audio",    "communications", "hid",        "image",
                                          "printer",  "mass-storage",   "smart-card", "video",
-                                         "wireless", "vendor",         NULL };
+                                         "wireless", "vendor",         "any",
+                                         NULL };
 static const char *const forward_policy_names[] = { "any", "local", "none", NULL };
 #define MAX_NAME 80u
 
@@ -237,6 +239,43 @@ permissions_check_config (const Permissions *permissions, const VmConfig *config
     "The terms of “%s” allow its clipboard “%s” only, and it is set to “%s”; change that in its settings",
     config->name, clipboard_policy_names[permissions->clipboard],
     clipboard_policy_names[config->agents.clipboard]);
+  return false;
+}
+
+static bool
+allows_class (const Permissions *permissions, uint8_t code)
+{
+  const char *name = usb_class_name (code);
+
+  return name != NULL && g_strv_contains ((const char *const *)permissions->usb, name);
+}
+
+bool
+permissions_check_usb (const Permissions *permissions, const HostUsb *usb, const char *machine, GError **error)
+{
+  g_autofree char *label = NULL;
+
+  if (permissions->usb == NULL || g_strv_contains ((const char *const *)permissions->usb, "any"))
+    return true;
+  for (guint i = 0; i < usb->classes->len; i++)
+    {
+      uint8_t code = g_array_index (usb->classes, UsbClass, i).code;
+      const char *name = usb_class_name (code);
+
+      if (allows_class (permissions, code))
+        continue;
+      label = host_usb_label (usb);
+      g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+                   _ ("The terms of “%s” don't allow it USB devices of the kind “%s”, as “%s” (port %s) is one"),
+                   machine, name != NULL ? name : _ ("other"), label, usb->port);
+      return false;
+    }
+  if (usb->classes->len > 0)
+    return true;
+  label = host_usb_label (usb);
+  g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED,
+               _ ("The terms of “%s” allow it USB devices of some kinds only, and “%s” (port %s) doesn't say what it is"),
+               machine, label, usb->port);
   return false;
 }
 

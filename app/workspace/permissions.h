@@ -2,6 +2,7 @@
 #pragma once
 
 #include "app/bundle/vm-config.h"
+#include "app/usb/host-usb.h"
 
 G_BEGIN_DECLS
 
@@ -41,6 +42,10 @@ JsonObject *permissions_write (const Permissions *permissions);
 /* Refuses (BONSAI_ERROR_REFUSED) a machine that is described otherwise than it may be. Whether its disks are
  * encrypted is the caller's to look at. */
 bool permissions_check_config (const Permissions *permissions, const VmConfig *config, GError **error);
+
+/* Refuses (BONSAI_ERROR_REFUSED) a USB device of the host's of which any function is of a class that isn't allowed. @machine:
+ * its name, for people. */
+bool permissions_check_usb (const Permissions *permissions, const HostUsb *usb, const char *machine, GError **error);
 
 /* Describes a machine that is being made as it may be: the clipboard no wider, networks that are allowed. */
 void permissions_fit_config (const Permissions *permissions, VmConfig *config);

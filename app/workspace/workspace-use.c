@@ -86,6 +86,17 @@ workspace_check_config (const char *bundle, const VmConfig *config, GError **err
              && workspace_check_terms (files.terms, bundle, config, error));
 }
 
+bool
+workspace_check_usb (const char *bundle, const VmConfig *config, const HostUsb *usb, GError **error)
+{
+  const LeasePlace place = workspace_place (bundle, config->uuid);
+  g_auto (LeaseFiles) files = { 0 };
+
+  return !lease_store_exists (&place)
+         || (lease_store_read (&place, &files, error)
+             && permissions_check_usb (&files.terms->permissions, usb, config->name, error));
+}
+
 /* --- what may be done with it --- */
 
 static bool

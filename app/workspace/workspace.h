@@ -93,6 +93,9 @@ bool workspace_check_use (const char *bundle, WorkspaceUse use, GError **error);
  * time of the day. */
 bool workspace_check_config (const char *bundle, const VmConfig *config, GError **error);
 
+/* Refuses a USB device of the host's that the terms of the machine in @bundle, described as in @config, don't allow it. */
+bool workspace_check_usb (const char *bundle, const VmConfig *config, const HostUsb *usb, GError **error);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC (Workspace, workspace_free)
 
 G_END_DECLS

@@ -2,7 +2,9 @@
 /* The host's USB devices, in trees made like /sys. */
 #include "app/base/error.h"
 #include "app/usb/usb-claim.h"
+#include "app/usb/usb-match.h"
 #include "app/usb/usb-private.h"
+#include "app/workspace/permissions.h"
 #include "scratch.h"
 #include "usb-tree.h"
 
@@ -236,6 +238,85 @@ test_claims (void)
   g_assert_no_error (error);
 }
 
+/* Rules are as wide as what they leave out. */
+static void
+test_rules (void)
+{
+  static const struct {
+    VmUsbRule rule;
+    bool stick, webcam;
+  } cases[] = {
+    { { .device = "0951:1666" }, true, false },
+    { { .device = "0951:1666", .serial = "60A44C4251" }, true, false },
+    { { .device = "0951:1666", .serial = "60A44C4252" }, false, false },
+    { { .device = "0951:1666", .port = "2-1.4" }, true, false },
+    { { .device = "0951:1666", .port = "1-9" }, false, false },
+    { { .port = "1-9" }, false, true },
+    { { .device = "046D:082D" }, false, true },
+    { { .serial = "60A44C4251" }, false, false }, /* anybody can say that */
+  };
+  g_autoptr (Scratch) root = scratch_new ();
+  g_autoptr (HostUsb) a = NULL, b = NULL;
+  g_autoptr (GPtrArray) rules = vm_usb_rules_new ();
+  g_autofree char *text = NULL, *where = NULL, *why = NULL;
+
+  usb_tree_plug (root, &stick);
+  usb_tree_plug (root, &webcam);
+  a = host_usb_read (root, "2-1.4");
+  b = host_usb_read (root, "1-9");
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      g_assert_cmpint (usb_rule_matches (&cases[i].rule, a), ==, cases[i].stick);
+      g_assert_cmpint (usb_rule_matches (&cases[i].rule, b), ==, cases[i].webcam);
+    }
+  usb_rules_add_for (rules, a, false);
+  usb_rules_add_for (rules, a, true);
+  g_assert_true (vm_usb_rules_check (rules, &where, &why));
+  g_assert_true (usb_rules_find_match (rules, a) == g_ptr_array_index (rules, 0));
+  g_assert_null (usb_rules_find_match (rules, b));
+  text = usb_rule_describe (g_ptr_array_index (rules, 1));
+  g_assert_cmpstr (text, ==, "0951:1666, serial number 60A44C4251, at port 2-1.4");
+}
+
+/* Every function of a device has to be of a class that is allowed. */
+static void
+test_permissions (void)
+{
+  static const char *const video[] = { "video", NULL }, *const both[] = { "video", "audio", NULL },
+                           *const any[] = { "any", NULL }, *const none[] = { NULL };
+  static const struct {
+    const char *const *allowed;
+    bool webcam, stick;
+  } cases[] = { { NULL, true, true },
+                { any, true, true },
+                { none, false, false },
+                { video, false, false },
+                { both, true, false } };
+  g_autoptr (Scratch) root = scratch_new ();
+  g_autoptr (HostUsb) a = NULL, b = NULL;
+
+  usb_tree_plug (root, &webcam);
+  usb_tree_plug (root, &stick);
+  a = host_usb_read (root, "1-9");
+  b = host_usb_read (root, "2-1.4");
+  for (guint i = 0; i < G_N_ELEMENTS (cases); i++)
+    {
+      Permissions permissions;
+      g_autoptr (GError) error = NULL;
+
+      permissions_init (&permissions);
+      permissions.usb = g_strdupv ((char **)cases[i].allowed);
+      g_assert_cmpint (permissions_check_usb (&permissions, a, "Lab", NULL), ==, cases[i].webcam);
+      g_assert_cmpint (permissions_check_usb (&permissions, b, "Lab", &error), ==, cases[i].stick);
+      if (!cases[i].stick)
+        {
+          g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED);
+          g_assert_nonnull (strstr (error->message, "mass-storage"));
+        }
+      permissions_clear (&permissions);
+    }
+}
+
 int
 main (int argc, char **argv)
 {
@@ -253,6 +334,8 @@ main (int argc, char **argv)
   g_test_add_func ("/usb/sole", test_sole);
   g_test_add_func ("/usb/node", test_node);
   g_test_add_func ("/usb/claims", test_claims);
+  g_test_add_func ("/usb/rules", test_rules);
+  g_test_add_func ("/usb/permissions", test_permissions);
   status = g_test_run ();
   scratch_free (run);
   return status;

@@ -505,6 +505,59 @@ test_chips (void)
                  && spec->watchdog_action == BOARD_ACTION_PAUSE);
 }
 
+#define WITH_RULES(rules)                                                                                    \
+  "{ \"bonsai\": 1, \"uuid\": \"0b9f9a0e-6b0a-4c39-a8c7-6f3d1a5b7c11\", \"name\": \"x\", \"memory\": \"64M\", \"cpus\": 1,\n"         \
+  "  \"usb\": true, \"usb-rules\": " rules " }"
+
+/* USB devices that the machine gets by itself: what is written, merged, and where mistakes are. */
+static void
+test_usb_rules (void)
+{
+  static const struct {
+    const char *text, *complaint;
+  } wrong[] = {
+    { WITH_RULES ("[ { } ]"), "vm.json:2:31: usb-rules[0].device: missing" },
+    { WITH_RULES ("[ { \"device\": \"46d:c52b\" } ]"), "usb-rules[0].device: must be" },
+    { WITH_RULES ("[ { \"port\": \"usb1\" } ]"), "usb-rules[0].port: must be" },
+    { WITH_RULES ("[ { \"device\": \"046d:c52b\", \"serial\": \"\" } ]"), "usb-rules[0].serial: must be" },
+    { WITH_RULES ("[ { \"device\": \"046d:c52b\", \"class\": \"hid\" } ]"), "usb-rules[0].class" },
+    { WITH_RULES ("[ { \"id\": \"a\", \"port\": \"1-1\" }, { \"id\": \"a\", \"port\": \"1-2\" } ]"), "usb-rules[1].id: “a” is there twice" },
+  };
+  g_autoptr (GError) error = NULL;
+  g_autoptr (VmConfig) config = parse (WITH_RULES ("[ { \"device\": \"046D:C52B\", \"serial\": \"7\" }, { \"port\": \"1-2.3\" } ]"), &error);
+  g_autoptr (VmConfig) mine = NULL, theirs = NULL, both = NULL;
+  g_autofree char *text = NULL;
+  const VmUsbRule *rule;
+
+  g_assert_no_error (error);
+  mine = vm_config_copy (config);
+  theirs = vm_config_copy (config);
+  vm_config_set (&vm_usb_rules_find (mine->usb_rules, "usb0")->name, "Receiver");
+  g_ptr_array_remove_index (theirs->usb_rules, 1);
+  both = vm_config_merge (config, mine, theirs, &error);
+  g_assert_no_error (error);
+  g_assert_cmpuint (both->usb_rules->len, ==, 1);
+  rule = g_ptr_array_index (both->usb_rules, 0);
+  g_assert_cmpstr (rule->id, ==, "usb0");
+  g_assert_cmpstr (rule->device, ==, "046d:c52b");
+  g_assert_cmpstr (rule->serial, ==, "7");
+  g_assert_cmpstr (rule->name, ==, "Receiver");
+  both->usb = false;
+  g_assert_false (vm_config_check (both, &error));
+  g_assert_nonnull (strstr (error->message, "usb: must be true"));
+  g_ptr_array_set_size (both->usb_rules, 0);
+  text = vm_config_to_json (both);
+  g_assert_null (strstr (text, "usb-rules"));
+  for (unsigned i = 0; i < G_N_ELEMENTS (wrong); i++)
+    {
+      g_autoptr (GError) complaint = NULL;
+
+      g_assert_null (parse (wrong[i].text, &complaint));
+      if (strstr (complaint->message, wrong[i].complaint) == NULL)
+        g_error ("%s, not %s", complaint->message, wrong[i].complaint);
+    }
+}
+
 #define WITH_FORWARDS(forwards)                                                                              \
   "{ \"bonsai\": 1, \"uuid\": \"0b9f9a0e-6b0a-4c39-a8c7-6f3d1a5b7c11\", \"name\": \"x\", \"memory\": \"64M\", \"cpus\": 1,\n"         \
   "  \"networks\": [ { \"id\": \"net0\", \"mac\": \"52:54:00:12:34:56\",\n    \"forwards\": " forwards " } ] }"
@@ -699,6 +752,7 @@ main (int argc, char **argv)
   g_test_add_func ("/vm-config/round-trip", test_round_trip);
   g_test_add_func ("/vm-config/disk-options", test_disk_options);
   g_test_add_func ("/vm-config/forwards", test_forwards);
+  g_test_add_func ("/vm-config/usb-rules", test_usb_rules);
   g_test_add_func ("/vm-config/firmware", test_firmware);
   g_test_add_func ("/vm-config/cpu", test_cpu);
   g_test_add_func ("/vm-config/unknown-members", test_unknown_members_follow_their_owner);

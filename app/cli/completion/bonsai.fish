@@ -50,6 +50,10 @@ function __bonsai_snapshots
     __bonsai_names snapshot list $words[4]
 end
 
+function __bonsai_usb_ports
+    bonsai usb list --json 2>/dev/null | string replace -rf '^ *"port" : "(.*)",?$' '$1'
+end
+
 function __bonsai_has_machine
     set -l verb (__bonsai_words)
     not contains -- "$verb[1]" apply create list host run service shared events report undelete purge disk usb; and __bonsai_at 0
@@ -69,6 +73,9 @@ complete -c bonsai -n 'contains -- (__bonsai_words) apply' -F
 complete -c bonsai -n '__bonsai_at 0 report' -a 'utilisation changes storage expiries'
 complete -c bonsai -n '__bonsai_at 1 link' -a 'up down'
 complete -c bonsai -n '__bonsai_at 1 forward' -a 'add remove'
+complete -c bonsai -n '__bonsai_at 0 "usb rule"' -a 'list add remove'
+complete -c bonsai -n '__bonsai_at 1 "usb rule"' -a '(__bonsai_names list)' -d machine
+complete -c bonsai -n '__bonsai_at 2 "usb rule"' -a '(__bonsai_usb_ports)' -d port
 complete -c bonsai -n '__bonsai_at 1 cd' -a 'insert eject'
 complete -c bonsai -n '__bonsai_at 1 mouse' -a 'move position click wheel'
 complete -c bonsai -n '__bonsai_at 2 cd' -F
