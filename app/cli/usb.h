@@ -7,7 +7,7 @@
 G_BEGIN_DECLS
 
 /* The verbs of “bonsai usb”. */
-extern const Verb verb_usb_list, verb_usb_rule;
+extern const Verb verb_usb_attach, verb_usb_detach, verb_usb_list, verb_usb_rule;
 
 /* The device of the host's that @text means: its id (vvvv:pppp), port (1-2.3), bus.device, or serial number;
  * or NULL with

@@ -9,6 +9,8 @@
 
 static const Verb *const verbs[] = {
   &verb_usb_list,
+  &verb_usb_attach,
+  &verb_usb_detach,
   &verb_usb_rule,
 };
 

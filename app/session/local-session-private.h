@@ -59,6 +59,7 @@ struct _LocalSession {
   int unmoved; /* atomic: it stands where it went back to, and vm.json's "resume" says so, until it moves */
   double own_cap, others_cap; /* shares of its processors' time that it may have, by its policy and by other machines' */
   GPtrArray *usb_given; /* of UsbGift: what the machine is to begin with (local-session-usb.c); (nullable) */
+  GHashTable *usb_claims; /* port → UsbClaim: what it has, or is about to; (nullable) */
   GPtrArray *listeners; /* of forwarded ports (local-session-forwards.c); (nullable) */
   bool restarted;          /* it ends as its guest reset it */
   bool had_window;         /* ... when it ended */
@@ -127,6 +128,14 @@ void local_session_renew_forwards (LocalSession *self, Pc *before);
 void local_session_close_forwards (LocalSession *self);
 void local_session_set_forwards (BonsaiSession *session, const char *nic, const GArray *forwards, GTask *task);
 void local_session_get_forwards (BonsaiSession *session, GTask *task);
+
+/* local-session-usb-claims.c */
+/* Before it is attached: refuses a device that the machine's terms don't allow, or that another machine has. @fd: its
+ * node. */
+bool local_session_claim_usb (LocalSession *self, int fd, const char *port, GError **error);
+/* The host has it again, or never lost it. */
+void local_session_release_usb (LocalSession *self, const char *port);
+void local_session_release_all_usb (LocalSession *self);
 
 /* local-session-usb.c */
 /* A worker thread before the first run: plugs in what it is to begin with. What can't be is told, and missing. */

@@ -38,6 +38,8 @@ gift_free (gpointer data)
 static void
 tell (LocalSession *self, const char *key, const char *name, const char *state)
 {
+  if (g_str_equal (state, "detached") || g_str_equal (state, "lost") || g_str_equal (state, "missing"))
+    local_session_release_usb (self, key);
   g_signal_emit_by_name (self, "usb-changed", key, name, state);
 }
 
@@ -137,6 +139,12 @@ change_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *can
     g_task_return_error (task, error);
 }
 
+static bool
+attach (Pc *pc, const UsbGift *asked, GError **error)
+{
+  return pc_attach_usb (pc, asked->fd, asked->key, asked->name, error);
+}
+
 static void
 changed (GObject *source, GAsyncResult *result, gpointer data)
 {
@@ -149,7 +157,11 @@ changed (GObject *source, GAsyncResult *result, gpointer data)
       g_task_return_boolean (change->waits, TRUE);
     }
   else
-    g_task_return_error (change->waits, error);
+    {
+      if (change->func == attach)
+        local_session_release_usb (LOCAL_SESSION (source), change->asked->key);
+      g_task_return_error (change->waits, error);
+    }
 }
 
 static void
@@ -164,12 +176,6 @@ run_change (LocalSession *self, UsbGift *asked, UsbFunc func, const char *state,
 }
 
 static bool
-attach (Pc *pc, const UsbGift *asked, GError **error)
-{
-  return pc_attach_usb (pc, asked->fd, asked->key, asked->name, error);
-}
-
-static bool
 detach (Pc *pc, const UsbGift *asked, GError **error)
 {
   return pc_detach_usb (pc, asked->key, error);
@@ -178,13 +184,22 @@ detach (Pc *pc, const UsbGift *asked, GError **error)
 void
 local_session_attach_usb (BonsaiSession *session, int fd, const char *key, const char *name, GTask *task)
 {
-  int copy = fcntl (fd, F_DUPFD_CLOEXEC, 0);
+  GError *error = NULL;
+  int copy;
 
+  if (!local_session_claim_usb (LOCAL_SESSION (session), fd, key, &error))
+    {
+      g_task_return_error (task, error);
+      g_object_unref (task);
+      return;
+    }
+  copy = fcntl (fd, F_DUPFD_CLOEXEC, 0);
   if (copy >= 0)
     {
       run_change (LOCAL_SESSION (session), gift_new (copy, key, name), attach, "attached", task);
       return;
     }
+  local_session_release_usb (LOCAL_SESSION (session), key);
   g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_FAILED, "The USB device %s can't be taken: %s",
                            key, g_strerror (errno));
   g_object_unref (task);

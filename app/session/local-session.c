@@ -188,6 +188,8 @@ buried (GObject *source, GAsyncResult *result, gpointer data)
   LocalSession *self = LOCAL_SESSION (source);
   End *end = data;
 
+  if (self->pc == NULL)
+    local_session_release_all_usb (self);
   local_session_set_state (self, end->state, end->reason, end->message);
   end_free (end);
 }
@@ -603,6 +605,7 @@ local_session_dispose (GObject *object)
   local_session_free_windows (self);
   local_session_free_pc (self);
   local_session_close_forwards (self);
+  local_session_release_all_usb (self);
   G_OBJECT_CLASS (local_session_parent_class)->dispose (object);
 }
 

@@ -4,6 +4,7 @@
 #include "app/bundle/vm-schedule.h"
 #include "app/session/consoles.h"
 #include "app/session/session.h"
+#include "app/usb/host-usb.h"
 #include "devices/platform/machine-spec.h"
 
 G_BEGIN_DECLS
@@ -53,6 +54,8 @@ typedef struct {
   bool (*link_changed) (const char *nic, bool up, void *data, GError **error);
   /* Before it is done; refuses what the machine's terms don't allow. (element-type NetForward) */
   bool (*forwards_changed) (const char *nic, const GArray *forwards, void *data, GError **error);
+  /* (nullable): refuses a USB device of the host's that the machine's terms don't allow, before the guest has it. */
+  bool (*usb_attaching) (const HostUsb *usb, void *data, GError **error);
   /* (nullable): the bundle's folder, locked by this process; its tree of snapshots is the session's to
    * change. */
   const char *(*get_bundle) (void *data);

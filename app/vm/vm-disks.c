@@ -119,6 +119,7 @@ const LocalSessionKeeper bonsai_vm_keeper = {
   .medium_changed = keep_medium,
   .link_changed = bonsai_vm_keep_link,
   .forwards_changed = bonsai_vm_keep_forwards,
+  .usb_attaching = bonsai_vm_check_usb,
   .get_bundle = get_bundle,
   .description_changed = description_changed,
 };

@@ -66,6 +66,8 @@ struct _BonsaiVm {
 
   struct Warden *warden; /* follows its policy while it runs here; or NULL */
 
+  struct UsbFollower *usb_follower; /* gives it devices of the host's, if it runs here; or NULL */
+
   char *leased;      /* UUID of a workspace that is hosted here, or about to be; else NULL */
   guint lease_timer; /* a source, or 0 */
 
@@ -141,6 +143,12 @@ void bonsai_vm_follow_policy (BonsaiVm *vm);
 /* vm-sharing.c: other users reach the machine that runs here as its description says. */
 void bonsai_vm_follow_sharing (BonsaiVm *vm);
 void bonsai_vm_leave_policy (BonsaiVm *vm);
+
+/* vm-usb.c: devices that its rules name come to it, if it runs here: from now on, or as they are by now. */
+void bonsai_vm_follow_usb (BonsaiVm *vm);
+void bonsai_vm_leave_usb (BonsaiVm *vm);
+/* Of bonsai_vm_keeper. */
+bool bonsai_vm_check_usb (const HostUsb *usb, void *data, GError **error);
 
 /* vm-restart.c: restarts after crashes, if its policy says so. It starts, here. */
 void bonsai_vm_begin_restart_count (BonsaiVm *vm);

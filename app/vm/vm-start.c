@@ -137,6 +137,7 @@ bonsai_vm_conclude_run (BonsaiVm *self)
     return;
   self->concluding = true;
   bonsai_vm_leave_policy (self);
+  bonsai_vm_leave_usb (self);
   recorder_remove (self->recorder, self->session);
   bundle_run_clear (&self->last_run);
   self->last_run = (BundleRun){
@@ -256,6 +257,7 @@ started_here (GObject *source, GAsyncResult *result, gpointer data)
   bonsai_vm_follow_lease (self);
   bonsai_vm_follow_policy (self);
   bonsai_vm_follow_sharing (self);
+  bonsai_vm_follow_usb (self);
   if ((flags & BONSAI_START_HEADLESS) == 0 && bonsai_vm_get_session (self) != NULL)
     bonsai_session_show_console_async (self->session, true, NULL, console_shown, g_steal_pointer (&task));
   else

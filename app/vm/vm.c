@@ -184,6 +184,7 @@ bonsai_vm_take_config (BonsaiVm *self, VmConfig *config)
   self->config = config;
   bonsai_vm_follow_policy (self);
   bonsai_vm_follow_sharing (self);
+  bonsai_vm_follow_usb (self);
   if (g_strcmp0 (old_name, bonsai_vm_get_name (self)) != 0)
     g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_NAME]);
   g_object_notify_by_pspec (G_OBJECT (self), properties[PROP_CONFIG]);
@@ -478,6 +479,7 @@ bonsai_vm_dispose (GObject *object)
   bonsai_vm_unwatch_snapshots (self);
   g_clear_handle_id (&self->restart.timer, g_source_remove);
   bonsai_vm_leave_policy (self);
+  bonsai_vm_leave_usb (self);
   g_clear_pointer (&self->server, session_server_free);
   g_clear_pointer (&self->shared, vm_sharing_unref);
   bonsai_vm_drop_session (self);

@@ -98,7 +98,20 @@ def test_rules():
     bonsai("usb", "rule", "keep", "Lab", status=USAGE)
 
 
-TESTS = [test_nothing, test_list, test_rules]
+def test_attach():
+    """A device that is meant ambiguously, the only keyboard, and a machine that is off are told"""
+    said = bonsai("usb", "attach", "Lab", "0951:1666", status=ERROR)
+    assert "2-1.4 " in said and "2-1.5 " in said and "60A44C4252" in said, said
+    said = bonsai("usb", "attach", "Lab", "046d:c31c", status=ERROR)
+    assert "the only keyboard of this computer" in said and "--force" in said, said
+    assert "isn't running" in bonsai("usb", "attach", "Lab", "046d:c31c", "--force", status=ERROR)
+    assert "isn't running" in bonsai("usb", "attach", "Lab", "60A44C4252", status=ERROR)
+    assert "isn't running" in bonsai("usb", "detach", "Lab", "2-1.5", status=ERROR)
+    bonsai("usb", "attach", "Nobody", "2-1.5", status=ERROR)
+    bonsai("usb", "attach", "Lab", status=USAGE)
+
+
+TESTS = [test_nothing, test_list, test_rules, test_attach]
 
 
 def main():

@@ -74,6 +74,8 @@ complete -c bonsai -n '__bonsai_at 0 report' -a 'utilisation changes storage exp
 complete -c bonsai -n '__bonsai_at 1 link' -a 'up down'
 complete -c bonsai -n '__bonsai_at 1 forward' -a 'add remove'
 complete -c bonsai -n '__bonsai_at 0 "usb rule"' -a 'list add remove'
+complete -c bonsai -n '__bonsai_at 0 "usb attach" "usb detach"' -a '(__bonsai_names list)' -d machine
+complete -c bonsai -n '__bonsai_at 1 "usb attach" "usb detach"' -a '(__bonsai_usb_ports)' -d port
 complete -c bonsai -n '__bonsai_at 1 "usb rule"' -a '(__bonsai_names list)' -d machine
 complete -c bonsai -n '__bonsai_at 2 "usb rule"' -a '(__bonsai_usb_ports)' -d port
 complete -c bonsai -n '__bonsai_at 1 cd' -a 'insert eject'

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: GPL-3.0-or-later */
+#include "app/usb/usb-follower.h"
+
+#include "app/usb/usb-claim.h"
+#include "app/usb/usb-open.h"
+#include "app/usb/usb-watch.h"
+
+#include <string.h>
+#include <unistd.h>
+
+/* A device that is the machine's, or was when it was pulled out. */
+typedef struct {
+  HostUsb *usb; /* (nullable): from a saved state: only its port and name are known */
+  char *port, *name;
+  bool is_here;
+} Own;
+
+struct UsbFollower {
+  gatomicrefcount count;  /* itself, and what is under way */
+  BonsaiSession *session; /* NULL: it is over */
+  char *root;
+  GPtrArray *rules;
+  UsbFollowerFunc tell;
+  void *data;
+  UsbWatch *watch;
+  GPtrArray *own;      /* of Own */
+  GHashTable *settled; /* of "bus.number": not to be tried again while they are plugged in */
+  bool looking, look_again;
+};
+
+/* What goes through threads and answers. */
+typedef struct {
+  UsbFollower *follower;
+  HostUsb *usb;
+} Attempt;
+
+static void look (UsbFollower *follower);
+
+static void
+own_free (gpointer data)
+{
+  Own *own = data;
+
+  host_usb_free (own->usb);
+  g_free (own->port);
+  g_free (own->name);
+  g_free (own);
+}
+
+static UsbFollower *
+ref (UsbFollower *follower)
+{
+  g_atomic_ref_count_inc (&follower->count);
+  return follower;
+}
+
+static void
+unref (UsbFollower *follower)
+{
+  if (!g_atomic_ref_count_dec (&follower->count))
+    return;
+  g_ptr_array_unref (follower->rules);
+  g_ptr_array_unref (follower->own);
+  g_hash_table_unref (follower->settled);
+  g_free (follower->root);
+  g_free (follower);
+}
+
+static void
+attempt_free (Attempt *attempt)
+{
+  unref (attempt->follower);
+  host_usb_free (attempt->usb);
+  g_free (attempt);
+}
+
+static char *
+instance_of (const HostUsb *usb)
+{
+  return g_strdup_printf ("%u.%u", usb->bus, usb->number);
+}
+
+static void
+settle (UsbFollower *follower, const HostUsb *usb)
+{
+  g_hash_table_add (follower->settled, instance_of (usb));
+}
+
+/* --- what the machine has --- */
+
+static Own *
+find_own (UsbFollower *follower, const char *port)
+{
+  for (guint i = 0; i < follower->own->len; i++)
+    {
+      Own *own = g_ptr_array_index (follower->own, i);
+
+      if (g_str_equal (own->port, port))
+        return own;
+    }
+  return NULL;
+}
+
+static Own *
+find_wanted (UsbFollower *follower, const HostUsb *usb)
+{
+  g_autofree char *label = host_usb_label (usb);
+
+  for (guint i = 0; i < follower->own->len; i++)
+    {
+      Own *own = g_ptr_array_index (follower->own, i);
+
+      if (!own->is_here
+          && (own->usb != NULL ? host_usb_is_same (own->usb, usb)
+                               : g_str_equal (own->port, usb->port) && g_str_equal (own->name, label)))
+        return own;
+    }
+  return NULL;
+}
+
+/* It may have been wanted at another port. */
+static void
+take (UsbFollower *follower, const char *port, const char *name)
+{
+  HostUsb *usb = host_usb_read (follower->root, port);
+  Own *own = usb != NULL ? find_wanted (follower, usb) : NULL;
+
+  if (own == NULL)
+    own = find_own (follower, port);
+  if (own == NULL)
+    {
+      own = g_new0 (Own, 1);
+      g_ptr_array_add (follower->own, own);
+    }
+  host_usb_free (own->usb);
+  g_free (own->port);
+  g_free (own->name);
+  *own = (Own){ usb, g_strdup (port), g_strdup (name), true };
+}
+
+static void
+expect (UsbFollower *follower, const char *port, const char *name)
+{
+  Own *own = find_own (follower, port);
+
+  if (own == NULL)
+    {
+      own = g_new (Own, 1);
+      *own = (Own){ NULL, g_strdup (port), g_strdup (name), false };
+      g_ptr_array_add (follower->own, own);
+    }
+  own->is_here = false;
+}
+
+static void
+forget (UsbFollower *follower, const char *port)
+{
+  g_autoptr (HostUsb) usb = host_usb_read (follower->root, port);
+
+  if (usb != NULL)
+    settle (follower, usb);
+  g_ptr_array_remove (follower->own, find_own (follower, port));
+}
+
+static void
+on_usb_changed (BonsaiSession *session, const char *port, const char *name, const char *state,
+                UsbFollower *follower)
+{
+  if (g_str_equal (state, "attached"))
+    take (follower, port, name);
+  else if (g_str_equal (state, "detached"))
+    forget (follower, port);
+  else
+    {
+      expect (follower, port, name);
+      look (follower);
+    }
+}
+
+static void
+listed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  UsbFollower *follower = data;
+  g_autoptr (GVariant) list = bonsai_session_list_usb_finish (BONSAI_SESSION (source), result, NULL);
+  const char *port, *name, *state;
+  GVariantIter iter;
+
+  if (list != NULL && follower->session != NULL)
+    {
+      g_variant_iter_init (&iter, list);
+      while (g_variant_iter_next (&iter, "(&s&s&s)", &port, &name, &state))
+        if (g_str_equal (state, "attached"))
+          take (follower, port, name);
+        else
+          expect (follower, port, name);
+      look (follower);
+    }
+  unref (follower);
+}
+
+/* --- attaching --- */
+
+static void
+attached (GObject *source, GAsyncResult *result, gpointer data)
+{
+  Attempt *attempt = data;
+  UsbFollower *follower = attempt->follower;
+  g_autoptr (GError) error = NULL;
+
+  bonsai_session_attach_usb_finish (BONSAI_SESSION (source), result, &error);
+  if (follower->session != NULL)
+    follower->tell (attempt->usb, error, follower->data);
+  attempt_free (attempt);
+}
+
+/* @usb: (transfer full) */
+static void
+attach (UsbFollower *follower, HostUsb *usb)
+{
+  g_autofree char *label = host_usb_label (usb);
+  g_autoptr (GError) error = NULL;
+  Attempt *attempt;
+  int fd = usb_open (usb, false, &error);
+
+  settle (follower, usb);
+  if (fd < 0)
+    {
+      follower->tell (usb, error, follower->data);
+      host_usb_free (usb);
+      return;
+    }
+  attempt = g_new (Attempt, 1);
+  *attempt = (Attempt){ ref (follower), usb };
+  bonsai_session_attach_usb_async (follower->session, fd, usb->port, label, NULL, attached, attempt);
+  close (fd);
+}
+
+static bool
+is_due (UsbFollower *follower, const HostUsb *usb)
+{
+  g_autofree char *instance = instance_of (usb), *holder = NULL;
+  const Own *own = find_own (follower, usb->port);
+
+  if ((own != NULL && own->is_here) || g_hash_table_contains (follower->settled, instance)
+      || usb->sole != USB_SOLE_NONE)
+    return false;
+  if (find_wanted (follower, usb) == NULL && usb_rules_find_match (follower->rules, usb) == NULL)
+    return false;
+  /* Who has it now may let go of it. */
+  holder = usb_claim_holder (usb->port, NULL);
+  return holder == NULL;
+}
+
+/* --- looking --- */
+
+static gboolean
+is_gone (gpointer instance, gpointer value, gpointer devices)
+{
+  GPtrArray *list = devices;
+
+  for (guint i = 0; i < list->len; i++)
+    {
+      g_autofree char *other = instance_of (g_ptr_array_index (list, i));
+
+      if (g_str_equal (instance, other))
+        return false;
+    }
+  return true;
+}
+
+static void
+looked (GObject *source, GAsyncResult *result, gpointer data)
+{
+  UsbFollower *follower = data;
+  g_autoptr (GPtrArray) devices = g_task_propagate_pointer (G_TASK (result), NULL);
+
+  follower->looking = false;
+  if (follower->session != NULL)
+    {
+      g_hash_table_foreach_remove (follower->settled, is_gone, devices);
+      for (guint i = 0; i < devices->len; i++)
+        if (is_due (follower, g_ptr_array_index (devices, i)))
+          attach (follower, host_usb_copy (g_ptr_array_index (devices, i)));
+      if (follower->look_again)
+        look (follower);
+    }
+  unref (follower);
+}
+
+static void
+list_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+  g_task_return_pointer (task, host_usb_list (data), (GDestroyNotify)g_ptr_array_unref);
+}
+
+static void
+look (UsbFollower *follower)
+{
+  g_autoptr (GTask) task = NULL;
+
+  follower->look_again = follower->looking;
+  if (follower->looking)
+    return;
+  follower->looking = true;
+  task = g_task_new (NULL, NULL, looked, ref (follower));
+  g_task_set_task_data (task, g_strdup (follower->root), g_free);
+  g_task_run_in_thread (task, list_in_thread);
+}
+
+static void
+on_news (void *data)
+{
+  look (data);
+}
+
+/* --- its life --- */
+
+UsbFollower *
+usb_follower_new (BonsaiSession *session, const char *root, const GPtrArray *rules, UsbFollowerFunc tell,
+                  void *data)
+{
+  UsbFollower *follower = g_new0 (UsbFollower, 1);
+
+  g_atomic_ref_count_init (&follower->count);
+  follower->session = g_object_ref (session);
+  follower->root = g_strdup (root);
+  follower->rules = vm_usb_rules_copy (rules);
+  follower->tell = tell;
+  follower->data = data;
+  follower->own = g_ptr_array_new_with_free_func (own_free);
+  follower->settled = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
+  follower->watch = usb_watch_new (root, on_news, follower);
+  g_signal_connect (session, "usb-changed", G_CALLBACK (on_usb_changed), follower);
+  bonsai_session_list_usb_async (session, NULL, listed, ref (follower));
+  return follower;
+}
+
+void
+usb_follower_set_rules (UsbFollower *follower, const GPtrArray *rules)
+{
+  g_ptr_array_unref (follower->rules);
+  follower->rules = vm_usb_rules_copy (rules);
+  look (follower);
+}
+
+void
+usb_follower_free (UsbFollower *follower)
+{
+  if (follower == NULL)
+    return;
+  g_signal_handlers_disconnect_by_data (follower->session, follower);
+  g_clear_pointer (&follower->watch, usb_watch_free);
+  g_clear_object (&follower->session);
+  unref (follower);
+}
