@@ -2,6 +2,7 @@
 #include "app/vm/vm-usb.h"
 
 #include "app/base/error.h"
+#include "app/policy/notice.h"
 #include "app/usb/usb-claim.h"
 #include "app/usb/usb-follower.h"
 #include "app/usb/usb-open.h"
@@ -32,6 +33,7 @@ on_followed (const HostUsb *usb, const GError *error, void *data)
   if (error == NULL)
     return;
   g_message ("“%s”: %s", bonsai_vm_get_name (self), error->message);
+  notice_show (bonsai_vm_get_name (self), error->message);
   local_session_tell (LOCAL_SESSION (self->session), error->message);
 }
 
@@ -166,6 +168,7 @@ static void
 opened (GObject *source, GAsyncResult *result, gpointer data)
 {
   g_autoptr (GTask) task = data;
+  GCancellable *cancellable = g_task_get_cancellable (task);
   const HostUsb *usb = g_task_get_task_data (G_TASK (result));
   g_autofree char *label = host_usb_label (usb);
   GError *error = NULL;
@@ -176,8 +179,8 @@ opened (GObject *source, GAsyncResult *result, gpointer data)
       g_task_return_error (task, error);
       return;
     }
-  bonsai_session_attach_usb_async (BONSAI_SESSION (source), fd, usb->port, label,
-                                   g_task_get_cancellable (task), attached, g_steal_pointer (&task));
+  bonsai_session_attach_usb_async (BONSAI_SESSION (source), fd, usb->port, label, cancellable, attached,
+                                   g_steal_pointer (&task));
   close (fd);
 }
 

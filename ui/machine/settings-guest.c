@@ -39,12 +39,6 @@ static const Setting settings[] = {
     .subtitle = N_ ("The pointer needs no capturing, if the guest has drivers") },
   { .owner = SETTING_OF_MACHINE,
     .type = SETTING_BOOL,
-    .offset = offsetof (VmConfig, usb),
-    .title = N_ ("USB Controller"),
-    .subtitle =
-      N_ ("With a keyboard and a tablet: no capturing either, for systems without virtio drivers") },
-  { .owner = SETTING_OF_MACHINE,
-    .type = SETTING_BOOL,
     .offset = offsetof (VmConfig, hpet),
     .title = N_ ("Precision Timer (HPET)"),
     .subtitle = N_ ("Some systems fare better without") },

@@ -14,9 +14,9 @@ struct _BonsaiSettingsPage {
 G_DEFINE_FINAL_TYPE (BonsaiSettingsPage, bonsai_settings_page, ADW_TYPE_BIN)
 
 static const SettingsSectionClass *const classes[] = {
-  &settings_general, &settings_processor, &settings_disks, &settings_drives, &settings_network,
-  &settings_display, &settings_boot,      &settings_guest, &settings_serial, &settings_policy,
-  &settings_rules,
+  &settings_general, &settings_processor, &settings_disks,   &settings_drives,
+  &settings_network, &settings_usb,       &settings_display, &settings_boot,
+  &settings_guest,   &settings_serial,    &settings_policy,  &settings_rules,
 };
 
 static void

@@ -29,7 +29,7 @@ typedef struct {
 /* settings-*.c */
 extern const SettingsSectionClass settings_general, settings_processor, settings_disks, settings_drives,
   settings_network, settings_serial, settings_display, settings_guest, settings_boot, settings_policy,
-  settings_rules;
+  settings_rules, settings_usb;
 
 /* A new section, whose group (nullable) (transfer none) is to be shown. */
 SettingsSection *settings_section_new (const SettingsSectionClass *class, BonsaiVm *vm);
