@@ -4,13 +4,14 @@
 # A desktop without decoration: Debian's X server on virtio-gpu and spice-vdagent, each as its package has it, with the
 # libraries that they need, in an initramfs.
 
-recipe_about="vmlinuz, initrd: an X session with spice-vdagent, xclip, xev and xrandr"
+recipe_about="vmlinuz, initrd: an X session with spice-vdagent, xclip, xev, xrandr and a USB tablet if there is one"
 recipe_packages="linux-image-amd64 busybox-static cpio xz-utils zstd"
-recipe_packages="$recipe_packages xserver-xorg-core x11-xkb-utils xkb-data x11-utils x11-xserver-utils xclip spice-vdagent"
+recipe_packages="$recipe_packages xserver-xorg-core x11-xkb-utils xkb-data x11-utils x11-xserver-utils xclip spice-vdagent
+ xserver-xorg-input-evdev"
 
-modules="virtio_pci virtio_console virtio-gpu uinput"
+modules="virtio_pci virtio_console virtio-gpu uinput xhci_pci hid_generic usbhid evdev"
 programs="/usr/lib/xorg/Xorg /usr/lib/xorg/modules/drivers/modesetting_drv.so /usr/bin/xkbcomp /usr/bin/xrandr /usr/bin/xev
- /usr/bin/xclip /usr/sbin/spice-vdagentd /usr/bin/spice-vdagent"
+ /usr/bin/xclip /usr/sbin/spice-vdagentd /usr/bin/spice-vdagent /usr/lib/xorg/modules/input/evdev_drv.so"
 
 recipe_inputs() {
   local version
