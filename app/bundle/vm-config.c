@@ -83,6 +83,7 @@ vm_config_new (const char *name)
   config->name = g_strdup (name);
   config->memory = DEFAULT_MEMORY;
   config->cpus = 1;
+  config->usb = true;
   vm_config_add_nic (config, "nat");
   return config;
 }

@@ -134,7 +134,7 @@ extern const char *const vm_watchdog_names[];
 GType vm_config_get_type (void);
 
 /* A machine with @name, a new UUID, 512 MiB, one CPU, a NAT network card, 16 MiB of video memory, an HPET,
- * all agents, no disks.
+ * USB, all agents, no disks.
  */
 VmConfig *vm_config_new (const char *name);
 VmConfig *vm_config_copy (const VmConfig *config);

@@ -153,7 +153,7 @@ chip_options_apply_to_config (const ChipOptions *options, VmConfig *config, GErr
   config->hpet = config->hpet && !options->no_hpet;
   config->balloon = config->balloon && !options->no_balloon;
   config->merge_memory = options->merge_memory;
-  config->usb = options->usb;
+  config->usb = config->usb && !options->no_usb;
   config->virtio_input = config->virtio_input && !options->no_virtio_input;
   config->sound = config->sound && !options->no_sound;
   set_file (&config->sound_record, options->sound_record);
@@ -177,7 +177,7 @@ chip_options_apply_to_spec (const ChipOptions *options, MachineSpec *spec, GErro
   spec->hpet = spec->hpet && !options->no_hpet;
   spec->balloon = spec->balloon && !options->no_balloon;
   spec->merge_memory = options->merge_memory;
-  spec->usb = options->usb;
+  spec->usb = !options->no_usb;
   spec->virtio_input = spec->virtio_input && !options->no_virtio_input;
   spec->sound = spec->sound && !options->no_sound;
   set_file (&spec->sound_record, options->sound_record);

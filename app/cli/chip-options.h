@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 typedef struct {
   char **serials;
   char *on_panic, *watchdog;
-  gboolean no_hpet, no_balloon, no_virtio_input, no_sound, merge_memory, usb;
+  gboolean no_hpet, no_balloon, no_virtio_input, no_sound, merge_memory, no_usb;
   char *sound_record, *sound_microphone;
   char *graphics;
   int heads;
@@ -74,8 +74,8 @@ typedef struct {
       NULL },                                                                                                \
     { "merge-memory", 0, 0, G_OPTION_ARG_NONE, &(options)->merge_memory,                                     \
       "Let the host hold pages that others have as well once only (KSM)", NULL },                            \
-    { "usb", 0, 0, G_OPTION_ARG_NONE, &(options)->usb,                                                        \
-      "With a USB controller (xHCI), a USB tablet and a USB keyboard", NULL },                               \
+    { "no-usb", 0, 0, G_OPTION_ARG_NONE, &(options)->no_usb,                                                  \
+      "Without a USB controller (xHCI), its tablet and its keyboard", NULL },                                \
   {                                                                                                          \
     "no-virtio-input", 0, 0, G_OPTION_ARG_NONE, &(options)->no_virtio_input,                                 \
       "Without a virtio keyboard and tablet", NULL                                                           \

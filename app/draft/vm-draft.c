@@ -14,7 +14,7 @@ vm_draft_new (const HostReport *report)
   draft->source = VM_SOURCE_CDROM;
   draft->linked = true;
   draft->network = true;
-  draft->sound = true;
+  draft->sound = draft->usb = true;
   draft->answers = express_new (NULL, NULL);
   vm_draft_recommend (draft, report);
   return draft;
