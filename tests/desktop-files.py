@@ -78,10 +78,10 @@ def test_icons():
 
 # The libraries of the GNOME runtime; all others that the build asks for are modules of the manifest, by these names.
 RUNTIME = {"epoxy", "gio-unix-2.0", "glib-2.0", "gobject-2.0", "gtk4", "hogweed", "json-glib-1.0", "libadwaita-1", "libarchive",
-           "libpng", "libsecret-1", "libzstd", "nettle", "pangocairo", "sdl2", "sqlite3", "threads", "x11", "xcb", "xcb-xfixes",
+           "libpng", "libsecret-1", "libudev", "libzstd", "nettle", "pangocairo", "sdl2", "sqlite3", "threads", "x11", "xcb", "xcb-xfixes",
            "zlib"}
 MODULES = {"libnbd": "libnbd", "libosinfo-1.0": "libosinfo", "librrd": "rrdtool", "liburing": "liburing",
-           "libxxhash": "xxhash", "slirp": "libslirp", "vte-2.91-gtk4": "vte", "yaml-0.1": "libyaml"}
+           "libusb-1.0": "libusb", "libxxhash": "xxhash", "slirp": "libslirp", "vte-2.91-gtk4": "vte", "yaml-0.1": "libyaml"}
 
 
 def test_flatpak():
