@@ -3,6 +3,7 @@
 #include "app/cli/usb.h"
 
 #include "app/base/error.h"
+#include "app/usb/usb-attach.h"
 #include "app/vm/vm-usb.h"
 
 /* --- attach --- */

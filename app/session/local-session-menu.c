@@ -24,6 +24,7 @@ typedef struct {
 typedef struct {
   GPtrArray *places; /* of Place, the newest first */
   VmConfig *config;  /* or NULL */
+  GPtrArray *usb;    /* of SessionUsbChoice */
 } Offer;
 
 static Place *
@@ -132,7 +133,10 @@ make_menu (const LocalSession *self, const Offer *offer)
     add_snapshots (self, menu, offer->places);
   add_typing (self, menu);
   if (offer != NULL && offer->config != NULL)
-    add_discs (menu, offer->config);
+    {
+      add_discs (menu, offer->config);
+      local_session_add_usb_menu (self, menu, offer->usb);
+    }
   return menu;
 }
 
@@ -151,6 +155,7 @@ offer_free (void *data)
 
   g_ptr_array_unref (offer->places);
   g_clear_pointer (&offer->config, vm_config_free);
+  g_clear_pointer (&offer->usb, g_ptr_array_unref);
   g_free (offer);
 }
 
@@ -175,9 +180,11 @@ read_offer (GTask *task, gpointer source, gpointer data, GCancellable *cancellab
   g_autoptr (SnapshotTree) tree = snapshot_tree_read (data, NULL);
   Offer *offer = g_new (Offer, 1);
 
-  *offer = (Offer){ g_ptr_array_new_with_free_func (place_free), bundle_load (data, NULL) };
+  *offer = (Offer){ g_ptr_array_new_with_free_func (place_free), bundle_load (data, NULL), NULL };
   if (tree != NULL)
     add_places (offer->places, tree);
+  if (offer->config != NULL)
+    offer->usb = local_session_find_usb (data, offer->config);
   g_task_return_pointer (task, offer, offer_free);
 }
 
@@ -203,6 +210,7 @@ local_session_update_menu (LocalSession *self)
       show_menu (self, NULL);
       return;
     }
+  local_session_watch_usb (self);
   task = g_task_new (self, NULL, offer_read, NULL);
   g_task_set_task_data (task, g_strdup (bundle), g_free);
   g_task_run_in_thread (task, read_offer);
@@ -344,6 +352,8 @@ local_session_run_menu (LocalSession *self, const char *action, unsigned head)
   else if (g_str_has_prefix (action, ACTION_EJECT))
     bonsai_session_change_medium_async (BONSAI_SESSION (self), action + strlen (ACTION_EJECT), NULL, false,
                                         NULL, medium_changed, choice_new (head, "Disc ejected"));
+  else if (local_session_run_usb_menu (self, action, head))
+    return true;
   else if (g_str_equal (action, "type"))
     type_clipboard (self, self->windows[head].console);
   else

@@ -4,6 +4,7 @@
 #include "app/agent/agent-link.h"
 #include "app/agent/desktop-agent.h"
 #include "app/agent/guest-service.h"
+#include "app/bundle/vm-config.h"
 #include "app/session/local-session.h"
 #include "app/session/relay.h"
 #include "app/session/session-waiters.h"
@@ -59,6 +60,7 @@ struct _LocalSession {
   int unmoved; /* atomic: it stands where it went back to, and vm.json's "resume" says so, until it moves */
   double own_cap, others_cap; /* shares of its processors' time that it may have, by its policy and by other machines' */
   GPtrArray *usb_given; /* of UsbGift: what the machine is to begin with (local-session-usb.c); (nullable) */
+  struct UsbWatch *usb_watch; /* (nullable): while there are windows */
   GHashTable *usb_claims; /* port → UsbClaim: what it has, or is about to; (nullable) */
   GPtrArray *listeners; /* of forwarded ports (local-session-forwards.c); (nullable) */
   bool restarted;          /* it ends as its guest reset it */
@@ -172,6 +174,14 @@ void local_session_tell_size (Relay *relay, unsigned head, int width, int height
 void local_session_update_menu (LocalSession *self); /* of the windows: what it offers depends on the state and snapshots */
 /* Does what the bar of the window of @head offered. Returns: whether that is one of its actions. */
 bool local_session_run_menu (LocalSession *self, const char *action, unsigned head);
+
+/* local-session-usb-menu.c */
+/* A worker thread: the host's devices that the machine in @bundle may have (of SessionUsbChoice). (transfer full) */
+GPtrArray *local_session_find_usb (const char *bundle, const VmConfig *config);
+void local_session_add_usb_menu (const LocalSession *self, ConsoleMenu *menu, const GPtrArray *choices);
+bool local_session_run_usb_menu (LocalSession *self, const char *action, unsigned head);
+/* From now on the menu follows what is plugged in. */
+void local_session_watch_usb (LocalSession *self);
 
 /* local-session-guest.c */
 void local_session_open_agent (LocalSession *self);  /* there is a Pc */

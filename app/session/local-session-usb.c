@@ -40,6 +40,7 @@ tell (LocalSession *self, const char *key, const char *name, const char *state)
 {
   if (g_str_equal (state, "detached") || g_str_equal (state, "lost") || g_str_equal (state, "missing"))
     local_session_release_usb (self, key);
+  local_session_update_menu (self);
   g_signal_emit_by_name (self, "usb-changed", key, name, state);
 }
 

@@ -5,6 +5,7 @@
 #include "app/session/exit-status.h"
 #include "app/session/session-waiters.h"
 #include "app/session/snapshot-clock.h"
+#include "app/usb/usb-watch.h"
 #include "vmm/machine/machine-loan.h"
 
 #include <glib/gi18n.h>
@@ -605,6 +606,7 @@ local_session_dispose (GObject *object)
   local_session_free_windows (self);
   local_session_free_pc (self);
   local_session_close_forwards (self);
+  g_clear_pointer (&self->usb_watch, usb_watch_free);
   local_session_release_all_usb (self);
   G_OBJECT_CLASS (local_session_parent_class)->dispose (object);
 }

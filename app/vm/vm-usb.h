@@ -34,9 +34,4 @@ void bonsai_vm_detach_usb_async (BonsaiVm *vm, const char *port, GCancellable *c
                                  GAsyncReadyCallback callback, gpointer data);
 gboolean bonsai_vm_detach_usb_finish (BonsaiVm *vm, GAsyncResult *result, GError **error);
 
-/* The same of a machine without a bundle, which @session runs. */
-void usb_attach_async (BonsaiSession *session, const HostUsb *usb, GCancellable *cancellable,
-                       GAsyncReadyCallback callback, gpointer data);
-gboolean usb_attach_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
-
 G_END_DECLS

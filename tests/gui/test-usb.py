@@ -10,7 +10,7 @@ import sys
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..", "app")]
-from desktop import App, Atspi, activate, press, run, wait  # noqa: E402
+from desktop import App, Atspi, active_title, pixels_differ, press, run, wait  # noqa: E402
 from machine_page import open_page  # noqa: E402
 import usb_tree  # noqa: E402
 
@@ -97,4 +97,17 @@ def only_keyboard():
     command("stop", MACHINE)
 
 
-run(app, [begin, hot_plug, always, refused, only_keyboard])
+def menu():
+    """The bar of the machine's window has the devices; what can't be is said there."""
+    command("start", MACHINE)
+    wait("the machine's window", lambda: active_title().startswith(MACHINE))
+    press("ctrl+alt+m", "Right", "Right", "Right", "Down")
+    app.screenshot("menu", moving=True)
+    press("Return")
+    app.screenshot("told", moving=True)
+    menu_is, told = (os.path.join(artefacts, name) for name in ("05-menu.png", "06-told.png"))
+    assert pixels_differ(menu_is, told) > 10000, "nothing was told"
+    command("stop", MACHINE)
+
+
+run(app, [begin, hot_plug, always, refused, only_keyboard, menu])
