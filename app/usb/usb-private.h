@@ -22,4 +22,7 @@ void usb_add_class (GArray *classes, UsbClass class);
 /* What the host would lose with each of @devices (of HostUsb). */
 void usb_find_sole (const char *root, GPtrArray *devices);
 
+/* Opens its node as root, which an administrator has to allow. As usb_open. */
+int usb_open_by_polkit (const HostUsb *usb, GError **error);
+
 G_END_DECLS

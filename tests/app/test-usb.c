@@ -238,6 +238,53 @@ test_claims (void)
   g_assert_no_error (error);
 }
 
+/* A program that sends a descriptor as bonsai-usb-open does, as if polkit had let it; others aren't taken for
+ * the device, and who says no has cancelled it. */
+static void
+test_polkit (void)
+{
+  static const char *const script =
+    "#!/usr/bin/python3\n"
+    "import array, os, socket, sys\n"
+    "assert sys.argv[1].endswith('bonsai-usb-open'), sys.argv\n"
+    "if sys.argv[3] == '8': sys.exit(126)\n"
+    "path = os.environ['BONSAI_USB_ROOT'] + ('/dev/bus/usb/002/007' if sys.argv[2:] == ['2', '7'] else "
+    "'/other')\n"
+    "fd = os.open(path, os.O_RDWR | os.O_CREAT)\n"
+    "end = socket.socket(fileno=1)\n"
+    "end.sendmsg([b'0'], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array('i', [fd]))])\n";
+  g_autoptr (Scratch) root = scratch_new ();
+  g_autofree char *program = g_build_filename (root, "pkexec", NULL);
+  g_autofree char *opener = g_build_filename (root, "bonsai-usb-open", NULL);
+  g_autofree char *path = g_strdup_printf ("%s:%s", root, g_getenv ("PATH"));
+  g_autoptr (HostUsb) usb = NULL, refused = NULL, other = NULL;
+  g_autoptr (GError) error = NULL;
+  int fd;
+
+  g_assert_true (g_file_set_contents_full (program, script, -1, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
+  g_assert_true (
+    g_file_set_contents_full (opener, "#!/bin/false\n", -1, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
+  g_setenv ("PATH", path, TRUE);
+  g_setenv ("BONSAI_USB_ROOT", root, TRUE);
+  usb_tree_plug (root, &stick);
+  usb_tree_plug (root, &webcam);
+  usb_tree_plug (root, &pointer);
+  usb = host_usb_read (root, "2-1.4");
+  fd = usb_open_by_polkit (usb, &error);
+  g_assert_no_error (error);
+  g_assert_true (host_usb_is_open_as (usb, fd));
+  close (fd);
+  refused = host_usb_read (root, "1-9");
+  g_assert_cmpint (usb_open_by_polkit (refused, &error), ==, -1);
+  g_assert_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+  g_clear_error (&error);
+  other = host_usb_read (root, "1-10");
+  g_assert_cmpint (usb_open_by_polkit (other, &error), ==, -1);
+  g_assert_error (error, BONSAI_ERROR, BONSAI_ERROR_REFUSED);
+  g_assert_nonnull (strstr (error->message, "ATTR{idVendor}==\"046d\", ATTR{idProduct}==\"c077\""));
+  g_unsetenv ("BONSAI_USB_ROOT");
+}
+
 /* Rules are as wide as what they leave out. */
 static void
 test_rules (void)
@@ -334,6 +381,7 @@ main (int argc, char **argv)
   g_test_add_func ("/usb/sole", test_sole);
   g_test_add_func ("/usb/node", test_node);
   g_test_add_func ("/usb/claims", test_claims);
+  g_test_add_func ("/usb/polkit", test_polkit);
   g_test_add_func ("/usb/rules", test_rules);
   g_test_add_func ("/usb/permissions", test_permissions);
   status = g_test_run ();
