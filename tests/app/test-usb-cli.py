@@ -71,7 +71,7 @@ def test_list():
 
 def test_rules():
     """Rules are by id, port or serial number, kept in vm.json, and each there once"""
-    bonsai("create", "Lab")
+    bonsai("create", "Lab", "--no-usb")
     assert bonsai("usb", "rule", "list", "Lab") == ""
     said = bonsai("usb", "rule", "add", "Lab", "0951:1666")
     assert "usb0" in said and "USB controller" in said, said

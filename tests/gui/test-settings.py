@@ -125,7 +125,9 @@ def disks():
 
 
 def usb():
-    """A USB controller is added with one switch."""
+    """The USB controller is taken out, and put in again, with one switch."""
+    app.click_at("check box", "USB Controller")
+    becomes("no USB controller", lambda c: not c.get("usb"))
     app.click_at("check box", "USB Controller")
     becomes("a USB controller", lambda c: c.get("usb") is True)
     app.scroll_to(app.find("label", "USB Controller"))

@@ -24,7 +24,7 @@ def command(*words):
     return subprocess.run([bonsai, *words], check=True, capture_output=True, text=True).stdout
 
 
-command("create", MACHINE, "--ready", "invaders", "--memory", "64M", "--usb")
+command("create", MACHINE, "--ready", "invaders", "--memory", "64M")
 usb_tree.plug(ROOT, "2-1.4", 7, "0951:1666", "Kingston", "DataTraveler 3.0", "60A44C4251")
 usb_tree.plug(ROOT, "1-2", 3, "046d:c31c", "Logitech", "USB Keyboard", classes=((3, 1, 1),))
 usb_tree.give_input(ROOT, "1-2")
