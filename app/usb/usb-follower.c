@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/usb/usb-follower.h"
 
+#include "app/base/error.h"
 #include "app/usb/usb-claim.h"
 #include "app/usb/usb-open.h"
 #include "app/usb/usb-watch.h"
 
+#include <glib/gi18n.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -152,6 +154,25 @@ expect (UsbFollower *follower, const char *port, const char *name)
   own->is_here = false;
 }
 
+/* What a saved state had: whether it is here is seen soon. */
+static void
+miss (UsbFollower *follower, const char *port, const char *name)
+{
+  g_autoptr (HostUsb) usb = host_usb_read (follower->root, port);
+  g_autofree char *label = usb != NULL ? host_usb_label (usb) : NULL;
+  g_autoptr (GError) error = NULL;
+
+  expect (follower, port, name);
+  if (g_strcmp0 (label, name) == 0)
+    return;
+  g_set_error (
+    &error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND,
+    _ ("“%s” was attached when the state was saved from which the machine went on, and isn't at port %s any "
+       "more; plug it in there"),
+    name, port);
+  follower->tell (name, error, follower->data);
+}
+
 static void
 forget (UsbFollower *follower, const char *port)
 {
@@ -172,7 +193,7 @@ on_usb_changed (BonsaiSession *session, const char *port, const char *name, cons
     forget (follower, port);
   else
     {
-      expect (follower, port, name);
+      (g_str_equal (state, "missing") ? miss : expect) (follower, port, name);
       look (follower);
     }
 }
@@ -192,7 +213,7 @@ listed (GObject *source, GAsyncResult *result, gpointer data)
         if (g_str_equal (state, "attached"))
           take (follower, port, name);
         else
-          expect (follower, port, name);
+          miss (follower, port, name);
       look (follower);
     }
   unref (follower);
@@ -209,7 +230,11 @@ attached (GObject *source, GAsyncResult *result, gpointer data)
 
   bonsai_session_attach_usb_finish (BONSAI_SESSION (source), result, &error);
   if (follower->session != NULL)
-    follower->tell (attempt->usb, error, follower->data);
+    {
+      g_autofree char *label = host_usb_label (attempt->usb);
+
+      follower->tell (label, error, follower->data);
+    }
   attempt_free (attempt);
 }
 
@@ -225,7 +250,7 @@ attach (UsbFollower *follower, HostUsb *usb)
   settle (follower, usb);
   if (fd < 0)
     {
-      follower->tell (usb, error, follower->data);
+      follower->tell (label, error, follower->data);
       host_usb_free (usb);
       return;
     }

@@ -16,8 +16,9 @@ G_BEGIN_DECLS
  */
 typedef struct UsbFollower UsbFollower;
 
-/* One came by itself (@error NULL), or couldn't: said once for each time that it is plugged in. */
-typedef void (*UsbFollowerFunc) (const HostUsb *usb, const GError *error, void *data);
+/* The device @name came by itself (@error NULL), or couldn't: said once for each time that it is plugged in;
+ * or one that the saved state had isn't there. */
+typedef void (*UsbFollowerFunc) (const char *name, const GError *error, void *data);
 
 /* @root: as host_usb_root. @rules (of VmUsbRule): are copied. */
 UsbFollower *usb_follower_new (BonsaiSession *session, const char *root, const GPtrArray *rules,

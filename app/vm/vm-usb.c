@@ -23,12 +23,11 @@ bonsai_vm_check_usb (const HostUsb *usb, void *data, GError **error)
 }
 
 static void
-on_followed (const HostUsb *usb, const GError *error, void *data)
+on_followed (const char *name, const GError *error, void *data)
 {
   BonsaiVm *self = data;
-  g_autofree char *label = host_usb_label (usb);
 
-  bonsai_vm_note (self, "usb-attach", label, NULL, error);
+  bonsai_vm_note (self, "usb-attach", name, NULL, error);
   if (error == NULL)
     return;
   g_message ("“%s”: %s", bonsai_vm_get_name (self), error->message);
