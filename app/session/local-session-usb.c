@@ -2,6 +2,7 @@
 /* USB devices of the host's that the guest has. */
 #include "app/base/error.h"
 #include "app/session/local-session-private.h"
+#include "app/vm/program-path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -52,7 +53,7 @@ handle_lost (gpointer object, gconstpointer content)
   tell (object, lost->key, lost->name, "lost");
 }
 
-/* The machine's loop. */
+/* A thread of the machine's. */
 static void
 on_lost (const char *key, const char *name, void *data)
 {
@@ -82,6 +83,14 @@ local_session_give_usb (LocalSession *self, int fd, const char *key, const char 
   g_ptr_array_add (self->usb_given, gift_new (fd, key, name));
 }
 
+static bool
+attach (Pc *pc, const UsbGift *asked, GError **error)
+{
+  g_autofree char *guard = program_path ("bonsai-usb-guard", error);
+
+  return guard != NULL && pc_attach_usb (pc, asked->fd, asked->key, asked->name, guard, error);
+}
+
 void
 local_session_plug_usb (LocalSession *self, Pc *pc)
 {
@@ -91,7 +100,7 @@ local_session_plug_usb (LocalSession *self, Pc *pc)
       const UsbGift *gift = g_ptr_array_index (self->usb_given, i);
       g_autoptr (GError) error = NULL;
 
-      if (pc_attach_usb (pc, gift->fd, gift->key, gift->name, &error))
+      if (attach (pc, gift, &error))
         continue;
       g_warning ("%s: %s", self->name, error->message);
       pc_expect_usb (pc, gift->key, gift->name);
@@ -138,12 +147,6 @@ change_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *can
     g_task_return_boolean (task, TRUE);
   else
     g_task_return_error (task, error);
-}
-
-static bool
-attach (Pc *pc, const UsbGift *asked, GError **error)
-{
-  return pc_attach_usb (pc, asked->fd, asked->key, asked->name, error);
 }
 
 static void

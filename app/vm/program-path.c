@@ -6,7 +6,8 @@
 #include <glib/gi18n.h>
 
 /* From the folder of the program that runs: installed; then from one folder of a build tree to another. */
-static const char *const places[] = { ".", "../libexec", "../app/cli", "../../app/cli", "../ui", "../../ui" };
+static const char *const places[] = { ".", "../libexec", "../app/cli", "../../app/cli", "../ui", "../../ui",
+                                      "../../devices/usb", "../devices/usb" };
 
 char *
 program_path (const char *name, GError **error)

@@ -3,6 +3,7 @@
 
 #include "devices/pci/pci.h"
 #include "devices/platform/pc.h"
+#include "devices/usb/usb.h"
 #include "display/sound/sound-file.h"
 
 G_BEGIN_DECLS
@@ -27,6 +28,7 @@ enum {
   PC_N_DISKS = 16,
   PC_N_TARGETS = 16,
   PC_N_SERIAL_PORTS = 4,
+  PC_N_USB_HOSTS = 6, /* places for USB devices of the host's */
   PC_FUNCTION_LPC = 0,
   PC_FUNCTION_AHCI = 2,
 };
@@ -58,6 +60,8 @@ struct Pc {
   MemoryBank *ram_low, *ram_high, *bios;
   Device *pci_config, *host, *lpc, *fw_cfg, *svga, *ahci, *scsi; /* @scsi: or NULL */
   Device *balloon;                                               /* or NULL */
+  Device *usb_hosts[PC_N_USB_HOSTS]; /* or NULL: there is no USB */
+  GMutex usb_lock;                   /* who plugs in and pulls out */
   Device *serial[PC_N_SERIAL_PORTS];
   Device *console;
   GRWLock drives_lock; /* writers: what plugs in and pulls out; readers: other threads that use a drive */
@@ -99,6 +103,9 @@ int pc_open_output (const char *path, GError **error);
 bool pc_add_input (Pc *pc, GError **error);
 /* pc-usb.c: a controller with a tablet and a keyboard. */
 bool pc_add_usb (Pc *pc, GError **error);
+/* pc-usb-host.c: places for USB devices of the host's; and those that @predecessor has. */
+bool pc_add_usb_hosts (Pc *pc, UsbBus *bus, GError **error);
+void pc_take_usb (Pc *pc, Pc *predecessor);
 
 /* pc-counters.c: a disk was pulled out: what it transferred stays counted. With drives_lock, to write. */
 void pc_keep_counters (Pc *pc, const ImageCounters *counters);

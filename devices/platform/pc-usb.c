@@ -20,5 +20,7 @@ pc_add_usb (Pc *pc, GError **error)
     return false;
   hid.place.port = 2;
   hid.model = USB_HID_KEYBOARD;
-  return board_add (pc->board, &usb_hid_class.device, "usb-keyboard", &hid, error);
+  if (!board_add (pc->board, &usb_hid_class.device, "usb-keyboard", &hid, error))
+    return false;
+  return pc_add_usb_hosts (pc, hid.place.bus, error);
 }

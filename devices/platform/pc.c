@@ -178,6 +178,7 @@ pc_alloc (MachineSpec *spec)
   pc->boot_paths = g_ptr_array_new_with_free_func (g_free);
   pc->drives = g_ptr_array_new_with_free_func (pc_drive_free);
   g_rw_lock_init (&pc->drives_lock);
+  g_mutex_init (&pc->usb_lock);
   return pc;
 }
 
@@ -235,6 +236,7 @@ pc_take_over (Pc *pc, Pc *predecessor)
       uart16550_take_cable (pc->serial[i], predecessor->serial[i]);
   virtio_console_take_cable (pc->console, predecessor->console);
   pc_take_sound (pc, predecessor);
+  pc_take_usb (pc, predecessor);
 }
 
 void
@@ -251,6 +253,7 @@ pc_free (Pc *pc)
   g_ptr_array_unref (pc->boot_paths);
   g_ptr_array_unref (pc->drives);
   g_rw_lock_clear (&pc->drives_lock);
+  g_mutex_clear (&pc->usb_lock);
   input_hub_unref (pc->input);
   pc_free_sound (pc);
   machine_spec_unref (pc->spec);

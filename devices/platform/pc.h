@@ -166,26 +166,27 @@ typedef struct {
  * @fd: its node in /dev/bus/usb, opened for reading and writing; the caller's
  * @key: where it is plugged in at the host ("1-2.3"), 1 to 31 characters
  * @name: for people
+ * @guard: the program bonsai-usb-guard
  *
  * Takes a USB device from the host's drivers, and plugs it in: while the machine runs, or before it does and after its state
  * was restored. Blocks while the host does that. Any thread but the machine's loop. Returns: false with
  * VMM_ERROR_UNSUPPORTED if the machine has no USB, VMM_ERROR_BUSY if all ports are taken, the key is, or another program
  * has the device; VMM_ERROR_INVALID if it is no USB device.
  */
-bool pc_attach_usb (Pc *pc, int fd, const char *key, const char *name, GError **error);
+bool pc_attach_usb (Pc *pc, int fd, const char *key, const char *name, const char *guard, GError **error);
 
 /* Pulls it out and gives it back to the host, or waits for it no more. Blocks until the host has it. Any thread but the
  * machine's loop. False with VMM_ERROR_INVALID if there is none of that key. */
 bool pc_detach_usb (Pc *pc, const char *key, GError **error);
 
-/* From now on it is listed as waited for. */
+/* From now on it is listed as waited for, if there is a place for it. */
 void pc_expect_usb (Pc *pc, const char *key, const char *name);
 
 /* (element-type PcUsb) (transfer full): those that are plugged in, and those that were when the state was saved that was
  * restored, or are to be. Any thread. */
 GPtrArray *pc_list_usb (Pc *pc);
 
-/* One was pulled out of the host. On the machine's loop. */
+/* One was pulled out of the host. On a thread of its own, under locks: it must not come back here. */
 typedef void (*PcUsbLostFunc) (const char *key, const char *name, void *data);
 void pc_watch_usb (Pc *pc, PcUsbLostFunc lost, void *data);
 

@@ -37,13 +37,35 @@ usb_transfer_answer (UsbTransfer *transfer, const void *data, size_t size)
 
 /* --- plugging in --- */
 
+void
+usb_join (UsbDevice *usb, UsbBus *bus)
+{
+  device_share_lock (&usb->device, bus->ops->get_device (bus));
+  usb->bus = bus;
+}
+
+bool
+usb_plug (UsbDevice *usb, UsbSpeed speed)
+{
+  usb->port = usb->bus->ops->find_free (usb->bus);
+  usb->speed = speed;
+  if (usb->port != 0)
+    usb->bus->ops->attached (usb->bus, usb->port, usb);
+  return usb->port != 0;
+}
+
+void
+usb_unplug (UsbDevice *usb)
+{
+  if (usb->port != 0)
+    usb->bus->ops->detached (usb->bus, usb->port, usb);
+  usb->port = 0;
+}
+
 bool
 usb_realize (UsbDevice *usb, const UsbPlace *place, UsbSpeed speed, GError **error)
 {
-  Device *controller = place->bus->ops->get_device (place->bus);
-
-  device_share_lock (&usb->device, controller);
-  usb->bus = place->bus;
+  usb_join (usb, place->bus);
   usb->port = place->port;
   usb->speed = speed;
   device_lock (&usb->device);
@@ -58,7 +80,7 @@ usb_unrealize (UsbDevice *usb)
   if (usb->bus == NULL)
     return;
   device_lock (&usb->device);
-  usb->bus->ops->detached (usb->bus, usb->port, usb);
+  usb_unplug (usb);
   usb->bus = NULL;
   device_unlock (&usb->device);
 }

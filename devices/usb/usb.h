@@ -36,6 +36,7 @@ typedef enum {
   USB_BABBLE,    /* the device sent more than was asked for */
   USB_ERROR,     /* no proper answer */
   USB_NO_MEMORY, /* the guest named none for the data */
+  USB_MISSED,    /* isochronous: there was no time for it */
   USB_CANCELLED, /* taken back by the controller */
 } UsbStatus;
 
@@ -69,6 +70,8 @@ typedef struct {
   void (*attached) (UsbBus *bus, unsigned port, UsbDevice *device);
   void (*detached) (UsbBus *bus, unsigned port, UsbDevice *device);
   void (*wake) (UsbBus *bus, unsigned port, UsbDevice *device);
+  /* A port that nothing is plugged into, or 0. */
+  unsigned (*find_free) (UsbBus *bus);
 } UsbBusOps;
 
 struct UsbBus {
@@ -86,6 +89,8 @@ struct UsbDeviceClass {
   /* Bus reset: unconfigured, address 0. Nothing is pending. May be NULL. */
   void (*bus_reset) (UsbDevice *usb);
   void (*submit) (UsbDevice *usb, UsbTransfer *transfer);
+  /* For now that was all for this endpoint. May be NULL. */
+  void (*flush) (UsbDevice *usb, uint8_t endpoint);
   /* Another configuration, or another setting of its interface, was chosen: its endpoints are as new. May be
    * NULL. */
   void (*configured) (UsbDevice *usb);
@@ -104,6 +109,12 @@ struct UsbDevice {
   bool remote_wakeup;    /* the host allows it */
   bool suspended;
 };
+
+/* Of a device that is plugged in later: the bus's lock is its own from now on. In its realize. */
+void usb_join (UsbDevice *usb, UsbBus *bus);
+/* Plugs it in at any port, and pulls it out. With the lock held. False: all ports are taken. */
+bool usb_plug (UsbDevice *usb, UsbSpeed speed);
+void usb_unplug (UsbDevice *usb);
 
 /* Plugs it in. The bus's lock is its own from then on. */
 bool usb_realize (UsbDevice *usb, const UsbPlace *place, UsbSpeed speed, GError **error);

@@ -72,7 +72,23 @@ may_work (const XhciQueue *queue)
   const Xhci *xhci = queue->endpoint->xhci;
 
   return queue->endpoint->state == XHCI_EP_RUNNING && !xhci->halted && xhci_is_running (xhci)
-         && !xhci_events_are_late (xhci) && queue->transfers.length < XHCI_MAX_PENDING;
+         && !xhci_events_are_late (xhci)
+         && queue->transfers.length
+              < (xhci_endpoint_is_isochronous (queue->endpoint) ? XHCI_MAX_PACKETS : XHCI_MAX_PENDING);
+}
+
+/* What was begun is all for now; or nothing is left to do. */
+static void
+pause_streaming (XhciQueue *queue, bool begun)
+{
+  XhciEndpoint *endpoint = queue->endpoint;
+  UsbDevice *device = find_device (endpoint);
+
+  if (begun && device != NULL && usb_class (device)->flush != NULL)
+    usb_class (device)->flush (device, (uint8_t)(endpoint->index / 2 | (endpoint->index & 1 ? USB_IN : 0)));
+  if (queue->streaming && g_queue_is_empty (&queue->transfers) && may_work (queue))
+    xhci_tell_run_dry (endpoint);
+  queue->streaming = !g_queue_is_empty (&queue->transfers);
 }
 
 static void
@@ -87,11 +103,12 @@ xhci_queue_kick (XhciQueue *queue)
 {
   XhciEndpoint *endpoint = queue->endpoint;
   XhciFetch fetched = XHCI_FETCHED;
+  unsigned n;
 
   if (queue->kicking)
     return;
   queue->kicking = true;
-  for (unsigned n = 0; n < XHCI_MAX_AT_ONCE && fetched == XHCI_FETCHED && may_work (queue); n++)
+  for (n = 0; n < XHCI_MAX_AT_ONCE && fetched == XHCI_FETCHED && may_work (queue); n++)
     fetched = xhci_transfer_begin (queue, find_device (endpoint));
   queue->kicking = false;
   if (fetched == XHCI_FETCH_BAD)
@@ -103,6 +120,8 @@ xhci_queue_kick (XhciQueue *queue)
     }
   else if (fetched == XHCI_FETCHED && may_work (queue))
     device_call (&endpoint->xhci->pci.device, kick_later);
+  if (xhci_endpoint_is_isochronous (endpoint) && endpoint->state == XHCI_EP_RUNNING)
+    pause_streaming (queue, n > 0);
 }
 
 void

@@ -149,6 +149,17 @@ xhci_detached (UsbBus *bus, unsigned socket, UsbDevice *device)
   tell_change (xhci, index, XHCI_PORT_CONNECT_CHANGE);
 }
 
+unsigned
+xhci_find_free (UsbBus *bus)
+{
+  const Xhci *xhci = of_bus (bus);
+
+  for (unsigned socket = 1; socket <= XHCI_N_SOCKETS; socket++)
+    if (xhci->ports[socket - 1].device == NULL && xhci->ports[XHCI_N_SOCKETS + socket - 1].device == NULL)
+      return socket;
+  return 0;
+}
+
 /* Remote wakeup, section 4.15.2. */
 void
 xhci_wake (UsbBus *bus, unsigned socket, UsbDevice *device)

@@ -28,6 +28,7 @@ G_BEGIN_DECLS
 #define XHCI_N_LATE         64u   /* events that find no place */
 #define XHCI_MAX_TRBS       1024u /* of a transfer: they may describe 64 MiB */
 #define XHCI_MAX_PENDING    64u   /* transfers that an endpoint has at its device */
+#define XHCI_MAX_PACKETS    128u  /* the same of an isochronous one */
 #define XHCI_MAX_AT_ONCE    256u  /* begun before others have their turn */
 #define XHCI_TRB_SIZE       16u
 #define XHCI_CONTEXT_SIZE   32u
@@ -135,9 +136,12 @@ enum {
   XHCI_SLOT_NOT_ENABLED = 11,
   XHCI_ENDPOINT_NOT_ENABLED = 12,
   XHCI_SHORT_PACKET = 13,
+  XHCI_RING_UNDERRUN = 14,
+  XHCI_RING_OVERRUN = 15,
   XHCI_PARAMETER_ERROR = 17,
   XHCI_CONTEXT_STATE_ERROR = 19,
   XHCI_EVENT_RING_FULL = 21,
+  XHCI_MISSED_SERVICE = 23,
   XHCI_COMMAND_RING_STOPPED = 24,
   XHCI_STOPPED = 26,
   XHCI_STOPPED_NO_LENGTH = 27,
@@ -152,6 +156,7 @@ enum {
   XHCI_EP_STOPPED = 3,
   XHCI_EP_ERROR = 4,
 
+  XHCI_EP_TYPE_ISOCHRONOUS = 1, /* OUT; IN: and XHCI_EP_TYPE_IN */
   XHCI_EP_TYPE_BULK_OUT = 2,
   XHCI_EP_TYPE_CONTROL = 4,
   XHCI_EP_TYPE_IN = 4, /* of all but the control endpoint, the bit that says IN */
@@ -190,6 +195,7 @@ typedef struct {
   uint16_t stream;
   bool live; /* of a stream: its context was read */
   bool kicking;
+  bool streaming; /* isochronous: it had something to do, and the guest wasn't told that it has no more */
   XhciRing ring;    /* the first transfer that isn't done */
   XhciRing fetch;   /* the first transfer that wasn't submitted */
   GQueue transfers; /* of XhciTransfer */
@@ -293,6 +299,7 @@ XhciRingResult xhci_ring_next (Xhci *xhci, XhciRing *ring, XhciTrb *trb);
 
 void xhci_attached (UsbBus *bus, unsigned socket, UsbDevice *device);
 void xhci_detached (UsbBus *bus, unsigned socket, UsbDevice *device);
+unsigned xhci_find_free (UsbBus *bus);
 void xhci_wake (UsbBus *bus, unsigned socket, UsbDevice *device);
 void xhci_ports_reset (Xhci *xhci);
 void xhci_ports_tell (Xhci *xhci);
@@ -320,6 +327,11 @@ void xhci_endpoint_disable (XhciEndpoint *endpoint);
 /* Which is disabled, becomes running. @dequeue: as its context has it. */
 void xhci_endpoint_enable (XhciEndpoint *endpoint, unsigned stream_bits, uint64_t dequeue);
 void xhci_endpoint_set_state (XhciEndpoint *endpoint, unsigned state);
+static inline bool
+xhci_endpoint_is_isochronous (const XhciEndpoint *endpoint)
+{
+  return (endpoint->type & ~XHCI_EP_TYPE_IN) == XHCI_EP_TYPE_ISOCHRONOUS;
+}
 /* Its device has gone: nothing is there to answer. */
 void xhci_endpoint_lose (XhciEndpoint *endpoint);
 /* Submits what it may. */
@@ -358,6 +370,8 @@ typedef enum {
 XhciFetch xhci_transfer_begin (XhciQueue *queue, UsbDevice *device);
 /* Takes all back from the device. @tell: the first one has an event that says where it stopped. */
 void xhci_transfers_cancel (XhciEndpoint *endpoint, bool tell);
+/* Section 4.10.3.1: the host came by, and there was nothing. */
+void xhci_tell_run_dry (XhciEndpoint *endpoint);
 /* The device has gone in the middle of them. */
 void xhci_transfers_fail (XhciEndpoint *endpoint);
 

@@ -228,6 +228,8 @@ code_of (UsbStatus status)
       return XHCI_BABBLE;
     case USB_NO_MEMORY:
       return XHCI_DATA_BUFFER_ERROR;
+    case USB_MISSED:
+      return XHCI_MISSED_SERVICE;
     default:
       return XHCI_TRANSACTION_ERROR;
     }
@@ -295,6 +297,24 @@ tell_all (const XhciTransfer *transfer, unsigned code)
 
 /* --- its end --- */
 
+void
+xhci_tell_run_dry (XhciEndpoint *endpoint)
+{
+  unsigned code = endpoint->type & XHCI_EP_TYPE_IN ? XHCI_RING_OVERRUN : XHCI_RING_UNDERRUN;
+  const XhciTrb event = { .status = code << 24,
+                          .control = (uint32_t)endpoint->slot << 24 | (uint32_t)endpoint->index << 16
+                                     | XHCI_TRB_TRANSFER_EVENT << XHCI_TRB_TYPE_SHIFT };
+
+  xhci_event (endpoint->xhci, endpoint->xhci->slots[endpoint->slot].interrupter, &event);
+}
+
+/* Isochronous transfers that fail are over, and those after them go on (section 4.10.3). */
+static bool
+goes_on (const XhciEndpoint *endpoint, unsigned code)
+{
+  return code == XHCI_SUCCESS || (code != XHCI_TRB_ERROR && xhci_endpoint_is_isochronous (endpoint));
+}
+
 /* In the order of the ring: transfers of an endpoint are done in that order. */
 static void
 finish (XhciTransfer *transfer, unsigned code)
@@ -305,9 +325,9 @@ finish (XhciTransfer *transfer, unsigned code)
   g_queue_remove (&queue->transfers, transfer);
   TRACE (endpoint->xhci, "transfer", "slot=%u index=%u stream=%u length=%zu actual=%zu code=%u",
          endpoint->slot, endpoint->index, queue->stream, transfer->usb.length, transfer->usb.actual, code);
-  xhci_queue_step (queue, code == XHCI_SUCCESS ? transfer->next : transfer->start);
+  xhci_queue_step (queue, goes_on (endpoint, code) ? transfer->next : transfer->start);
   tell_all (transfer, code);
-  if (code != XHCI_SUCCESS)
+  if (!goes_on (endpoint, code))
     {
       xhci_transfers_cancel (endpoint, false);
       xhci_endpoint_set_state (endpoint, code == XHCI_TRB_ERROR ? XHCI_EP_ERROR : XHCI_EP_HALTED);

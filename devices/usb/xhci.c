@@ -82,6 +82,7 @@ static const UsbBusOps bus_ops = {
   .attached = xhci_attached,
   .detached = xhci_detached,
   .wake = xhci_wake,
+  .find_free = xhci_find_free,
 };
 
 UsbBus *

@@ -39,6 +39,9 @@ void xhci_guest_set_port (XhciGuest *guest, unsigned port, uint32_t value);
 /* Takes the next event off its ring; false: there is none. */
 bool xhci_guest_event (XhciGuest *guest, XhciGuestTrb *event);
 
+/* Waits for one of that type; others on the way are dropped. */
+XhciGuestTrb xhci_guest_wait (XhciGuest *guest, unsigned type);
+
 /* Runs a command. Returns: its completion code. */
 unsigned xhci_guest_command (XhciGuest *guest, unsigned type, unsigned slot, unsigned endpoint,
                              uint64_t parameter);
