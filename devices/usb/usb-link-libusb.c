@@ -17,6 +17,7 @@
 
 #define DESCRIPTORS_MAX 65536u
 #define N_WATCHES       4u
+#define STREAM_BITS_MAX 6u /* as XHCI_MAX_STREAMS has it */
 
 typedef struct {
   int fd;
@@ -28,7 +29,7 @@ typedef struct {
   int fd;
   libusb_context *context;
   libusb_device_handle *handle;
-  UsbTopology topology; /* for the interfaces of configurations */
+  UsbTopology topology; /* as it is configured */
   uint32_t claimed;     /* bits of interfaces */
   UsbGuard *guard;
   Device *device; /* which watches, or NULL */
@@ -241,6 +242,27 @@ release_all (LibusbLink *self)
   self->claimed = 0;
 }
 
+/* As many as the guest's controller has at most; the host may have fewer. */
+static void
+open_streams (LibusbLink *self)
+{
+  uint8_t addresses[30];
+  int n = 0;
+  unsigned bits = STREAM_BITS_MAX;
+
+  for (unsigned address = 0; address < 256 && n < 30; address++)
+    {
+      const UsbEndpoint *endpoint = usb_topology_find (&self->topology, (uint8_t)address);
+
+      if (endpoint == NULL || endpoint->stream_bits == 0)
+        continue;
+      addresses[n++] = (uint8_t)address;
+      bits = MIN (bits, endpoint->stream_bits);
+    }
+  if (n > 0)
+    libusb_alloc_streams (self->handle, (1u << bits) - 1, addresses, n);
+}
+
 static int
 set_configuration (UsbLink *link, unsigned value)
 {
@@ -250,6 +272,9 @@ set_configuration (UsbLink *link, unsigned value)
   release_all (self);
   result = errno_of (libusb_set_configuration (self->handle, value == 0 ? -1 : (int)value));
   usb_topology_each (&self->topology, value, claim, self);
+  usb_topology_configure (&self->topology, value);
+  if (result == 0)
+    open_streams (self);
   return result;
 }
 

@@ -82,6 +82,8 @@ note_endpoint (UsbTopology *topology, unsigned interface, const uint8_t *descrip
 static void
 note_companion (UsbEndpoint *endpoint, const uint8_t *descriptor)
 {
+  if (endpoint->kind == USB_BULK)
+    endpoint->stream_bits = descriptor[3] & 31;
   if (endpoint->kind == USB_ISOCHRONOUS)
     endpoint->max_packet = MAX (endpoint->max_packet, load_le16 (descriptor + 4));
 }

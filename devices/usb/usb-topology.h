@@ -13,6 +13,7 @@ typedef struct {
   bool there;
   UsbKind kind;
   uint8_t interface;
+  uint8_t stream_bits; /* bulk: it has 2^n streams; 0: none */
   uint16_t max_packet; /* bytes of a packet, or of a service interval of isochronous ones */
 } UsbEndpoint;
 
