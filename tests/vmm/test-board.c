@@ -226,6 +226,24 @@ test_life (void)
   g_assert_cmpuint (self->n_fd, ==, 1);
 }
 
+/* A device that comes late, and goes with what it claimed. */
+static void
+test_remove (void)
+{
+  g_autoptr (Bench) bench = bench_new (&alarm_class, &config);
+  Board *board = bench_board (bench);
+  const AlarmConfig late = { .base = 0x200 };
+  Device *device = board_add (board, &alarm_class, "late", &late, NULL);
+
+  g_assert_true (board_find (board, "late") == device);
+  g_assert_cmpint (bench_in8 (bench, 0x200), ==, 42);
+  device_call (device, alarm_called);
+  board_remove (board, device);
+  g_assert_null (board_find (board, "late"));
+  g_assert_cmpint (bench_in8 (bench, 0x200), ==, 0xff);
+  g_assert_cmpint (bench_in8 (bench, 0x100), ==, 42);
+}
+
 static void
 test_time (void)
 {
@@ -367,6 +385,7 @@ main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
   g_test_add_func ("/board/life", test_life);
+  g_test_add_func ("/board/remove", test_remove);
   g_test_add_func ("/board/time", test_time);
   g_test_add_func ("/board/requests", test_requests);
   g_test_add_func ("/board/state", test_state);

@@ -122,6 +122,23 @@ reset_device (Device *device)
   device_unlock (device);
 }
 
+static void
+join_board (void *data)
+{
+  Device *device = data;
+
+  g_ptr_array_add (device->board->devices, device);
+}
+
+static void
+leave_board (void *data)
+{
+  Device *device = data;
+
+  g_ptr_array_remove (device->board->devices, device);
+  device_end (device);
+}
+
 Device *
 board_add (Board *board, const DeviceClass *klass, const char *name, const void *config, GError **error)
 {
@@ -144,9 +161,17 @@ board_add (Board *board, const DeviceClass *klass, const char *name, const void 
       device_free (device);
       return NULL;
     }
-  g_ptr_array_add (board->devices, device);
+  loop_call_sync (board->loop, join_board, device);
   reset_device (device);
   return device;
+}
+
+void
+board_remove (Board *board, Device *device)
+{
+  loop_call_sync (board->loop, leave_board, device);
+  flush_calls (board);
+  device_free (device);
 }
 
 Device *

@@ -63,7 +63,7 @@ struct Board {
   unsigned n_cpus;
 
   /* private */
-  GPtrArray *devices; /* in order of creation */
+  GPtrArray *devices; /* in order of creation; changes on the loop's thread */
   BoardRequestFunc on_request;
   void *on_request_data;
   int in_flight; /* atomic */
@@ -84,9 +84,14 @@ void board_free (Board *board);
  * @name: (nullable): unique on the board, such as "ahci0"; NULL takes the class's id
  * @config: the class's own configuration struct; read during the call only
  *
- * Makes and realizes a device. Returns: (transfer none): the device, or NULL with @error set.
+ * Makes and realizes a device; of some classes also while the machine runs. One thread at a time, which holds no
+ * device's lock. Returns: (transfer none): the device, or NULL with @error set.
  */
 Device *board_add (Board *board, const DeviceClass *klass, const char *name, const void *config, GError **error);
+
+/* Ends and frees a device that nobody else uses any more, while the machine runs. As board_add; not on the loop's
+ * thread. */
+void board_remove (Board *board, Device *device);
 
 /* The device named @name, or NULL. */
 Device *board_find (Board *board, const char *name);
