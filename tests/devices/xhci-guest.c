@@ -17,6 +17,8 @@ enum {
   DEVICE = 0x5000,
   INPUT = 0x6000,
   ENDPOINTS = 0x10000, /* of 0x1000 each */
+  STREAMS = 0x200000,  /* of 0x20000 each: contexts, then rings of 0x400 */
+  STREAM_RINGS = 0x1000,
 };
 
 enum { SETUP = 2, DATA = 3, STATUS = 4, LINK = 6, ENABLE_SLOT = 9, ADDRESS_DEVICE = 11, CONFIGURE = 12 };
@@ -150,7 +152,14 @@ xhci_guest_wait (XhciGuest *guest, unsigned type)
 unsigned
 xhci_guest_command (XhciGuest *guest, unsigned type, unsigned slot, unsigned endpoint, uint64_t parameter)
 {
-  const XhciGuestTrb trb = { parameter, 0, slot << 24 | endpoint << 16 | type << 10 };
+  return xhci_guest_command_with (guest, type, slot, endpoint, parameter, 0);
+}
+
+unsigned
+xhci_guest_command_with (XhciGuest *guest, unsigned type, unsigned slot, unsigned endpoint,
+                         uint64_t parameter, uint32_t status)
+{
+  const XhciGuestTrb trb = { parameter, status, slot << 24 | endpoint << 16 | type << 10 };
   uint64_t address = put (guest, &guest->commands, &trb);
   XhciGuestTrb event;
 
@@ -220,6 +229,53 @@ xhci_guest_open (XhciGuest *guest, unsigned endpoint, unsigned type, unsigned ma
   store_le32 (input_context (guest, 0) + 4, 1 | 1u << endpoint);
   describe_endpoint (guest, endpoint, type, max_packet);
   return xhci_guest_command (guest, CONFIGURE, guest->slot, 0, XHCI_GUEST_MEMORY + INPUT);
+}
+
+static uint64_t
+stream_contexts (unsigned endpoint)
+{
+  return XHCI_GUEST_MEMORY + STREAMS + endpoint * 0x20000;
+}
+
+unsigned
+xhci_guest_open_streams (XhciGuest *guest, unsigned endpoint, unsigned type, unsigned max_packet)
+{
+  uint64_t contexts = stream_contexts (endpoint);
+  uint8_t *p = bench_memory (guest->bench, contexts, XHCI_GUEST_N_STREAMS * 16);
+
+  store_le32 (input_context (guest, 0), 0);
+  store_le32 (input_context (guest, 0) + 4, 1 | 1u << endpoint);
+  describe_endpoint (guest, endpoint, type, max_packet);
+  store_le32 (input_context (guest, endpoint + 1), 5 << 10 | 1 << 15);
+  store_le64 (input_context (guest, endpoint + 1) + 8, contexts);
+  memset (p, 0, XHCI_GUEST_N_STREAMS * 16);
+  for (unsigned i = 1; i < XHCI_GUEST_N_STREAMS; i++)
+    {
+      uint64_t ring = contexts + STREAM_RINGS + i * XHCI_GUEST_N_TRBS * 16;
+
+      ring_new (guest, &guest->streams[endpoint][i], ring, true);
+      store_le64 (p + i * 16, ring | 1 << 1 | 1);
+    }
+  return xhci_guest_command (guest, CONFIGURE, guest->slot, 0, XHCI_GUEST_MEMORY + INPUT);
+}
+
+uint64_t
+xhci_guest_put_stream (XhciGuest *guest, unsigned endpoint, unsigned stream, const XhciGuestTrb *trb)
+{
+  return put (guest, &guest->streams[endpoint][stream], trb);
+}
+
+void
+xhci_guest_ring_stream (XhciGuest *guest, unsigned endpoint, unsigned stream)
+{
+  bench_write32 (guest->bench, BAR + DOORBELLS + 4 * guest->slot, stream << 16 | endpoint);
+}
+
+uint64_t
+xhci_guest_stream_dequeue (XhciGuest *guest, unsigned endpoint, unsigned stream)
+{
+  return load_le64 (bench_memory (guest->bench, stream_contexts (endpoint) + stream * 16, 8))
+         & ~UINT64_C (15);
 }
 
 unsigned
