@@ -53,7 +53,8 @@ apply_wish_is_hot (const ApplyWish *wish, const VmDisk *disk)
   const ApplyDisk *wanted = apply_wish_find_disk (wish, disk->id);
 
   return wanted != NULL && disk->kind != DISK_KIND_SCSI_HOST
-         && (!wanted->has_bus || disk->bus == DISK_BUS_AHCI || disk->bus == DISK_BUS_SCSI);
+         && (!wanted->has_bus || disk->bus == DISK_BUS_AHCI || disk->bus == DISK_BUS_SCSI
+             || disk->bus == DISK_BUS_USB);
 }
 
 /* --- values --- */

@@ -128,7 +128,7 @@ check_disk_use (const VmDisk *disk, unsigned index, VmComplaint *complaint)
 
   if (disk->kind == DISK_KIND_CDROM && (disk->bus == DISK_BUS_VIRTIO || disk->bus == DISK_BUS_NVME))
     return complain (complaint, g_strdup_printf ("/disks/%u/bus", index),
-                     _ ("a CD-ROM drive needs “ahci” or “scsi”"));
+                     _ ("a CD-ROM drive needs “ahci”, “scsi” or “usb”"));
   if (disk->kind == DISK_KIND_SCSI_HOST && disk->bus != DISK_BUS_SCSI)
     return complain (complaint, g_strdup_printf ("/disks/%u/bus", index),
                      _ ("the host's SCSI device needs “scsi”"));

@@ -17,7 +17,7 @@ typedef struct {
 
 /* For --help. */
 #define DISK_ARGUMENT_KEYS                                                                                   \
-  "bus=virtio|ahci|scsi|nvme, format=raw|qcow2|…, cache=writeback|writethrough|direct|unsafe, "                 \
+  "bus=virtio|ahci|scsi|nvme|usb, format=raw|qcow2|…, cache=writeback|writethrough|direct|unsafe, "                 \
   "discard=unmap|ignore, serial=TEXT, read-only=yes, secret-file=FILE, iops=N, iops-burst=N, bps=SIZE, "     \
   "bps-burst=SIZE"
 

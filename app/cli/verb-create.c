@@ -371,7 +371,7 @@ run_create (const Verb *verb, int argc, char **argv)
     { "existing-disk", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.existing,
       "Use a disk image, block device or nbd:// URI that exists; the same settings", "FILE[,KEY=VALUE]…" },
     { "disk-bus", 0, 0, G_OPTION_ARG_STRING, &options.disk_bus,
-      "Where disks sit: virtio, ahci, scsi or nvme (virtio)", "BUS" },
+      "Where disks sit: virtio, ahci, scsi, nvme or usb (virtio)", "BUS" },
     { "cdrom", 0, 0, G_OPTION_ARG_FILENAME, &options.cdrom, "A CD-ROM drive with this medium; \"\": empty",
       "FILE[,bus=scsi]" },
     { "scsi-host", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.scsi_hosts,
@@ -404,7 +404,7 @@ run_create (const Verb *verb, int argc, char **argv)
   if (options.cpus.cpus < 0)
     return cli_usage (verb, "--cpus must be 1 or more");
   if (options.disk_bus != NULL && !g_strv_contains (disk_bus_names, options.disk_bus))
-    return cli_usage (verb, "--disk-bus must be virtio, ahci, scsi or nvme");
+    return cli_usage (verb, "--disk-bus must be virtio, ahci, scsi, nvme or usb");
   if (options.nic != NULL && !g_strv_contains (nic_model_names, options.nic))
     return cli_usage (verb, "--nic must be virtio or e1000e");
   if (options.firmware != NULL && !g_strv_contains (firmware_names, options.firmware))

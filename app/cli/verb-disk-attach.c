@@ -94,7 +94,8 @@ static const char *
 bus_name (DiskBus bus)
 {
   static const char *const names[] = {
-    [DISK_BUS_VIRTIO] = "virtio", [DISK_BUS_AHCI] = "SATA", [DISK_BUS_SCSI] = "SCSI", [DISK_BUS_NVME] = "NVMe"
+    [DISK_BUS_VIRTIO] = "virtio", [DISK_BUS_AHCI] = "SATA", [DISK_BUS_SCSI] = "SCSI", [DISK_BUS_NVME] = "NVMe",
+    [DISK_BUS_USB] = "USB",
   };
 
   return names[bus];
@@ -128,7 +129,7 @@ run_attach (const Verb *verb, int argc, char **argv)
   g_auto (Options) options = { 0 };
   const GOptionEntry entries[] = {
     { "bus", 0, 0, G_OPTION_ARG_STRING, &options.bus,
-      "sata, scsi, or, of a machine that doesn't run, virtio or nvme (chosen)", "BUS" },
+      "sata, scsi, usb, or, of a machine that doesn't run, virtio or nvme (chosen)", "BUS" },
     { "id", 0, 0, G_OPTION_ARG_STRING, &options.id,
       "What it is called (the first disk0, disk1, … that is free)", "ID" },
     { "format", 'f', 0, G_OPTION_ARG_STRING, &options.format, "The image's format (its content tells)",

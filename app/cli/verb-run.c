@@ -313,7 +313,7 @@ check_options (const Verb *verb, const Options *options)
   if (options->nic != NULL && !g_strv_contains (nic_model_names, options->nic))
     return cli_usage (verb, "--nic must be virtio or e1000e");
   if (options->disk_bus != NULL && !g_strv_contains (disk_bus_names, options->disk_bus))
-    return cli_usage (verb, "--disk-bus must be virtio, ahci, scsi or nvme");
+    return cli_usage (verb, "--disk-bus must be virtio, ahci, scsi, nvme or usb");
   if (options->firmware != NULL && !g_strv_contains (firmware_names, options->firmware))
     return cli_usage (verb, "--firmware must be bios, uefi or uefi-secure");
   if (options->kernel == NULL && (options->initrd != NULL || options->append != NULL))
@@ -336,7 +336,7 @@ run_run (const Verb *verb, int argc, char **argv)
       "A disk image, block device or nbd:// URI; may be repeated. Settings: " DISK_ARGUMENT_KEYS,
       "FILE[,KEY=VALUE]…" },
     { "disk-bus", 0, 0, G_OPTION_ARG_STRING, &options.disk_bus,
-      "Where disks sit: virtio, ahci, scsi or nvme (virtio)", "BUS" },
+      "Where disks sit: virtio, ahci, scsi, nvme or usb (virtio)", "BUS" },
     { "cdrom", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.cdroms,
       "A CD-ROM drive with this medium; \"\": empty", "FILE[,bus=scsi]" },
     { "scsi-host", 0, 0, G_OPTION_ARG_FILENAME_ARRAY, &options.scsi_hosts,

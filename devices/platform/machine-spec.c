@@ -14,6 +14,7 @@
 #define MAX_VIRTIO_DISKS 16u
 #define MAX_AHCI_DRIVES  6u
 #define MAX_SCSI_DRIVES  16u
+#define MAX_USB_DRIVES   7u
 #define MAX_SERIAL       20u
 #define MAX_NICS         4u
 
@@ -21,7 +22,8 @@ const char *const firmware_names[] = {
   [FIRMWARE_BIOS] = "bios", [FIRMWARE_UEFI] = "uefi", [FIRMWARE_UEFI_SECURE] = "uefi-secure", NULL
 };
 const char *const disk_bus_names[] = {
-  [DISK_BUS_VIRTIO] = "virtio", [DISK_BUS_AHCI] = "ahci", [DISK_BUS_SCSI] = "scsi", [DISK_BUS_NVME] = "nvme", NULL
+  [DISK_BUS_VIRTIO] = "virtio", [DISK_BUS_AHCI] = "ahci", [DISK_BUS_SCSI] = "scsi",
+  [DISK_BUS_NVME] = "nvme",     [DISK_BUS_USB] = "usb",   NULL
 };
 const char *const disk_kind_names[] = {
   [DISK_KIND_DISK] = "disk", [DISK_KIND_CDROM] = "cdrom", [DISK_KIND_SCSI_HOST] = "scsi-host", NULL
@@ -218,6 +220,15 @@ machine_spec_add_nic (MachineSpec *spec, const char *network, const char *mac)
   return nic;
 }
 
+bool
+machine_spec_has_bus (const MachineSpec *spec, DiskBus bus)
+{
+  for (unsigned i = 0; i < spec->disks->len; i++)
+    if (((const DiskSpec *)g_ptr_array_index (spec->disks, i))->bus == bus)
+      return true;
+  return false;
+}
+
 char *
 machine_spec_random_mac (void)
 {
@@ -278,7 +289,7 @@ disk_spec_check (const DiskSpec *disk, GError **error)
 
   if (disk->kind == DISK_KIND_CDROM && (disk->bus == DISK_BUS_VIRTIO || disk->bus == DISK_BUS_NVME))
     return refuse (error,
-                   "The CD-ROM drive %s can't be on the %s bus: change its bus to \"ahci\" or \"scsi\".",
+                   "The CD-ROM drive %s can't be on the %s bus: change its bus to \"ahci\", \"scsi\" or \"usb\".",
                    disk->id, disk_bus_names[disk->bus]);
   if (disk->kind == DISK_KIND_SCSI_HOST && (disk->bus != DISK_BUS_SCSI || disk->read_only))
     return refuse (
@@ -305,6 +316,7 @@ check_disks (const MachineSpec *spec, GError **error)
     [DISK_BUS_AHCI] = MAX_AHCI_DRIVES,
     [DISK_BUS_SCSI] = MAX_SCSI_DRIVES,
     [DISK_BUS_NVME] = MAX_VIRTIO_DISKS,
+    [DISK_BUS_USB] = MAX_USB_DRIVES,
   };
   unsigned n[G_N_ELEMENTS (most)] = { 0 };
 

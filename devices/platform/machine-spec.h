@@ -24,7 +24,7 @@ typedef enum {
   FIRMWARE_UEFI_SECURE, /* with Secure Boot: needs SMM */
   FIRMWARE_NONE         /* direct boot */
 } FirmwareKind;
-typedef enum { DISK_BUS_VIRTIO, DISK_BUS_AHCI, DISK_BUS_SCSI, DISK_BUS_NVME } DiskBus;
+typedef enum { DISK_BUS_VIRTIO, DISK_BUS_AHCI, DISK_BUS_SCSI, DISK_BUS_NVME, DISK_BUS_USB } DiskBus;
 typedef enum { DISK_KIND_DISK, DISK_KIND_CDROM, DISK_KIND_SCSI_HOST /* a SCSI device of the host */ } DiskKind;
 typedef enum { DISK_CACHE_WRITEBACK, DISK_CACHE_WRITETHROUGH, DISK_CACHE_DIRECT, DISK_CACHE_UNSAFE } DiskCache;
 typedef enum {
@@ -70,7 +70,7 @@ void disk_options_clear (DiskOptions *options);
 typedef struct {
   char *id;   /* "disk0", "cd0": unique; stays when others are removed */
   DiskKind kind;
-  DiskBus bus;      /* CD-ROMs: AHCI, SCSI; SCSI_HOST: SCSI */
+  DiskBus bus;      /* CD-ROMs: AHCI, SCSI, USB; SCSI_HOST: SCSI */
   char *path;       /* or nbd:// URI; SCSI_HOST: /dev/sgN or a block device. NULL: an empty CD-ROM drive */
   bool read_only;
   DiskOptions options;
@@ -135,7 +135,7 @@ struct MachineSpec {
   bool hpet;
   bool balloon;      /* a virtio memory balloon */
   bool merge_memory; /* equal pages of several machines may be one (KSM) */
-  bool usb;          /* a USB controller (xHCI) with a tablet and a keyboard */
+  bool usb;          /* a USB controller (xHCI) with a tablet and a keyboard; USB disks bring the controller anyway */
   bool virtio_input; /* a virtio keyboard and tablet, beside the PS/2 ones */
   bool sound;        /* an ICH9 HD Audio card; heard where there is a window */
   char *sound_record, *sound_microphone; /* WAV files: what it plays; what it hears. Or NULL */
@@ -154,6 +154,9 @@ struct MachineSpec {
 MachineSpec *machine_spec_new (void);
 MachineSpec *machine_spec_ref (MachineSpec *spec);
 void machine_spec_unref (MachineSpec *spec);
+
+/* Whether any disk is on @bus. */
+bool machine_spec_has_bus (const MachineSpec *spec, DiskBus bus);
 
 /* Where the CPUs sit: what was chosen, or the default. */
 CpuTopology machine_spec_topology (const MachineSpec *spec);

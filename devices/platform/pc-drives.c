@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "devices/platform/pc-drives.h"
 
+#include "devices/usb/usb-storage.h"
 #include "devices/virtio/virtio-blk.h"
 #include "vmm/base/error.h"
 
@@ -11,7 +12,7 @@ typedef struct {
   AhciConfig ahci;
   VirtioScsiConfig scsi;
   bool has_scsi;
-  bool slots[PC_N_DISKS], ports[AHCI_N_PORTS], targets[VIRTIO_SCSI_N_TARGETS];
+  bool slots[PC_N_DISKS], ports[AHCI_N_PORTS], targets[VIRTIO_SCSI_N_TARGETS], sockets[PC_N_USB_DRIVES];
 } Drives;
 
 /* --- building --- */
@@ -38,14 +39,15 @@ pc_drive_free (gpointer data)
   g_free (drive);
 }
 
-void
+PcDrive *
 pc_note_drive (Pc *pc, const DiskSpec *disk, Image *image, int place)
 {
   PcDrive *drive = g_new (PcDrive, 1);
 
   *drive = (PcDrive){ g_strdup (disk->id), disk->kind, disk->bus, (unsigned)place,
-                      disk->kind == DISK_KIND_DISK ? image : NULL };
+                      NULL, disk->kind == DISK_KIND_DISK ? image : NULL };
   g_ptr_array_add (pc->drives, drive);
+  return drive;
 }
 
 AhciPortConfig
@@ -159,6 +161,28 @@ add_scsi_unit (Pc *pc, const DiskSpec *disk, Drives *drives, GError **error)
 }
 
 static bool
+add_usb_drive (Pc *pc, const DiskSpec *disk, Drives *drives, GError **error)
+{
+  int place = pc_take_place (disk->id, drives->sockets, PC_N_USB_DRIVES);
+  ScsiUnitConfig unit = pc_scsi_unit (disk);
+  Device *device;
+
+  g_assert (place >= 0);
+  if (!pc_open_image (pc->board->loop, disk, &unit.image, error))
+    return false;
+  device = pc_add_usb_drive (pc, disk, &unit, (unsigned)place, error);
+  if (device == NULL)
+    {
+      image_close (unit.image);
+      return false;
+    }
+  pc_note_drive (pc, disk, unit.image, place)->device = device;
+  pc_add_boot_path (pc, disk->id, "/pci@i0cf8/usb@%x/storage@%x/channel@0/disk@0,0", PC_SLOT_USB,
+                    PC_USB_FIRST_DRIVE + (unsigned)place);
+  return true;
+}
+
+static bool
 add_drive (Pc *pc, const DiskSpec *disk, Drives *drives, GError **error)
 {
   switch (disk->bus)
@@ -171,6 +195,8 @@ add_drive (Pc *pc, const DiskSpec *disk, Drives *drives, GError **error)
       return add_scsi_unit (pc, disk, drives, error);
     case DISK_BUS_NVME:
       return add_nvme_disk (pc, disk, drives, error);
+    case DISK_BUS_USB:
+      return add_usb_drive (pc, disk, drives, error);
     }
   g_assert_not_reached ();
 }
@@ -258,6 +284,8 @@ pc_first_cdrom (Pc *pc)
 bool
 pc_put_medium (Pc *pc, const PcDrive *drive, Image *image, bool force, GError **error)
 {
+  if (drive->bus == DISK_BUS_USB)
+    return usb_storage_change_medium (drive->device, image, force, error);
   return drive->bus == DISK_BUS_SCSI ? virtio_scsi_change_medium (pc->scsi, drive->place, image, force, error)
                                      : ahci_change_medium (pc->ahci, drive->place, image, force, error);
 }

@@ -13,8 +13,8 @@ G_BEGIN_DECLS
 AhciPortConfig pc_ahci_port (const DiskSpec *disk);
 ScsiUnitConfig pc_scsi_unit (const DiskSpec *disk);
 
-/* Remembers where the disk was put. */
-void pc_note_drive (Pc *pc, const DiskSpec *disk, Image *image, int place);
+/* Remembers where the disk was put. (transfer none). */
+PcDrive *pc_note_drive (Pc *pc, const DiskSpec *disk, Image *image, int place);
 
 /* Returns: (nullable): the drive @id. */
 PcDrive *pc_find_drive (const Pc *pc, const char *id);

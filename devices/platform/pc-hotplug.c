@@ -2,13 +2,32 @@
 /* Drives that come and go while the machine runs. */
 #include "devices/platform/pc-drives.h"
 
+#include "devices/usb/usb-storage.h"
 #include "vmm/base/error.h"
+
+/* Buses whose drives come and go. */
+typedef struct {
+  const char *name;
+  unsigned n_places;
+} HotBus;
+
+static const HotBus hot_buses[] = {
+  [DISK_BUS_AHCI] = { "SATA", AHCI_N_PORTS },
+  [DISK_BUS_SCSI] = { "SCSI", VIRTIO_SCSI_N_TARGETS },
+  [DISK_BUS_USB] = { "USB", PC_N_USB_DRIVES },
+};
+
+static bool
+is_hot (DiskBus bus)
+{
+  return hot_buses[bus].name != NULL;
+}
 
 /* A place for a drive with @id on @bus, or -1. The lock is held. */
 static int
 find_place (const Pc *pc, DiskBus bus, const char *id)
 {
-  G_STATIC_ASSERT (AHCI_N_PORTS <= VIRTIO_SCSI_N_TARGETS);
+  G_STATIC_ASSERT (AHCI_N_PORTS <= VIRTIO_SCSI_N_TARGETS && PC_N_USB_DRIVES <= VIRTIO_SCSI_N_TARGETS);
   bool taken[VIRTIO_SCSI_N_TARGETS] = { false };
 
   for (unsigned i = 0; i < pc->drives->len; i++)
@@ -18,7 +37,7 @@ find_place (const Pc *pc, DiskBus bus, const char *id)
       if (drive->bus == bus)
         taken[drive->place] = true;
     }
-  return pc_take_place (id, taken, bus == DISK_BUS_AHCI ? AHCI_N_PORTS : VIRTIO_SCSI_N_TARGETS);
+  return pc_take_place (id, taken, hot_buses[bus].n_places);
 }
 
 static char *
@@ -36,17 +55,23 @@ free_id (const Pc *pc, DiskKind kind)
 static bool
 check_bus (const Pc *pc, const DiskSpec *disk, GError **error)
 {
-  if (disk->bus == DISK_BUS_VIRTIO || disk->bus == DISK_BUS_NVME)
+  if (!is_hot (disk->bus))
     g_set_error (
       error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
       "A disk on the %s bus is a PCI card, and cards can't be added while the machine \"%s\" runs: "
-      "put the disk on sata or scsi, or power the machine off first.",
+      "put the disk on sata, scsi or usb, or power the machine off first.",
       disk_bus_names[disk->bus], pc->spec->name);
   else if (disk->bus == DISK_BUS_SCSI && pc->scsi == NULL)
     g_set_error (
       error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
       "The machine \"%s\" was started without a SCSI controller, which can't be added while it runs: "
       "put the disk on sata, or power the machine off first; it has one from the first SCSI disk on.",
+      pc->spec->name);
+  else if (disk->bus == DISK_BUS_USB && pc->xhci == NULL)
+    g_set_error (
+      error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
+      "The machine \"%s\" was started without a USB controller, which can't be added while it runs: "
+      "put the disk on sata, or power the machine off first and turn USB on.",
       pc->spec->name);
   else
     return true;
@@ -77,8 +102,7 @@ choose_place (const Pc *pc, DiskSpec *disk, bool any_bus, GError **error)
   if (place < 0)
     g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY,
                  "All %u places of the %s controller are taken: detach a disk first, or choose another bus.",
-                 disk->bus == DISK_BUS_AHCI ? AHCI_N_PORTS : VIRTIO_SCSI_N_TARGETS,
-                 disk->bus == DISK_BUS_AHCI ? "SATA" : "SCSI");
+                 hot_buses[disk->bus].n_places, hot_buses[disk->bus].name);
   return place;
 }
 
@@ -88,12 +112,30 @@ plug (Pc *pc, const DiskSpec *disk, unsigned place, Image *image, GError **error
 {
   AhciPortConfig port = pc_ahci_port (disk);
   ScsiUnitConfig unit = pc_scsi_unit (disk);
+  Device *device = NULL;
+  bool done;
 
   port.image = unit.image = image;
-  if (disk->bus == DISK_BUS_AHCI ? !ahci_plug (pc->ahci, place, &port, error)
-                                 : !virtio_scsi_plug (pc->scsi, place, &unit, error))
-    return false;
-  pc_note_drive (pc, disk, image, (int)place);
+  if (disk->bus == DISK_BUS_USB)
+    done = (device = pc_add_usb_drive (pc, disk, &unit, place, error)) != NULL;
+  else if (disk->bus == DISK_BUS_AHCI)
+    done = ahci_plug (pc->ahci, place, &port, error);
+  else
+    done = virtio_scsi_plug (pc->scsi, place, &unit, error);
+  if (done)
+    pc_note_drive (pc, disk, image, (int)place)->device = device;
+  return done;
+}
+
+static bool
+unplug (Pc *pc, const PcDrive *drive, GError **error)
+{
+  if (drive->bus == DISK_BUS_AHCI)
+    return ahci_unplug (pc->ahci, drive->place, error);
+  if (drive->bus == DISK_BUS_SCSI)
+    return virtio_scsi_unplug (pc->scsi, drive->place, error);
+  usb_storage_pull (drive->device);
+  board_remove (pc->board, drive->device);
   return true;
 }
 
@@ -136,10 +178,10 @@ check_detachable (const Pc *pc, const char *id, GError **error)
     g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
                  "The machine \"%s\" has no drive \"%s\": name one that it has, such as \"disk0\".",
                  pc->spec->name, id);
-  else if (drive->bus == DISK_BUS_VIRTIO || drive->bus == DISK_BUS_NVME)
+  else if (!is_hot (drive->bus))
     g_set_error (error, VMM_ERROR, VMM_ERROR_UNSUPPORTED,
                  "Disk %s is on the %s bus, a PCI card, and cards can't be removed while the machine \"%s\" "
-                 "runs: power it off first; disks on sata and scsi come and go.",
+                 "runs: power it off first; disks on sata, scsi and usb come and go.",
                  id, disk_bus_names[drive->bus], pc->spec->name);
   else
     return true;
@@ -186,8 +228,7 @@ pc_detach_disk (Pc *pc, const char *id, bool force, GError **error)
   if (done && drive->image != NULL)
     image_get_counters (drive->image, &counters);
   if (done)
-    done = drive->bus == DISK_BUS_AHCI ? ahci_unplug (pc->ahci, drive->place, error)
-                                       : virtio_scsi_unplug (pc->scsi, drive->place, error);
+    done = unplug (pc, drive, error);
   if (done)
     {
       pc_keep_counters (pc, &counters);

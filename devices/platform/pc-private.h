@@ -3,6 +3,7 @@
 
 #include "devices/pci/pci.h"
 #include "devices/platform/pc.h"
+#include "devices/storage/scsi.h"
 #include "devices/usb/usb.h"
 #include "display/sound/sound-file.h"
 
@@ -21,14 +22,19 @@ enum {
   PC_SLOT_INPUT = 28, /* keyboard, tablet */
   PC_SLOT_SOUND = 27,
   PC_SLOT_WATCHDOG = 29, /* if there is one */
-  PC_SLOT_USB = 30,      /* if there is USB */
+  PC_SLOT_USB = 30,      /* if there is USB, or a disk on it */
   PC_SLOT_CHIPS = 31,
 
   PC_N_NICS = 4,
   PC_N_DISKS = 16,
   PC_N_TARGETS = 16,
   PC_N_SERIAL_PORTS = 4,
-  PC_N_USB_HOSTS = 6, /* places for USB devices of the host's */
+
+  PC_USB_TABLET = 1, /* sockets of the USB controller */
+  PC_USB_KEYBOARD = 2,
+  PC_USB_FIRST_DRIVE = 3, /* in their fast ports; "disk3" is at socket 6 */
+  PC_N_USB_DRIVES = 7,
+  PC_N_USB_HOSTS = 6, /* USB devices of the host's: at the sockets from the last one down */
   PC_FUNCTION_LPC = 0,
   PC_FUNCTION_AHCI = 2,
 };
@@ -40,7 +46,8 @@ typedef struct {
   char *id;
   DiskKind kind;
   DiskBus bus;
-  unsigned place; /* AHCI port, SCSI target, slot of virtio and NVMe disks */
+  unsigned place; /* AHCI port, SCSI target, slot of virtio and NVMe disks, of USB drives the number */
+  Device *device; /* a USB drive; else NULL */
   Image *image;   /* the device's; NULL for CD-ROM drives and what is passed through */
 } PcDrive;
 
@@ -58,7 +65,7 @@ struct Pc {
   Pc *predecessor;                  /* while it is built: whose place it takes, or NULL */
 
   MemoryBank *ram_low, *ram_high, *bios;
-  Device *pci_config, *host, *lpc, *fw_cfg, *svga, *ahci, *scsi; /* @scsi: or NULL */
+  Device *pci_config, *host, *lpc, *fw_cfg, *svga, *ahci, *scsi, *xhci; /* @scsi, @xhci: or NULL */
   Device *balloon;                                               /* or NULL */
   Device *usb_hosts[PC_N_USB_HOSTS]; /* or NULL: there is no USB */
   GMutex usb_lock;                   /* who plugs in and pulls out */
@@ -101,11 +108,14 @@ int pc_open_output (const char *path, GError **error);
 
 /* pc-input.c: keyboard and tablet that guests' drivers know. */
 bool pc_add_input (Pc *pc, GError **error);
-/* pc-usb.c: a controller with a tablet and a keyboard. */
-bool pc_add_usb (Pc *pc, GError **error);
 /* pc-usb-host.c: places for USB devices of the host's; and those that @predecessor has. */
 bool pc_add_usb_hosts (Pc *pc, UsbBus *bus, GError **error);
 void pc_take_usb (Pc *pc, Pc *predecessor);
+/* pc-usb.c: the controller, if something is to be plugged in; a tablet and a keyboard, and places for the host's. */
+bool pc_add_usb_controller (Pc *pc, GError **error);
+bool pc_add_usb (Pc *pc, GError **error);
+/* A disk or CD-ROM drive, the @place'th; takes @image if it succeeds. Also while the machine runs. */
+Device *pc_add_usb_drive (Pc *pc, const DiskSpec *disk, const ScsiUnitConfig *unit, unsigned place, GError **error);
 
 /* pc-counters.c: a disk was pulled out: what it transferred stays counted. With drives_lock, to write. */
 void pc_keep_counters (Pc *pc, const ImageCounters *counters);

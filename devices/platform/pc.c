@@ -70,7 +70,7 @@ pc_build (Board *board, void *data, GError **error)
    * AHCI 1f.2. */
   const VirtioRngConfig rng = { pc_place (pc, PC_SLOT_RNG, 0) };
   if (!pc_add_display (pc, error) || !board_add (board, &virtio_rng_class, NULL, &rng, error) || !pc_add_nics (pc, error)
-      || !pc_add_drives (pc, error) || !pc_add_balloon (pc, error) || !pc_add_console (pc, error)
+      || !pc_add_usb_controller (pc, error) || !pc_add_drives (pc, error) || !pc_add_balloon (pc, error) || !pc_add_console (pc, error)
       || !pc_add_usb (pc, error) || !pc_add_input (pc, error) || !pc_add_sound (pc, error) || !pc_add_watchdog (pc, error))
     return false;
 

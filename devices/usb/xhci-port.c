@@ -154,7 +154,7 @@ xhci_find_free (UsbBus *bus)
 {
   const Xhci *xhci = of_bus (bus);
 
-  for (unsigned socket = 1; socket <= XHCI_N_SOCKETS; socket++)
+  for (unsigned socket = XHCI_N_SOCKETS; socket > 0; socket--) /* the first ones are the machine's own devices' */
     if (xhci->ports[socket - 1].device == NULL && xhci->ports[XHCI_N_SOCKETS + socket - 1].device == NULL)
       return socket;
   return 0;

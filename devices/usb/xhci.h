@@ -11,7 +11,7 @@ G_BEGIN_DECLS
  * 2 and USB 3 devices. It has no timer: it works when the guest rings, when a device has something to say,
  * and never else.
  */
-#define XHCI_N_SOCKETS 8u
+#define XHCI_N_SOCKETS 15u /* more of one speed some drivers don't take */
 
 typedef struct {
   PciPlace place;

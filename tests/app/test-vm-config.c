@@ -256,7 +256,7 @@ static const Mistake mistakes[] = {
   { "kind", "\"cdrom\"", "\"tape\"",
     "vm.json:11:28: disks[1].kind: “tape” is unknown; it must be “disk” or “cdrom” or “scsi-host”" },
   { "bus", "\"kind\": \"cdrom\"", "\"kind\": \"cdrom\", \"bus\": \"virtio\"",
-    "disks[1].bus: a CD-ROM drive needs “ahci” or “scsi”" },
+    "disks[1].bus: a CD-ROM drive needs “ahci”, “scsi” or “usb”" },
   { "format", "\"mood\": 1.5", "\"format\": \"iso\"", "disks[0].format: “iso” is unknown" },
   { "cache", "\"mood\": 1.5", "\"cache\": \"none\"", "disks[0].cache: “none” is unknown" },
   { "limits", "\"mood\": 1.5", "\"limits\": { \"iops\": -1 }", "disks[0].limits.iops: -1 is out of range" },

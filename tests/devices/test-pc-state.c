@@ -26,7 +26,7 @@ extern const uint8_t pc_state_sector[], pc_state_sector_end[];
 #define TABLE    0x100000u
 #define N_TABLE  20000u
 
-static const DiskBus buses[] = { DISK_BUS_VIRTIO, DISK_BUS_AHCI, DISK_BUS_SCSI, DISK_BUS_NVME };
+static const DiskBus buses[] = { DISK_BUS_VIRTIO, DISK_BUS_AHCI, DISK_BUS_SCSI, DISK_BUS_NVME, DISK_BUS_USB };
 
 static uint32_t seed = 0xb05a1;
 

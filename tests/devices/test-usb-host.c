@@ -14,7 +14,7 @@ enum { SUCCESS = 1, TRANSACTION_ERROR = 4, STALL = 6, SHORT_PACKET = 13, MISSED 
 enum { NORMAL = 1, ISOCH = 5, RESET_ENDPOINT = 14, STOP_ENDPOINT = 15 };
 enum { TRANSFER_EVENT = 32 };
 
-#define PORT     (XHCI_N_SOCKETS + 1) /* the first one of USB 2 */
+#define PORT     (2 * XHCI_N_SOCKETS) /* the last one of USB 2 */
 #define BULK_IN  3u                   /* context indexes */
 #define BULK_OUT 4u
 #define ISO_IN   7u

@@ -17,6 +17,7 @@
 #include "devices/storage/ahci.h"
 #include "devices/storage/nvme.h"
 #include "devices/usb/usb-hid.h"
+#include "devices/usb/usb-storage.h"
 #include "devices/usb/xhci.h"
 #include "devices/virtio/virtio-balloon.h"
 #include "devices/virtio/virtio-blk.h"
@@ -27,6 +28,7 @@
 #include "devices/virtio/virtio-rng.h"
 #include "devices/virtio/virtio-scsi.h"
 #include "tests/devices/nvme-guest.h"
+#include "tests/devices/usb-storage-guest.h"
 #include "tests/devices/xhci-guest.h"
 #include "tests/devices/pci-bench.h"
 #include "tests/devices/virtio-guest.h"
@@ -258,6 +260,20 @@ setup_xhci (Bench *bench, void *data)
   bench_choose (bench, xhci);
 }
 
+G_GNUC_UNUSED static void
+setup_usb_storage (Bench *bench, void *data)
+{
+  Device *xhci = bench_add (bench, &xhci_class, NULL, &(XhciConfig){ .place = place (bench) });
+  UsbStorageConfig config = { .place = { xhci_bus (xhci), 1 }, .speed = USB_SUPER_SPEED };
+
+  config.unit = (ScsiUnitConfig){ .kind = SCSI_DISK, .image = disk (bench, false), .serial = "disk0" };
+  bench_add (bench, &usb_storage_class.device, "usb-disk0", &config);
+  config.place.port = 2;
+  config.unit = (ScsiUnitConfig){ .kind = SCSI_CDROM, .image = disk (bench, true), .serial = "cd0" };
+  bench_add (bench, &usb_storage_class.device, "usb-cd0", &config);
+  bench_choose (bench, xhci);
+}
+
 static void
 config_access (Bench *bench, uint16_t offset, uint32_t value)
 {
@@ -310,7 +326,7 @@ open_xhci (Bench *bench, const uint8_t *data, size_t size)
   if (data[0] & 1)
     return 1;
   xhci_guest_start (&guest, bench);
-  xhci_guest_address (&guest, 1 + (data[0] >> 1 & 1));
+  xhci_guest_address (&guest, XHCI_N_SOCKETS + 1 + (data[0] >> 1 & 1));
   xhci_guest_control (&guest, 0, 9, 1, 0, 0, NULL);
   xhci_guest_open (&guest, 3, 7, 8);
   if (data[0] & 4)
@@ -319,6 +335,35 @@ open_xhci (Bench *bench, const uint8_t *data, size_t size)
       xhci_guest_ring (&guest, 3);
     }
   return 1;
+}
+
+/* USB disks and CD-ROM drives are found by either transport, and get the messages that the input begins with: pipe,
+ * stream, size and 32 bytes each. */
+static size_t
+open_usb_storage (Bench *bench, const uint8_t *data, size_t size)
+{
+  static const uint8_t endpoints[][4] = { { 3, 4, 4, 3 }, { 2, 5, 7, 8 } };
+  XhciGuest guest;
+  size_t used = 1;
+  bool uas;
+
+  if (size == 0 || board_find (bench_board (bench), "usb-disk0") == NULL)
+    return 0;
+  uas = data[0] & 1;
+  usb_storage_guest_start (&guest, bench, 1 + (data[0] >> 1 & 1), uas);
+  for (unsigned n = data[0] >> 2 & 15; n > 0 && size - used >= 35; n--, used += 35)
+    {
+      const uint8_t *message = data + used;
+      uint64_t address = XHCI_GUEST_DATA + n * 64;
+      unsigned pipe = message[0] & 3;
+
+      memcpy (bench_memory (bench, address, 32), message + 3, 32);
+      if (message[0] & 4) /* likely a command */
+        memcpy (bench_memory (bench, address, 4), uas ? "\1\0\0\1" : "USBC", 4);
+      usb_storage_guest_submit (&guest, endpoints[uas][pipe], uas && pipe > 0 ? message[1] % 34 : 0, address,
+                                message[2] & 1 ? message[2] * 8u : uas ? 32 : 31);
+    }
+  return used;
 }
 
 int
@@ -333,6 +378,8 @@ LLVMFuzzerTestOneInput (const uint8_t *data, size_t size)
       used = open_virtio (bench, data, size);
       if (used == 0)
         used = open_nvme (bench, data, size);
+      if (used == 0)
+        used = open_usb_storage (bench, data, size);
       if (used == 0)
         used = open_xhci (bench, data, size);
     }

@@ -1,13 +1,19 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Linux drives the USB controller with its own drivers, and hears a USB keyboard and tablet."""
+"""Linux drives the USB controller with its own drivers, hears a USB keyboard and tablet, and works USB disks."""
 
+import hashlib
 import json
+import os
 import pathlib
 
+import guests
 import tap
-from machine import MachineStory
+from machine import MachineStory, machine
 from storage import StorageMachine
+
+MIB = 1 << 20
+HOT_PLUGS = 10
 
 
 class UsbMachine(StorageMachine):
@@ -64,6 +70,95 @@ class Hid(MachineStory):
         self.expect("tablet", "3 0 3000", "3 1 2000")
         self.machine.key("b")
         self.expect("keyboard", "1 48 1", "1 48 0")
+
+
+class Disks(MachineStory):
+    """One boot of the stock kernel with a USB disk, which brings the controller."""
+
+    def set_up(self):
+        self.machine = StorageMachine("usb-disks", "linux", "usb-init", memory=512)
+        self.image = self.machine.scratch / "disk.img"
+        self.content = hashlib.shake_256(b"usb").digest(MIB) * 256
+        self.content = b"".join(bytes([n]) + self.content[n * MIB + 1:(n + 1) * MIB] for n in range(256))
+        self.image.write_bytes(self.content)
+        with open(self.image, "r+b") as file:
+            file.truncate(768 * MIB)
+        self.machine.disks = [{"id": "disk0", "bus": "usb", "path": str(self.image), "format": "raw"}]
+        self.machine.start()
+
+    def said(self, pattern, seconds):
+        return self.machine.wait_serial(rf"^usb: {pattern}\r?$", seconds)
+
+    def check_copy(self, what, place):
+        """What the guest read and wrote is what lies in the image."""
+        sums = self.said(rf"{what} read (\w+) wrote (\w+)", 600).groups()
+        assert sums == (hashlib.sha256(self.content).hexdigest(),) * 2, sums
+        with open(self.image, "rb") as file:
+            file.seek(place * MIB)
+            assert file.read(256 * MIB) == self.content
+
+    def test_uas(self):
+        """The uas driver has many commands under way, and moves 256 MiB both ways."""
+        assert self.said(r"first is driven by (\w+), depth (\d+)", 120).groups() == ("uas", "30")
+        self.check_copy("first", 256)
+
+    def test_bulk_only(self):
+        """So does usb-storage, one command at a time."""
+        assert self.said(r"second is driven by ([-\w]+), depth (\d+)", 120).groups() == ("usb-storage", "1")
+        self.check_copy("second", 512)
+
+    def test_hot_plug(self):
+        """Disks come and go, in the middle of writes; their images are clean, and the guest lives."""
+        name, image = self.machine.name, self.machine.scratch / "stick.qcow2"
+        self.machine.bonsai("disk", "create", image, "64M")
+        for count in range(1, HOT_PLUGS + 1):
+            self.machine.bonsai("disk", "attach", "--bus", "usb", "--id", "stick", name, image)
+            self.machine.wait_until(lambda n=count: self.machine.serial_lines().count("usb: busy") == n, "writes", 60)
+            self.machine.bonsai("disk", "detach", f"{name}:stick")
+            self.machine.wait_until(lambda n=count: self.machine.serial_lines().count("usb: gone") == n, "end", 60)
+            self.machine.bonsai("disk", "check", image)
+
+    def test_snapshot(self):
+        """A snapshot taken while the guest writes goes on from there."""
+        name, image = self.machine.name, self.machine.scratch / "last.qcow2"
+        self.machine.bonsai("disk", "create", image, "64M")
+        self.machine.bonsai("disk", "attach", "--bus", "usb", "--id", "last", name, image)
+        self.machine.wait_until(lambda: self.machine.serial_lines().count("usb: busy") == HOT_PLUGS + 1, "writes", 60)
+        self.machine.bonsai("snapshot", "take", name, "Writing", timeout=300)
+        self.machine.bonsai("snapshot", "restore", name, "Writing", timeout=300)
+        before = self.machine.show()
+        assert before["state"] == "running", before
+        self.machine.bonsai("disk", "detach", f"{name}:last", timeout=120)
+        self.machine.wait_until(lambda: self.machine.serial_lines().count("usb: gone") == HOT_PLUGS + 1, "end", 60)
+
+
+class Stick(MachineStory):
+    """A boot loader on a USB stick, by SeaBIOS, directly on this host."""
+
+    def set_up(self):
+        if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+            raise tap.Skip("this host's /dev/kvm is missing or not ours to open")
+        stick = guests.directory("grub-rescue") / "grub-rescue-usb.img"
+        self.machine = machine("usb-stick", memory=256, disk=stick, disk_bus="usb", network=False)
+        self.machine.start()
+
+    def test_boots(self):
+        """SeaBIOS finds GRUB on the stick."""
+        self.machine.wait_text(r"GNU GRUB +version|grub>", 300)
+        self.machine.keep_picture("grub")
+
+
+class UefiStick(MachineStory):
+    """The same with UEFI."""
+
+    def set_up(self):
+        self.machine = machine("usb-uefi", disk=guests.directory("uefi") / "disk.img", disk_bus="usb", network=False,
+                               firmware="uefi")
+        self.machine.start()
+
+    def test_boots(self):
+        """OVMF finds the EFI system partition and GRUB on the stick."""
+        assert self.machine.wait_serial(r"^uefi: started (\d+) times before", 240)[1] == "0"
 
 
 if __name__ == "__main__":

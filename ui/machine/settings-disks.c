@@ -9,7 +9,7 @@
 #define MAX_GIB 65536
 
 /* As DiskBus, DiskCache and DiskDiscard. */
-static const char *const buses[] = { N_ ("virtio"), N_ ("SATA"), N_ ("SCSI"), N_ ("NVMe"), NULL };
+static const char *const buses[] = { N_ ("virtio"), N_ ("SATA"), N_ ("SCSI"), N_ ("NVMe"), N_ ("USB"), NULL };
 static const char *const caches[] = { N_ ("Write back"), N_ ("Write through"), N_ ("Direct"), N_ ("Unsafe"),
                                       NULL };
 static const char *const discards[] = { N_ ("Goes back to this computer"), N_ ("Is ignored"), NULL };

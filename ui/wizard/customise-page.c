@@ -88,7 +88,7 @@ set_pairs (BonsaiChoiceRow *row, const char *const *names, const char *const *la
 static void
 bonsai_customise_page_set_up (BonsaiWizardPage *page)
 {
-  static const char *const buses[] = { N_ ("Virtio"), N_ ("SATA"), N_ ("SCSI"), N_ ("NVMe") };
+  static const char *const buses[] = { N_ ("Virtio"), N_ ("SATA"), N_ ("SCSI"), N_ ("NVMe"), N_ ("USB") };
   static const char *const graphics[] = { N_ ("VGA"), N_ ("Virtio") };
   static const char *const cards[] = { N_ ("Virtio"), N_ ("Intel 82574L") };
   BonsaiCustomisePage *self = BONSAI_CUSTOMISE_PAGE (page);

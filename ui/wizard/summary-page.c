@@ -52,7 +52,7 @@ static char *
 describe_devices (const VmDraft *draft)
 {
   static const char *const buses[] = { N_ ("virtio disks"), N_ ("SATA disks"), N_ ("SCSI disks"),
-                                       N_ ("NVMe disks") };
+                                       N_ ("NVMe disks"), N_ ("USB disks") };
 
   return g_strdup_printf ("%s, %s, %s%s", _ (buses[draft->bus]),
                           !draft->network                  ? _ ("no network")

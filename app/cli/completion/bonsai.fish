@@ -94,7 +94,7 @@ complete -c bonsai -n '__bonsai_before --network' -a 'nat none'
 complete -c bonsai -n '__bonsai_before --machine' -a '(__bonsai_names list)' -d machine
 complete -c bonsai -n '__bonsai_before --nic' -a 'virtio e1000e'
 complete -c bonsai -n '__bonsai_before --graphics' -a 'vga virtio'
-complete -c bonsai -n '__bonsai_before --disk-bus' -a 'virtio ahci scsi nvme'
+complete -c bonsai -n '__bonsai_before --disk-bus' -a 'virtio ahci scsi nvme usb'
 complete -c bonsai -n '__bonsai_before --on-panic --watchdog' -a 'notify pause reset power-off'
 complete -c bonsai -n '__bonsai_before --format --source-format --second-format --backing-format' -a 'raw qcow2 vhd vmdk vdi vhdx'
 complete -c bonsai -n '__bonsai_before --kernel --initrd --existing-disk --secret-file --cdrom --scsi-host --debugcon --nvram --backing --screenshot-on-exit --trace-file --record-sound --microphone' -F

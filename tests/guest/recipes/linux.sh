@@ -36,7 +36,7 @@ recipe_build() {
   copy_modules "$version" "$root/modules" $modules || return 1
   # What stories load themselves.
   mkdir "$root/extra"
-  copy_modules "$version" "$root/extra" virtio_balloon virtio_input xhci_pci hid_generic usbhid || return 1
+  copy_modules "$version" "$root/extra" virtio_balloon virtio_input xhci_pci hid_generic usbhid usb_storage uas || return 1
   pack_initrd "$root" > "$directory/initrd" || return 1
   rm -rf "$root"
 }
