@@ -278,12 +278,12 @@ class GuestDisk(Row):
         return path, "qcow2"
 
     def measure(self, context, who):
-        guest = "nvme" if self.bus == "nvme" else "disk"
+        guest = self.bus if self.bus in ("nvme", "usb") else "disk"
         rom = context.tiny_guest(f"bios-{guest}-{self.work}{'' if context.hardware else '-user'}.bin")
         with tempfile.TemporaryDirectory(prefix="bonsai-bench-", dir=context.disk_folder) as folder:
             path, image_format = self.make_image(folder)
             os.sync()  # what the host still has to write is not this row's
-            disk = {"path": path, "format": image_format, "bus": self.bus}
+            disk = {"path": path, "format": image_format, "bus": self.bus, "uas": self.work.startswith("uas")}
             with run(context, who, firmware=rom, fast_disk=disk) as machine:
                 began = machine.wait_for(b"s")
                 before = machine.cpu()
@@ -294,6 +294,11 @@ class GuestDisk(Row):
 class NvmeDisk(GuestDisk):
     """The same of an NVMe disk."""
     bus = "nvme"
+
+
+class UsbDisk(GuestDisk):
+    """The same of a USB disk, by UAS and by Bulk-Only Transport."""
+    bus = "usb"
 
 
 class ImageLayer(Row):
@@ -517,6 +522,11 @@ ROWS = [Start(), StartKernel(), Firmware(), Uefi(), LinuxToInit(), PortRoundTrip
         GuestDisk("chain50-read-32", "read-32", 200000, "full", depth=50),
         NvmeDisk("nvme-read-1", "read-1", 50000, goal=1), NvmeDisk("nvme-read-32", "read-32", 200000, goal=1),
         NvmeDisk("nvme-write-1", "write-1", 50000, goal=1), NvmeDisk("nvme-write-32", "write-32", 200000, goal=1),
+        UsbDisk("usb-uas-read-1", "uas-read-1", 20000, goal=1), UsbDisk("usb-uas-read-16", "uas-read-16", 50000, goal=1),
+        UsbDisk("usb-uas-read-big", "uas-read-big", 2000, goal=1),
+        UsbDisk("usb-uas-write-big", "uas-write-big", 1000, goal=1),
+        UsbDisk("usb-bulk-read-1", "bulk-read-1", 20000, goal=1), UsbDisk("usb-bulk-read-big", "bulk-read-big", 2000, goal=1),
+        UsbDisk("usb-bulk-write-big", "bulk-write-big", 1000, goal=1),
         ImageLayer("image-read-1", "read", 1, 4096, 100000, "raw"),
         ImageLayer("image-read-32", "read", 32, 4096, 300000, "raw"),
         ImageLayer("image-write-1", "write", 1, 4096, 30000, "raw"),

@@ -70,12 +70,16 @@ def qemu_command(context, folder, serial=None, memory="64M", window=False, firmw
                     "-drive", "if=pflash,format=raw,file=" + variables]
     command += ["-drive", f"file={disk},format=raw,if=none,id=disk", "-device", "ide-hd,drive=disk"] if disk else []
     if fast_disk:
-        device = ("nvme,drive=disk,serial=1,ioeventfd=on" if fast_disk.get("bus") == "nvme"
-                  else "virtio-blk-pci,drive=disk,iothread=io,disable-legacy=on,packed=on")
+        bus = fast_disk.get("bus", "virtio") + ("-uas" if fast_disk.get("uas") else "")
+        devices = {"nvme": ["nvme,drive=disk,serial=1,ioeventfd=on"],
+                   "virtio": ["virtio-blk-pci,drive=disk,iothread=io,disable-legacy=on,packed=on"],
+                   "usb": ["qemu-xhci", "usb-storage,drive=disk"],
+                   "usb-uas": ["qemu-xhci", "usb-uas,id=uas", "scsi-hd,bus=uas.0,drive=disk"]}
         command += ["-object", "iothread,id=io",
                     "-blockdev", "driver=file,node-name=file,aio=io_uring,filename=" + fast_disk["path"],
-                    "-blockdev", f"driver={fast_disk['format']},node-name=disk,file=file,discard=unmap",
-                    "-device", device]
+                    "-blockdev", f"driver={fast_disk['format']},node-name=disk,file=file,discard=unmap"]
+        for device in devices[bus]:
+            command += ["-device", device]
     command += ["-nic", "user,model=virtio-net-pci"] if network else []
     if agents:
         command += ["-device", "virtio-serial-pci", "-chardev", "ringbuf,id=console", "-device", "virtconsole,chardev=console",
