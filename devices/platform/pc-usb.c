@@ -30,9 +30,7 @@ add_input (Pc *pc, GError **error)
     return false;
   hid.place.port = PC_USB_KEYBOARD;
   hid.model = USB_HID_KEYBOARD;
-  if (!board_add (pc->board, &usb_hid_class.device, "usb-keyboard", &hid, error))
-    return false;
-  return pc_add_usb_hosts (pc, hid.place.bus, error);
+  return board_add (pc->board, &usb_hid_class.device, "usb-keyboard", &hid, error);
 }
 
 bool
