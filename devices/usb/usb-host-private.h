@@ -14,7 +14,7 @@ G_BEGIN_DECLS
  *   usb-host-transfer.c  from the guest's transfers to urbs and back
  *   usb-host-iso.c       the same for isochronous ones
  *   usb-topology.c       what a device says that it has
- *   usb-link-libusb.c    the way to the host
+ *   usb-link-*.c         the way to the host
  */
 #define USB_HOST_MAX_LENGTH  (4u << 20) /* of a transfer */
 #define USB_HOST_MAX_CONTROL 4096u      /* as libusb has it */
