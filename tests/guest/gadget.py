@@ -50,6 +50,12 @@ class Gadget:
     def pull(self):
         self.write("UDC", "\n")
 
+    def remove(self):
+        """Makes room for another one on its controller."""
+        (self.path / "configs/c.1" / self.function.name).unlink()
+        for directory in (self.path / "configs/c.1", self.function, self.path / "strings/0x409", self.path):
+            directory.rmdir()
+
     def find(self):
         """Where it is plugged in at the host ("3-1")."""
         for device in DEVICES.iterdir():

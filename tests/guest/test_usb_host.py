@@ -11,9 +11,10 @@ import re
 import shlex
 import socket
 import subprocess
+import tty
 
 import gadget
-import guests
+import session
 import tap
 from machine import MachineStory
 from storage import HERE, StorageMachine
@@ -67,7 +68,9 @@ class UsbMachine(StorageMachine):
         self.bonsai("usb", "detach", self.name, device.find())
 
     def devices(self):
-        return self.session.call("ListUsb")[0]
+        """Which the machine has, or waits for."""
+        (listed,), _ = self.session.call(session.INTERFACE, "ListUsb", None, "(a(sss))")
+        return {key: state for key, _, state in listed}
 
 
 class UsbStory(MachineStory):
@@ -76,8 +79,9 @@ class UsbStory(MachineStory):
     def set_up(self):
         gadget.load()
         self.image = pathlib.Path("/tmp/stick.img")
-        self.content = os.urandom(1 << 20) * (self.size >> 20)
-        self.image.write_bytes(self.content)
+        with self.image.open("wb") as file:
+            for _ in range(self.size >> 20):
+                file.write(os.urandom(1 << 20))
         self.stick = gadget.Gadget(0, "0104", "mass_storage.0", {"lun.0/file": self.image})
         self.machine = UsbMachine(self.name)
         self.machine.start()
@@ -85,10 +89,25 @@ class UsbStory(MachineStory):
         self.stick.wait_driver("usb-storage")
         self.machine.wait_serial("^guest: ready", 120)
 
+    def come_back(self):
+        """The next step attaches what it needs."""
+
+    def digest(self):
+        with self.image.open("rb") as file:
+            result = hashlib.sha256()
+            while piece := file.read(1 << 20):
+                result.update(piece)
+        return result.hexdigest()
+
+    def find_disk(self):
+        """What the guest calls it."""
+        self.machine.wait_ask("cat /sys/block/sd*/size", str(self.size // 512), 60)
+        return self.machine.ask("ls /sys/block | grep sd")
+
     def check_reads(self):
-        self.machine.wait_ask("cat /sys/block/sda/size", str(self.size // 512), 60)
-        said = self.machine.ask("sha256sum < /dev/sda", 300)
-        assert said.split()[0] == hashlib.sha256(self.image.read_bytes()).hexdigest(), said
+        disk = self.find_disk()
+        said = self.machine.ask(f"sha256sum < /dev/{disk}", 300)
+        assert said.split()[0] == self.digest(), said
 
 
 class Stick(UsbStory):
@@ -127,6 +146,64 @@ class Stick(UsbStory):
         fd = os.open(f"/dev/{block.name}", os.O_RDONLY)
         assert os.read(fd, 1 << 20) == self.image.read_bytes()[:1 << 20]
         os.close(fd)
+
+
+class Devices(UsbStory):
+    """A stick and a serial line, which come and go."""
+
+    name = "usb-devices"
+    size = 16 << 20
+
+    def set_up(self):
+        super().set_up()
+        self.other = None
+        self.machine.attach(self.stick)
+
+    def test_two(self):
+        """While the stick is read a serial line brings back what is sent."""
+        self.other = gadget.Gadget(1, "0106", "acm.usb0", {})
+        self.other.plug()
+        self.other.wait_driver("cdc_acm")
+        self.machine.attach(self.other)
+        self.machine.wait_ask("ls /dev/ttyACM0", "/dev/ttyACM0")
+        self.machine.ask("stty -F /dev/ttyACM0 raw -echo; cat /dev/ttyACM0 > /dev/ttyACM0 2> /dev/null &", 20)
+        self.machine.ask(f"sha256sum < /dev/{self.find_disk()} > /tmp/sum 2> /dev/null &", 20)
+        line = os.open("/dev/ttyGS0", os.O_RDWR | os.O_NOCTTY)
+        tty.setraw(line)
+        for _ in range(200):
+            sent, got = os.urandom(512), b""
+            os.write(line, sent)
+            while len(got) < len(sent):
+                got += os.read(line, 512)
+            assert got == sent
+        os.close(line)
+        self.machine.wait_ask("cut -c 1-64 /tmp/sum", self.digest(), 300)
+
+    def test_unplugged(self):
+        """Pulled out of the host in the middle of a transfer it is gone; plugged in again it comes back by itself."""
+        self.machine.ask(f"cat /dev/{self.find_disk()} > /dev/null 2>&1 &")
+        key = self.stick.find()
+        self.stick.pull()
+        self.machine.wait_until(lambda: key not in self.machine.devices(), "end of the device", 60)
+        self.machine.wait_ask("ls /sys/block | grep -c sd", "0")
+        self.plug_again(key)
+        self.check_reads()
+
+    def plug_again(self, key):
+        self.stick.plug()
+        self.machine.wait_until(lambda: self.machine.devices().get(key) == "attached", "device in the machine", 60)
+
+    def test_reboot(self):
+        """The guest's restart finds it as it was."""
+        ready = self.machine.serial_lines().count("guest: ready")
+        self.machine.line.sendall(b"reboot -f\n")
+        self.machine.wait_until(lambda: self.machine.serial_lines().count("guest: ready") > ready, "restart", 120)
+        self.check_reads()
+
+    def test_end(self):
+        """When the machine ends the host has it again."""
+        self.machine.bonsai("stop", self.machine.name)
+        self.stick.wait_driver("usb-storage")
 
 
 if __name__ == "__main__":
