@@ -53,6 +53,15 @@ xhci_reset_controller (Xhci *xhci)
   pci_set_intx (&xhci->pci, false);
 }
 
+/* Nobody asks the devices any more: input is for others, then. */
+static void
+take_back_all (Xhci *xhci)
+{
+  for (unsigned slot = 1; slot <= XHCI_N_SLOTS; slot++)
+    for (unsigned i = 1; i < XHCI_N_ENDPOINTS; i++)
+      xhci_transfers_cancel (&xhci->slots[slot].endpoints[i], false);
+}
+
 void
 xhci_run (Xhci *xhci, bool run)
 {
@@ -61,11 +70,13 @@ xhci_run (Xhci *xhci, bool run)
       xhci->status &= ~(uint32_t)XHCI_STS_HALTED;
       xhci->started = vm_clock_now (xhci->pci.device.board->clock);
       xhci_ports_tell (xhci);
+      xhci_kick_all (xhci);
     }
   else if (!run)
     {
       xhci->status |= XHCI_STS_HALTED;
       xhci->commands_running = false;
+      take_back_all (xhci);
     }
 }
 

@@ -11,7 +11,7 @@ enum { NORMAL = 1, STOP_ENDPOINT = 15, NO_OP = 23 };
 
 enum { TABLET_SOCKET = 1, KEYBOARD_SOCKET = 2 };
 enum { TABLET_PORT = XHCI_N_SOCKETS + TABLET_SOCKET, KEYBOARD_PORT = XHCI_N_SOCKETS + KEYBOARD_SOCKET };
-#define INTERRUPT_IN  3u /* context index of endpoint 0x81 */
+#define INTERRUPT_IN 3u /* context index of endpoint 0x81 */
 
 typedef struct {
   Bench *bench;
@@ -239,6 +239,25 @@ test_stop (Fixture *f, gconstpointer data)
   g_assert_cmpuint (load_le16 (expect_report (f, 0, 7) + 1), ==, 6);
 }
 
+/* A controller that its driver stopped, as firmware does before it hands over, listens to nobody: input is
+ * for others. */
+static void
+test_halt (Fixture *f, gconstpointer data)
+{
+  uint32_t command;
+
+  start_hid (f, TABLET_PORT);
+  ask (f, 0);
+  g_assert_true (input_hub_is_absolute (f->hub));
+  command = xhci_guest_register (&f->guest, 0);
+  xhci_guest_set_register (&f->guest, 0, command & ~UINT32_C (1));
+  g_assert_false (input_hub_is_absolute (f->hub));
+  xhci_guest_set_register (&f->guest, 0, command);
+  g_assert_true (input_hub_is_absolute (f->hub));
+  input_hub_position (f->hub, 7, 7);
+  g_assert_cmpuint (load_le16 (expect_report (f, 0, 7) + 1), ==, 7);
+}
+
 /* Longer than its rings, across links. */
 static void
 test_many (Fixture *f, gconstpointer data)
@@ -282,6 +301,7 @@ main (int argc, char **argv)
   ADD ("pointer", test_pointer);
   ADD ("keys", test_keys);
   ADD ("stop", test_stop);
+  ADD ("halt", test_halt);
   ADD ("many", test_many);
   ADD ("state", test_state);
   ADD ("fuzz", test_fuzz);
