@@ -171,6 +171,14 @@ class IdleCpu(Idle):
     name, unit, count, goal = "idle-cpu", "%", "cpu", 0.5
 
 
+class IdleUsb(Idle):
+    """The same with a tablet on a USB controller, which the guest's drivers listen to."""
+    name, unit, count, goal = "idle-usb", "%", "cpu", 0.5
+
+    def options(self, context):
+        return {**super().options(context), "usb": True, "append": "quiet console=ttyS0 bonsai.test=usb,shell"}
+
+
 class IdleCount(Idle):
     """What KVM counts meanwhile."""
     unit = "1/s"
@@ -508,7 +516,7 @@ class IdleX(Console):
 
 idle_figures = {}
 ROWS = [Start(), StartKernel(), Firmware(), Uefi(), LinuxToInit(), PortRoundTrip(), MemoryRoundTrip(), MemoryOverhead(),
-        IdleCpu(idle_figures), IdleExits(idle_figures), IdleInterrupts(idle_figures), IdleX(), FullScreen(), FullScreenCpu(),
+        IdleCpu(idle_figures), IdleExits(idle_figures), IdleInterrupts(idle_figures), IdleUsb({}), IdleX(), FullScreen(), FullScreenCpu(),
         Blink(), PageFlips(), Stream("net-send", "send", STREAM_SIZE), Stream("net-receive", "receive", STREAM_SIZE),
         GuestDisk("disk-read-1", "read-1", 50000), GuestDisk("disk-read-32", "read-32", 200000),
         GuestDisk("packed-read-1", "read-1-packed", 50000), GuestDisk("packed-read-32", "read-32-packed", 200000),

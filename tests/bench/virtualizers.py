@@ -36,10 +36,11 @@ class Context:
 
 
 def bonsai_command(context, folder, serial=None, memory="64M", window=False, firmware=None, disk=None, fast_disk=None,
-                   uefi=False, network=False, graphics="vga", agents=True, **boot):
+                   uefi=False, network=False, graphics="vga", agents=True, usb=False, **boot):
     command = [context.bonsai, "run", "--memory", memory, "--network", "nat" if network else "none"]
     command += [] if window else ["--headless"]
     command += ["--graphics", graphics]
+    command += [] if usb else ["--no-usb"]
     command += ["--serial", serial] if serial else []
     command += ["--disk", disk, "--disk-bus", "ahci"] if disk else []
     if fast_disk:
@@ -56,7 +57,7 @@ def bonsai_command(context, folder, serial=None, memory="64M", window=False, fir
 
 
 def qemu_command(context, folder, serial=None, memory="64M", window=False, firmware=None, disk=None, fast_disk=None,
-                 uefi=False, network=False, graphics="vga", agents=False, **boot):
+                 uefi=False, network=False, graphics="vga", agents=False, usb=False, **boot):
     # What Bonsai's PC hasn't got is left out of QEMU's as well; what it has, SeaBIOS prints the UUID, is in it.
     command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-machine",
                "q35,accel=kvm,smm=off,hpet=off,vmport=off", "-cpu", "host" if context.hardware else "qemu64",
@@ -81,6 +82,7 @@ def qemu_command(context, folder, serial=None, memory="64M", window=False, firmw
         for device in devices[bus]:
             command += ["-device", device]
     command += ["-nic", "user,model=virtio-net-pci"] if network else []
+    command += ["-device", "qemu-xhci", "-device", "usb-tablet"] if usb else []
     if agents:
         command += ["-device", "virtio-serial-pci", "-chardev", "ringbuf,id=console", "-device", "virtconsole,chardev=console",
                     "-chardev", "qemu-vdagent,id=agent,clipboard=on",
