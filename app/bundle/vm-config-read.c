@@ -311,6 +311,7 @@ read_config (const JsonSection *section, VmConfig *config)
          && json_read_bool (section, "balloon", &config->balloon)
          && json_read_bool (section, "merge-memory", &config->merge_memory)
          && json_read_bool (section, "usb", &config->usb)
+         && json_read_bool (section, "usb-keyboard", &config->usb_keyboard)
          && json_read_objects (section, "usb-rules", vm_usb_rule_read, config->usb_rules)
          && json_read_bool (section, "virtio-input", &config->virtio_input) && read_sound (section, config)
          && read_display (section, config) && read_agents (section, config);

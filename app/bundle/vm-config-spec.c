@@ -83,6 +83,7 @@ vm_config_to_spec (const VmConfig *config, const char *folder)
   spec->balloon = config->balloon;
   spec->merge_memory = config->merge_memory;
   spec->usb = config->usb;
+  spec->usb_keyboard = config->usb_keyboard;
   spec->virtio_input = config->virtio_input;
   spec->sound = config->sound;
   set (&spec->sound_record, resolve (folder, config->sound_record));

@@ -190,6 +190,7 @@ write_trouble (JsonObject *root, const VmConfig *config)
   write_presence (root, "balloon", config->balloon);
   write_wish (root, "merge-memory", config->merge_memory);
   write_wish (root, "usb", config->usb);
+  write_wish (root, "usb-keyboard", config->usb_keyboard);
   vm_usb_rules_write (root, config->usb_rules);
   write_presence (root, "virtio-input", config->virtio_input);
 }

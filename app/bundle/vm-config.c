@@ -188,6 +188,7 @@ vm_config_copy (const VmConfig *config)
   copy->balloon = config->balloon;
   copy->merge_memory = config->merge_memory;
   copy->usb = config->usb;
+  copy->usb_keyboard = config->usb_keyboard;
   copy->virtio_input = config->virtio_input;
   copy->sound = config->sound;
   copy->sound_record = g_strdup (config->sound_record);

@@ -88,7 +88,7 @@ struct VmConfig {
   BoardAction on_panic;
   bool watchdog;
   BoardAction watchdog_action;
-  bool hpet, balloon, usb, virtio_input, sound;
+  bool hpet, balloon, usb, usb_keyboard, virtio_input, sound;
   bool merge_memory; /* the host may merge equal pages of its memory (KSM) */
   char *sound_record, *sound_microphone; /* (nullable): WAV files */
   AgentsSpec agents;

@@ -154,6 +154,7 @@ chip_options_apply_to_config (const ChipOptions *options, VmConfig *config, GErr
   config->balloon = config->balloon && !options->no_balloon;
   config->merge_memory = options->merge_memory;
   config->usb = config->usb && !options->no_usb;
+  config->usb_keyboard = options->usb_keyboard;
   config->virtio_input = config->virtio_input && !options->no_virtio_input;
   config->sound = config->sound && !options->no_sound;
   set_file (&config->sound_record, options->sound_record);
@@ -178,6 +179,7 @@ chip_options_apply_to_spec (const ChipOptions *options, MachineSpec *spec, GErro
   spec->balloon = spec->balloon && !options->no_balloon;
   spec->merge_memory = options->merge_memory;
   spec->usb = !options->no_usb;
+  spec->usb_keyboard = options->usb_keyboard;
   spec->virtio_input = spec->virtio_input && !options->no_virtio_input;
   spec->sound = spec->sound && !options->no_sound;
   set_file (&spec->sound_record, options->sound_record);

@@ -10,7 +10,7 @@ G_BEGIN_DECLS
 typedef struct {
   char **serials;
   char *on_panic, *watchdog;
-  gboolean no_hpet, no_balloon, no_virtio_input, no_sound, merge_memory, no_usb;
+  gboolean no_hpet, no_balloon, no_virtio_input, no_sound, merge_memory, no_usb, usb_keyboard;
   char *sound_record, *sound_microphone;
   char *graphics;
   int heads;
@@ -75,7 +75,9 @@ typedef struct {
     { "merge-memory", 0, 0, G_OPTION_ARG_NONE, &(options)->merge_memory,                                     \
       "Let the host hold pages that others have as well once only (KSM)", NULL },                            \
     { "no-usb", 0, 0, G_OPTION_ARG_NONE, &(options)->no_usb,                                                  \
-      "Without a USB controller (xHCI), its tablet and its keyboard", NULL },                                \
+      "Without a USB controller (xHCI) and the tablet on it", NULL },                                        \
+    { "usb-keyboard", 0, 0, G_OPTION_ARG_NONE, &(options)->usb_keyboard,                                      \
+      "With a USB keyboard, for systems that know no other", NULL },                                         \
   {                                                                                                          \
     "no-virtio-input", 0, 0, G_OPTION_ARG_NONE, &(options)->no_virtio_input,                                 \
       "Without a virtio keyboard and tablet", NULL                                                           \

@@ -135,7 +135,8 @@ struct MachineSpec {
   bool hpet;
   bool balloon;      /* a virtio memory balloon */
   bool merge_memory; /* equal pages of several machines may be one (KSM) */
-  bool usb;          /* a USB controller (xHCI) with a tablet and a keyboard; USB disks bring the controller anyway */
+  bool usb;          /* a USB controller (xHCI) with a tablet; USB disks bring the controller anyway */
+  bool usb_keyboard; /* a keyboard there as well */
   bool virtio_input; /* a virtio keyboard and tablet, beside the PS/2 ones */
   bool sound;        /* an ICH9 HD Audio card; heard where there is a window */
   char *sound_record, *sound_microphone; /* WAV files: what it plays; what it hears. Or NULL */

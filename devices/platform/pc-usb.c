@@ -19,7 +19,8 @@ pc_add_usb_controller (Pc *pc, GError **error)
 }
 
 /* The hub prefers the newest whose driver is there: those of virtio, which cost the guest less, come after
- * these. */
+ * these. There is no keyboard unless it is asked for: what the firmware drives has the keys, also those meant
+ * for a system that was started since and has no driver. */
 static bool
 add_input (Pc *pc, GError **error)
 {
@@ -30,7 +31,7 @@ add_input (Pc *pc, GError **error)
     return false;
   hid.place.port = PC_USB_KEYBOARD;
   hid.model = USB_HID_KEYBOARD;
-  return board_add (pc->board, &usb_hid_class.device, "usb-keyboard", &hid, error);
+  return !pc->spec->usb_keyboard || board_add (pc->board, &usb_hid_class.device, "usb-keyboard", &hid, error);
 }
 
 bool

@@ -476,7 +476,7 @@ test_chips (void)
   config->watchdog = true;
   config->watchdog_action = BOARD_ACTION_PAUSE;
   config->hpet = config->balloon = config->virtio_input = false;
-  config->usb = true;
+  config->usb = config->usb_keyboard = true;
   config->agents.desktop = config->agents.set_time = false;
   config->agents.clipboard = CLIPBOARD_TO_GUEST;
   config->sound = false;
@@ -498,7 +498,7 @@ test_chips (void)
   g_assert_cmpint (spec->serial[2].kind, ==, SERIAL_SOCKET);
   g_assert_cmpstr (spec->serial[2].path, ==, "/run/s");
   g_assert_cmpint (spec->serial[3].kind, ==, SERIAL_NONE);
-  g_assert_true (spec->on_panic == BOARD_ACTION_RESET && spec->usb && spec->watchdog && !spec->hpet
+  g_assert_true (spec->on_panic == BOARD_ACTION_RESET && spec->usb && spec->usb_keyboard && spec->watchdog && !spec->hpet
                  && !spec->balloon && !spec->virtio_input && spec->agents.guest && !spec->agents.set_time
                  && !spec->agents.desktop && spec->agents.clipboard == CLIPBOARD_TO_GUEST
                  && spec->watchdog_action == BOARD_ACTION_PAUSE);

@@ -21,7 +21,7 @@ class UsbMachine(StorageMachine):
         super().plug_serial()
         path = pathlib.Path(self.show()["path"], "vm.json")
         description = json.loads(path.read_text())
-        description.update({"usb": True, "virtio-input": False})
+        description.update({"usb": True, "usb-keyboard": True, "virtio-input": False})
         path.write_text(json.dumps(description))
 
 

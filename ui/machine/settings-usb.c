@@ -23,7 +23,15 @@ static const Setting controller = {
   .type = SETTING_BOOL,
   .offset = offsetof (VmConfig, usb),
   .title = N_ ("USB Controller"),
-  .subtitle = N_ ("With a keyboard and a tablet: no capturing either, for systems without virtio drivers"),
+  .subtitle = N_ ("With a tablet: no capturing either, for systems without virtio drivers"),
+};
+
+static const Setting keyboard = {
+  .owner = SETTING_OF_MACHINE,
+  .type = SETTING_BOOL,
+  .offset = offsetof (VmConfig, usb_keyboard),
+  .title = N_ ("USB Keyboard"),
+  .subtitle = N_ ("For systems that know no other"),
 };
 
 static View *
@@ -181,6 +189,7 @@ fill (SettingsSection *section)
   const VmConfig *config = settings_section_get_config (section);
 
   settings_section_add (section, NULL, &controller, NULL);
+  settings_section_add (section, NULL, &keyboard, NULL);
   for (guint i = 0; view->offers && i < view->offers->len; i++)
     settings_usb_add_device (section, g_ptr_array_index (view->offers, i));
   if (view->offers && view->offers->len == 0)
