@@ -7,7 +7,7 @@
 #include "vmm/base/bytes.h"
 
 enum { SUCCESS = 1, TRB_ERROR = 5, STALL = 6, SHORT_PACKET = 13, STOPPED = 26 };
-enum { NORMAL = 1, STOP_ENDPOINT = 15, NO_OP = 23 };
+enum { NORMAL = 1, STOP_ENDPOINT = 15, NO_OP = 23, PORT_EVENT = 34 };
 
 enum { TABLET_SOCKET = 1, KEYBOARD_SOCKET = 2 };
 enum { TABLET_PORT = XHCI_N_SOCKETS + TABLET_SOCKET, KEYBOARD_PORT = XHCI_N_SOCKETS + KEYBOARD_SOCKET };
@@ -244,6 +244,7 @@ test_stop (Fixture *f, gconstpointer data)
 static void
 test_halt (Fixture *f, gconstpointer data)
 {
+  XhciGuestTrb event;
   uint32_t command;
 
   start_hid (f, TABLET_PORT);
@@ -254,6 +255,9 @@ test_halt (Fixture *f, gconstpointer data)
   g_assert_false (input_hub_is_absolute (f->hub));
   xhci_guest_set_register (&f->guest, 0, command);
   g_assert_true (input_hub_is_absolute (f->hub));
+  /* Ports are told of anew. */
+  while (xhci_guest_event (&f->guest, &event))
+    g_assert_cmpuint (event.control >> 10 & 0x3f, ==, PORT_EVENT);
   input_hub_position (f->hub, 7, 7);
   g_assert_cmpuint (load_le16 (expect_report (f, 0, 7) + 1), ==, 7);
 }
