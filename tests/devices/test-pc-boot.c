@@ -203,8 +203,9 @@ test_disks_refused (Fixture *f, const char *path)
     int code;
     const char *remedy;
   } cases[] = {
-    { DISK_BUS_VIRTIO, NULL, VMM_ERROR_UNSUPPORTED, "sata or scsi" },
+    { DISK_BUS_VIRTIO, NULL, VMM_ERROR_UNSUPPORTED, "sata, scsi or usb" },
     { DISK_BUS_SCSI, NULL, VMM_ERROR_UNSUPPORTED, "put the disk on sata" },
+    { DISK_BUS_USB, NULL, VMM_ERROR_UNSUPPORTED, "turn USB on" },
     { DISK_BUS_AHCI, "cd0", VMM_ERROR_BUSY, "another id" },
   };
 
