@@ -37,7 +37,8 @@ typedef struct {
   int submit_result;
   unsigned n_resets, configuration, interface, setting, n_cancelled;
   uint8_t cleared;
-  bool watched, freed, *told_freed;
+  bool watched, *told_freed;
+  int freed; /* atomic: it is only there for calls that come late */
 } FakeLink;
 
 typedef struct {
@@ -98,9 +99,13 @@ on_loop (void *data)
 {
   FakeLink *fake = data;
 
-  device_lock (fake->device);
-  end_cancelled (fake->device, fake);
-  device_unlock (fake->device);
+  if (!g_atomic_int_get (&fake->freed))
+    {
+      device_lock (fake->device);
+      end_cancelled (fake->device, fake);
+      device_unlock (fake->device);
+    }
+  g_atomic_rc_box_release (fake);
 }
 
 static int
@@ -121,7 +126,7 @@ cancel (UsbLink *link, UsbUrb *urb)
   g_assert_true (g_queue_remove (&fake->urbs, urb));
   g_queue_push_tail (&fake->over, urb);
   fake->n_cancelled++;
-  loop_call (fake->device->board->loop, on_loop, fake);
+  loop_call (fake->device->board->loop, on_loop, g_atomic_rc_box_acquire (fake));
 }
 
 static int
@@ -161,7 +166,8 @@ free_link (UsbLink *link)
   g_assert_true (g_queue_is_empty (&fake->urbs) && g_queue_is_empty (&fake->over) && !fake->watched);
   *fake->told_freed = true;
   g_free (link->descriptors);
-  g_free (fake);
+  g_atomic_int_set (&fake->freed, true);
+  g_atomic_rc_box_release (fake);
 }
 
 static const UsbLinkOps ops = { watch,         handle,     submit,   cancel, reset, set_configuration,
@@ -170,7 +176,7 @@ static const UsbLinkOps ops = { watch,         handle,     submit,   cancel, res
 static FakeLink *
 fake_link_new (Fixture *f)
 {
-  FakeLink *fake = g_new0 (FakeLink, 1);
+  FakeLink *fake = g_atomic_rc_box_new0 (FakeLink);
 
   fake->link.ops = &ops;
   fake->link.speed = USB_HIGH_SPEED;
