@@ -12,27 +12,6 @@
 
 /* --- memory --- */
 
-/* False: too much is under way. */
-static bool
-take_buffer (StorageCommand *command, size_t size)
-{
-  UsbStorage *storage = command->storage;
-  size_t held = MAX (size, STORAGE_BUFFER);
-
-  if (command->data != NULL && command->held >= size)
-    return true;
-  g_assert (command->data == NULL);
-  if (storage->held + held > STORAGE_MAX_HELD)
-    return false;
-  if (held == STORAGE_BUFFER && storage->n_spare > 0)
-    command->data = storage->spare[--storage->n_spare];
-  else
-    command->data = g_aligned_alloc (1, held, BUFFER_ALIGNMENT);
-  command->held = held;
-  storage->held += held;
-  return true;
-}
-
 static void
 give_buffer (StorageCommand *command)
 {
@@ -47,6 +26,31 @@ give_buffer (StorageCommand *command)
   storage->held -= command->held;
   command->data = NULL;
   command->held = 0;
+}
+
+/* False: too much is under way. */
+static bool
+take_buffer (StorageCommand *command, size_t size)
+{
+  UsbStorage *storage = command->storage;
+  size_t held = MAX (size, STORAGE_BUFFER);
+
+  if (command->data != NULL && command->held >= size)
+    return true;
+  if (command->data != NULL) /* a unit that changed meanwhile wants more for the same command */
+    {
+      give_buffer (command);
+      command->s.moved = 0;
+    }
+  if (storage->held + held > STORAGE_MAX_HELD)
+    return false;
+  if (held == STORAGE_BUFFER && storage->n_spare > 0)
+    command->data = storage->spare[--storage->n_spare];
+  else
+    command->data = g_aligned_alloc (1, held, BUFFER_ALIGNMENT);
+  command->held = held;
+  storage->held += held;
+  return true;
 }
 
 void
