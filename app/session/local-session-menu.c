@@ -189,11 +189,13 @@ read_offer (GTask *task, gpointer source, gpointer data, GCancellable *cancellab
 }
 
 static void
-offer_read (GObject *source, GAsyncResult *result, gpointer data)
+offer_read (GObject *source, GAsyncResult *result, gpointer serial)
 {
+  LocalSession *self = LOCAL_SESSION (source);
   Offer *offer = g_task_propagate_pointer (G_TASK (result), NULL);
 
-  show_menu (LOCAL_SESSION (source), offer);
+  if (GPOINTER_TO_UINT (serial) == self->menu_serial) /* a reading begun before may come after */
+    show_menu (self, offer);
   offer_free (offer);
 }
 
@@ -207,11 +209,12 @@ local_session_update_menu (LocalSession *self)
     return;
   if (bundle == NULL)
     {
+      self->menu_serial++;
       show_menu (self, NULL);
       return;
     }
   local_session_watch_usb (self);
-  task = g_task_new (self, NULL, offer_read, NULL);
+  task = g_task_new (self, NULL, offer_read, GUINT_TO_POINTER (++self->menu_serial));
   g_task_set_task_data (task, g_strdup (bundle), g_free);
   g_task_run_in_thread (task, read_offer);
 }

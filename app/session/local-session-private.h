@@ -60,6 +60,7 @@ struct _LocalSession {
   int unmoved; /* atomic: it stands where it went back to, and vm.json's "resume" says so, until it moves */
   double own_cap, others_cap; /* shares of its processors' time that it may have, by its policy and by other machines' */
   GPtrArray *usb_given; /* of UsbGift: what the machine is to begin with (local-session-usb.c); (nullable) */
+  unsigned menu_serial;       /* of the last reading of what the windows' menu offers */
   struct UsbWatch *usb_watch; /* (nullable): while there are windows */
   GHashTable *usb_claims; /* port → UsbClaim: what it has, or is about to; (nullable) */
   GPtrArray *listeners; /* of forwarded ports (local-session-forwards.c); (nullable) */

@@ -185,14 +185,41 @@ console_bar_hide (ConsoleWindow *window)
     }
 }
 
+/* Where the user is in the bar: what is lit and open stays so in a menu that takes another's place. */
+static void
+keep_place (ConsoleWindow *window, const ConsoleMenu *old, const ConsoleBar *was)
+{
+  ConsoleBar *bar = &window->bar;
+  const ConsoleItem *top = was->lit >= 0 ? g_ptr_array_index (old->items, was->lit) : NULL;
+
+  bar->by_keys = was->by_keys;
+  bar->has_pointer = was->has_pointer;
+  bar->due = was->by_keys || was->has_pointer ? 0 : g_get_monotonic_time () + LEAVE_US;
+  bar->lit = strip_find_again (bar->row, top);
+  if (bar->lit < 0 && bar->by_keys)
+    bar->lit = strip_next (bar->row, -1, 1);
+  if (top && was->open == was->lit)
+    {
+      const ConsoleItem *below =
+        was->lit_below >= 0 ? g_ptr_array_index (top->menu->items, was->lit_below) : NULL;
+
+      open_list (window, bar->lit);
+      if (bar->list)
+        bar->lit_below = strip_find_again (bar->list, below);
+    }
+  redraw (window);
+  console_input_update_cursor (window);
+}
+
 void
 console_bar_set_menu (ConsoleWindow *window, ConsoleMenu *menu)
 {
   ConsoleBar *bar = &window->bar;
-  bool shown = bar->row != NULL, by_keys = bar->by_keys;
+  g_autoptr (ConsoleMenu) old = bar->menu;
+  const ConsoleBar was = *bar;
+  bool shown = bar->row != NULL;
 
   console_bar_hide (window);
-  g_clear_pointer (&bar->menu, console_menu_free);
   bar->menu = menu;
   if (!menu)
     return;
@@ -203,8 +230,7 @@ console_bar_set_menu (ConsoleWindow *window, ConsoleMenu *menu)
   if (shown)
     {
       show (window);
-      bar->by_keys = by_keys;
-      bar->due = by_keys ? 0 : g_get_monotonic_time () + LEAVE_US;
+      keep_place (window, old, &was);
     }
 }
 

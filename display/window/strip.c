@@ -179,6 +179,20 @@ strip_next (const Strip *strip, int from, int step)
   return -1;
 }
 
+int
+strip_find_again (const Strip *strip, const ConsoleItem *item)
+{
+  for (guint i = 0; item && i < strip->menu->items->len; i++)
+    {
+      const ConsoleItem *candidate = g_ptr_array_index (strip->menu->items, i);
+
+      if (g_strcmp0 (candidate->action, item->action) == 0
+          && (item->action || g_str_equal (candidate->label, item->label)))
+        return can_be_chosen (strip, i) ? (int)i : -1;
+    }
+  return -1;
+}
+
 /* --- drawing --- */
 
 /* A row hangs from the window's top edge; a list has four round corners. */

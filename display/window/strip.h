@@ -30,6 +30,9 @@ int strip_find (const Strip *strip, int x, int y);
 /* The next one from @from (-1: none) in the direction @step, 1 or -1, that isn't disabled; -1 if there is
  * none. */
 int strip_next (const Strip *strip, int from, int step);
+/* The item that is in this menu what @item (nullable) was in another: the one with its action, or, where
+ * it is a menu, with its label; -1 if there is none, or it is disabled. */
+int strip_find_again (const Strip *strip, const ConsoleItem *item);
 
 /* @lit: the item under the pointer, or -1. (transfer full) */
 Sprite *strip_draw (const Strip *strip, int lit);

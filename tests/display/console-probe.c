@@ -416,15 +416,17 @@ copy_image (Probe *probe)
   clip_unref (image);
 }
 
-/* As a machine's: two actions, one that can't be had, and a menu. */
+/* As a machine's: two actions, one that can't be had, and a menu; so many discs come before it. */
 static void
-offer_menu (Probe *probe)
+offer_menu (Probe *probe, int discs)
 {
   ConsoleMenu *menu = console_menu_new ();
   ConsoleMenu *back;
 
   console_menu_add (menu, "Pause", CONSOLE_ICON_PAUSE, "pause");
   console_menu_add (menu, "Snapshot", CONSOLE_ICON_SNAPSHOT, "snapshot");
+  for (int i = 0; i < discs; i++)
+    console_menu_add (menu, "Disc", CONSOLE_ICON_DISC, "disc");
   back = console_menu_add_menu (menu, "Go Back", CONSOLE_ICON_BACK)->menu;
   console_menu_add (back, "Fresh installation", CONSOLE_ICON_NONE, "restore:one");
   console_menu_add (back, "With a compiler and all that it needs", CONSOLE_ICON_NONE, "restore:two")->checked = true;
@@ -463,7 +465,7 @@ run_window_command (Probe *probe, char **words, const char *rest, int a, int b)
   else if (strcmp (verb, "copy-image") == 0)
     copy_image (probe);
   else if (strcmp (verb, "menu") == 0)
-    offer_menu (probe);
+    offer_menu (probe, a);
   else if (strcmp (verb, "tell") == 0)
     console_window_tell (probe->window, rest);
   else if (strcmp (verb, "describe") == 0)

@@ -455,6 +455,24 @@ def test_keys_work_the_bar(s):
     s.probe.expect("close requested")
 
 
+def test_a_menu_that_changes_leaves_the_user_where_they_are(s):
+    s.focus()
+    s.probe.tell("menu 0")
+    xdo("key", "ctrl+alt+m")
+    s.probe.expect("key alt up")
+    xdo("key", "Right", "Right", "Down", "Down")
+    s.probe.tell("menu 1")
+    s.keep("5-bar-changed")
+    xdo("key", "Return")
+    assert s.probe.expect("action .*")[-1:] == ["action restore:two"]
+    xdo("key", "ctrl+alt+m")
+    s.probe.expect("key alt up")
+    xdo("key", "Right")
+    s.probe.tell("menu 0")
+    xdo("key", "Return")
+    assert s.probe.expect("action .*")[-1:] == ["action snapshot"]
+
+
 def test_a_narrow_window_has_icons_only(s):
     width, height = s.size()
     xdo("windowsize", "--sync", s.window, 360, 300)
