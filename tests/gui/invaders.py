@@ -3,8 +3,10 @@
 
 The game looks at a key that is down, not at presses: hold keys.
 """
+from desktop import wait
 from PIL import Image
 
+LOOKS = 10  # of about a fifth of a second each
 MAGENTA, CYAN, RED = (170, 0, 170), (0, 170, 170), (170, 0, 0)  # of the VGA palette
 WHITE = (255, 255, 255)  # of Bonsai's own messages: the game draws none
 
@@ -29,6 +31,18 @@ def ship(app, window):
     """The ship's middle, or None while it isn't drawn."""
     found = columns(app, window, MAGENTA, 0.12)
     return (min(found) + max(found)) // 2 if len(found) > 10 else None
+
+
+def resting_ship(app, window):
+    """The ship's middle once it stays there: it goes on for a while after its key was let go."""
+    seen = []
+
+    def rests():
+        seen.append(ship(app, window))
+        return len(seen) >= LOOKS and seen[-1] and len(set(seen[-LOOKS:])) == 1
+
+    wait("the ship to rest", rests)
+    return seen[-1]
 
 
 def shots(app, window):

@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
 from desktop import App, Atspi, activate, hold, press, run, type_text, wait, xdotool  # noqa: E402
-from invaders import drawn, ship  # noqa: E402
+from invaders import drawn, resting_ship, ship  # noqa: E402
 
 MACHINE = "By keys"
 OTHERS = "Delta", "Echo"
@@ -141,7 +141,7 @@ def snapshots():
 def snapshot_by_keys():
     """A snapshot is taken, and gone back to, by the keys of the tree."""
     window = app.console(MACHINE)
-    place = wait("the ship", lambda: ship(app, window))
+    place = resting_ship(app, window)
     activate(app.window("Bonsai"))
     press("alt+1")
     tab_to(f"More Actions for {MACHINE}")

@@ -11,7 +11,7 @@ import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
 from desktop import App, activate, hold, press, run, title_of, wait  # noqa: E402
-from invaders import drawn, message, ship, shots  # noqa: E402
+from invaders import drawn, message, resting_ship, ship, shots  # noqa: E402
 
 GUEST = "GRUB Invaders"
 MACHINE = "Saturday game"
@@ -166,7 +166,7 @@ def goes_back_in_its_window():
     """Gone back to a snapshot, the same window shows what was then, and takes keys."""
     window = console()
     activate(window)
-    place = wait("the ship", lambda: ship(app, window))
+    place = resting_ship(app, window)
     command("snapshot", "take", MACHINE, "Here")
     hold("Left", "the ship to be elsewhere", lambda: abs((ship(app, window) or place) - place) > 60)
     app.screenshot("elsewhere", window)
@@ -188,7 +188,7 @@ def bar_goes_back():
     """The bar at the top of its window takes a snapshot, and goes back there."""
     window = console()
     activate(window)
-    place = wait("the ship", lambda: ship(app, window))
+    place = resting_ship(app, window)
     press("ctrl+alt+m", "Right", "Return")
     wait("the second snapshot", lambda: len(snapshots()) == 2)
     app.screenshot("bar-took", window)
