@@ -138,15 +138,8 @@ fill (uint8_t *to, UsbTransfer *transfer, size_t length)
   return true;
 }
 
-static void
-wait (UsbHost *host, UsbTransfer *transfer)
-{
-  transfer->data = NULL;
-  transfer->link.data = transfer;
-  g_queue_push_tail_link (&host->waiting, &transfer->link);
-}
-
-/* When the host has no memory for more it has as soon as something is done. */
+/* When the host has no memory for more it has as soon as something is done. What was begun is the oldest of
+ * all that waits. */
 static void
 submit_urb (HostUrb *urb)
 {
@@ -157,7 +150,7 @@ submit_urb (HostUrb *urb)
   if (result == -ENOMEM && host->n_urbs > 0)
     {
       host->full = true;
-      wait (host, transfer);
+      g_queue_push_head_link (&host->waiting, &transfer->link);
     }
   else if (result != 0)
     {
@@ -283,15 +276,14 @@ usb_host_submit (UsbDevice *usb, UsbTransfer *transfer)
 {
   UsbHost *host = (UsbHost *)usb;
 
+  transfer->data = NULL;
+  transfer->link.data = transfer;
   if (host->link == NULL || host->leaving || host->gone)
     usb_transfer_done (transfer, USB_ERROR, 0);
-  else if (must_wait (host))
-    wait (host, transfer);
+  else if (must_wait (host) || !g_queue_is_empty (&host->waiting))
+    g_queue_push_tail_link (&host->waiting, &transfer->link);
   else
-    {
-      transfer->data = NULL;
-      begin (host, transfer);
-    }
+    begin (host, transfer);
 }
 
 void

@@ -309,6 +309,36 @@ test_full (Fixture *f, gconstpointer data)
   g_assert_cmpuint (code_of (f, NULL), ==, SUCCESS);
 }
 
+/* What waits keeps its order, though the host refuses it more than once. */
+static void
+test_full_order (Fixture *f, gconstpointer data)
+{
+  uint8_t *memory = bench_memory (f->bench, XHCI_GUEST_DATA, 4096);
+
+  for (unsigned i = 0; i < 2; i++)
+    ask (f, BULK_IN, NORMAL, XHCI_GUEST_DATA, 512);
+  f->fake->submit_result = -ENOMEM;
+  for (unsigned i = 0; i < 3; i++)
+    {
+      memory[1024 + i] = (uint8_t)i;
+      ask (f, BULK_OUT, NORMAL, XHCI_GUEST_DATA + 1024 + i, 1);
+    }
+  complete (f->fake, USB_OK, "1", 1);
+  g_assert_cmpuint (f->fake->urbs.length, ==, 1);
+  f->fake->submit_result = 0;
+  complete (f->fake, USB_OK, "2", 1);
+  g_assert_cmpuint (f->fake->urbs.length, ==, 3);
+  for (unsigned i = 0; i < 3; i++)
+    {
+      const UsbUrb *urb = g_queue_peek_head (&f->fake->urbs);
+
+      g_assert_cmpuint (urb->buffer[0], ==, i);
+      complete (f->fake, USB_OK, NULL, 1);
+    }
+  for (unsigned i = 0; i < 5; i++)
+    g_assert_cmpuint (code_of (f, NULL), ==, i < 2 ? SHORT_PACKET : SUCCESS);
+}
+
 static void
 test_stop (Fixture *f, gconstpointer data)
 {
@@ -476,10 +506,15 @@ main (int argc, char **argv)
     const char *path;
     void (*test) (Fixture *f, gconstpointer data);
   } tests[] = {
-    { "/usb-host/configure", test_configure }, { "/usb-host/bulk", test_bulk },
-    { "/usb-host/full", test_full },           { "/usb-host/stop", test_stop },
-    { "/usb-host/pause", test_pause },         { "/usb-host/unplug", test_unplug },
-    { "/usb-host/gone", test_gone },           { "/usb-host/isochronous", test_isochronous },
+    { "/usb-host/configure", test_configure },
+    { "/usb-host/bulk", test_bulk },
+    { "/usb-host/full", test_full },
+    { "/usb-host/full-order", test_full_order },
+    { "/usb-host/stop", test_stop },
+    { "/usb-host/pause", test_pause },
+    { "/usb-host/unplug", test_unplug },
+    { "/usb-host/gone", test_gone },
+    { "/usb-host/isochronous", test_isochronous },
     { "/usb-host/state", test_state },
   };
 
