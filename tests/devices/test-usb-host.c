@@ -4,6 +4,7 @@
 #include "devices/usb/usb-topology.h"
 #include "devices/usb/xhci.h"
 
+#include "tests/devices/fake-usb-link.h"
 #include "tests/devices/xhci-guest.h"
 #include "vmm/base/bytes.h"
 #include "vmm/base/error.h"
@@ -19,173 +20,14 @@ enum { TRANSFER_EVENT = 32 };
 #define BULK_OUT 4u
 #define ISO_IN   7u
 
-/* Two bulk endpoints, and in its second setting an isochronous one of 192 bytes. */
-static const uint8_t descriptors[] = {
-  18, 1, 0,    2, 0,   0,   0, 64,   0x6b, 0x1d, 4, 1, 0, 1, 0, 0, 0, 1, /* device */
-  9,  2, 48,   0, 1,   1,   0, 0x80, 50,                                 /* configuration 1 */
-  9,  4, 0,    0, 2,   255, 0, 0,    0,                                  /* interface 0, setting 0 */
-  7,  5, 0x81, 2, 0,   2,   0, 7,    5,    2,    2, 0, 2, 0,             /* endpoints 0x81 and 2 */
-  9,  4, 0,    1, 1,   255, 0, 0,    0,                                  /* setting 1 */
-  7,  5, 0x83, 1, 192, 0,   1,                                           /* endpoint 0x83 */
-};
-
-typedef struct {
-  UsbLink link; /* first */
-  Device *device;
-  GQueue urbs; /* submitted, in order */
-  GQueue over; /* cancelled ones, until the loop comes by */
-  int submit_result;
-  unsigned n_resets, configuration, interface, setting, n_cancelled;
-  uint8_t cleared;
-  bool watched, *told_freed;
-  int freed; /* atomic: it is only there for calls that come late */
-} FakeLink;
-
 typedef struct {
   Bench *bench;
   Device *host;
   XhciGuest guest;
-  FakeLink *fake;
+  FakeUsbLink *fake;
   bool freed;
   char *lost; /* atomic */
 } Fixture;
-
-/* --- the made-up device --- */
-
-static void
-complete (FakeLink *fake, UsbStatus status, const void *data, size_t actual)
-{
-  UsbUrb *urb = g_queue_pop_head (&fake->urbs);
-
-  g_assert_nonnull (urb);
-  if (data != NULL)
-    memcpy (urb->buffer + (urb->kind == USB_CONTROL ? 8 : 0), data, actual);
-  urb->status = status;
-  urb->actual = actual;
-  device_lock (fake->device);
-  urb->done (urb);
-  device_unlock (fake->device);
-}
-
-static void
-watch (UsbLink *link, Device *device)
-{
-  FakeLink *fake = (FakeLink *)link;
-
-  g_assert_true (device != NULL || g_queue_is_empty (&fake->urbs));
-  fake->watched = device != NULL;
-}
-
-static void
-end_cancelled (Device *device, FakeLink *fake)
-{
-  UsbUrb *urb;
-
-  while ((urb = g_queue_pop_head (&fake->over)) != NULL)
-    {
-      urb->status = USB_ERROR;
-      urb->done (urb);
-    }
-}
-
-static void
-handle (UsbLink *link, unsigned timeout_ms)
-{
-  end_cancelled (((FakeLink *)link)->device, (FakeLink *)link);
-}
-
-static void
-on_loop (void *data)
-{
-  FakeLink *fake = data;
-
-  if (!g_atomic_int_get (&fake->freed))
-    {
-      device_lock (fake->device);
-      end_cancelled (fake->device, fake);
-      device_unlock (fake->device);
-    }
-  g_atomic_rc_box_release (fake);
-}
-
-static int
-submit (UsbLink *link, UsbUrb *urb)
-{
-  FakeLink *fake = (FakeLink *)link;
-
-  if (fake->submit_result == 0)
-    g_queue_push_tail (&fake->urbs, urb);
-  return fake->submit_result;
-}
-
-static void
-cancel (UsbLink *link, UsbUrb *urb)
-{
-  FakeLink *fake = (FakeLink *)link;
-
-  g_assert_true (g_queue_remove (&fake->urbs, urb));
-  g_queue_push_tail (&fake->over, urb);
-  fake->n_cancelled++;
-  loop_call (fake->device->board->loop, on_loop, g_atomic_rc_box_acquire (fake));
-}
-
-static int
-reset (UsbLink *link)
-{
-  ((FakeLink *)link)->n_resets++;
-  return 0;
-}
-
-static int
-set_configuration (UsbLink *link, unsigned value)
-{
-  ((FakeLink *)link)->configuration = value;
-  return value <= 1 ? 0 : -EPIPE;
-}
-
-static int
-set_interface (UsbLink *link, unsigned interface, unsigned setting)
-{
-  ((FakeLink *)link)->interface = interface;
-  ((FakeLink *)link)->setting = setting;
-  return 0;
-}
-
-static int
-clear_halt (UsbLink *link, uint8_t endpoint)
-{
-  ((FakeLink *)link)->cleared = endpoint;
-  return 0;
-}
-
-static void
-free_link (UsbLink *link)
-{
-  FakeLink *fake = (FakeLink *)link;
-
-  g_assert_true (g_queue_is_empty (&fake->urbs) && g_queue_is_empty (&fake->over) && !fake->watched);
-  *fake->told_freed = true;
-  g_free (link->descriptors);
-  g_atomic_int_set (&fake->freed, true);
-  g_atomic_rc_box_release (fake);
-}
-
-static const UsbLinkOps ops = { watch,         handle,     submit,   cancel, reset, set_configuration,
-                                set_interface, clear_halt, free_link };
-
-static FakeLink *
-fake_link_new (Fixture *f)
-{
-  FakeLink *fake = g_atomic_rc_box_new0 (FakeLink);
-
-  fake->link.ops = &ops;
-  fake->link.speed = USB_HIGH_SPEED;
-  fake->link.descriptors = g_memdup2 (descriptors, sizeof descriptors);
-  fake->link.descriptors_size = sizeof descriptors;
-  fake->device = f->host;
-  fake->told_freed = &f->freed;
-  return fake;
-}
 
 /* --- the bench --- */
 
@@ -209,7 +51,7 @@ setup (Fixture *f, gconstpointer data)
   f->bench = bench_new_with (furnish, f);
   pci_bench_map (f->bench);
   xhci_guest_start (&f->guest, f->bench);
-  f->fake = fake_link_new (f);
+  f->fake = fake_usb_link_new (f->host, &f->freed);
   g_assert_true (usb_host_plug (f->host, &f->fake->link, "1-2.3", "Stick", &error));
   g_assert_no_error (error);
   g_assert_cmpuint (xhci_guest_address (&f->guest, PORT), ==, SUCCESS);
@@ -271,7 +113,7 @@ test_bulk (Fixture *f, gconstpointer data)
   urb = g_queue_peek_head (&f->fake->urbs);
   g_assert_cmphex (urb->endpoint, ==, 2);
   g_assert_cmpmem (urb->buffer, urb->length, "to the device", 13);
-  complete (f->fake, USB_OK, NULL, 13);
+  fake_usb_link_complete (f->fake, USB_OK, NULL, 13);
   g_assert_cmpuint (code_of (f, NULL), ==, SUCCESS);
 
   /* Several at once, the second one short, the third one refused. */
@@ -279,9 +121,9 @@ test_bulk (Fixture *f, gconstpointer data)
     ask (f, BULK_IN, NORMAL, XHCI_GUEST_DATA + 512 * i, 512);
   g_assert_cmpuint (f->fake->urbs.length, ==, 3);
   memset (memory, 0, 4096);
-  complete (f->fake, USB_OK, memory, 512);
-  complete (f->fake, USB_OK, "short", 5);
-  complete (f->fake, USB_STALL, NULL, 0);
+  fake_usb_link_complete (f->fake, USB_OK, memory, 512);
+  fake_usb_link_complete (f->fake, USB_OK, "short", 5);
+  fake_usb_link_complete (f->fake, USB_STALL, NULL, 0);
   g_assert_cmpuint (code_of (f, NULL), ==, SUCCESS);
   g_assert_cmpuint (code_of (f, &missing), ==, SHORT_PACKET);
   g_assert_cmpuint (missing, ==, 507);
@@ -300,10 +142,10 @@ test_full (Fixture *f, gconstpointer data)
   ask (f, BULK_OUT, NORMAL, XHCI_GUEST_DATA, 512);
   g_assert_cmpuint (f->fake->urbs.length, ==, 1);
   f->fake->submit_result = 0;
-  complete (f->fake, USB_OK, "1", 1);
+  fake_usb_link_complete (f->fake, USB_OK, "1", 1);
   g_assert_cmpuint (f->fake->urbs.length, ==, 2);
-  complete (f->fake, USB_OK, "2", 1);
-  complete (f->fake, USB_OK, NULL, 512);
+  fake_usb_link_complete (f->fake, USB_OK, "2", 1);
+  fake_usb_link_complete (f->fake, USB_OK, NULL, 512);
   for (unsigned i = 0; i < 2; i++)
     g_assert_cmpuint (code_of (f, NULL), ==, SHORT_PACKET);
   g_assert_cmpuint (code_of (f, NULL), ==, SUCCESS);
@@ -323,17 +165,17 @@ test_full_order (Fixture *f, gconstpointer data)
       memory[1024 + i] = (uint8_t)i;
       ask (f, BULK_OUT, NORMAL, XHCI_GUEST_DATA + 1024 + i, 1);
     }
-  complete (f->fake, USB_OK, "1", 1);
+  fake_usb_link_complete (f->fake, USB_OK, "1", 1);
   g_assert_cmpuint (f->fake->urbs.length, ==, 1);
   f->fake->submit_result = 0;
-  complete (f->fake, USB_OK, "2", 1);
+  fake_usb_link_complete (f->fake, USB_OK, "2", 1);
   g_assert_cmpuint (f->fake->urbs.length, ==, 3);
   for (unsigned i = 0; i < 3; i++)
     {
       const UsbUrb *urb = g_queue_peek_head (&f->fake->urbs);
 
       g_assert_cmpuint (urb->buffer[0], ==, i);
-      complete (f->fake, USB_OK, NULL, 1);
+      fake_usb_link_complete (f->fake, USB_OK, NULL, 1);
     }
   for (unsigned i = 0; i < 5; i++)
     g_assert_cmpuint (code_of (f, NULL), ==, i < 2 ? SHORT_PACKET : SUCCESS);
@@ -348,7 +190,7 @@ test_stop (Fixture *f, gconstpointer data)
   g_assert_cmpuint (f->fake->n_cancelled, ==, 5);
   xhci_guest_ring (&f->guest, BULK_IN);
   g_assert_cmpuint (f->fake->urbs.length, ==, 5);
-  complete (f->fake, USB_OK, "again", 5);
+  fake_usb_link_complete (f->fake, USB_OK, "again", 5);
   g_assert_cmpuint (code_of (f, NULL), ==, SHORT_PACKET);
 }
 
@@ -362,7 +204,7 @@ test_pause (Fixture *f, gconstpointer data)
   memset (memory, 0, 512);
   ask (f, BULK_IN, NORMAL, XHCI_GUEST_DATA, 512);
   loop_call_sync (bench_board (f->bench)->loop, (LoopFunc)board_stopped, bench_board (f->bench));
-  complete (f->fake, USB_OK, "data", 4);
+  fake_usb_link_complete (f->fake, USB_OK, "data", 4);
   g_assert_false (xhci_guest_event (&f->guest, &event));
   g_assert_cmpuint (memory[0], ==, 0);
   loop_call_sync (bench_board (f->bench)->loop, (LoopFunc)board_started, bench_board (f->bench));
@@ -399,7 +241,7 @@ note_lost (const char *key, const char *name, void *data)
 static void
 test_gone (Fixture *f, gconstpointer data)
 {
-  FakeLink *fake = f->fake;
+  FakeUsbLink *fake = f->fake;
 
   usb_host_set_lost (f->host, note_lost, f);
   ask (f, BULK_IN, NORMAL, XHCI_GUEST_DATA, 512);
@@ -441,7 +283,7 @@ test_isochronous (Fixture *f, gconstpointer data)
       urb->packets[i].status = i == 7 ? USB_MISSED : USB_OK;
     }
   memset (memory, 0, 40 * 192);
-  complete (f->fake, USB_OK, NULL, 0);
+  fake_usb_link_complete (f->fake, USB_OK, NULL, 0);
   for (unsigned i = 0; i < 32; i++)
     {
       g_assert_cmpuint (code_of (f, &missing), ==, i == 7 ? MISSED : i % 2 ? SUCCESS : SHORT_PACKET);
@@ -450,7 +292,7 @@ test_isochronous (Fixture *f, gconstpointer data)
     }
   urb = g_queue_peek_head (&f->fake->urbs);
   g_assert_cmpuint (urb->n_packets, ==, 8);
-  complete (f->fake, USB_ERROR, NULL, 0);
+  fake_usb_link_complete (f->fake, USB_ERROR, NULL, 0);
   for (unsigned i = 0; i < 8; i++)
     g_assert_cmpuint (code_of (f, NULL), ==, MISSED);
 }
@@ -483,12 +325,12 @@ test_descriptors (void)
 
   for (unsigned round = 0; round < 200000; round++)
     {
-      uint8_t data[sizeof descriptors];
+      uint8_t data[sizeof fake_usb_descriptors];
       size_t size = (size_t)g_rand_int_range (random, 0, sizeof data + 1);
       g_autofree uint8_t *exact = NULL;
       UsbTopology topology;
 
-      memcpy (data, descriptors, sizeof data);
+      memcpy (data, fake_usb_descriptors, sizeof data);
       for (int n = g_rand_int_range (random, 0, 6); n > 0; n--)
         data[g_rand_int_range (random, 0, sizeof data)] = (uint8_t)g_rand_int (random);
       exact = g_memdup2 (data, size);

@@ -17,6 +17,7 @@
 #include "devices/storage/ahci.h"
 #include "devices/storage/nvme.h"
 #include "devices/usb/usb-hid.h"
+#include "devices/usb/usb-host.h"
 #include "devices/usb/usb-storage.h"
 #include "devices/usb/xhci.h"
 #include "devices/virtio/virtio-balloon.h"
@@ -27,6 +28,7 @@
 #include "devices/virtio/virtio-net.h"
 #include "devices/virtio/virtio-rng.h"
 #include "devices/virtio/virtio-scsi.h"
+#include "tests/devices/fake-usb-link.h"
 #include "tests/devices/nvme-guest.h"
 #include "tests/devices/usb-storage-guest.h"
 #include "tests/devices/xhci-guest.h"
@@ -113,8 +115,9 @@ setup_virtio_blk (Bench *bench, void *data)
 G_GNUC_UNUSED static void
 setup_virtio_gpu (Bench *bench, void *data)
 {
-  const VirtioGpuConfig config
-    = { .place = place (bench), .n_heads = 2, .pixel_memory = 1 << 20, .max_entries = 256 };
+  const VirtioGpuConfig config = {
+    .place = place (bench), .n_heads = 2, .pixel_memory = 1 << 20, .max_entries = 256
+  };
 
   bench_add (bench, &virtio_gpu_class, NULL, &config);
 }
@@ -205,9 +208,9 @@ setup_hda (Bench *bench, void *data)
 G_GNUC_UNUSED static void
 setup_nvme (Bench *bench, void *data)
 {
-  bench_add (bench, &nvme_class, NULL,
-             &(NvmeConfig){
-               .place = place (bench), .image = disk (bench, false), .serial = "disk0", .n_queues = 2 });
+  bench_add (
+    bench, &nvme_class, NULL,
+    &(NvmeConfig){ .place = place (bench), .image = disk (bench, false), .serial = "disk0", .n_queues = 2 });
 }
 
 G_GNUC_UNUSED static void
@@ -274,6 +277,22 @@ setup_usb_storage (Bench *bench, void *data)
   bench_choose (bench, xhci);
 }
 
+/* A device that answers as it likes, and is pulled out in the end. */
+G_GNUC_UNUSED static void
+setup_usb_host (Bench *bench, void *data)
+{
+  static bool freed;
+  Device *xhci = bench_add (bench, &xhci_class, NULL, &(XhciConfig){ .place = place (bench) });
+  Device *host = bench_add (bench, &usb_host_class.device, "usb-host0", &(UsbHostConfig){ xhci_bus (xhci) });
+  FakeUsbLink *fake = fake_usb_link_new (host, &freed);
+  g_autoptr (GError) error = NULL;
+
+  fake->answers = true;
+  usb_host_plug (host, &fake->link, "1-2", "Stick", &error);
+  g_assert_no_error (error);
+  bench_choose (bench, xhci);
+}
+
 static void
 config_access (Bench *bench, uint16_t offset, uint32_t value)
 {
@@ -292,8 +311,8 @@ open_virtio (Bench *bench, const uint8_t *data, size_t size)
   return 1;
 }
 
-/* NVMe controllers are found with an I/O queue and commands in it, with or without shadow doorbells, or as after
- * power-on. */
+/* NVMe controllers are found with an I/O queue and commands in it, with or without shadow doorbells, or as
+ * after power-on. */
 static size_t
 open_nvme (Bench *bench, const uint8_t *data, size_t size)
 {
@@ -309,13 +328,44 @@ open_nvme (Bench *bench, const uint8_t *data, size_t size)
   nvme_guest_add_queue (&guest, 1, 16, 0);
   for (unsigned i = 0; i < (data[0] >> 2 & 7); i++)
     nvme_guest_add (&guest, 1,
-                    &(NvmeGuestCommand){ .opcode = (uint8_t)(data[0] >> 5 | i << 1), .nsid = 1, .prp1 = i << 12,
-                                         .prp2 = i << 13, .dw10 = i, .dw11 = i & 4, .dw12 = i * 5 });
+                    &(NvmeGuestCommand){ .opcode = (uint8_t)(data[0] >> 5 | i << 1),
+                                         .nsid = 1,
+                                         .prp1 = i << 12,
+                                         .prp2 = i << 13,
+                                         .dw10 = i,
+                                         .dw11 = i & 4,
+                                         .dw12 = i * 5 });
   nvme_guest_ring (&guest, 1);
   return 1;
 }
 
-/* USB controllers are found with a device that has an address, and a transfer that waits at it, or as after power-on. */
+/* The port of USB 2 with the first device there, or the second. */
+static unsigned
+find_port (XhciGuest *guest, bool second)
+{
+  unsigned found = 0;
+
+  for (unsigned port = XHCI_N_SOCKETS + 1; port <= 2 * XHCI_N_SOCKETS; port++)
+    if ((xhci_guest_port (guest, port) & 1) != 0 && (found == 0 || second))
+      {
+        second = found == 0 && second;
+        found = port;
+      }
+  return found;
+}
+
+static void
+offer_packets (XhciGuest *guest, unsigned n)
+{
+  xhci_guest_control (guest, 1, 11, 1, 0, 0, NULL);
+  xhci_guest_open (guest, 7, 5, 192);
+  for (unsigned i = 0; i < n; i++)
+    xhci_guest_put (guest, 7, &(XhciGuestTrb){ XHCI_GUEST_DATA + i * 192, 192, 5 << 10 | 1 << 5 | 1u << 31 });
+  xhci_guest_ring (guest, 7);
+}
+
+/* USB controllers are found with a device that has an address, and transfers that wait at it, or as after
+ * power-on. */
 static size_t
 open_xhci (Bench *bench, const uint8_t *data, size_t size)
 {
@@ -326,19 +376,21 @@ open_xhci (Bench *bench, const uint8_t *data, size_t size)
   if (data[0] & 1)
     return 1;
   xhci_guest_start (&guest, bench);
-  xhci_guest_address (&guest, XHCI_N_SOCKETS + 1 + (data[0] >> 1 & 1));
+  xhci_guest_address (&guest, find_port (&guest, data[0] & 2));
   xhci_guest_control (&guest, 0, 9, 1, 0, 0, NULL);
-  xhci_guest_open (&guest, 3, 7, 8);
+  xhci_guest_open (&guest, 3, data[0] & 8 ? 6 : 7, data[0] & 8 ? 512 : 8);
   if (data[0] & 4)
     {
       xhci_guest_put (&guest, 3, &(XhciGuestTrb){ XHCI_GUEST_DATA, 8, 1 << 10 | 1 << 5 });
       xhci_guest_ring (&guest, 3);
     }
+  if (data[0] & 16)
+    offer_packets (&guest, data[0] >> 5);
   return 1;
 }
 
-/* USB disks and CD-ROM drives are found by either transport, and get the messages that the input begins with: pipe,
- * stream, size and 32 bytes each. */
+/* USB disks and CD-ROM drives are found by either transport, and get the messages that the input begins with:
+ * pipe, stream, size and 32 bytes each. */
 static size_t
 open_usb_storage (Bench *bench, const uint8_t *data, size_t size)
 {
@@ -361,7 +413,9 @@ open_usb_storage (Bench *bench, const uint8_t *data, size_t size)
       if (message[0] & 4) /* likely a command */
         memcpy (bench_memory (bench, address, 4), uas ? "\1\0\0\1" : "USBC", 4);
       usb_storage_guest_submit (&guest, endpoints[uas][pipe], uas && pipe > 0 ? message[1] % 34 : 0, address,
-                                message[2] & 1 ? message[2] * 8u : uas ? 32 : 31);
+                                message[2] & 1 ? message[2] * 8u
+                                : uas          ? 32
+                                               : 31);
     }
   return used;
 }
