@@ -231,6 +231,7 @@ settle (Import *import, VmConfig *config, GError **error)
 
       vm_config_set (&config->uuid, uuid);
       renew_macs (config);
+      g_ptr_array_set_size (config->usb_rules, 0); /* they are the other's */
     }
   return bundle_save (import->made, config, error);
 }

@@ -20,11 +20,12 @@ typedef struct {
   bool is_current;
 } Place;
 
-/* What the machine's folder says that it can do. */
+/* What the machine's folder, if it has one, and the host say that it can do. */
 typedef struct {
-  GPtrArray *places; /* of Place, the newest first */
-  VmConfig *config;  /* or NULL */
-  GPtrArray *usb;    /* of SessionUsbChoice */
+  char *uuid, *bundle; /* @bundle: or NULL */
+  GPtrArray *places;   /* of Place, the newest first */
+  VmConfig *config;    /* or NULL */
+  GPtrArray *usb;      /* of SessionUsbChoice, or NULL */
 } Offer;
 
 static Place *
@@ -129,14 +130,13 @@ make_menu (const LocalSession *self, const Offer *offer)
   ConsoleMenu *menu = console_menu_new ();
 
   add_pause (self, menu);
-  if (offer != NULL)
+  if (offer->bundle != NULL)
     add_snapshots (self, menu, offer->places);
   add_typing (self, menu);
-  if (offer != NULL && offer->config != NULL)
-    {
-      add_discs (menu, offer->config);
-      local_session_add_usb_menu (self, menu, offer->usb);
-    }
+  if (offer->config != NULL)
+    add_discs (menu, offer->config);
+  if (offer->usb != NULL)
+    local_session_add_usb_menu (self, menu, offer->usb);
   return menu;
 }
 
@@ -153,6 +153,8 @@ offer_free (void *data)
 {
   Offer *offer = data;
 
+  g_free (offer->uuid);
+  g_free (offer->bundle);
   g_ptr_array_unref (offer->places);
   g_clear_pointer (&offer->config, vm_config_free);
   g_clear_pointer (&offer->usb, g_ptr_array_unref);
@@ -174,48 +176,52 @@ add_places (GPtrArray *places, const SnapshotTree *tree)
     }
 }
 
+static Offer *
+offer_new (LocalSession *self)
+{
+  Offer *offer = g_new (Offer, 1);
+
+  *offer = (Offer){ .uuid = g_strdup (self->uuid),
+                    .bundle = g_strdup (bundle_of (self)),
+                    .places = g_ptr_array_new_with_free_func (place_free) };
+  return offer;
+}
+
+/* A machine without a description has no terms. */
 static void
 read_offer (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-  g_autoptr (SnapshotTree) tree = snapshot_tree_read (data, NULL);
-  Offer *offer = g_new (Offer, 1);
+  Offer *offer = data;
+  g_autoptr (SnapshotTree) tree = offer->bundle != NULL ? snapshot_tree_read (offer->bundle, NULL) : NULL;
 
-  *offer = (Offer){ g_ptr_array_new_with_free_func (place_free), bundle_load (data, NULL), NULL };
   if (tree != NULL)
     add_places (offer->places, tree);
-  if (offer->config != NULL)
-    offer->usb = local_session_find_usb (data, offer->config);
-  g_task_return_pointer (task, offer, offer_free);
+  if (offer->bundle != NULL)
+    offer->config = bundle_load (offer->bundle, NULL);
+  if (offer->bundle == NULL || offer->config != NULL)
+    offer->usb = local_session_find_usb (offer->uuid, offer->bundle, offer->config);
+  g_task_return_boolean (task, TRUE);
 }
 
 static void
 offer_read (GObject *source, GAsyncResult *result, gpointer serial)
 {
   LocalSession *self = LOCAL_SESSION (source);
-  Offer *offer = g_task_propagate_pointer (G_TASK (result), NULL);
 
   if (GPOINTER_TO_UINT (serial) == self->menu_serial) /* a reading begun before may come after */
-    show_menu (self, offer);
-  offer_free (offer);
+    show_menu (self, g_task_get_task_data (G_TASK (result)));
 }
 
 void
 local_session_update_menu (LocalSession *self)
 {
-  const char *bundle = bundle_of (self);
   g_autoptr (GTask) task = NULL;
 
   if (!local_session_has_window (self))
     return;
-  if (bundle == NULL)
-    {
-      self->menu_serial++;
-      show_menu (self, NULL);
-      return;
-    }
   local_session_watch_usb (self);
   task = g_task_new (self, NULL, offer_read, GUINT_TO_POINTER (++self->menu_serial));
-  g_task_set_task_data (task, g_strdup (bundle), g_free);
+  g_task_set_task_data (task, offer_new (self), offer_free);
   g_task_run_in_thread (task, read_offer);
 }
 

@@ -133,15 +133,16 @@ void local_session_set_forwards (BonsaiSession *session, const char *nic, const 
 void local_session_get_forwards (BonsaiSession *session, GTask *task);
 
 /* local-session-usb-claims.c */
-/* Before it is attached: refuses a device that the machine's terms don't allow, or that another machine has. @fd: its
- * node. */
-bool local_session_claim_usb (LocalSession *self, int fd, const char *port, GError **error);
+/* Before it is attached: NULL with @error set of a device that the machine's terms don't allow, or that another machine
+ * has. @fd: its node. Returns: (transfer full): host_usb_identity. */
+char *local_session_claim_usb (LocalSession *self, int fd, const char *port, GError **error);
 /* The host has it again, or never lost it. */
 void local_session_release_usb (LocalSession *self, const char *port);
 void local_session_release_all_usb (LocalSession *self);
 
 /* local-session-usb.c */
-/* A worker thread before the first run: plugs in what it is to begin with. What can't be is told, and missing. */
+/* A worker thread before the first run: plugs in what it is to begin with. What can't be is free for who follows its
+ * rules, and tells why. */
 void local_session_plug_usb (LocalSession *self, Pc *pc);
 /* There is a Pc, or another one: who listens is told what it lacks. */
 void local_session_tell_usb (LocalSession *self);
@@ -177,8 +178,9 @@ void local_session_update_menu (LocalSession *self); /* of the windows: what it 
 bool local_session_run_menu (LocalSession *self, const char *action, unsigned head);
 
 /* local-session-usb-menu.c */
-/* A worker thread: the host's devices that the machine in @bundle may have (of SessionUsbChoice). (transfer full) */
-GPtrArray *local_session_find_usb (const char *bundle, const VmConfig *config);
+/* A worker thread: the host's devices that the machine @uuid may have (of SessionUsbChoice). @bundle, @config: (nullable):
+ * whose terms say so. (transfer full) */
+GPtrArray *local_session_find_usb (const char *uuid, const char *bundle, const VmConfig *config);
 void local_session_add_usb_menu (const LocalSession *self, ConsoleMenu *menu, const GPtrArray *choices);
 bool local_session_run_usb_menu (LocalSession *self, const char *action, unsigned head);
 /* From now on the menu follows what is plugged in. */

@@ -33,24 +33,27 @@ release (gpointer claim)
   usb_claim_release (claim);
 }
 
-bool
+char *
 local_session_claim_usb (LocalSession *self, int fd, const char *port, GError **error)
 {
   g_autoptr (HostUsb) usb = identify (fd, port, error);
   UsbClaim *claim;
 
   if (usb == NULL || !is_allowed (self, usb, error))
-    return false;
+    return NULL;
   if (self->usb_claims == NULL)
     self->usb_claims = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, release);
   if (g_hash_table_contains (self->usb_claims, port))
     {
       g_set_error (error, BONSAI_ERROR, BONSAI_ERROR_BUSY, _ ("“%s” has the USB device at port %s already"),
                    self->name, port);
-      return false;
+      return NULL;
     }
   claim = usb_claim_take (usb, self->uuid, self->name, error);
-  return claim != NULL && g_hash_table_insert (self->usb_claims, g_strdup (port), claim);
+  if (claim == NULL)
+    return NULL;
+  g_hash_table_insert (self->usb_claims, g_strdup (port), claim);
+  return host_usb_identity (usb);
 }
 
 void

@@ -43,7 +43,7 @@ choice_new (const HostUsb *usb, const char *machine)
 }
 
 GPtrArray *
-local_session_find_usb (const char *bundle, const VmConfig *config)
+local_session_find_usb (const char *uuid, const char *bundle, const VmConfig *config)
 {
   GPtrArray *choices = g_ptr_array_new_with_free_func (choice_free);
   g_autoptr (GPtrArray) devices = host_usb_list (host_usb_root ());
@@ -52,8 +52,8 @@ local_session_find_usb (const char *bundle, const VmConfig *config)
     {
       const HostUsb *usb = g_ptr_array_index (devices, i);
 
-      if (workspace_check_usb (bundle, config, usb, NULL))
-        g_ptr_array_add (choices, choice_new (usb, config->uuid));
+      if (config == NULL || workspace_check_usb (bundle, config, usb, NULL))
+        g_ptr_array_add (choices, choice_new (usb, uuid));
     }
   return choices;
 }
@@ -121,33 +121,48 @@ local_session_watch_usb (LocalSession *self)
 
 /* --- what is chosen --- */
 
-static void
-conclude (LocalSession *self, gpointer head, GError *error)
+typedef struct {
+  unsigned head; /* whose window */
+  char *name;    /* of the device */
+} Chosen;
+
+static Chosen *
+chosen_new (unsigned head, const HostUsb *usb, const char *port)
 {
-  ConsoleWindow *window = self->windows[GPOINTER_TO_UINT (head)].console;
+  return g_memdup2 (&(Chosen){ head, usb != NULL ? host_usb_label (usb) : g_strdup (port) }, sizeof (Chosen));
+}
+
+/* @chosen: (transfer full) */
+static void
+conclude (LocalSession *self, Chosen *chosen, const char *state, const GError *error)
+{
+  ConsoleWindow *window = self->windows[chosen->head].console;
 
   if (error != NULL && window != NULL)
     console_window_tell (window, error->message);
-  g_clear_error (&error);
+  if (error != NULL && self->keeper != NULL && self->keeper->usb_changed != NULL)
+    self->keeper->usb_changed (chosen->name, state, error, self->keeper_data);
   local_session_update_menu (self);
+  g_free (chosen->name);
+  g_free (chosen);
 }
 
 static void
-attached (GObject *source, GAsyncResult *result, gpointer head)
+attached (GObject *source, GAsyncResult *result, gpointer chosen)
 {
-  GError *error = NULL;
+  g_autoptr (GError) error = NULL;
 
   usb_attach_finish (BONSAI_SESSION (source), result, &error);
-  conclude (LOCAL_SESSION (source), head, error);
+  conclude (LOCAL_SESSION (source), chosen, "attached", error);
 }
 
 static void
-detached (GObject *source, GAsyncResult *result, gpointer head)
+detached (GObject *source, GAsyncResult *result, gpointer chosen)
 {
-  GError *error = NULL;
+  g_autoptr (GError) error = NULL;
 
   bonsai_session_detach_usb_finish (BONSAI_SESSION (source), result, &error);
-  conclude (LOCAL_SESSION (source), head, error);
+  conclude (LOCAL_SESSION (source), chosen, "detached", error);
 }
 
 bool
@@ -158,10 +173,12 @@ local_session_run_usb_menu (LocalSession *self, const char *action, unsigned hea
 
   if (!g_str_has_prefix (action, ACTION_USB))
     return false;
+  usb = host_usb_read (host_usb_root (), port);
   if (has (self, port))
-    bonsai_session_detach_usb_async (BONSAI_SESSION (self), port, NULL, detached, GUINT_TO_POINTER (head));
-  else if ((usb = host_usb_read (host_usb_root (), port)) != NULL)
-    usb_attach_async (BONSAI_SESSION (self), usb, NULL, attached, GUINT_TO_POINTER (head));
+    bonsai_session_detach_usb_async (BONSAI_SESSION (self), port, NULL, detached,
+                                     chosen_new (head, usb, port));
+  else if (usb != NULL)
+    usb_attach_async (BONSAI_SESSION (self), usb, NULL, attached, chosen_new (head, usb, port));
   else
     local_session_update_menu (self);
   return true;

@@ -6,19 +6,21 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <glib/gi18n.h>
 #include <unistd.h>
 
 typedef struct {
   int fd;
-  char *key, *name;
+  char *key, *id, *name;
 } UsbGift;
 
+/* @id: (nullable): host_usb_identity */
 static UsbGift *
-gift_new (int fd, const char *key, const char *name)
+gift_new (int fd, const char *key, const char *id, const char *name)
 {
   UsbGift *gift = g_new (UsbGift, 1);
 
-  *gift = (UsbGift){ fd, g_strdup (key), g_strdup (name) };
+  *gift = (UsbGift){ fd, g_strdup (key), g_strdup (id), g_strdup (name) };
   return gift;
 }
 
@@ -30,6 +32,7 @@ gift_free (gpointer data)
   if (gift->fd >= 0)
     close (gift->fd);
   g_free (gift->key);
+  g_free (gift->id);
   g_free (gift->name);
   g_free (gift);
 }
@@ -45,11 +48,20 @@ tell (LocalSession *self, const char *key, const char *name, const char *state)
   g_signal_emit_by_name (self, "usb-changed", key, name, state);
 }
 
+/* It has come, or gone: a line of the machine's story. */
+static void
+note (LocalSession *self, const char *name, const char *state)
+{
+  if (self->keeper != NULL && self->keeper->usb_changed != NULL)
+    self->keeper->usb_changed (name, state, NULL, self->keeper_data);
+}
+
 static void
 handle_lost (gpointer object, gconstpointer content)
 {
   const UsbGift *lost = content;
 
+  note (object, lost->name, "lost");
   tell (object, lost->key, lost->name, "lost");
 }
 
@@ -57,7 +69,7 @@ handle_lost (gpointer object, gconstpointer content)
 static void
 on_lost (const char *key, const char *name, void *data)
 {
-  relay_post (data, handle_lost, gift_new (-1, key, name), gift_free);
+  relay_post (data, handle_lost, gift_new (-1, key, NULL, name), gift_free);
 }
 
 void
@@ -75,20 +87,41 @@ local_session_tell_usb (LocalSession *self)
 
 /* --- the start --- */
 
-void
-local_session_give_usb (LocalSession *self, int fd, const char *key, const char *name)
+bool
+local_session_give_usb (LocalSession *self, int fd, const char *key, const char *name, GError **error)
 {
+  g_autofree char *id = local_session_claim_usb (self, fd, key, error);
+
+  if (id == NULL)
+    {
+      close (fd);
+      return false;
+    }
   if (self->usb_given == NULL)
     self->usb_given = g_ptr_array_new_with_free_func (gift_free);
-  g_ptr_array_add (self->usb_given, gift_new (fd, key, name));
+  g_ptr_array_add (self->usb_given, gift_new (fd, key, id, name));
+  return true;
+}
+
+static void
+handle_given (gpointer object, gconstpointer content)
+{
+  note (object, ((const UsbGift *)content)->name, "attached");
+}
+
+static void
+handle_refused (gpointer object, gconstpointer content)
+{
+  local_session_release_usb (object, ((const UsbGift *)content)->key);
 }
 
 static bool
 attach (Pc *pc, const UsbGift *asked, GError **error)
 {
   g_autofree char *guard = program_path ("bonsai-usb-guard", error);
+  const PcUsb device = { asked->key, asked->id, asked->name, true };
 
-  return guard != NULL && pc_attach_usb (pc, asked->fd, asked->key, asked->name, guard, error);
+  return guard != NULL && pc_attach_usb (pc, asked->fd, &device, guard, error);
 }
 
 void
@@ -99,11 +132,12 @@ local_session_plug_usb (LocalSession *self, Pc *pc)
     {
       const UsbGift *gift = g_ptr_array_index (self->usb_given, i);
       g_autoptr (GError) error = NULL;
+      bool done = attach (pc, gift, &error);
 
-      if (attach (pc, gift, &error))
-        continue;
-      g_warning ("%s: %s", self->name, error->message);
-      pc_expect_usb (pc, gift->key, gift->name);
+      if (!done)
+        g_info ("%s begins without it: %s", self->name, error->message);
+      relay_post (self->relay, done ? handle_given : handle_refused,
+                  gift_new (-1, gift->key, NULL, gift->name), gift_free);
     }
   g_clear_pointer (&self->usb_given, g_ptr_array_unref);
 }
@@ -157,6 +191,7 @@ changed (GObject *source, GAsyncResult *result, gpointer data)
 
   if (g_task_propagate_boolean (G_TASK (result), &error))
     {
+      note (LOCAL_SESSION (source), change->asked->name, change->state);
       tell (LOCAL_SESSION (source), change->asked->key, change->asked->name, change->state);
       g_task_return_boolean (change->waits, TRUE);
     }
@@ -189,23 +224,25 @@ void
 local_session_attach_usb (BonsaiSession *session, int fd, const char *key, const char *name, GTask *task)
 {
   GError *error = NULL;
-  int copy;
+  g_autofree char *id = local_session_claim_usb (LOCAL_SESSION (session), fd, key, &error);
+  int copy, saved_errno;
 
-  if (!local_session_claim_usb (LOCAL_SESSION (session), fd, key, &error))
+  if (id == NULL)
     {
       g_task_return_error (task, error);
       g_object_unref (task);
       return;
     }
   copy = fcntl (fd, F_DUPFD_CLOEXEC, 0);
+  saved_errno = errno;
   if (copy >= 0)
     {
-      run_change (LOCAL_SESSION (session), gift_new (copy, key, name), attach, "attached", task);
+      run_change (LOCAL_SESSION (session), gift_new (copy, key, id, name), attach, "attached", task);
       return;
     }
   local_session_release_usb (LOCAL_SESSION (session), key);
-  g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_FAILED, "The USB device %s can't be taken: %s",
-                           key, g_strerror (errno));
+  g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_FAILED,
+                           _ ("“%s” (port %s) can't be attached: %s"), name, key, g_strerror (saved_errno));
   g_object_unref (task);
 }
 
@@ -232,7 +269,7 @@ local_session_detach_usb (BonsaiSession *session, const char *key, GTask *task)
   Pc *pc = local_session_live_pc (self);
   g_autofree char *name = pc != NULL ? find_name (pc, key) : NULL;
 
-  run_change (self, gift_new (-1, key, name), detach, "detached", task);
+  run_change (self, gift_new (-1, key, NULL, name), detach, "detached", task);
 }
 
 void
@@ -242,12 +279,12 @@ local_session_list_usb (BonsaiSession *session, GTask *task)
   g_autoptr (GPtrArray) devices = pc != NULL ? pc_list_usb (pc) : g_ptr_array_new ();
   GVariantBuilder list;
 
-  g_variant_builder_init (&list, G_VARIANT_TYPE ("a(sss)"));
+  g_variant_builder_init (&list, G_VARIANT_TYPE ("a(ssss)"));
   for (guint i = 0; i < devices->len; i++)
     {
       const PcUsb *device = g_ptr_array_index (devices, i);
 
-      g_variant_builder_add (&list, "(sss)", device->key, device->name,
+      g_variant_builder_add (&list, "(ssss)", device->key, device->id, device->name,
                              device->is_here ? "attached" : "missing");
     }
   g_task_return_pointer (task, g_variant_ref_sink (g_variant_builder_end (&list)),

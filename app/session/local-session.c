@@ -251,7 +251,8 @@ local_session_forget_trouble (LocalSession *self)
   g_clear_pointer (&self->trouble_text, g_free);
 }
 
-/* A machine that ends when its guest resets it has got no further than its firmware's, or a kernel's, first steps. */
+/* A machine that ends when its guest resets it has got no further than its firmware's, or a kernel's, first
+ * steps. */
 static void
 note_reset (LocalSession *self, const MachineEvent *event)
 {
@@ -358,6 +359,18 @@ local_session_end_keeping (LocalSession *self)
 
 /* --- start --- */
 
+/* It goes on from another machine's state: what that had of the host's is that one's. */
+static bool
+is_clone (const LocalSession *self)
+{
+  const char *bundle =
+    self->resume != NULL && self->keeper != NULL ? self->keeper->get_bundle (self->keeper_data) : NULL;
+
+  return self->borrowed >= 0
+         || (bundle != NULL
+             && !(g_str_has_prefix (self->resume, bundle) && self->resume[strlen (bundle)] == '/'));
+}
+
 static void
 build_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
@@ -384,6 +397,8 @@ build_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *canc
       g_task_return_error (task, error);
       return;
     }
+  if (is_clone (self))
+    pc_forget_usb (pc);
   local_session_plug_usb (self, pc);
   g_rw_lock_writer_lock (&self->pc_lock);
   self->pc = pc;

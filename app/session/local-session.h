@@ -27,9 +27,10 @@ void local_session_set_borrowed (LocalSession *session, int contents);
 /* Before the start: who listens at @forward of card @nic already, with who waits there, is @fd (transfer full). */
 void local_session_adopt_forward (LocalSession *session, const char *nic, const NetForward *forward, int fd);
 
-/* Before the start: the guest has this USB device of the host's from the beginning, as by bonsai_session_attach_usb_async;
- * @fd (transfer full). If it can't be had it is missing, and the machine starts without it. */
-void local_session_give_usb (LocalSession *session, int fd, const char *key, const char *name);
+/* Before the start, with a keeper: the guest has this USB device of the host's from the beginning, so that its firmware
+ * finds it, as by bonsai_session_attach_usb_async; @fd (transfer full). False with @error set if the terms refuse it, or
+ * another machine has it. If it can't be had then, the machine starts without it. */
+bool local_session_give_usb (LocalSession *session, int fd, const char *key, const char *name, GError **error);
 
 /* Before the start: pictures of its screen are no larger than thumbnails, whoever asks; its windows show it as ever. */
 void local_session_forbid_pictures (LocalSession *session);
@@ -56,6 +57,9 @@ typedef struct {
   bool (*forwards_changed) (const char *nic, const GArray *forwards, void *data, GError **error);
   /* (nullable): refuses a USB device of the host's that the machine's terms don't allow, before the guest has it. */
   bool (*usb_attaching) (const HostUsb *usb, void *data, GError **error);
+  /* (nullable): the guest has the device @name now, or has it no more, however that came about; @state: as of
+   * "usb-changed". @error: (nullable): what was chosen in its window couldn't be. */
+  void (*usb_changed) (const char *name, const char *state, const GError *error, void *data);
   /* (nullable): the bundle's folder, locked by this process; its tree of snapshots is the session's to
    * change. */
   const char *(*get_bundle) (void *data);

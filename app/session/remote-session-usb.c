@@ -53,7 +53,7 @@ list_done (GObject *source, GAsyncResult *result, gpointer data)
 
   if (reply == NULL)
     g_task_return_error (task, remote_session_clean_error (error));
-  else if (!g_variant_is_of_type (reply, G_VARIANT_TYPE ("(a(sss))")))
+  else if (!g_variant_is_of_type (reply, G_VARIANT_TYPE ("(a(ssss))")))
     g_task_return_new_error (task, BONSAI_ERROR, BONSAI_ERROR_FAILED,
                              "The host did not say what is attached");
   else

@@ -252,7 +252,7 @@ void bonsai_session_detach_usb_async (BonsaiSession *session, const char *key, G
                                       GAsyncReadyCallback callback, gpointer data);
 gboolean bonsai_session_detach_usb_finish (BonsaiSession *session, GAsyncResult *result, GError **error);
 
-/* finish returns: (transfer full): a(sss): key, name, state: "attached", or "missing": it was attached when the state was
+/* finish returns: (transfer full): a(ssss): key, host_usb_identity or "", name, state: "attached", or "missing": it was attached when the state was
  * saved from which the machine went on, and isn't here: to the guest it was pulled out, until it is attached again. */
 void bonsai_session_list_usb_async (BonsaiSession *session, GCancellable *cancellable, GAsyncReadyCallback callback,
                                     gpointer data);

@@ -157,6 +157,7 @@ describe (Clone *clone, GError **error)
     install_advance (config, false); /* the installer stays with the machine */
   config->template_state = VM_TEMPLATE_NONE;
   config->autostart = false;
+  g_ptr_array_set_size (config->usb_rules, 0); /* a device is one machine's: this one's owner says what it gets */
   vm_config_set (&config->clone_snapshot, clone->how->linked ? clone->node->id : NULL);
   name_absolutely (clone, &config->kernel);
   name_absolutely (clone, &config->initrd);

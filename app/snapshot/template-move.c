@@ -76,6 +76,11 @@ keep_identity (VmConfig *config, const VmConfig *now)
   vm_config_set (&config->generation, generation);
   vm_config_set (&config->name, now->name);
   vm_config_copy_labels (config, now);
+  if (config->usb)
+    {
+      g_ptr_array_unref (config->usb_rules);
+      config->usb_rules = vm_usb_rules_copy (now->usb_rules);
+    }
   for (guint i = 0; i < MIN (config->nics->len, now->nics->len); i++)
     vm_config_set (&((VmNic *)g_ptr_array_index (config->nics, i))->mac,
                    ((const VmNic *)g_ptr_array_index (now->nics, i))->mac);

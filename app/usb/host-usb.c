@@ -68,6 +68,23 @@ host_usb_id (const HostUsb *usb)
   return g_strdup_printf ("%04x:%04x", usb->vendor, usb->product);
 }
 
+/* Long serial numbers are cut, at a character. */
+char *
+host_usb_identity (const HostUsb *usb)
+{
+  bool has_serial = usb->serial != NULL;
+  char *text = g_strdup_printf ("%04x:%04x%c%s", usb->vendor, usb->product, has_serial ? ':' : '@',
+                                has_serial ? usb->serial : usb->port);
+  char *end;
+
+  if (strlen (text) >= USB_IDENTITY_MAX)
+    {
+      end = g_utf8_find_prev_char (text, text + USB_IDENTITY_MAX);
+      *end = '\0';
+    }
+  return text;
+}
+
 bool
 host_usb_parse_id (const char *text, uint16_t *vendor, uint16_t *product)
 {

@@ -14,7 +14,8 @@ G_BEGIN_DECLS
  * any that control or turn around what is shown. Threading: any; plain values. Reading blocks briefly.
  */
 
-#define USB_TEXT_MAX 80u
+#define USB_TEXT_MAX     80u
+#define USB_IDENTITY_MAX 128u
 
 /* USB class codes (usb.org, “Defined Class Codes”). */
 enum {
@@ -76,6 +77,9 @@ bool host_usb_is_open_as (const HostUsb *usb, int fd);
 char *host_usb_label (const HostUsb *usb);
 /* "046d:c52b". (transfer full) */
 char *host_usb_id (const HostUsb *usb);
+/* Which piece it is, as far as it can be told, below USB_IDENTITY_MAX bytes: "0951:1666:60A44C4251", wherever
+ * it is plugged in; without a serial number its port says it: "1234:5678@1-3". (transfer full) */
+char *host_usb_identity (const HostUsb *usb);
 /* "046d:c52b" → its numbers. */
 bool host_usb_parse_id (const char *text, uint16_t *vendor, uint16_t *product);
 /* Whether @text has the form of a port: "1-2.3". */

@@ -12,7 +12,7 @@
 
 /* A device that is the machine's, or was when it was pulled out. */
 typedef struct {
-  HostUsb *usb; /* (nullable): from a saved state: only its port and name are known */
+  char *identity; /* as host_usb_identity; "": of an old saved state, which knows its port and name only */
   char *port, *name;
   bool is_here;
 } Own;
@@ -43,7 +43,7 @@ own_free (gpointer data)
 {
   Own *own = data;
 
-  host_usb_free (own->usb);
+  g_free (own->identity);
   g_free (own->port);
   g_free (own->name);
   g_free (own);
@@ -90,31 +90,40 @@ settle (UsbFollower *follower, const HostUsb *usb)
 
 /* --- what the machine has --- */
 
+/* Where something else is by now comes before what was there. */
 static Own *
 find_own (UsbFollower *follower, const char *port)
 {
+  Own *found = NULL;
+
   for (guint i = 0; i < follower->own->len; i++)
     {
       Own *own = g_ptr_array_index (follower->own, i);
 
-      if (g_str_equal (own->port, port))
-        return own;
+      if (g_str_equal (own->port, port) && (found == NULL || own->is_here))
+        found = own;
     }
-  return NULL;
+  return found;
+}
+
+static bool
+is_about (const Own *own, const HostUsb *usb)
+{
+  g_autofree char *identity = host_usb_identity (usb), *label = host_usb_label (usb);
+
+  if (own->identity[0] != '\0')
+    return g_str_equal (own->identity, identity);
+  return g_str_equal (own->port, usb->port) && g_str_equal (own->name, label);
 }
 
 static Own *
 find_wanted (UsbFollower *follower, const HostUsb *usb)
 {
-  g_autofree char *label = host_usb_label (usb);
-
   for (guint i = 0; i < follower->own->len; i++)
     {
       Own *own = g_ptr_array_index (follower->own, i);
 
-      if (!own->is_here
-          && (own->usb != NULL ? host_usb_is_same (own->usb, usb)
-                               : g_str_equal (own->port, usb->port) && g_str_equal (own->name, label)))
+      if (!own->is_here && is_about (own, usb))
         return own;
     }
   return NULL;
@@ -124,8 +133,9 @@ find_wanted (UsbFollower *follower, const HostUsb *usb)
 static void
 take (UsbFollower *follower, const char *port, const char *name)
 {
-  HostUsb *usb = host_usb_read (follower->root, port);
+  g_autoptr (HostUsb) usb = host_usb_read (follower->root, port);
   Own *own = usb != NULL ? find_wanted (follower, usb) : NULL;
+  char *identity = usb != NULL ? host_usb_identity (usb) : g_strdup ("");
 
   if (own == NULL)
     own = find_own (follower, port);
@@ -134,43 +144,79 @@ take (UsbFollower *follower, const char *port, const char *name)
       own = g_new0 (Own, 1);
       g_ptr_array_add (follower->own, own);
     }
-  host_usb_free (own->usb);
+  g_free (own->identity);
   g_free (own->port);
   g_free (own->name);
-  *own = (Own){ usb, g_strdup (port), g_strdup (name), true };
+  *own = (Own){ identity, g_strdup (port), g_strdup (name), true };
 }
 
+/* It was pulled out of the host. */
 static void
-expect (UsbFollower *follower, const char *port, const char *name)
+expect (UsbFollower *follower, const char *port)
 {
   Own *own = find_own (follower, port);
 
-  if (own == NULL)
-    {
-      own = g_new (Own, 1);
-      *own = (Own){ NULL, g_strdup (port), g_strdup (name), false };
-      g_ptr_array_add (follower->own, own);
-    }
-  own->is_here = false;
+  if (own != NULL)
+    own->is_here = false;
 }
 
-/* What a saved state had: whether it is here is seen soon. */
-static void
-miss (UsbFollower *follower, const char *port, const char *name)
+/* The host has it, and it may be tried, whatever was before. */
+static bool
+find_again (UsbFollower *follower, const Own *own)
 {
-  g_autoptr (HostUsb) usb = host_usb_read (follower->root, port);
-  g_autofree char *label = usb != NULL ? host_usb_label (usb) : NULL;
-  g_autoptr (GError) error = NULL;
+  g_autoptr (GPtrArray) devices = host_usb_list (follower->root);
 
-  expect (follower, port, name);
-  if (g_strcmp0 (label, name) == 0)
-    return;
-  g_set_error (
-    &error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND,
-    _ ("“%s” was attached when the state was saved from which the machine went on, and isn't at port %s any "
-       "more; plug it in there"),
-    name, port);
-  follower->tell (name, error, follower->data);
+  for (guint i = 0; i < devices->len; i++)
+    {
+      const HostUsb *usb = g_ptr_array_index (devices, i);
+      g_autofree char *instance = instance_of (usb);
+
+      if (!is_about (own, usb))
+        continue;
+      g_hash_table_remove (follower->settled, instance);
+      return true;
+    }
+  return false;
+}
+
+static void
+tell_absence (UsbFollower *follower, const Own *own)
+{
+  g_autoptr (GError) error = NULL;
+  const char *serial = strlen (own->identity) > 9 && own->identity[9] == ':' ? own->identity + 10 : NULL;
+
+  if (serial != NULL)
+    g_set_error (
+      &error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND,
+      _ ("“%s”, serial number %s, was attached when the state was saved from which the machine went on, "
+         "and isn't plugged in any more; plug it in, at any port"),
+      own->name, serial);
+  else
+    g_set_error (
+      &error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND,
+      _ ("“%s” was attached when the state was saved from which the machine went on, and isn't at port "
+         "%s any more; plug it in there"),
+      own->name, own->port);
+  follower->tell (own->name, error, follower->data);
+}
+
+/* What a saved state had is wanted; that it isn't here is told once. */
+static void
+miss (UsbFollower *follower, const char *port, const char *identity, const char *name)
+{
+  Own *own;
+
+  for (guint i = 0; i < follower->own->len; i++)
+    {
+      own = g_ptr_array_index (follower->own, i);
+      if (!own->is_here && g_str_equal (own->identity, identity) && g_str_equal (own->port, port))
+        return;
+    }
+  own = g_new (Own, 1);
+  *own = (Own){ g_strdup (identity), g_strdup (port), g_strdup (name), false };
+  g_ptr_array_add (follower->own, own);
+  if (!find_again (follower, own))
+    tell_absence (follower, own);
 }
 
 static void
@@ -184,6 +230,33 @@ forget (UsbFollower *follower, const char *port)
 }
 
 static void
+listed (GObject *source, GAsyncResult *result, gpointer data)
+{
+  UsbFollower *follower = data;
+  g_autoptr (GVariant) list = bonsai_session_list_usb_finish (BONSAI_SESSION (source), result, NULL);
+  const char *port, *identity, *name, *state;
+  GVariantIter iter;
+
+  if (list != NULL && follower->session != NULL)
+    {
+      g_variant_iter_init (&iter, list);
+      while (g_variant_iter_next (&iter, "(&s&s&s&s)", &port, &identity, &name, &state))
+        if (g_str_equal (state, "attached"))
+          take (follower, port, name);
+        else
+          miss (follower, port, identity, name);
+      look (follower);
+    }
+  unref (follower);
+}
+
+static void
+ask (UsbFollower *follower)
+{
+  bonsai_session_list_usb_async (follower->session, NULL, listed, ref (follower));
+}
+
+static void
 on_usb_changed (BonsaiSession *session, const char *port, const char *name, const char *state,
                 UsbFollower *follower)
 {
@@ -191,32 +264,13 @@ on_usb_changed (BonsaiSession *session, const char *port, const char *name, cons
     take (follower, port, name);
   else if (g_str_equal (state, "detached"))
     forget (follower, port);
+  else if (g_str_equal (state, "missing"))
+    ask (follower);
   else
     {
-      (g_str_equal (state, "missing") ? miss : expect) (follower, port, name);
+      expect (follower, port);
       look (follower);
     }
-}
-
-static void
-listed (GObject *source, GAsyncResult *result, gpointer data)
-{
-  UsbFollower *follower = data;
-  g_autoptr (GVariant) list = bonsai_session_list_usb_finish (BONSAI_SESSION (source), result, NULL);
-  const char *port, *name, *state;
-  GVariantIter iter;
-
-  if (list != NULL && follower->session != NULL)
-    {
-      g_variant_iter_init (&iter, list);
-      while (g_variant_iter_next (&iter, "(&s&s&s)", &port, &name, &state))
-        if (g_str_equal (state, "attached"))
-          take (follower, port, name);
-        else
-          miss (follower, port, name);
-      look (follower);
-    }
-  unref (follower);
 }
 
 /* --- attaching --- */
@@ -228,8 +282,8 @@ attached (GObject *source, GAsyncResult *result, gpointer data)
   UsbFollower *follower = attempt->follower;
   g_autoptr (GError) error = NULL;
 
-  bonsai_session_attach_usb_finish (BONSAI_SESSION (source), result, &error);
-  if (follower->session != NULL)
+  if (!bonsai_session_attach_usb_finish (BONSAI_SESSION (source), result, &error)
+      && follower->session != NULL)
     {
       g_autofree char *label = host_usb_label (attempt->usb);
 
@@ -356,7 +410,7 @@ usb_follower_new (BonsaiSession *session, const char *root, const GPtrArray *rul
   follower->settled = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   follower->watch = usb_watch_new (root, on_news, follower);
   g_signal_connect (session, "usb-changed", G_CALLBACK (on_usb_changed), follower);
-  bonsai_session_list_usb_async (session, NULL, listed, ref (follower));
+  ask (follower);
   return follower;
 }
 

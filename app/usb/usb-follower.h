@@ -16,8 +16,8 @@ G_BEGIN_DECLS
  */
 typedef struct UsbFollower UsbFollower;
 
-/* The device @name came by itself (@error NULL), or couldn't: said once for each time that it is plugged in;
- * or one that the saved state had isn't there. */
+/* The device @name should have come by itself and couldn't, said once for each time that it is plugged in; or
+ * one that the saved state had isn't there. */
 typedef void (*UsbFollowerFunc) (const char *name, const GError *error, void *data);
 
 /* @root: as host_usb_root. @rules (of VmUsbRule): are copied. */

@@ -51,10 +51,3 @@ usb_rule_describe (const VmUsbRule *rule)
   g_ptr_array_add (parts, NULL);
   return g_strjoinv (", ", (char **)parts->pdata);
 }
-
-bool
-host_usb_is_same (const HostUsb *a, const HostUsb *b)
-{
-  return a->vendor == b->vendor && a->product == b->product && g_strcmp0 (a->serial, b->serial) == 0
-         && (a->serial != NULL || g_str_equal (a->port, b->port));
-}

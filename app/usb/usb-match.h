@@ -19,8 +19,4 @@ VmUsbRule *usb_rules_add_for (GPtrArray *rules, const HostUsb *usb, bool at_port
 /* "046d:c52b, serial number 1234, at port 1-2": of what the rule is about. (transfer full) */
 char *usb_rule_describe (const VmUsbRule *rule);
 
-/* Whether both are the same piece, as far as it can be told, wherever it is plugged in: one without a serial
- * number is known by its port. */
-bool host_usb_is_same (const HostUsb *a, const HostUsb *b);
-
 G_END_DECLS

@@ -2,6 +2,8 @@
 #include "app/usb/usb-open.h"
 
 #include "app/base/error.h"
+#include "app/usb/usb-claim.h"
+#include "app/usb/usb-match.h"
 #include "app/usb/usb-private.h"
 #include "app/vm/program-path.h"
 
@@ -90,8 +92,12 @@ usb_open_by_polkit (const HostUsb *usb, GError **error)
   if (fd >= 0)
     close (fd);
   if (status == PKEXEC_DISMISSED)
-    g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED, _ ("No permission was given to open %s"),
-                 usb->node);
+    {
+      g_autofree char *label = host_usb_label (usb);
+
+      g_set_error (error, G_IO_ERROR, G_IO_ERROR_CANCELLED,
+                   _ ("“%s” isn't attached: no permission was given to open %s"), label, usb->node);
+    }
   else
     explain (usb, error);
   return -1;
@@ -119,4 +125,45 @@ usb_open (const HostUsb *usb, bool asks, GError **error)
   else
     explain (usb, error);
   return -1;
+}
+
+/* --- by rules --- */
+
+static void
+opened_free (gpointer data)
+{
+  UsbOpened *opened = data;
+
+  if (opened->fd >= 0)
+    close (opened->fd);
+  host_usb_free (opened->usb);
+  g_free (opened);
+}
+
+static bool
+is_wanted (const HostUsb *usb, const GPtrArray *rules)
+{
+  g_autofree char *holder = NULL;
+
+  if (usb->sole != USB_SOLE_NONE || usb_rules_find_match (rules, usb) == NULL)
+    return false;
+  holder = usb_claim_holder (usb->port, NULL);
+  return holder == NULL;
+}
+
+GPtrArray *
+usb_open_by_rules (const char *root, const GPtrArray *rules)
+{
+  GPtrArray *all = g_ptr_array_new_with_free_func (opened_free);
+  g_autoptr (GPtrArray) devices = rules->len > 0 ? host_usb_list (root) : g_ptr_array_new ();
+
+  for (guint i = 0; i < devices->len; i++)
+    {
+      const HostUsb *usb = g_ptr_array_index (devices, i);
+      int fd = is_wanted (usb, rules) ? usb_open (usb, false, NULL) : -1;
+
+      if (fd >= 0)
+        g_ptr_array_add (all, g_memdup2 (&(UsbOpened){ host_usb_copy (usb), fd }, sizeof (UsbOpened)));
+    }
+  return all;
 }

@@ -120,6 +120,7 @@ const LocalSessionKeeper bonsai_vm_keeper = {
   .link_changed = bonsai_vm_keep_link,
   .forwards_changed = bonsai_vm_keep_forwards,
   .usb_attaching = bonsai_vm_check_usb,
+  .usb_changed = bonsai_vm_note_usb,
   .get_bundle = get_bundle,
   .description_changed = description_changed,
 };

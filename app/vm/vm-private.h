@@ -147,8 +147,12 @@ void bonsai_vm_leave_policy (BonsaiVm *vm);
 /* vm-usb.c: devices that its rules name come to it, if it runs here: from now on, or as they are by now. */
 void bonsai_vm_follow_usb (BonsaiVm *vm);
 void bonsai_vm_leave_usb (BonsaiVm *vm);
+/* Before its start: what its rules name of @opened (of UsbOpened, whose descriptors are taken) is there when its firmware
+ * looks. What can't be is tried again, and told, by bonsai_vm_follow_usb. */
+void bonsai_vm_give_usb (BonsaiVm *vm, LocalSession *session, GPtrArray *opened);
 /* Of bonsai_vm_keeper. */
 bool bonsai_vm_check_usb (const HostUsb *usb, void *data, GError **error);
+void bonsai_vm_note_usb (const char *name, const char *state, const GError *error, void *data);
 
 /* vm-restart.c: restarts after crashes, if its policy says so. It starts, here. */
 void bonsai_vm_begin_restart_count (BonsaiVm *vm);

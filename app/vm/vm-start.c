@@ -14,6 +14,7 @@
 #include "app/snapshot/snapshot-guard.h"
 #include "app/snapshot/snapshot-restore.h"
 #include "app/snapshot/template.h"
+#include "app/usb/usb-open.h"
 #include "app/vm/program-path.h"
 #include "app/workspace/workspace.h"
 
@@ -326,6 +327,8 @@ typedef struct {
   char *path, *uuid;
   GPtrArray *ports; /* of DemandPort: at which another process has listened */
   GSocket *run;     /* tells it of the run's end */
+  GPtrArray *rules; /* of VmUsbRule */
+  GPtrArray *usb;   /* of UsbOpened: what they name */
 } Settling;
 
 static void
@@ -337,6 +340,8 @@ settling_free (gpointer data)
   g_free (settling->uuid);
   g_clear_pointer (&settling->ports, g_ptr_array_unref);
   g_clear_object (&settling->run);
+  g_ptr_array_unref (settling->rules);
+  g_clear_pointer (&settling->usb, g_ptr_array_unref);
   g_free (settling);
 }
 
@@ -349,6 +354,7 @@ settle_in_thread (GTask *task, gpointer source, gpointer data, GCancellable *can
   GError *error = NULL;
 
   settling->ports = demand_peer_ask (settling->uuid, &settling->run);
+  settling->usb = usb_open_by_rules (host_usb_root (), settling->rules);
 
   if (bundle_make_private (path, &error) && template_check_change (path, NULL, &error)
       && install_mend (path, &error) && snapshot_settle (path, &error))
@@ -374,7 +380,8 @@ adopt_ports (BonsaiVm *self, LocalSession *session, Settling *settling)
           }
     }
   if (settling->run != NULL)
-    g_object_set_data_full (G_OBJECT (session), "demand-run", g_steal_pointer (&settling->run), g_object_unref);
+    g_object_set_data_full (G_OBJECT (session), "demand-run", g_steal_pointer (&settling->run),
+                            g_object_unref);
 }
 
 static void
@@ -401,6 +408,7 @@ build (BonsaiVm *self, BonsaiStartFlags flags, Settling *settling, GTask *task)
   if (!workspace_check_use (self->path, WORKSPACE_SCREENSHOTS, NULL))
     local_session_forbid_pictures (session);
   adopt_ports (self, session, settling);
+  bonsai_vm_give_usb (self, session, settling->usb);
   local_session_set_borrowed (session, self->borrowed);
   self->borrowed = -1;
   if (!prepare_resume (self, session, flags, &error))
@@ -458,6 +466,7 @@ start_here (BonsaiVm *self, BonsaiStartFlags flags, GTask *task)
   settling = g_new0 (Settling, 1);
   settling->path = g_strdup (self->path);
   settling->uuid = g_strdup (self->config->uuid);
+  settling->rules = vm_usb_rules_copy (self->config->usb_rules);
   g_task_set_task_data (work, settling, settling_free);
   g_task_run_in_thread (work, settle_in_thread);
 }

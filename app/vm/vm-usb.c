@@ -6,6 +6,7 @@
 #include "app/usb/usb-attach.h"
 #include "app/usb/usb-claim.h"
 #include "app/usb/usb-follower.h"
+#include "app/usb/usb-open.h"
 #include "app/vm/vm-private.h"
 #include "app/workspace/workspace.h"
 
@@ -22,17 +23,41 @@ bonsai_vm_check_usb (const HostUsb *usb, void *data, GError **error)
   return config != NULL && workspace_check_usb (self->path, config, usb, error);
 }
 
+/* What came and went is said by the session that it came to, whoever wanted it; what couldn't be, by whoever
+ * tried. */
+void
+bonsai_vm_note_usb (const char *name, const char *state, const GError *error, void *data)
+{
+  const char *kind = g_str_equal (state, "attached") ? "usb-attach"
+                     : g_str_equal (state, "lost")   ? "usb-unplug"
+                                                     : "usb-detach";
+
+  bonsai_vm_note (data, kind, name, NULL, error);
+}
+
 static void
 on_followed (const char *name, const GError *error, void *data)
 {
   BonsaiVm *self = data;
 
-  bonsai_vm_note (self, "usb-attach", name, NULL, error);
-  if (error == NULL)
-    return;
+  bonsai_vm_note_usb (name, "attached", error, self);
   g_message ("“%s”: %s", bonsai_vm_get_name (self), error->message);
   notice_show (bonsai_vm_get_name (self), error->message);
   local_session_tell (LOCAL_SESSION (self->session), error->message);
+}
+
+void
+bonsai_vm_give_usb (BonsaiVm *self, LocalSession *session, GPtrArray *opened)
+{
+  for (guint i = 0; i < opened->len; i++)
+    {
+      UsbOpened *device = g_ptr_array_index (opened, i);
+      g_autofree char *label = host_usb_label (device->usb);
+      g_autoptr (GError) error = NULL;
+
+      if (!local_session_give_usb (session, g_steal_fd (&device->fd), device->usb->port, label, &error))
+        g_info ("%s", error->message);
+    }
 }
 
 void
@@ -145,12 +170,13 @@ given (GObject *source, GAsyncResult *result, gpointer data)
   BonsaiVm *self = g_task_get_source_object (task);
   GError *error = NULL;
 
-  usb_attach_finish (BONSAI_SESSION (source), result, &error);
-  bonsai_vm_note (self, "usb-attach", g_task_get_task_data (task), NULL, error);
-  if (error != NULL)
-    g_task_return_error (task, error);
-  else
+  if (usb_attach_finish (BONSAI_SESSION (source), result, &error))
     g_task_return_boolean (task, TRUE);
+  else
+    {
+      bonsai_vm_note_usb (g_task_get_task_data (task), "attached", error, self);
+      g_task_return_error (task, error);
+    }
 }
 
 static bool
@@ -190,12 +216,13 @@ taken (GObject *source, GAsyncResult *result, gpointer data)
   BonsaiVm *self = g_task_get_source_object (task);
   GError *error = NULL;
 
-  bonsai_session_detach_usb_finish (BONSAI_SESSION (source), result, &error);
-  bonsai_vm_note (self, "usb-detach", g_task_get_task_data (task), NULL, error);
-  if (error != NULL)
-    g_task_return_error (task, error);
-  else
+  if (bonsai_session_detach_usb_finish (BONSAI_SESSION (source), result, &error))
     g_task_return_boolean (task, TRUE);
+  else
+    {
+      bonsai_vm_note_usb (g_task_get_task_data (task), "detached", error, self);
+      g_task_return_error (task, error);
+    }
 }
 
 void

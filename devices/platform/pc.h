@@ -157,15 +157,19 @@ bool pc_detach_disk (Pc *pc, const char *disk, bool force, GError **error);
 
 /* A USB device of the host's that is the guest's, or is to be. */
 typedef struct {
-  char *key, *name;
+  char *key;    /* where it is plugged in at the host ("1-2.3"), 1 to 31 characters */
+  char *id;     /* which one it is, wherever it is plugged in: by that a saved state knows it; "": unknown */
+  char *name;   /* for people */
   bool is_here; /* false: it is waited for */
 } PcUsb;
+
+void pc_usb_free (PcUsb *device);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC (PcUsb, pc_usb_free)
 
 /**
  * pc_attach_usb:
  * @fd: its node in /dev/bus/usb, opened for reading and writing; the caller's
- * @key: where it is plugged in at the host ("1-2.3"), 1 to 31 characters
- * @name: for people
+ * @device: what it is; the caller's
  * @guard: the program bonsai-usb-guard
  *
  * Takes a USB device from the host's drivers, and plugs it in: while the machine runs, or before it does and after its state
@@ -173,14 +177,14 @@ typedef struct {
  * VMM_ERROR_UNSUPPORTED if the machine has no USB, VMM_ERROR_BUSY if all ports are taken, the key is, or another program
  * has the device; VMM_ERROR_INVALID if it is no USB device.
  */
-bool pc_attach_usb (Pc *pc, int fd, const char *key, const char *name, const char *guard, GError **error);
+bool pc_attach_usb (Pc *pc, int fd, const PcUsb *device, const char *guard, GError **error);
 
 /* Pulls it out and gives it back to the host, or waits for it no more. Blocks until the host has it. Any thread but the
  * machine's loop. False with VMM_ERROR_INVALID if there is none of that key. */
 bool pc_detach_usb (Pc *pc, const char *key, GError **error);
 
-/* From now on it is listed as waited for, if there is a place for it. */
-void pc_expect_usb (Pc *pc, const char *key, const char *name);
+/* What isn't here isn't waited for any more: another machine has it. */
+void pc_forget_usb (Pc *pc);
 
 /* (element-type PcUsb) (transfer full): those that are plugged in, and those that were when the state was saved that was
  * restored, or are to be. Any thread. */

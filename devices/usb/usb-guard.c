@@ -18,9 +18,9 @@ usb_guard_new (const char *program, int device, unsigned configuration, uint32_t
   const int source = device, target = USB_GUARD_DEVICE_FD;
   UsbGuard *guard = g_new0 (UsbGuard, 1);
 
-  if (g_spawn_async_with_pipes_and_fds (NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL, -1, -1, -1,
-                                        &source, &target, 1, &guard->process, &guard->pipe, NULL, NULL,
-                                        error))
+  if (g_spawn_async_with_pipes_and_fds (NULL, argv, NULL, G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_CLOEXEC_PIPES,
+                                        NULL, NULL, -1, -1, -1, &source, &target, 1, &guard->process,
+                                        &guard->pipe, NULL, NULL, error))
     return guard;
   g_free (guard);
   return NULL;

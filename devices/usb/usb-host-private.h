@@ -43,7 +43,8 @@ typedef struct {
 
 struct UsbHost {
   UsbDevice usb;
-  char key[USB_HOST_KEY_SIZE], name[USB_HOST_NAME_SIZE]; /* "": nothing is there, or expected */
+  char key[USB_HOST_KEY_SIZE], id[USB_HOST_ID_SIZE],
+    name[USB_HOST_NAME_SIZE]; /* "": nothing is there, or expected */
 
   /* Not saved. */
   UsbLink *link; /* or NULL */
@@ -77,7 +78,7 @@ struct UsbHost {
 /* usb-host.c: something was done: whoever waits for the end may be told. */
 void usb_host_settle (UsbHost *host);
 /* Its device is others', or there is none. */
-void usb_host_forget (UsbHost *host);
+void usb_host_clear (UsbHost *host);
 
 /* usb-host-work.c */
 void usb_host_begin_work (UsbHost *host, UsbHostWork work, unsigned value, unsigned setting,

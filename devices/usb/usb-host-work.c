@@ -32,7 +32,7 @@ tell_lost (UsbHost *host)
   void *data = host->lost_data;
   g_autofree char *key = g_strdup (host->key), *name = g_strdup (host->name);
 
-  usb_host_forget (host);
+  usb_host_clear (host);
   if (lost != NULL)
     lost (key, name, data);
 }

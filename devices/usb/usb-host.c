@@ -42,19 +42,31 @@ usb_host_settle (UsbHost *host)
 /* --- coming and going --- */
 
 void
-usb_host_forget (UsbHost *host)
+usb_host_clear (UsbHost *host)
 {
-  host->key[0] = host->name[0] = '\0';
+  host->key[0] = host->id[0] = host->name[0] = '\0';
   host->link = NULL;
   host->leaving = host->closing = false;
   host->topology = (UsbTopology){ 0 };
 }
 
+/* Whole characters of it. */
 static void
-remember (UsbHost *host, const char *key, const char *name)
+keep_text (char *place, size_t size, const char *text)
 {
-  g_strlcpy (host->key, key, sizeof host->key);
-  g_strlcpy (host->name, name, sizeof host->name);
+  const char *end;
+
+  g_strlcpy (place, text, size);
+  if (!g_utf8_validate (place, -1, &end))
+    place[end - place] = '\0';
+}
+
+static void
+remember (UsbHost *host, const UsbHostName *name)
+{
+  keep_text (host->key, sizeof host->key, name->key);
+  keep_text (host->id, sizeof host->id, name->id);
+  keep_text (host->name, sizeof host->name, name->name);
 }
 
 /* To the guest it is gone: its transfers end. */
@@ -82,28 +94,27 @@ on_gone (void *data)
 }
 
 static bool
-check_place (const UsbHost *host, const char *key, GError **error)
+check_place (const UsbHost *host, GError **error)
 {
-  if (host->link == NULL && !host->leaving && (host->key[0] == '\0' || g_str_equal (host->key, key)))
+  if (host->link == NULL && !host->leaving)
     return true;
-  g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY, "The place for the USB device %s is taken", key);
+  g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY, "%s, which was there, is still going", host->name);
   return false;
 }
 
 static bool
-check_descriptors (UsbHost *host, const UsbLink *link, const char *key, GError **error)
+check_descriptors (UsbHost *host, const UsbLink *link, GError **error)
 {
   if (usb_topology_init (&host->topology, link->descriptors, link->descriptors_size))
     return true;
-  g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
-               "The USB device %s describes itself in a way that can't be", key);
+  g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID, "it describes itself in a way that can't be");
   return false;
 }
 
 static bool
-plug (UsbHost *host, UsbLink *link, const char *key, const char *name, GError **error)
+plug (UsbHost *host, UsbLink *link, const UsbHostName *name, GError **error)
 {
-  if (!check_place (host, key, error) || !check_descriptors (host, link, key, error))
+  if (!check_place (host, error) || !check_descriptors (host, link, error))
     return false;
   host->link = link;
   host->used = true;
@@ -114,24 +125,23 @@ plug (UsbHost *host, UsbLink *link, const char *key, const char *name, GError **
     {
       host->link = NULL;
       g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY,
-                   "All USB ports of the machine are taken: detach another device before %s (%s) is attached",
-                   name, key);
+                   "all USB ports of the machine are taken; detach another device before");
       return false;
     }
-  remember (host, key, name);
+  remember (host, name);
   set_settled (host, false);
   link->ops->watch (link, &host->usb.device);
-  TRACE (host, "plug", "key=%s speed=%u port=%u", key, link->speed, host->usb.port);
+  TRACE (host, "plug", "key=%s speed=%u port=%u", host->key, link->speed, host->usb.port);
   return true;
 }
 
 bool
-usb_host_plug (Device *device, UsbLink *link, const char *key, const char *name, GError **error)
+usb_host_plug (Device *device, UsbLink *link, const UsbHostName *name, GError **error)
 {
   bool done;
 
   device_lock (device);
-  done = plug ((UsbHost *)device, link, key, name, error);
+  done = plug ((UsbHost *)device, link, name, error);
   device_unlock (device);
   return done;
 }
@@ -161,7 +171,7 @@ usb_host_unplug (Device *device)
       link = host->link;
       link->ops->watch (link, NULL);
     }
-  usb_host_forget (host);
+  usb_host_clear (host);
   device_unlock (device);
   return link;
 }
@@ -197,6 +207,12 @@ usb_host_key (Device *device)
 }
 
 char *
+usb_host_id (Device *device)
+{
+  return copy (device, ((UsbHost *)device)->id);
+}
+
+char *
 usb_host_name (Device *device)
 {
   return copy (device, ((UsbHost *)device)->name);
@@ -215,17 +231,13 @@ usb_host_is_plugged (Device *device)
 }
 
 void
-usb_host_expect (Device *device, const char *key, const char *name)
+usb_host_forget (Device *device)
 {
   UsbHost *host = (UsbHost *)device;
 
   device_lock (device);
   if (host->link == NULL)
-    {
-      usb_host_forget (host);
-      if (key != NULL)
-        remember (host, key, name);
-    }
+    usb_host_clear (host);
   device_unlock (device);
 }
 
@@ -327,13 +339,18 @@ started (Device *device)
 /* --- what is saved --- */
 
 static bool
+is_text (const char *text, size_t size)
+{
+  return memchr (text, '\0', size) != NULL && g_utf8_validate (text, -1, NULL);
+}
+
+static bool
 check (const void *object, const void *incoming, GError **error)
 {
   const UsbHost *live = object, *host = incoming;
 
-  if (memchr (host->key, '\0', sizeof host->key) != NULL
-      && memchr (host->name, '\0', sizeof host->name) != NULL && g_utf8_validate (host->key, -1, NULL)
-      && g_utf8_validate (host->name, -1, NULL))
+  if (is_text (host->key, sizeof host->key) && is_text (host->id, sizeof host->id)
+      && is_text (host->name, sizeof host->name))
     return true;
   g_set_error (error, VMM_ERROR, VMM_ERROR_STATE, "The saved state of %s has a device's name that can't be",
                live->usb.device.name);
@@ -343,12 +360,13 @@ check (const void *object, const void *incoming, GError **error)
 static const StateField fields[] = {
   STATE_BYTES (UsbHost, key, 1),
   STATE_BYTES (UsbHost, name, 1),
+  STATE_BYTES (UsbHost, id, 2),
   STATE_END,
 };
 
 static const StateTable state = {
   .name = "usb-host",
-  .version = 1,
+  .version = 2,
   .fields = fields,
   .object_size = sizeof (UsbHost),
   .check = check,

@@ -14,7 +14,15 @@ G_BEGIN_DECLS
  * Threading: the functions below: any thread but the loop's.
  */
 #define USB_HOST_KEY_SIZE  32u
+#define USB_HOST_ID_SIZE   128u
 #define USB_HOST_NAME_SIZE 128u
+
+/* Which device it is: UTF-8; what is too long for the sizes above is cut. */
+typedef struct {
+  const char *key;  /* where it is plugged in at the host; not "" */
+  const char *id;   /* which one it is, as far as it says; "": unknown */
+  const char *name; /* for people */
+} UsbHostName;
 
 typedef struct {
   UsbBus *bus;
@@ -28,18 +36,20 @@ void usb_host_set_lost (Device *device, UsbHostLostFunc lost, void *data);
 
 /* What it has, or waits for. (transfer full); NULL: nothing. */
 char *usb_host_key (Device *device);
+char *usb_host_id (Device *device);
 char *usb_host_name (Device *device);
 bool usb_host_is_plugged (Device *device);
 
 /* Plugs in what @link (transfer full) leads to. False with VMM_ERROR_BUSY if the place, or all of the guest's
- * ports, are taken, VMM_ERROR_INVALID if the device says what can't be; then @link is the caller's still. */
-bool usb_host_plug (Device *device, UsbLink *link, const char *key, const char *name, GError **error);
+ * ports, are taken, VMM_ERROR_INVALID if the device says what can't be, in words that go on a sentence about
+ * it; then @link is the caller's still. */
+bool usb_host_plug (Device *device, UsbLink *link, const UsbHostName *name, GError **error);
 
 /* Pulls it out of the guest. Blocks until nothing is under way. (transfer full): the link, NULL if there is
  * none or it broke. */
 UsbLink *usb_host_unplug (Device *device);
 
-/* Waits for a device that isn't there; NULL: for none. */
-void usb_host_expect (Device *device, const char *key, const char *name);
+/* What isn't there isn't waited for any more. */
+void usb_host_forget (Device *device);
 
 G_END_DECLS

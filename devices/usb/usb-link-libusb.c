@@ -197,7 +197,8 @@ wrap (LibusbLink *self, GError **error)
       self->link.configuration = (uint8_t)configuration;
       return true;
     }
-  g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID, "What was opened is no USB device that can be used: %s",
+  g_set_error (error, VMM_ERROR, VMM_ERROR_INVALID,
+               "it is no USB device that can be used (%s); plug it in again, or at another port",
                result == 0 ? "its descriptors make no sense" : libusb_strerror (result));
   return false;
 }
@@ -230,9 +231,8 @@ take (LibusbLink *self, const char *guard, GError **error)
   usb_topology_each (&self->topology, self->link.configuration, look, &found);
   if (found.taken)
     {
-      g_set_error (
-        error, VMM_ERROR, VMM_ERROR_BUSY,
-        "Another program uses the USB device: close that, or detach the device from the other machine");
+      g_set_error (error, VMM_ERROR, VMM_ERROR_BUSY,
+                   "another program uses it; close that, or detach the device from the other machine");
       return false;
     }
   self->guard = usb_guard_new (guard, self->fd, self->link.configuration, found.drivers, error);
@@ -251,7 +251,7 @@ usb_link_open (int fd, const char *guard, GError **error)
   self->fd = fcntl (fd, F_DUPFD_CLOEXEC, 0);
   if (self->fd < 0)
     {
-      vmm_set_errno_error (error, errno, "The USB device can't be taken");
+      vmm_set_errno_error (error, errno, "no descriptor is left for it");
       g_free (self);
       return NULL;
     }

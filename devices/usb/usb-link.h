@@ -74,8 +74,9 @@ struct UsbLink {
  * @guard: the program bonsai-usb-guard, which gives the device back to the host's drivers whatever becomes of
  * this process
  *
- * Takes a device from the host's drivers. Blocks. Returns: (transfer full): or NULL with VMM_ERROR_BUSY if
- * another program has it, VMM_ERROR_PERMISSION, VMM_ERROR_INVALID if it is no USB device.
+ * Takes a device from the host's drivers. Blocks. Errors go on a sentence about the device. Returns:
+ * (transfer full): or NULL with VMM_ERROR_BUSY if another program has it, VMM_ERROR_PERMISSION,
+ * VMM_ERROR_INVALID if it is no USB device.
  */
 UsbLink *usb_link_open (int fd, const char *guard, GError **error);
 

@@ -155,7 +155,9 @@ detach_usb (BonsaiSession *session, const char *key, GTask *task)
 static void
 list_usb (BonsaiSession *session, GTask *task)
 {
-  g_task_return_pointer (task, g_variant_ref_sink (g_variant_new_parsed ("[('1-2', 'Stick', 'missing')]")),
+  const FakeSession *fake = FAKE_SESSION (session);
+
+  g_task_return_pointer (task, g_variant_ref_sink (g_variant_new_parsed (fake->usb != NULL ? fake->usb : "[('1-2', '1111:2222@1-2', 'Stick', 'missing')]")),
                          (GDestroyNotify)g_variant_unref);
   g_object_unref (task);
 }

@@ -17,7 +17,8 @@ struct _FakeSession {
   int exit_status;
   bool console_open;
   int n_watchers, n_looks;
-  GString *log; /* a line for all that was asked */
+  GString *log;    /* a line for all that was asked */
+  const char *usb; /* (nullable): what list_usb gives, as GVariant's text */
 };
 
 FakeSession *fake_session_new (void);

@@ -373,7 +373,7 @@ test_usb (Fixture *fixture, gconstpointer data)
   devices = bonsai_session_list_usb_finish (fixture->remote, listed, &error);
   g_assert_no_error (error);
   text = g_variant_print (devices, FALSE);
-  g_assert_cmpstr (text, ==, "[('1-2', 'Stick', 'missing')]");
+  g_assert_cmpstr (text, ==, "[('1-2', '1111:2222@1-2', 'Stick', 'missing')]");
 
   bonsai_session_detach_usb_async (fixture->remote, "3-1", NULL, keep_result, &detached);
   wait_until (detached != NULL);

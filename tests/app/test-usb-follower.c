@@ -30,7 +30,8 @@ typedef struct {
   FakeSession *session;
   GPtrArray *rules;
   UsbFollower *follower;
-  unsigned n_told, n_failed;
+  unsigned n_failed;
+  char *said; /* the last */
 } World;
 
 static void
@@ -38,8 +39,10 @@ on_told (const char *name, const GError *error, void *data)
 {
   World *world = data;
 
-  world->n_told++;
-  world->n_failed += error != NULL;
+  g_assert_nonnull (error);
+  world->n_failed++;
+  g_free (world->said);
+  world->said = g_strdup (error->message);
 }
 
 static void
@@ -62,6 +65,7 @@ tear_down (World *world, gconstpointer data)
     ;
   g_ptr_array_unref (world->rules);
   scratch_finalize (world->session);
+  g_free (world->said);
   scratch_free (world->root);
 }
 
@@ -182,6 +186,46 @@ test_missing (World *world, gconstpointer data)
   wait_until (count (world, "1-2") == 1);
 }
 
+/* It is known by its number, at whichever port; that it is there needs no word, and neither does a second
+ * time. */
+static void
+test_missing_elsewhere (World *world, gconstpointer data)
+{
+  world->session->usb = "[('1-2', '0951:1666:60A44C4251', 'Kingston DataTraveler', 'missing'),"
+                        " ('1-4', '0951:1666:77', 'Kingston DataTraveler', 'missing'),"
+                        " ('1-6', '', 'Plain Thing', 'missing')]"; /* as of an old state */
+  add_rule (world, "aaaa:bbbb");
+  plug (world, stick ("2-1", 3));
+  plug (world, plain ("1-6", 4));
+  follow (world);
+  wait_until (count (world, "2-1") == 1);
+  wait_until (count (world, "1-6") == 1);
+  tell (world, "1-4", "Kingston DataTraveler", "missing");
+  settle (world, 1);
+  g_assert_cmpuint (world->n_failed, ==, 1);
+  g_assert_nonnull (strstr (world->said, "“Kingston DataTraveler”"));
+  g_assert_nonnull (strstr (world->said, "serial number 77"));
+}
+
+/* Going back to when the machine had it brings back what was detached since. */
+static void
+test_back (World *world, gconstpointer data)
+{
+  world->session->usb = "@a(ssss) []";
+  add_rule (world, "aaaa:bbbb");
+  plug (world, stick ("2-1", 3));
+  follow (world);
+  settle (world, 1);
+  tell (world, "2-1", "Kingston DataTraveler", "attached");
+  tell (world, "2-1", "Kingston DataTraveler", "detached");
+  settle (world, 2);
+  g_assert_cmpuint (count (world, "2-1"), ==, 0);
+  world->session->usb = "[('2-1', '0951:1666:60A44C4251', 'Kingston DataTraveler', 'missing')]";
+  tell (world, "2-1", "Kingston DataTraveler", "missing");
+  wait_until (count (world, "2-1") == 1);
+  g_assert_cmpuint (world->n_failed, ==, 0);
+}
+
 /* The host's only keyboard isn't taken. */
 static void
 test_sole (World *world, gconstpointer data)
@@ -260,6 +304,8 @@ main (int argc, char **argv)
   ADD ("by-hand", test_by_hand);
   ADD ("detached", test_detached);
   ADD ("missing", test_missing);
+  ADD ("missing-elsewhere", test_missing_elsewhere);
+  ADD ("back", test_back);
   ADD ("sole", test_sole);
   ADD ("two-machines", test_two_machines);
   ADD ("failure", test_failure);

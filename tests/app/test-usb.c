@@ -3,6 +3,7 @@
 #include "app/base/error.h"
 #include "app/usb/usb-claim.h"
 #include "app/usb/usb-match.h"
+#include "app/usb/usb-open.h"
 #include "app/usb/usb-private.h"
 #include "app/workspace/permissions.h"
 #include "scratch.h"
@@ -326,6 +327,60 @@ test_rules (void)
 }
 
 /* Every function of a device has to be of a class that is allowed. */
+/* Which piece it is: by its serial number wherever it is, else by its port. */
+static void
+test_identity (void)
+{
+  HostUsb usb = {
+    .vendor = 0x0951, .product = 0x1666, .serial = (char *)"60A44C4251", .port = (char *)"2-1.4"
+  };
+  g_autoptr (GString) serial = g_string_new (NULL);
+  g_autofree char *numbered = host_usb_identity (&usb), *elsewhere = NULL, *plain = NULL, *cut = NULL;
+
+  g_assert_cmpstr (numbered, ==, "0951:1666:60A44C4251");
+  usb.port = (char *)"1-3";
+  elsewhere = host_usb_identity (&usb);
+  g_assert_cmpstr (elsewhere, ==, numbered);
+  usb.serial = NULL;
+  plain = host_usb_identity (&usb);
+  g_assert_cmpstr (plain, ==, "0951:1666@1-3");
+  for (unsigned i = 0; i < USB_TEXT_MAX; i++)
+    g_string_append (serial, "€");
+  usb.serial = serial->str;
+  cut = host_usb_identity (&usb);
+  g_assert_cmpuint (strlen (cut), <, USB_IDENTITY_MAX);
+  g_assert_cmpuint (strlen (cut), >, USB_IDENTITY_MAX - 8);
+  g_assert_true (g_utf8_validate (cut, -1, NULL));
+}
+
+/* What a start begins with: what rules name, nobody has, and the host can do without. */
+static void
+test_open_by_rules (void)
+{
+  g_autoptr (Scratch) root = scratch_new ();
+  g_autoptr (GPtrArray) rules = vm_usb_rules_new (), opened = usb_open_by_rules (root, rules);
+  const UsbOpened *first;
+  UsbClaim *claim;
+
+  g_assert_cmpuint (opened->len, ==, 0);
+  vm_usb_rules_add (rules)->device = g_strdup ("0951:1666");
+  vm_usb_rules_add (rules)->port = g_strdup ("1-2");
+  usb_tree_plug (root, &stick);
+  usb_tree_plug (root, &keyboard);
+  usb_tree_plug (root, &webcam);
+  g_ptr_array_unref (opened);
+  opened = usb_open_by_rules (root, rules);
+  g_assert_cmpuint (opened->len, ==, 1);
+  first = g_ptr_array_index (opened, 0);
+  g_assert_cmpstr (first->usb->port, ==, "2-1.4");
+  g_assert_true (host_usb_is_open_as (first->usb, first->fd));
+  claim = usb_claim_take (first->usb, "8e5a2c5e-0000-4b8e-9d63-0b9f3f1c7a11", "Other", NULL);
+  g_ptr_array_unref (opened);
+  opened = usb_open_by_rules (root, rules);
+  g_assert_cmpuint (opened->len, ==, 0);
+  usb_claim_release (claim);
+}
+
 static void
 test_permissions (void)
 {
@@ -383,6 +438,8 @@ main (int argc, char **argv)
   g_test_add_func ("/usb/claims", test_claims);
   g_test_add_func ("/usb/polkit", test_polkit);
   g_test_add_func ("/usb/rules", test_rules);
+  g_test_add_func ("/usb/identity", test_identity);
+  g_test_add_func ("/usb/open-by-rules", test_open_by_rules);
   g_test_add_func ("/usb/permissions", test_permissions);
   status = g_test_run ();
   scratch_free (run);

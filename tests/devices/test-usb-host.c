@@ -20,6 +20,8 @@ enum { TRANSFER_EVENT = 32 };
 #define BULK_OUT 4u
 #define ISO_IN   7u
 
+static const UsbHostName stick = { "1-2.3", "0951:1666:60A44C4251", "Stick" };
+
 typedef struct {
   Bench *bench;
   Device *host;
@@ -52,7 +54,7 @@ setup (Fixture *f, gconstpointer data)
   pci_bench_map (f->bench);
   xhci_guest_start (&f->guest, f->bench);
   f->fake = fake_usb_link_new (f->host, &f->freed);
-  g_assert_true (usb_host_plug (f->host, &f->fake->link, "1-2.3", "Stick", &error));
+  g_assert_true (usb_host_plug (f->host, &f->fake->link, &stick, &error));
   g_assert_no_error (error);
   g_assert_cmpuint (xhci_guest_address (&f->guest, PORT), ==, SUCCESS);
   g_assert_cmpuint (xhci_guest_control (&f->guest, 0, 9, 1, 0, 0, NULL), ==, SUCCESS);
@@ -303,7 +305,7 @@ test_state (Fixture *f, gconstpointer data)
 {
   g_autoptr (GBytes) saved = board_save (bench_board (f->bench));
   g_autoptr (GError) error = NULL;
-  g_autofree char *key = NULL;
+  g_autofree char *key = NULL, *id = NULL;
   gsize size;
   const uint8_t *bytes;
 
@@ -312,9 +314,37 @@ test_state (Fixture *f, gconstpointer data)
   g_assert_true (board_load (bench_board (f->bench), bytes, size, &error));
   g_assert_no_error (error);
   key = usb_host_key (f->host);
-  g_assert_cmpstr (key, ==, "1-2.3");
+  g_assert_cmpstr (key, ==, stick.key);
+  id = usb_host_id (f->host);
+  g_assert_cmpstr (id, ==, stick.id);
   g_assert_false (usb_host_is_plugged (f->host));
   g_assert_cmphex (xhci_guest_port (&f->guest, PORT) & (1 | 1 << 17), ==, 1 << 17);
+  usb_host_forget (f->host);
+  g_assert_null (usb_host_id (f->host));
+}
+
+/* What is cut is text all the same, so that the state can be loaded. */
+static void
+test_long_name (Fixture *f, gconstpointer data)
+{
+  g_autoptr (GString) wordy = g_string_new ("x");
+  UsbHostName name = stick;
+  g_autoptr (GError) error = NULL;
+  g_autoptr (GBytes) saved = NULL;
+  g_autofree char *kept = NULL;
+
+  for (unsigned i = 0; i < 80; i++)
+    g_string_append (wordy, "€");
+  name.id = name.name = wordy->str;
+  g_assert_true (usb_host_plug (f->host, usb_host_unplug (f->host), &name, &error));
+  g_assert_no_error (error);
+  kept = usb_host_name (f->host);
+  g_assert_true (g_utf8_validate (kept, -1, NULL) && g_str_has_prefix (wordy->str, kept));
+  saved = board_save (bench_board (f->bench));
+  usb_link_free (usb_host_unplug (f->host));
+  g_assert_true (
+    board_load (bench_board (f->bench), g_bytes_get_data (saved, NULL), g_bytes_get_size (saved), &error));
+  g_assert_no_error (error);
 }
 
 /* A device may say anything of itself. */
@@ -358,6 +388,7 @@ main (int argc, char **argv)
     { "/usb-host/gone", test_gone },
     { "/usb-host/isochronous", test_isochronous },
     { "/usb-host/state", test_state },
+    { "/usb-host/long-name", test_long_name },
   };
 
   g_test_init (&argc, &argv, NULL);

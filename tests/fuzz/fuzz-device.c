@@ -288,7 +288,7 @@ setup_usb_host (Bench *bench, void *data)
   g_autoptr (GError) error = NULL;
 
   fake->answers = true;
-  usb_host_plug (host, &fake->link, "1-2", "Stick", &error);
+  usb_host_plug (host, &fake->link, &(UsbHostName){ "1-2", "", "Stick" }, &error);
   g_assert_no_error (error);
   bench_choose (bench, xhci);
 }
