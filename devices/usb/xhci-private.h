@@ -303,7 +303,7 @@ unsigned xhci_find_free (UsbBus *bus);
 void xhci_wake (UsbBus *bus, unsigned socket, UsbDevice *device);
 void xhci_ports_reset (Xhci *xhci);
 void xhci_ports_tell (Xhci *xhci);
-/* After a load: what isn't plugged in any more, or newly is, is told. */
+/* After a load, once the processors can hear of it: what isn't plugged in any more, or newly is, is told. */
 void xhci_ports_compare (Xhci *xhci);
 void xhci_port_write (Xhci *xhci, unsigned port, uint32_t value);
 UsbDevice *xhci_port_device (Xhci *xhci, unsigned port);

@@ -158,7 +158,6 @@ load_endpoint (XhciEndpoint *endpoint)
     xhci_streams_open (endpoint);
 }
 
-/* What is plugged in now decides; the guest is told of differences. */
 static void
 after_load (void *object)
 {
@@ -167,7 +166,6 @@ after_load (void *object)
   for (unsigned slot = 1; slot <= XHCI_N_SLOTS; slot++)
     for (unsigned i = 1; i < XHCI_N_ENDPOINTS; i++)
       load_endpoint (&xhci->slots[slot].endpoints[i]);
-  xhci_ports_compare (xhci);
   xhci_update_intx (xhci);
 }
 

@@ -155,6 +155,7 @@ started (Device *device)
   Xhci *xhci = (Xhci *)device;
 
   xhci->halted = false;
+  xhci_ports_compare (xhci);
   for (unsigned slot = 1; slot <= XHCI_N_SLOTS; slot++)
     for (unsigned i = 1; i < XHCI_N_ENDPOINTS; i++)
       xhci_streams_read (&xhci->slots[slot].endpoints[i]);

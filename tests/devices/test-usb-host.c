@@ -13,7 +13,7 @@
 
 enum { SUCCESS = 1, TRANSACTION_ERROR = 4, STALL = 6, SHORT_PACKET = 13, MISSED = 23, STOPPED = 26 };
 enum { NORMAL = 1, ISOCH = 5, RESET_ENDPOINT = 14, STOP_ENDPOINT = 15 };
-enum { TRANSFER_EVENT = 32 };
+enum { TRANSFER_EVENT = 32, PORT_EVENT = 34 };
 
 #define PORT     (2 * XHCI_N_SOCKETS) /* the last one of USB 2 */
 #define BULK_IN  3u                   /* context indexes */
@@ -303,12 +303,18 @@ test_isochronous (Fixture *f, gconstpointer data)
 static void
 test_state (Fixture *f, gconstpointer data)
 {
-  g_autoptr (GBytes) saved = board_save (bench_board (f->bench));
+  g_autoptr (GBytes) saved = NULL;
+  const XhciGuestRing *events = &f->guest.events;
+  XhciGuestTrb event;
   g_autoptr (GError) error = NULL;
   g_autofree char *key = NULL, *id = NULL;
   gsize size;
   const uint8_t *bytes;
 
+  xhci_guest_set_port (&f->guest, PORT, 1 << 9 | 0x7f << 17); /* its changes were seen */
+  while (xhci_guest_event (&f->guest, &event))
+    continue;
+  saved = board_save (bench_board (f->bench));
   usb_link_free (usb_host_unplug (f->host));
   bytes = g_bytes_get_data (saved, &size);
   g_assert_true (board_load (bench_board (f->bench), bytes, size, &error));
@@ -318,7 +324,15 @@ test_state (Fixture *f, gconstpointer data)
   id = usb_host_id (f->host);
   g_assert_cmpstr (id, ==, stick.id);
   g_assert_false (usb_host_is_plugged (f->host));
+  /* The processors' state follows the devices': a message that is sent now would be lost. */
+  g_assert_cmphex (xhci_guest_port (&f->guest, PORT) & (1 | 1 << 17), ==, 1);
+  memset (bench_memory (f->bench, events->base + events->index * sizeof event, sizeof event), 0,
+          sizeof event);
+  loop_call_sync (bench_board (f->bench)->loop, (LoopFunc)board_started, bench_board (f->bench));
   g_assert_cmphex (xhci_guest_port (&f->guest, PORT) & (1 | 1 << 17), ==, 1 << 17);
+  g_assert_true (xhci_guest_event (&f->guest, &event));
+  g_assert_cmpuint (event.control >> 10 & 63, ==, PORT_EVENT);
+  g_assert_cmpuint (event.parameter >> 24, ==, PORT);
   usb_host_forget (f->host);
   g_assert_null (usb_host_id (f->host));
 }
