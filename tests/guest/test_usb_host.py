@@ -191,6 +191,9 @@ class Devices(UsbStory):
 
     def plug_again(self, key):
         self.stick.plug()
+        self.wait_attached(key)
+
+    def wait_attached(self, key):
         self.machine.wait_until(lambda: self.machine.devices().get(key) == "attached", "device in the machine", 60)
 
     def test_reboot(self):
@@ -198,6 +201,26 @@ class Devices(UsbStory):
         ready = self.machine.serial_lines().count("guest: ready")
         self.machine.line.sendall(b"reboot -f\n")
         self.machine.wait_until(lambda: self.machine.serial_lines().count("guest: ready") > ready, "restart", 120)
+        self.check_reads()
+
+    def test_snapshot(self):
+        """Going back to a snapshot the guest has it, pulled out and plugged in again."""
+        disk = self.machine.ask("cat /sys/block/sd*/diskseq")
+        self.machine.bonsai("snapshot", "take", self.machine.name, "Before", timeout=300)
+        self.machine.bonsai("snapshot", "restore", self.machine.name, "Before", timeout=300)
+        self.wait_attached(self.stick.find())
+        self.machine.wait_until(lambda: self.machine.ask("cat /sys/block/sd*/diskseq") not in (disk, ""), "another disk", 60)
+        self.check_reads()
+
+    def test_missing(self):
+        """If the host has it no more that is told, and it is the guest's when it is back."""
+        key = self.stick.find()
+        self.stick.pull()
+        self.machine.wait_until(lambda: key not in self.machine.devices(), "end of the device", 60)
+        self.machine.bonsai("snapshot", "restore", self.machine.name, "Before", timeout=300)
+        assert self.machine.devices()[key] == "missing", self.machine.devices()
+        self.machine.wait_ask("ls /sys/block | grep -c sd", "0")
+        self.plug_again(key)
         self.check_reads()
 
     def test_end(self):
