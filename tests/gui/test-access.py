@@ -241,6 +241,7 @@ def trash_by_keys():
     app.screenshot("trash-by-keys")
     press("space")
     app.gone("push button", f"Restore {OTHERS[0]}")
+    wait("what the trash hasn't any more not to be offered", lambda: not app.all("push button", "Undo"), limit=15)
     wait("the focus to be on the page", lambda: focused().startswith(OTHERS[1]))
     tab_to(f"Delete {OTHERS[1]} for Good")
     press("space")
@@ -248,7 +249,7 @@ def trash_by_keys():
     tab_to("Delete for Good")
     press("space")
     app.find("label", "The Trash Is Empty")
-    wait("the focus to be on the page", focused)
+    wait("the focus to be on the page", lambda: focused() == "The Trash Is Empty")
     app.screenshot("trash-emptied-by-keys")
 
 

@@ -411,7 +411,8 @@ bonsai_library_window_new (GtkApplication *application, BonsaiLibrary *library, 
   g_signal_connect_object (view_of (self), "opened", G_CALLBACK (on_opened), self, G_CONNECT_SWAPPED);
   g_signal_connect_object (view_of (self), "changed", G_CALLBACK (on_view_changed), self, G_CONNECT_SWAPPED);
   bonsai_library_sidebar_set_library (self->sidebar, library, bonsai_application_get_trash (app));
-  undo_delete_add (GTK_APPLICATION_WINDOW (self), self->toasts, library, &delete_funcs, self);
+  undo_delete_add (GTK_APPLICATION_WINDOW (self), self->toasts, library, bonsai_application_get_trash (app),
+                   &delete_funcs, self);
   window_look_restore (self->state, GTK_WINDOW (self), self->sidebar, view_of (self));
   go (self, place                                                   ? place
             : last                                                  ? last

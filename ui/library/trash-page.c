@@ -15,7 +15,7 @@ struct _BonsaiTrashPage {
   BonsaiTrash *trash;
 
   AdwWindowTitle *title;
-  GtkWidget *empty_button;
+  GtkWidget *empty_button, *empty_page;
   GtkStack *stack;
   GtkListBox *list;
   guint focus_id, focus_at; /* it is to be on the row at that place */
@@ -190,7 +190,7 @@ update (BonsaiTrashPage *self)
 
 /* --- the focus --- */
 
-/* The next row has it when one has gone with it, or the last one, or what else there is. */
+/* The next row has it when one has gone with it, or the last one, or the word that none is left. */
 static gboolean
 give_focus (gpointer data)
 {
@@ -200,10 +200,7 @@ give_focus (gpointer data)
     n ? gtk_list_box_get_row_at_index (self->list, (int)MIN (self->focus_at, n - 1)) : NULL;
 
   self->focus_id = 0;
-  if (row)
-    gtk_widget_grab_focus (GTK_WIDGET (row));
-  else if (!gtk_widget_child_focus (GTK_WIDGET (self), GTK_DIR_TAB_FORWARD))
-    gtk_widget_child_focus (GTK_WIDGET (window_of (self)), GTK_DIR_TAB_FORWARD);
+  gtk_widget_grab_focus (row ? GTK_WIDGET (row) : self->empty_page);
   return G_SOURCE_REMOVE;
 }
 
@@ -211,9 +208,11 @@ static void
 on_items_changed (BonsaiTrashPage *self, guint position, guint removed, guint added)
 {
   GtkWindow *window = window_of (self);
+  GtkWidget *focus = window ? gtk_window_get_focus (window) : NULL;
+  bool is_lost = window && !(focus && gtk_widget_is_ancestor (focus, GTK_WIDGET (window)));
 
   update (self);
-  if (removed == 0 || !window || !gtk_widget_get_mapped (GTK_WIDGET (self)) || gtk_window_get_focus (window))
+  if (removed == 0 || !is_lost || !gtk_widget_get_mapped (GTK_WIDGET (self)))
     return;
   self->focus_at = position;
   if (self->focus_id == 0)
@@ -247,6 +246,7 @@ bonsai_trash_page_class_init (BonsaiTrashPageClass *klass)
   gtk_widget_class_set_template_from_resource (widget_class, UI_RESOURCE "library/trash-page.ui");
   gtk_widget_class_bind_template_child (widget_class, BonsaiTrashPage, title);
   gtk_widget_class_bind_template_child (widget_class, BonsaiTrashPage, empty_button);
+  gtk_widget_class_bind_template_child (widget_class, BonsaiTrashPage, empty_page);
   gtk_widget_class_bind_template_child (widget_class, BonsaiTrashPage, stack);
   gtk_widget_class_bind_template_child (widget_class, BonsaiTrashPage, list);
   gtk_widget_class_bind_template_callback (widget_class, on_empty);

@@ -10,6 +10,7 @@ struct UndoDelete {
   GtkWindow *window;       /* unowned */
   AdwToastOverlay *toasts; /* unowned */
   BonsaiLibrary *library;
+  BonsaiTrash *trash;
   const UndoDeleteFuncs *funcs;
   gpointer data;
   GSimpleAction *undo;
@@ -31,6 +32,28 @@ on_toast_gone (AdwToast *toast, UndoDelete *self)
 {
   self->toast = NULL;
   self->funcs->over (self->data);
+}
+
+/* What was brought back or deleted for good elsewhere isn't offered any more. */
+static void
+on_trash_changed (GListModel *trash, guint position, guint removed, guint added, UndoDelete *self)
+{
+  g_auto (GStrv) left =
+    removed > 0 && self->items->len > 0 ? bonsai_library_list_trash (self->library) : NULL;
+  guint before = self->items->len;
+
+  if (!left)
+    return;
+  for (guint i = before; i-- > 0;)
+    if (!g_strv_contains ((const char *const *)left, g_ptr_array_index (self->items, i)))
+      g_ptr_array_remove_index (self->items, i);
+  if (self->items->len == before)
+    return;
+  g_simple_action_set_enabled (self->undo, self->items->len > 0);
+  if (!self->toast)
+    return;
+  g_signal_handlers_disconnect_by_data (self->toast, self); /* who has the focus is the trash's affair */
+  adw_toast_dismiss (g_steal_pointer (&self->toast));
 }
 
 /* One word for those that go together. */
@@ -106,6 +129,8 @@ undo_delete_free (gpointer data)
 
   if (self->toast)
     g_signal_handlers_disconnect_by_data (self->toast, self);
+  g_signal_handlers_disconnect_by_data (self->trash, self);
+  g_object_unref (self->trash);
   g_object_unref (self->library);
   g_ptr_array_unref (self->items);
   g_free (self);
@@ -113,7 +138,7 @@ undo_delete_free (gpointer data)
 
 void
 undo_delete_add (GtkApplicationWindow *window, AdwToastOverlay *toasts, BonsaiLibrary *library,
-                 const UndoDeleteFuncs *funcs, gpointer data)
+                 BonsaiTrash *trash, const UndoDeleteFuncs *funcs, gpointer data)
 {
   static const GActionEntry entries[] = {
     { .name = "delete", .activate = on_delete, .parameter_type = "s" },
@@ -124,11 +149,13 @@ undo_delete_add (GtkApplicationWindow *window, AdwToastOverlay *toasts, BonsaiLi
   *self = (UndoDelete){ .window = GTK_WINDOW (window),
                         .toasts = toasts,
                         .library = g_object_ref (library),
+                        .trash = g_object_ref (trash),
                         .funcs = funcs,
                         .data = data,
                         .items = g_ptr_array_new_with_free_func (g_free) };
   g_action_map_add_action_entries (G_ACTION_MAP (window), entries, G_N_ELEMENTS (entries), self);
   self->undo = G_SIMPLE_ACTION (g_action_map_lookup_action (G_ACTION_MAP (window), "undo-delete"));
   g_simple_action_set_enabled (self->undo, false);
+  g_signal_connect (trash, "items-changed", G_CALLBACK (on_trash_changed), self);
   g_object_set_data_full (G_OBJECT (window), "undo-delete", self, undo_delete_free);
 }

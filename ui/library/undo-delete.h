@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #pragma once
 
-#include "app/library/library.h"
+#include "app/library/trash.h"
 
 #include <adwaita.h>
 
@@ -9,7 +9,8 @@ G_BEGIN_DECLS
 
 /*
  * UndoDelete: how a window deletes machines: they go to the trash, and a toast offers to bring those that
- * went together back. It gives the window the actions "delete" (string: UUID) and "undo-delete". Main thread.
+ * went together back, as long as the trash has them. It gives the window the actions "delete" (string: UUID)
+ * and "undo-delete". Main thread.
  */
 typedef struct UndoDelete UndoDelete;
 
@@ -20,6 +21,6 @@ typedef struct {
 
 /* @toasts: in @window. @funcs: static. The window has it; it goes with the window. */
 void undo_delete_add (GtkApplicationWindow *window, AdwToastOverlay *toasts, BonsaiLibrary *library,
-                      const UndoDeleteFuncs *funcs, gpointer data);
+                      BonsaiTrash *trash, const UndoDeleteFuncs *funcs, gpointer data);
 
 G_END_DECLS
