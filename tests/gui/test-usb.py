@@ -14,7 +14,7 @@ from desktop import App, Atspi, active_title, pixels_differ, press, run, wait  #
 from machine_page import open_page  # noqa: E402
 import usb_tree  # noqa: E402
 
-MACHINE = "Elm"
+MACHINE, LOOSE = "Elm", "Loose"
 program, artefacts, bonsai = sys.argv[1:4]
 ROOT = os.path.join(os.environ["HOME"], "made-up")
 os.environ["BONSAI_USB_ROOT"] = ROOT
@@ -110,4 +110,27 @@ def menu():
     command("stop", MACHINE)
 
 
-run(app, [begin, hot_plug, always, refused, only_keyboard, menu])
+def by_rule():
+    """What a rule names and can't be had is told in the window, and the machine starts."""
+    command("usb", "rule", "add", MACHINE, "08bb:2902")
+    command("start", MACHINE)
+    wait("the machine's window", lambda: active_title().startswith(MACHINE))
+    app.screenshot("start", moving=True)
+    command("stop", MACHINE)
+
+
+def without_bundle():
+    """A machine of “bonsai run” has the same menu."""
+    machine = subprocess.Popen([bonsai, "run", "--kernel", "/boot/invaders.exec", "--name", LOOSE])
+    wait("the machine's window", lambda: active_title().startswith(LOOSE))
+    press("ctrl+alt+m", "Right", "Right", "Down")
+    app.screenshot("run-menu", moving=True)
+    press("Return")
+    app.screenshot("run-told", moving=True)
+    menu_is, told = (os.path.join(artefacts, name) for name in ("08-run-menu.png", "09-run-told.png"))
+    assert pixels_differ(menu_is, told) > 10000, "nothing was told"
+    machine.terminate()
+    machine.wait(60)
+
+
+run(app, [begin, hot_plug, always, refused, only_keyboard, menu, by_rule, without_bundle])
