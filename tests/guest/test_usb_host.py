@@ -69,8 +69,8 @@ class UsbMachine(StorageMachine):
 
     def devices(self):
         """Which the machine has, or waits for."""
-        (listed,), _ = self.session.call(session.INTERFACE, "ListUsb", None, "(a(sss))")
-        return {key: state for key, _, state in listed}
+        (listed,), _ = self.session.call(session.INTERFACE, "ListUsb", None, "(a(ssss))")
+        return {key: state for key, _, _, state in listed}
 
 
 class UsbStory(MachineStory):
