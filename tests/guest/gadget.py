@@ -21,7 +21,31 @@ def load(n_controllers=2):
         subprocess.run(["mount", "-t", "configfs", "none", CONFIG], check=True)
 
 
-class Gadget:
+class Device:
+    """Known by its product's number; the vendor is the kernel."""
+
+    product = None
+
+    def find(self):
+        """Where it is plugged in at the host ("3-1")."""
+        for device in DEVICES.iterdir():
+            with contextlib.suppress(OSError):
+                if (device / "idProduct").read_text().strip() == self.product \
+                        and (device / "idVendor").read_text().strip() == VENDOR:
+                    return device.name
+        return None
+
+    def driver(self, interface=0):
+        """Of the host's, or None."""
+        key = self.find()
+        link = DEVICES / f"{key}:1.{interface}" / "driver"
+        return link.resolve().name if key and link.exists() else None
+
+    def wait_driver(self, name):
+        wait(lambda: self.driver() == name, f"driver {name} of {self.product}")
+
+
+class Gadget(Device):
     """One function, such as {"lun.0/file": path} of mass_storage.0."""
 
     def __init__(self, controller, product, function, settings):
@@ -55,24 +79,6 @@ class Gadget:
         (self.path / "configs/c.1" / self.function.name).unlink()
         for directory in (self.path / "configs/c.1", self.function, self.path / "strings/0x409", self.path):
             directory.rmdir()
-
-    def find(self):
-        """Where it is plugged in at the host ("3-1")."""
-        for device in DEVICES.iterdir():
-            with contextlib.suppress(OSError):
-                if (device / "idProduct").read_text().strip() == self.product \
-                        and (device / "idVendor").read_text().strip() == VENDOR:
-                    return device.name
-        return None
-
-    def driver(self, interface=0):
-        """Of the host's, or None."""
-        key = self.find()
-        link = DEVICES / f"{key}:1.{interface}" / "driver"
-        return link.resolve().name if key and link.exists() else None
-
-    def wait_driver(self, name):
-        wait(lambda: self.driver() == name, f"driver {name} of {self.product}")
 
 
 def wait(condition, what, seconds=60):

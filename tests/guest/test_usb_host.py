@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """USB devices that the host's kernel made are passed through to a stock Linux guest."""
 
+import contextlib
 import gzip
 import hashlib
 import json
@@ -16,16 +17,21 @@ import tty
 import gadget
 import session
 import tap
+import usbip
 from machine import MachineStory
 from storage import HERE, StorageMachine
 
-MODULES = "xhci_pci usb-storage sd_mod cdc-acm hid_generic usbhid"
+MODULES = "xhci_pci usb-storage sd_mod cdc-acm hid_generic usbhid evdev"
+# HID 1.11, appendix B.1 and E.6: what a boot keyboard says of itself.
+KEYBOARD = bytes.fromhex("05 01 09 06 a1 01 05 07 19 e0 29 e7 15 00 25 01 75 01 95 08 81 02 95 01 75 08 81 03 95 05 75 01"
+                         "05 08 19 01 29 05 91 02 95 01 75 03 91 03 95 06 75 08 15 00 25 65 05 07 19 00 29 65 81 00 c0")
 
 
 class UsbMachine(StorageMachine):
     """Does what it is told on its second serial port."""
 
-    def __init__(self, name):
+    def __init__(self, name, modules):
+        self.modules = modules
         super().__init__(name, "linux", "usb-host-init", memory=512)
         self.line = None
         self.told = 0
@@ -34,7 +40,7 @@ class UsbMachine(StorageMachine):
         path = super().initramfs(base)
         root = self.scratch / "root"
         (root / "usb").mkdir(parents=True)
-        script = f". {HERE.parent}/rig/kernel.sh; copy_modules $(newest_kernel) {shlex.quote(str(root))}/usb {MODULES}"
+        script = f". {HERE.parent}/rig/kernel.sh; copy_modules $(newest_kernel) {shlex.quote(str(root))}/usb {self.modules}"
         subprocess.run(["bash", "-c", script], check=True)
         packed = subprocess.run("find . | cpio -o -H newc --quiet", shell=True, cwd=root, stdout=subprocess.PIPE, check=True)
         path.write_bytes(path.read_bytes() + gzip.compress(packed.stdout))
@@ -75,6 +81,7 @@ class UsbMachine(StorageMachine):
 
 class UsbStory(MachineStory):
     size = 32 << 20
+    modules = MODULES
 
     def set_up(self):
         gadget.load()
@@ -83,7 +90,7 @@ class UsbStory(MachineStory):
             for _ in range(self.size >> 20):
                 file.write(os.urandom(1 << 20))
         self.stick = gadget.Gadget(0, "0104", "mass_storage.0", {"lun.0/file": self.image})
-        self.machine = UsbMachine(self.name)
+        self.machine = UsbMachine(self.name, self.modules)
         self.machine.start()
         self.stick.plug()
         self.stick.wait_driver("usb-storage")
@@ -146,6 +153,67 @@ class Stick(UsbStory):
         fd = os.open(f"/dev/{block.name}", os.O_RDONLY)
         assert os.read(fd, 1 << 20) == self.image.read_bytes()[:1 << 20]
         os.close(fd)
+
+
+class Keyboard(UsbStory):
+    """A keyboard whose keys the host presses."""
+
+    name = "usb-keyboard"
+    size = 1 << 20
+
+    def set_up(self):
+        super().set_up()
+        self.keyboard = gadget.Gadget(1, "0107", "hid.usb0", {"protocol": 1, "subclass": 1, "report_length": 8,
+                                                              "report_desc": KEYBOARD})
+        self.keyboard.plug()
+        self.keyboard.wait_driver("usbhid")
+        self.events = None
+
+    def test_keys(self):
+        """The guest's driver hears keys go down and up."""
+        self.machine.attach(self.keyboard)
+        self.machine.wait_ask("grep -l hid.usb0 /sys/class/input/event*/device/name | wc -l", "1")
+        self.events = self.machine.ask("grep -l hid.usb0 /sys/class/input/event*/device/name | cut -d / -f 5")
+        self.machine.ask(f"cat /dev/input/{self.events} > /tmp/events 2> /dev/null &")
+        line = os.open("/dev/hidg0", os.O_RDWR)
+        for key in (4, 0, 5, 0):
+            os.write(line, bytes([0, 0, key, 0, 0, 0, 0, 0]))
+        os.close(line)
+        expected = " ".join(f"0100{code:02x}00{down:02x}000000" for code in (30, 48) for down in (1, 0))
+        self.machine.wait_ask("xxd -p -c 24 /tmp/events | cut -c 33-48 | grep ^0100", expected)
+
+    def test_lights(self):
+        """The host hears which of its lights the guest switches on."""
+        line = os.open("/dev/hidg0", os.O_RDWR | os.O_NONBLOCK)
+
+        def hear():
+            with contextlib.suppress(BlockingIOError):
+                return os.read(line, 8)[0] == 2
+
+        self.machine.ask(f"echo {'0' * 32}1100010001000000 | xxd -r -p > /dev/input/{self.events}")
+        gadget.wait(hear, "light")
+        os.close(line)
+
+
+class Microphone(UsbStory):
+    """A microphone, whose transfers are isochronous."""
+
+    name = "usb-microphone"
+    size = 1 << 20
+    modules = MODULES + " snd-usb-audio snd-pcm-oss"
+
+    def test_record(self):
+        """The guest records all of eight seconds, byte by byte."""
+        microphone = usbip.Microphone()
+        microphone.plug()
+        self.machine.attach(microphone)
+        self.machine.wait_ask("ls /dev/dsp", "/dev/dsp")
+        said = self.machine.ask("head -c 65536 /dev/dsp > /tmp/sound; sha256sum < /tmp/sound; xxd -p -l 1 /tmp/sound", 120)
+        first = int(said.split()[-1], 16)
+        assert said.split()[0] == hashlib.sha256(bytes((first + i) % 256 for i in range(65536))).hexdigest(), said
+        assert microphone.packets >= 65536 // usbip.SAMPLES, microphone.packets
+        self.machine.detach(microphone)
+
 
 
 class Devices(UsbStory):
