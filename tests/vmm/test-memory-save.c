@@ -569,6 +569,75 @@ child_of_this_thread (void)
 
 #define BIG_SIZE (UINT64_C (96) << 20)
 
+/* Whether @pid has what is our descriptor @fd, too. */
+static bool
+has_too (int pid, int fd)
+{
+  g_autofree char *ours = g_strdup_printf ("/proc/self/fd/%d", fd),
+                  *theirs = g_strdup_printf ("/proc/%d/fd", pid);
+  g_autofree char *what = g_file_read_link (ours, NULL);
+  g_autoptr (GDir) dir = g_dir_open (theirs, 0, NULL);
+  const char *name;
+
+  while (dir != NULL && (name = g_dir_read_name (dir)) != NULL)
+    {
+      g_autofree char *path = g_build_filename (theirs, name, NULL);
+      g_autofree char *other = g_file_read_link (path, NULL);
+
+      if (g_strcmp0 (other, what) == 0)
+        return true;
+    }
+  return false;
+}
+
+static bool
+is_stopped (int pid)
+{
+  g_autofree char *path = g_strdup_printf ("/proc/%d/stat", pid), *text = NULL;
+
+  return g_file_get_contents (path, &text, NULL, NULL) && strstr (text, ") T ") != NULL;
+}
+
+/* Stops it where it has none of our descriptors. False: it was done before. */
+static bool
+catch_without (int child, int fd)
+{
+  do
+    {
+      kill (child, SIGCONT);
+      g_thread_yield ();
+      kill (child, SIGSTOP);
+    }
+  while (has_too (child, fd));
+  return is_stopped (child);
+}
+
+/* What others opened ends when they close it, or die, while a picture is written. */
+static void
+test_descriptors (void)
+{
+  bool caught = false;
+  int ends[2];
+
+  g_assert_cmpint (pipe (ends), ==, 0);
+  for (unsigned i = 0; i < 10 && !caught; i++)
+    {
+      g_autoptr (Folder) folder = folder_new ();
+      g_autoptr (MemorySave) save = NULL;
+      g_auto (Guest) guest = { 0 };
+      int child;
+
+      guest_init_sized (&guest, BIG_SIZE);
+      fill_pages (guest.ram, 0, BIG_SIZE / PAGE, 1);
+      save = begin (&guest, folder, NULL, false);
+      child = child_of_this_thread ();
+      caught = child <= 0 || catch_without (child, ends[1]);
+    }
+  g_assert_true (caught);
+  close (ends[0]);
+  close (ends[1]);
+}
+
 static void
 test_child_is_killed (void)
 {
@@ -874,8 +943,8 @@ on_flaw (const char *path, const char *flaw, void *data)
   g_mutex_unlock (&told->lock);
 }
 
-/* Damage of a file that the memory is mapped from, or lies in pieces too small for that, is told of by its file; also
- * when that was unlinked as soon as the memory had it. */
+/* Damage of a file that the memory is mapped from, or lies in pieces too small for that, is told of by its
+ * file; also when that was unlinked as soon as the memory had it. */
 static void
 test_flaw (void)
 {
@@ -1050,6 +1119,7 @@ main (int argc, char **argv)
   g_test_add_func ("/memory-save/given-up", test_given_up);
   g_test_add_func ("/memory-save/memory-ends", test_memory_ends);
   g_test_add_func ("/memory-save/no-room", test_no_room);
+  g_test_add_func ("/memory-save/descriptors", test_descriptors);
   g_test_add_func ("/memory-save/child-is-killed", test_child_is_killed);
   g_test_add_func ("/memory-save/take-and-die/subprocess", take_and_die);
   g_test_add_func ("/memory-save/parent-is-killed", test_parent_is_killed);
