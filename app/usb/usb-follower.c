@@ -1,21 +1,12 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 #include "app/usb/usb-follower.h"
 
-#include "app/base/error.h"
 #include "app/usb/usb-claim.h"
 #include "app/usb/usb-open.h"
+#include "app/usb/usb-own.h"
 #include "app/usb/usb-watch.h"
 
-#include <glib/gi18n.h>
-#include <string.h>
 #include <unistd.h>
-
-/* A device that is the machine's, or was when it was pulled out. */
-typedef struct {
-  char *identity; /* as host_usb_identity; "": of an old saved state, which knows its port and name only */
-  char *port, *name;
-  bool is_here;
-} Own;
 
 struct UsbFollower {
   gatomicrefcount count;  /* itself, and what is under way */
@@ -25,9 +16,9 @@ struct UsbFollower {
   UsbFollowerFunc tell;
   void *data;
   UsbWatch *watch;
-  GPtrArray *own;      /* of Own */
+  GPtrArray *own;      /* of UsbOwn */
   GHashTable *settled; /* of "bus.number": not to be tried again while they are plugged in */
-  bool looking, look_again;
+  bool looking, look_again, asking;
 };
 
 /* What goes through threads and answers. */
@@ -37,17 +28,6 @@ typedef struct {
 } Attempt;
 
 static void look (UsbFollower *follower);
-
-static void
-own_free (gpointer data)
-{
-  Own *own = data;
-
-  g_free (own->identity);
-  g_free (own->port);
-  g_free (own->name);
-  g_free (own);
-}
 
 static UsbFollower *
 ref (UsbFollower *follower)
@@ -90,71 +70,19 @@ settle (UsbFollower *follower, const HostUsb *usb)
 
 /* --- what the machine has --- */
 
-/* Where something else is by now comes before what was there. */
-static Own *
-find_own (UsbFollower *follower, const char *port)
-{
-  Own *found = NULL;
-
-  for (guint i = 0; i < follower->own->len; i++)
-    {
-      Own *own = g_ptr_array_index (follower->own, i);
-
-      if (g_str_equal (own->port, port) && (found == NULL || own->is_here))
-        found = own;
-    }
-  return found;
-}
-
-static bool
-is_about (const Own *own, const HostUsb *usb)
-{
-  g_autofree char *identity = host_usb_identity (usb), *label = host_usb_label (usb);
-
-  if (own->identity[0] != '\0')
-    return g_str_equal (own->identity, identity);
-  return g_str_equal (own->port, usb->port) && g_str_equal (own->name, label);
-}
-
-static Own *
-find_wanted (UsbFollower *follower, const HostUsb *usb)
-{
-  for (guint i = 0; i < follower->own->len; i++)
-    {
-      Own *own = g_ptr_array_index (follower->own, i);
-
-      if (!own->is_here && is_about (own, usb))
-        return own;
-    }
-  return NULL;
-}
-
-/* It may have been wanted at another port. */
 static void
 take (UsbFollower *follower, const char *port, const char *name)
 {
   g_autoptr (HostUsb) usb = host_usb_read (follower->root, port);
-  Own *own = usb != NULL ? find_wanted (follower, usb) : NULL;
-  char *identity = usb != NULL ? host_usb_identity (usb) : g_strdup ("");
 
-  if (own == NULL)
-    own = find_own (follower, port);
-  if (own == NULL)
-    {
-      own = g_new0 (Own, 1);
-      g_ptr_array_add (follower->own, own);
-    }
-  g_free (own->identity);
-  g_free (own->port);
-  g_free (own->name);
-  *own = (Own){ identity, g_strdup (port), g_strdup (name), true };
+  usb_own_take (follower->own, port, usb, name);
 }
 
 /* It was pulled out of the host. */
 static void
 expect (UsbFollower *follower, const char *port)
 {
-  Own *own = find_own (follower, port);
+  UsbOwn *own = usb_own_find (follower->own, port);
 
   if (own != NULL)
     own->is_here = false;
@@ -162,7 +90,7 @@ expect (UsbFollower *follower, const char *port)
 
 /* The host has it, and it may be tried, whatever was before. */
 static bool
-find_again (UsbFollower *follower, const Own *own)
+find_again (UsbFollower *follower, const UsbOwn *own)
 {
   g_autoptr (GPtrArray) devices = host_usb_list (follower->root);
 
@@ -171,7 +99,7 @@ find_again (UsbFollower *follower, const Own *own)
       const HostUsb *usb = g_ptr_array_index (devices, i);
       g_autofree char *instance = instance_of (usb);
 
-      if (!is_about (own, usb))
+      if (!usb_own_is (own, usb))
         continue;
       g_hash_table_remove (follower->settled, instance);
       return true;
@@ -179,44 +107,18 @@ find_again (UsbFollower *follower, const Own *own)
   return false;
 }
 
-static void
-tell_absence (UsbFollower *follower, const Own *own)
-{
-  g_autoptr (GError) error = NULL;
-  const char *serial = strlen (own->identity) > 9 && own->identity[9] == ':' ? own->identity + 10 : NULL;
-
-  if (serial != NULL)
-    g_set_error (
-      &error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND,
-      _ ("“%s”, serial number %s, was attached when the state was saved from which the machine went on, "
-         "and isn't plugged in any more; plug it in, at any port"),
-      own->name, serial);
-  else
-    g_set_error (
-      &error, BONSAI_ERROR, BONSAI_ERROR_NOT_FOUND,
-      _ ("“%s” was attached when the state was saved from which the machine went on, and isn't at port "
-         "%s any more; plug it in there"),
-      own->name, own->port);
-  follower->tell (own->name, error, follower->data);
-}
-
-/* What a saved state had is wanted; that it isn't here is told once. */
+/* What a saved state had is wanted; that it isn't here is told each time that the machine goes on from there.
+ */
 static void
 miss (UsbFollower *follower, const char *port, const char *identity, const char *name)
 {
-  Own *own;
+  const UsbOwn *own = usb_own_want (follower->own, port, identity, name);
+  g_autoptr (GError) error = NULL;
 
-  for (guint i = 0; i < follower->own->len; i++)
-    {
-      own = g_ptr_array_index (follower->own, i);
-      if (!own->is_here && g_str_equal (own->identity, identity) && g_str_equal (own->port, port))
-        return;
-    }
-  own = g_new (Own, 1);
-  *own = (Own){ g_strdup (identity), g_strdup (port), g_strdup (name), false };
-  g_ptr_array_add (follower->own, own);
-  if (!find_again (follower, own))
-    tell_absence (follower, own);
+  if (find_again (follower, own))
+    return;
+  usb_own_set_absent_error (own, &error);
+  follower->tell (own->name, error, follower->data);
 }
 
 static void
@@ -226,7 +128,7 @@ forget (UsbFollower *follower, const char *port)
 
   if (usb != NULL)
     settle (follower, usb);
-  g_ptr_array_remove (follower->own, find_own (follower, port));
+  g_ptr_array_remove (follower->own, usb_own_find (follower->own, port));
 }
 
 static void
@@ -256,6 +158,36 @@ ask (UsbFollower *follower)
   bonsai_session_list_usb_async (follower->session, NULL, listed, ref (follower));
 }
 
+static gboolean
+ask_once (gpointer data)
+{
+  UsbFollower *follower = data;
+
+  follower->asking = false;
+  if (follower->session != NULL)
+    ask (follower);
+  return G_SOURCE_REMOVE;
+}
+
+static void
+drop (gpointer data)
+{
+  unref (data);
+}
+
+/* A machine that went back to a snapshot says of each device what became of it. */
+static void
+ask_soon (UsbFollower *follower)
+{
+  g_autoptr (GSource) source = g_idle_source_new ();
+
+  if (follower->asking)
+    return;
+  follower->asking = true;
+  g_source_set_callback (source, ask_once, ref (follower), drop);
+  g_source_attach (source, g_main_context_get_thread_default ());
+}
+
 static void
 on_usb_changed (BonsaiSession *session, const char *port, const char *name, const char *state,
                 UsbFollower *follower)
@@ -265,7 +197,7 @@ on_usb_changed (BonsaiSession *session, const char *port, const char *name, cons
   else if (g_str_equal (state, "detached"))
     forget (follower, port);
   else if (g_str_equal (state, "missing"))
-    ask (follower);
+    ask_soon (follower);
   else
     {
       expect (follower, port);
@@ -318,12 +250,12 @@ static bool
 is_due (UsbFollower *follower, const HostUsb *usb)
 {
   g_autofree char *instance = instance_of (usb), *holder = NULL;
-  const Own *own = find_own (follower, usb->port);
+  const UsbOwn *own = usb_own_find (follower->own, usb->port);
 
   if ((own != NULL && own->is_here) || g_hash_table_contains (follower->settled, instance)
       || usb->sole != USB_SOLE_NONE)
     return false;
-  if (find_wanted (follower, usb) == NULL && usb_rules_find_match (follower->rules, usb) == NULL)
+  if (usb_own_find_wanted (follower->own, usb) == NULL && usb_rules_find_match (follower->rules, usb) == NULL)
     return false;
   /* Who has it now may let go of it. */
   holder = usb_claim_holder (usb->port, NULL);
@@ -406,7 +338,7 @@ usb_follower_new (BonsaiSession *session, const char *root, const GPtrArray *rul
   follower->rules = vm_usb_rules_copy (rules);
   follower->tell = tell;
   follower->data = data;
-  follower->own = g_ptr_array_new_with_free_func (own_free);
+  follower->own = usb_own_new ();
   follower->settled = g_hash_table_new_full (g_str_hash, g_str_equal, g_free, NULL);
   follower->watch = usb_watch_new (root, on_news, follower);
   g_signal_connect (session, "usb-changed", G_CALLBACK (on_usb_changed), follower);
