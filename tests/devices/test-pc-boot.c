@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: GPL-3.0-or-later */
 /* The PC on the host's KVM, whatever its kind: firmware runs to its boot search, again after a reset, and a
  * state taken meanwhile fits into another machine. */
-#include "devices/platform/pc.h"
+#include "devices/platform/pc-private.h"
 
+#include "devices/usb/usb-host.h"
+#include "tests/devices/fake-usb-link.h"
 #include "vmm/base/error.h"
 
 #include <errno.h>
@@ -56,6 +58,7 @@ fixture_set_up (Fixture *f, gconstpointer data)
   f->spec->memory = 64 << 20;
   f->spec->debugcon = g_strdup (f->fifo);
   g_ptr_array_set_size (f->spec->nics, 0);
+  f->spec->usb = g_strcmp0 (data, "usb") == 0;
   machine_spec_add_disk (f->spec, DISK_KIND_CDROM, DISK_BUS_AHCI, NULL, true);
   f->pc = pc_new (f->spec, on_event, f, &error);
   g_assert_no_error (error);
@@ -290,12 +293,38 @@ test_failures (Fixture *f, gconstpointer unused)
   g_assert_error (error, VMM_ERROR, VMM_ERROR_RESOURCE);
 }
 
+/* What was plugged in before the machine runs is reset, and asked what it is, by firmware that enumerates. */
+static void
+test_usb_host (Fixture *f, gconstpointer unused)
+{
+  const UsbHostName name = { "1-2", "0951:1666:60A44C4251", "Stick" };
+  g_autoptr (GError) error = NULL;
+  FakeUsbLink *fake;
+  bool freed = false;
+  guint n_urbs;
+
+  fake = fake_usb_link_new (f->pc->usb_hosts[0], &freed);
+  g_assert_true (usb_host_plug (f->pc->usb_hosts[0], &fake->link, &name, &error));
+  g_assert_no_error (error);
+  machine_run (pc_machine (f->pc));
+  wait_for (f, "SeaBIOS (version");
+  wait_for (f, "enter handle_19");
+  device_lock (fake->device);
+  n_urbs = fake->urbs.length + fake->n_cancelled;
+  device_unlock (fake->device);
+  g_assert_cmpuint (fake->n_resets, >, 0);
+  g_assert_cmpuint (n_urbs, >, 0);
+  g_assert_true (pc_detach_usb (f->pc, name.key, &error));
+  g_assert_true (freed);
+}
+
 int
 main (int argc, char **argv)
 {
   g_test_init (&argc, &argv, NULL);
 #define ADD(name, func) g_test_add (name, Fixture, NULL, fixture_set_up, func, fixture_tear_down)
   ADD ("/pc-boot/firmware", test_firmware);
+  g_test_add ("/pc-boot/usb-host", Fixture, "usb", fixture_set_up, test_usb_host, fixture_tear_down);
   ADD ("/pc-boot/state", test_state);
   ADD ("/pc-boot/medium", test_medium);
   ADD ("/pc-boot/disks", test_disks);
