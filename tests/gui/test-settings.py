@@ -124,6 +124,19 @@ def disks():
     app.screenshot("disks")
 
 
+def connection():
+    """A disk's connection is chosen from all that there are, with a word on each; a disk on USB brings what it needs."""
+    app.scroll_to(app.find("label", "disk1"))
+    app.click_at("label", "disk1")
+    app.find("label", "Connection")
+    press("Down", "Return")
+    app.screenshot("connections")
+    press("Down", "Down", "Down", "Down", "Return")
+    becomes("a disk on USB", lambda c: [disk.get("bus") for disk in kind(c, "disk")][1] == "usb")
+    app.screenshot("connection", moving=True)
+    app.click_at("label", "disk1")
+
+
 def usb():
     """The USB controller is taken out, and put in again, with one switch."""
     app.click_at("check box", "USB Controller")
@@ -227,4 +240,4 @@ def narrow():
     app.screenshot("narrow")
 
 
-run(app, [begin, numbers, arranged, schedule, policy, refused, disks, usb, order, forward, live, expert, notes, narrow])
+run(app, [begin, numbers, arranged, schedule, policy, refused, disks, connection, usb, order, forward, live, expert, notes, narrow])
