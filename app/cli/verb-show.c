@@ -5,9 +5,8 @@
 
 /* With the ports that they are: "tcp:127.0.0.1:8080:80". */
 static void
-build_forwards (JsonBuilder *builder, BonsaiSession *session)
+build_forwards (JsonBuilder *builder, GVariant *forwards)
 {
-  g_autoptr (GVariant) forwards = cli_get_forwards (session);
   const char *nic, *asked, *what;
   GVariantIter iter;
 
@@ -21,9 +20,11 @@ build_forwards (JsonBuilder *builder, BonsaiSession *session)
   json_builder_end_array (builder);
 }
 
+/* Who hosts the machine is asked first: while that takes its time it may end, and all else be others. */
 static void
 print_json (BonsaiVm *vm)
 {
+  g_autoptr (GVariant) forwards = cli_get_forwards (bonsai_vm_get_session (vm));
   g_autoptr (JsonBuilder) builder = json_builder_new ();
   const VmConfig *config = bonsai_vm_get_config (vm);
   BonsaiSession *session = bonsai_vm_get_session (vm);
@@ -40,7 +41,7 @@ print_json (BonsaiVm *vm)
     {
       json_add_int (builder, "pid", bonsai_session_get_pid (session));
       json_add_bool (builder, "console-open", bonsai_session_get_console_open (session));
-      build_forwards (builder, session);
+      build_forwards (builder, forwards);
     }
   if (config != NULL)
     {
@@ -140,6 +141,7 @@ print_config (const VmConfig *config, GVariant *alive)
 static void
 print_text (BonsaiVm *vm)
 {
+  g_autoptr (GVariant) forwards = cli_get_forwards (bonsai_vm_get_session (vm));
   const char *why = bonsai_vm_get_state_text (vm);
   BonsaiSession *session = bonsai_vm_get_session (vm);
 
@@ -152,11 +154,7 @@ print_text (BonsaiVm *vm)
     g_print ("UUID:     %s\n", bonsai_vm_get_uuid (vm));
   g_print ("Bundle:   %s\n", bonsai_vm_get_path (vm));
   if (bonsai_vm_get_config (vm) != NULL)
-    {
-      g_autoptr (GVariant) forwards = cli_get_forwards (session);
-
-      print_config (bonsai_vm_get_config (vm), forwards);
-    }
+    print_config (bonsai_vm_get_config (vm), forwards);
 }
 
 static int
