@@ -155,6 +155,33 @@ class Stick(UsbStory):
         os.close(fd)
 
 
+class Coming(UsbStory):
+    """A stick that comes and goes fifty times while it is read without end."""
+
+    name = "usb-coming"
+    size = 16 << 20
+
+    def set_up(self):
+        super().set_up()
+        self.machine.ask("echo 0 > /sys/module/usb_storage/parameters/delay_use")
+        self.machine.ask("(while :; do cat /dev/sd?; done) > /dev/null 2>&1 &")
+
+    def test_commands(self):
+        """By command it is there each time, whole, and gone each time."""
+        self.repeat(self.machine.attach, self.machine.detach)
+
+    def repeat(self, come, go):
+        """What is in its middle is read anew each time."""
+        expected = hashlib.sha256(self.image.read_bytes()[7 << 20:8 << 20]).hexdigest()
+        for _ in range(50):
+            come(self.stick)
+            said = self.machine.ask("until dd if=$(ls /dev/sd? 2> /dev/null) of=/tmp/middle bs=1M skip=7 count=1 2> /dev/null && "
+                                    "[ -s /tmp/middle ]; do sleep 0.1; done; sha256sum < /tmp/middle")
+            assert said.split()[0] == expected, said
+            go(self.stick)
+            self.machine.ask("while ls /dev/sd? > /dev/null 2>&1; do sleep 0.1; done")
+
+
 class Keyboard(UsbStory):
     """A keyboard whose keys the host presses."""
 
