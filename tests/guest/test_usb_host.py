@@ -25,6 +25,7 @@ MODULES = "xhci_pci usb-storage sd_mod cdc-acm hid_generic usbhid evdev"
 # HID 1.11, appendix B.1 and E.6: what a boot keyboard says of itself.
 KEYBOARD = bytes.fromhex("05 01 09 06 a1 01 05 07 19 e0 29 e7 15 00 25 01 75 01 95 08 81 02 95 01 75 08 81 03 95 05 75 01"
                          "05 08 19 01 29 05 91 02 95 01 75 03 91 03 95 06 75 08 15 00 25 65 05 07 19 00 29 65 81 00 c0")
+ROTATED = bytes((byte + 1) % 256 for byte in range(256))
 
 
 class UsbMachine(StorageMachine):
@@ -99,11 +100,12 @@ class UsbStory(MachineStory):
     def come_back(self):
         """The next step attaches what it needs."""
 
-    def digest(self):
+    def digest(self, table=None):
+        """Of its content, each byte as the table has it."""
         with self.image.open("rb") as file:
             result = hashlib.sha256()
             while piece := file.read(1 << 20):
-                result.update(piece)
+                result.update(piece.translate(table))
         return result.hexdigest()
 
     def find_disk(self):
@@ -241,6 +243,25 @@ class Microphone(UsbStory):
         assert microphone.packets >= 65536 // usbip.SAMPLES, microphone.packets
         self.machine.detach(microphone)
 
+
+class Large(UsbStory):
+    """A stick whose content takes its time."""
+
+    name = "usb-large"
+    size = 256 << 20
+
+    def test_read(self):
+        """256 MiB arrive in the guest as the host wrote them."""
+        self.machine.attach(self.stick)
+        self.check_reads()
+
+    def test_write(self):
+        """256 MiB arrive at the host as the guest wrote them."""
+        disk = self.find_disk()
+        expected = self.digest(ROTATED)
+        rotate = "tr '\\000-\\377' '\\001-\\377\\000'"
+        self.machine.ask(f"cat /dev/{disk} | {rotate} | dd of=/dev/{disk} obs=1M conv=fsync", 600)
+        assert self.digest() == expected
 
 
 class Devices(UsbStory):
