@@ -165,6 +165,7 @@ class Coming(UsbStory):
 
     def set_up(self):
         super().set_up()
+        self.machine.ask("echo 1 > /proc/sys/kernel/printk")  # errors are expected, and would cut the answers in two
         self.machine.ask("echo 0 > /sys/module/usb_storage/parameters/delay_use")
         self.machine.ask("(while :; do cat /dev/sd?; done) > /dev/null 2>&1 &")
 
