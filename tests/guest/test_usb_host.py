@@ -162,6 +162,7 @@ class Coming(UsbStory):
 
     name = "usb-coming"
     size = 16 << 20
+    times = 50
 
     def set_up(self):
         super().set_up()
@@ -176,13 +177,27 @@ class Coming(UsbStory):
     def repeat(self, come, go):
         """What is in its middle is read anew each time."""
         expected = hashlib.sha256(self.image.read_bytes()[7 << 20:8 << 20]).hexdigest()
-        for _ in range(50):
+        for _ in range(self.times):
             come(self.stick)
             said = self.machine.ask("until dd if=$(ls /dev/sd? 2> /dev/null) of=/tmp/middle bs=1M skip=7 count=1 2> /dev/null && "
                                     "[ -s /tmp/middle ]; do sleep 0.1; done; sha256sum < /tmp/middle")
             assert said.split()[0] == expected, said
             go(self.stick)
             self.machine.ask("while ls /dev/sd? > /dev/null 2>&1; do sleep 0.1; done")
+
+
+class Plugging(Coming):
+    """The same, by whoever pulls it out and plugs it in."""
+
+    name = "usb-plugging"
+    times = 12
+
+    def test_plugs(self):
+        """Pulled out of the host and plugged in again twelve times it comes back by itself."""
+        self.machine.attach(self.stick)
+        self.stick.pull()
+        self.machine.ask("while ls /dev/sd? > /dev/null 2>&1; do sleep 0.1; done")
+        self.repeat(gadget.Gadget.plug, gadget.Gadget.pull)
 
 
 class Keyboard(UsbStory):
