@@ -129,12 +129,13 @@ usb_host_urb_submit (HostUrb *urb)
 static bool
 fill (uint8_t *to, UsbTransfer *transfer, size_t length)
 {
-  memset (to, 0, length);
-  if (transfer->length == 0)
-    return true;
-  if (!usb_transfer_map (transfer))
+  size_t n = 0;
+
+  if (transfer->length > 0 && !usb_transfer_map (transfer))
     return false;
-  iov_gather (transfer->iov, transfer->n_iov, 0, to, MIN (length, transfer->length));
+  if (transfer->length > 0)
+    n = iov_gather (transfer->iov, transfer->n_iov, 0, to, MIN (length, transfer->length));
+  memset (to + n, 0, length - n);
   return true;
 }
 
