@@ -6,10 +6,12 @@ import hashlib
 import json
 import os
 import pathlib
+import subprocess
 
 import guests
+import session
 import tap
-from machine import MachineStory, machine
+from machine import BUILD, BonsaiMachine, MachineStory, machine
 from storage import StorageMachine
 
 MIB = 1 << 20
@@ -159,6 +161,65 @@ class UefiStick(MachineStory):
     def test_boots(self):
         """OVMF finds the EFI system partition and GRUB on the stick."""
         assert self.machine.wait_serial(r"^uefi: started (\d+) times before", 240)[1] == "0"
+
+
+class TracedMachine(BonsaiMachine):
+    """One without a description, with a USB keyboard whose reports are noted, and a boot menu."""
+
+    def start(self):
+        self.trace = self.scratch / "trace"
+        command = [BUILD / "app/cli/bonsai", "run", "--headless", "--name", self.name, "--firmware", self.firmware, "--cdrom",
+                   self.cdrom, "--usb-keyboard", "--boot-menu", "--network", "none", "--memory", f"{self.memory}M",
+                   "--serial", self.serial, "--debugcon", self.scratch / "debugcon",
+                   "--trace", "usb-keyboard:report", "--trace-file", self.trace]
+        self.process = subprocess.Popen(list(map(str, command)), env=self.environment)
+        door = self.wait_until(lambda: next(self.runtime.glob("bonsai/*.sock"), None), "start", 60)
+        self.session = session.Session(self.runtime, door.stem)
+
+    def close(self):
+        self.destroy()
+        self.process.wait(60)
+        super().close()
+
+    def reports(self):
+        return self.trace.read_text().count("report") if self.trace.exists() else 0
+
+
+class FirmwareKeys(MachineStory):
+    """SeaBIOS, directly on this host, listens to a USB keyboard."""
+
+    firmware = "bios"
+
+    def set_up(self):
+        if not os.access("/dev/kvm", os.R_OK | os.W_OK):
+            raise tap.Skip("this host's /dev/kvm is missing or not ours to open")
+        self.machine = TracedMachine(f"usb-keys-{self.firmware}", memory=256, firmware=self.firmware,
+                                     cdrom=guests.directory("grub-rescue") / "grub-rescue-cdrom.iso")
+        self.machine.start()
+
+    def test_menu(self):
+        """Escape opens its boot menu, by a report of that keyboard's."""
+        self.machine.wait_text("Press ESC for boot menu", 120)
+        self.machine.key("esc")
+        self.machine.wait_text("Select boot device", 60)
+        assert self.machine.reports() >= 2, self.machine.reports()
+        self.machine.keep_picture("menu")
+
+
+class UefiKeys(FirmwareKeys):
+    """The same with UEFI."""
+
+    firmware = "uefi"
+
+    def test_menu(self):
+        """Escape opens its front page, by reports of that keyboard's."""
+        def opened():
+            self.machine.key("esc")  # it is listened to for ten seconds, nobody says when
+            return 'starting Boot0000 "UiApp"' in self.machine.serial.read_text(errors="replace")
+
+        self.machine.wait_until(opened, "start of the front page", 240)
+        assert self.machine.reports() >= 2, self.machine.reports()
+        self.machine.keep_picture("front-page")
 
 
 if __name__ == "__main__":
